@@ -1,0 +1,26 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+// The suites import the package by its public name; the e2e matrix sets FANOUT_ENTRY to test an installed build.
+const entry = process.env.FANOUT_ENTRY ?? fileURLToPath(new URL('lib/index.ts', import.meta.url));
+
+export default defineConfig({
+  resolve: { alias: { 'nestjs-fanout': entry } },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
+      {
+        extends: true,
+        test: { name: 'e2e', include: ['test/e2e/**/*.spec.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'], tsconfig: 'test/tsconfig.json' },
+        },
+      },
+    ],
+  },
+});
