@@ -1,0 +1,84 @@
+import type { Close } from '../errors/close-codes.js';
+import type { TopicData } from '../topic/topics.js';
+
+/** A place in a topic's log: `'<epoch>:<offset>'`. Opaque to clients; positions of different epochs cannot be compared. */
+export type Position = string;
+
+/** One published value and its offset in the topic. */
+export interface Publication<T = unknown> {
+  readonly offset: number;
+  readonly data: T;
+}
+
+/** What {@link Broadcaster.history} gives. */
+export interface History<T = unknown> {
+  readonly publications: Publication<T>[];
+  /** The newest position of the topic. */
+  readonly position: Position;
+  /** True when nothing after `since` is missing; without `since`, when nothing was ever dropped. */
+  readonly complete: boolean;
+}
+
+/** One connection by its id, or every connection of a user by the user's id. */
+export type Target = { readonly connection: string } | { readonly user: string | number };
+
+/** Options of one publication. */
+export interface PublishOptions {
+  /** The connection that does not get it, itself or its id: usually the one whose message caused it. */
+  readonly except?: string | { readonly id: string };
+}
+
+/**
+ * Publishes to everybody who is subscribed to a topic. Inject it anywhere; it works before the server listens, and in
+ * an application without one.
+ */
+export abstract class Broadcaster {
+  /**
+   * Publishes `data` to the subscribers of a topic. Serialises once, whoever listens, and returns at once; the batch
+   * leaves with the next flush. Nobody there is no error.
+   * @returns how many subscribers of this process get it
+   * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE; nothing was published then
+   */
+  abstract publish<Name extends string>(topic: Name, data: TopicData<Name>, options?: PublishOptions): number;
+
+  /** Like {@link publish}; resolves with the position once the bus has it. Without a bus, that is at once. */
+  abstract publishConfirmed<Name extends string>(
+    topic: Name,
+    data: TopicData<Name>,
+    options?: PublishOptions,
+  ): Promise<Position>;
+
+  /**
+   * Flushes what is pending without waiting for the window. Resolves when all that was published before has left
+   * this process for the kernel; a peer that stopped reading delays that until it is closed as slow or dead.
+   */
+  abstract flush(): Promise<void>;
+
+  /** How many connections of this process are subscribed. @throws FanoutError FANOUT_TOPIC_NAME */
+  abstract subscribers(topic: string): number;
+
+  /** The newest position of a topic. @throws FanoutError FANOUT_TOPIC_NAME */
+  abstract position(topic: string): Position;
+
+  /**
+   * What was published on a topic whose `@Topic` keeps history, oldest first.
+   * @param since leave out what is not after this position
+   * @throws FanoutError FANOUT_TOPIC_NAME
+   */
+  abstract history<Name extends string>(topic: Name, since?: Position): History<TopicData<Name>>;
+
+  /**
+   * Closes the connections of a target, after what was sent to them.
+   * @param close code and reason. @default CLOSE.REMOVED
+   * @returns how many connections there were
+   * @throws FanoutError FANOUT_TARGET, FANOUT_CLOSE
+   */
+  abstract disconnect(target: Target, close?: Close): number;
+
+  /**
+   * Ends the subscription of a target to a topic and tells its clients with an `unsubscribed` frame.
+   * @returns how many subscriptions there were
+   * @throws FanoutError FANOUT_TARGET, FANOUT_TOPIC_NAME
+   */
+  abstract unsubscribe(target: Target, topic: string): number;
+}

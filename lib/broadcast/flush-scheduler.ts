@@ -1,0 +1,148 @@
+import type { Topic } from '../topic/topic.js';
+import type { BatchSink } from '../wire/batch.js';
+
+/** When to flush; see `FlushOptions` for the meaning of each number. */
+export interface FlushTiming {
+  readonly maxDelay: number;
+  readonly maxBytes: number;
+  readonly utilisation: number;
+  readonly slice: number;
+  readonly window: number | undefined;
+}
+
+/** Time, injected so that tests run a flush by hand. */
+export interface SchedulerClock {
+  /** Milliseconds with a fraction, monotonic. */
+  now(): number;
+  setImmediate(callback: () => void): unknown;
+  clearImmediate(handle: unknown): void;
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
+
+/** How much a new measurement of the flush cost counts: about the last five flushes matter. */
+const SMOOTHING = 0.2;
+
+/** Sockets written between two looks at the clock: 16 writes are about 0.15 ms, a look is 30 ns. */
+const WRITES_PER_LOOK = 16;
+
+/**
+ * Decides when topics are flushed, and spreads a flush over slices.
+ *
+ * Idle, a flush runs at the end of the loop turn. Under load the next one waits `cost × (1 − u) / u`, so that flushing
+ * takes the share `u` of the loop and batches grow with the load. A flush writes to each connection once; after
+ * `slice` ms it lets the loop turn and goes on. What is published meanwhile goes into the next flush.
+ */
+export class FlushScheduler {
+  #dirty: Topic[] = [];
+  #topics: Topic[] = [];
+  readonly #sinks: BatchSink[] = [];
+  #topicAt = 0;
+  #sinkAt = 0;
+  #walking = false;
+  #timer: unknown;
+  #immediate: unknown;
+  #cost = 0;
+  #spent = 0;
+  #endedAt = -Infinity;
+  #waiting: (() => void)[] = [];
+
+  constructor(
+    readonly deliver: (topic: Topic, touched: BatchSink[]) => void,
+    readonly timing: FlushTiming,
+    readonly clock: SchedulerClock,
+  ) {}
+
+  /** The topic has something to flush. */
+  request(topic: Topic): void {
+    if (!topic.dirty) {
+      topic.dirty = true;
+      this.#dirty.push(topic);
+    }
+    if (this.#walking || this.#immediate !== undefined) return;
+    if (topic.pendingBytes >= this.timing.maxBytes) this.#arm(0);
+    else if (this.#timer === undefined) this.#arm(this.#wait());
+  }
+
+  /** Flushes what is pending, without waiting for the window. Resolves when it was handed to the sockets. */
+  async flush(): Promise<void> {
+    while (this.#dirty.length > 0 || this.#walking) {
+      const ended = new Promise<void>(resolve => this.#waiting.push(resolve));
+      if (!this.#walking) this.#begin();
+      await ended;
+    }
+  }
+
+  /** Cancels the flush that is armed or under way; the next request arms again. */
+  stop(): void {
+    this.#disarm();
+    this.#walking = false;
+  }
+
+  #wait(): number {
+    const { window, utilisation, maxDelay } = this.timing;
+    if (window !== undefined) return window;
+    const pause = Math.min((this.#cost * (1 - utilisation)) / utilisation, maxDelay);
+    return this.#endedAt + pause - this.clock.now();
+  }
+
+  #arm(wait: number): void {
+    this.#disarm();
+    // A timer of less than a millisecond would round up to one.
+    if (wait < 0.5) this.#immediate = this.clock.setImmediate(this.#begin);
+    else this.#timer = this.clock.setTimeout(this.#begin, wait);
+  }
+
+  #disarm(): void {
+    if (this.#immediate !== undefined) this.clock.clearImmediate(this.#immediate);
+    if (this.#timer !== undefined) this.clock.clearTimeout(this.#timer);
+    this.#immediate = this.#timer = undefined;
+  }
+
+  readonly #begin = (): void => {
+    this.#disarm();
+    this.#walking = true;
+    this.#spent = 0;
+    // Swapped before the walk: what is published during it belongs to the next one.
+    const topics = this.#dirty;
+    this.#dirty = this.#topics;
+    this.#topics = topics;
+    this.#step();
+  };
+
+  readonly #step = (): void => {
+    this.#immediate = undefined;
+    const from = this.clock.now();
+    const done = this.#walk(from + this.timing.slice);
+    this.#spent += this.clock.now() - from;
+    if (done) this.#end();
+    else this.#immediate = this.clock.setImmediate(this.#step);
+  };
+
+  /** False when time ran out before the end. */
+  #walk(until: number): boolean {
+    while (this.#topicAt < this.#topics.length) {
+      const topic = this.#topics[this.#topicAt++]!;
+      topic.dirty = false;
+      this.deliver(topic, this.#sinks);
+      if (this.clock.now() >= until) return false;
+    }
+    while (this.#sinkAt < this.#sinks.length) {
+      this.#sinks[this.#sinkAt++]!.write();
+      if (this.#sinkAt % WRITES_PER_LOOK === 0 && this.clock.now() >= until) return false;
+    }
+    return true;
+  }
+
+  #end(): void {
+    this.#topics.length = this.#sinks.length = this.#topicAt = this.#sinkAt = 0;
+    this.#cost += (this.#spent - this.#cost) * SMOOTHING;
+    this.#endedAt = this.clock.now();
+    this.#walking = false;
+    const ended = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of ended) resolve();
+    if (this.#dirty.length === 0) return;
+    this.#arm(this.#dirty.some(topic => topic.pendingBytes >= this.timing.maxBytes) ? 0 : this.#wait());
+  }
+}

@@ -1,0 +1,79 @@
+import type { Subscription, Topic } from '../topic/topic.js';
+import type { Batch } from '../wire/batch.js';
+import type { WireFormat } from '../wire/json-format.js';
+import type { LogEntry } from '../wire/log-entry.js';
+
+/** Frames the publications of one topic in one format. */
+export type Encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]) => Batch;
+
+/**
+ * The batches of one topic in one flush, made when the first subscriber asks. Nearly every subscriber stands at the
+ * same cursor and speaks the same format, so one entry is looked at before the map. Holds the maker's reference to
+ * each batch until `release`.
+ */
+export class TopicBatches {
+  readonly #made = new Map<WireFormat, Map<number, Batch>>();
+  readonly #own: Batch[] = [];
+  readonly #excepted: ReadonlySet<string> | undefined;
+  #lastFormat: WireFormat | undefined;
+  #lastCursor = -1;
+  #last: Batch | undefined;
+
+  /**
+   * @param from lowest cursor that will ask
+   * @param to offset of the last publication in these batches
+   */
+  constructor(
+    readonly topic: Topic,
+    from: number,
+    readonly to: number,
+    readonly encode: Encode,
+  ) {
+    this.#excepted = exceptedIn(topic.log.range(from, to));
+  }
+
+  /** The batch for a subscription, or undefined when nothing is new for it. */
+  for(subscription: Subscription): Batch | undefined {
+    const { cursor, subscriber } = subscription;
+    if (cursor >= this.to) return undefined;
+    if (this.#excepted?.has(subscriber.id)) return this.#without(subscription);
+    if (cursor === this.#lastCursor && subscriber.format === this.#lastFormat) return this.#last;
+    this.#lastCursor = cursor;
+    this.#lastFormat = subscriber.format;
+    return (this.#last = this.#shared(cursor, subscriber.format));
+  }
+
+  release(): void {
+    for (const batch of this.#own) batch.release();
+  }
+
+  #shared(cursor: number, format: WireFormat): Batch {
+    let byCursor = this.#made.get(format);
+    if (byCursor === undefined) this.#made.set(format, (byCursor = new Map()));
+    let batch = byCursor.get(cursor);
+    if (batch === undefined) {
+      byCursor.set(cursor, (batch = this.#make(format, this.topic.log.range(cursor, this.to))));
+    }
+    return batch;
+  }
+
+  #without({ cursor, subscriber }: Subscription): Batch | undefined {
+    const publications = this.topic.log
+      .range(cursor, this.to)
+      .filter(({ except }) => except !== subscriber.id);
+    return publications.length === 0 ? undefined : this.#make(subscriber.format, publications);
+  }
+
+  #make(format: WireFormat, publications: readonly LogEntry[]): Batch {
+    const batch = this.encode(format, this.topic.name, publications);
+    this.#own.push(batch);
+    return batch;
+  }
+}
+
+/** Ids of the connections that some of the publications leave out; undefined in the common case of none. */
+function exceptedIn(publications: readonly LogEntry[]): ReadonlySet<string> | undefined {
+  let ids: Set<string> | undefined;
+  for (const { except } of publications) if (except !== undefined) (ids ??= new Set()).add(except);
+  return ids;
+}

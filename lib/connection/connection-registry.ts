@@ -1,0 +1,81 @@
+import type { WebSocket } from 'ws';
+import type { Connection } from './connection.js';
+import type { SocketConnection } from './socket-connection.js';
+
+/** Every open connection of this process; inject it. Iterating gives each once. */
+export abstract class Connections implements Iterable<Connection> {
+  /** How many there are. */
+  abstract readonly size: number;
+  /** The connection with this id. */
+  abstract get(id: string): Connection | undefined;
+  /** The connection of a `ws` socket, such as `@ConnectedSocket()` gives. */
+  abstract of(socket: WebSocket): Connection | undefined;
+  /** The connections of the user with this id: several tabs and devices are several connections. */
+  abstract ofUser(id: string | number): Iterable<Connection>;
+  abstract [Symbol.iterator](): Iterator<Connection>;
+}
+
+/** @internal */
+export class ConnectionRegistry extends Connections {
+  readonly #byId = new Map<string, SocketConnection>();
+  readonly #bySocket = new WeakMap<WebSocket, SocketConnection>();
+  readonly #byUser = new Map<string, Set<SocketConnection>>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: string): SocketConnection | undefined {
+    return this.#byId.get(id);
+  }
+
+  of(socket: WebSocket): SocketConnection | undefined {
+    return this.#bySocket.get(socket);
+  }
+
+  ofUser(id: string | number): ReadonlySet<SocketConnection> {
+    return this.#byUser.get(String(id)) ?? new Set();
+  }
+
+  [Symbol.iterator](): IterableIterator<SocketConnection> {
+    return this.#byId.values();
+  }
+
+  add(connection: SocketConnection): void {
+    this.#byId.set(connection.id, connection);
+    this.#bySocket.set(connection.socket, connection);
+    this.#index(connection, connection.user);
+  }
+
+  /** The socket keeps its entry: a handler that is still running may ask for its connection. */
+  delete(connection: SocketConnection): void {
+    if (this.#byId.delete(connection.id)) this.#forget(connection, connection.user);
+  }
+
+  /** Moves a connection whose `user` was assigned. */
+  userChanged(connection: SocketConnection, before: unknown): void {
+    if (!this.#byId.has(connection.id)) return;
+    this.#forget(connection, before);
+    this.#index(connection, connection.user);
+  }
+
+  #index(connection: SocketConnection, user: unknown): void {
+    const id = userIdOf(user);
+    if (id === undefined) return;
+    const present = this.#byUser.get(id);
+    if (present === undefined) this.#byUser.set(id, new Set([connection]));
+    else present.add(connection);
+  }
+
+  #forget(connection: SocketConnection, user: unknown): void {
+    const id = userIdOf(user);
+    const present = id === undefined ? undefined : this.#byUser.get(id);
+    if (present?.delete(connection) && present.size === 0) this.#byUser.delete(id!);
+  }
+}
+
+/** The id of a user: its `id`, else its `sub` (the subject of a JWT), or the user itself when it is a string or number. */
+export function userIdOf(user: unknown): string | undefined {
+  const id = typeof user === 'object' && user !== null ? ((user as any).id ?? (user as any).sub) : user;
+  return typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
+}

@@ -1,0 +1,46 @@
+import type { WebSocket } from 'ws';
+import type { Handshake } from './handshake.js';
+
+/**
+ * One WebSocket client. Get it with `@CurrentConnection()` in any handler of a gateway, or from `Connections`.
+ */
+export abstract class Connection {
+  /** 128 random bits, base64url. */
+  abstract readonly id: string;
+  /** Who it is: what the handshake set as `request.user`, or what the application assigns. Its `id` (or `sub`) is the user's id. */
+  abstract user: any;
+  /** The HTTP request it began with. */
+  abstract readonly handshake: Handshake;
+  /** Names of the topics it is subscribed to. */
+  abstract readonly topics: ReadonlySet<string>;
+  /** When something was last heard of the peer, in milliseconds since 1970. */
+  abstract readonly lastSeen: number;
+  /** Bytes sent to it that the kernel has not taken yet. */
+  abstract readonly bufferedBytes: number;
+  /** The `ws` socket, for what this class does not offer. Do not send fragments through it: publications would fall between them. */
+  abstract readonly socket: WebSocket;
+
+  /**
+   * Sends `{"event":…,"data":…}` at the end of this loop turn.
+   * @returns false when the connection is closing, so that nothing was sent
+   * @throws FanoutError FANOUT_EVENT when `event` is no name or `data` is no JSON
+   */
+  abstract send(event: string, data?: unknown): boolean;
+
+  /**
+   * Subscribes it to a topic from the server's side: no `@Topic` method and no guard is asked, and no limit applies.
+   * The client is told with a `subscribed` frame. Returns false when it was subscribed already or is closing.
+   * @throws FanoutError FANOUT_TOPIC_NAME
+   */
+  abstract subscribe(topic: string): boolean;
+
+  /** Ends a subscription and tells the client. Returns false when there was none. @throws FanoutError FANOUT_TOPIC_NAME */
+  abstract unsubscribe(topic: string): boolean;
+
+  /**
+   * Closes it after what was sent so far.
+   * @param code 1000 by default
+   * @throws FanoutError FANOUT_CLOSE for a code that may not be sent or a reason over 123 bytes
+   */
+  abstract close(code?: number, reason?: string): void;
+}

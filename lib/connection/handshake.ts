@@ -1,0 +1,48 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The HTTP request a connection began with, as much of it as is worth its memory. */
+export class Handshake {
+  /** Request target as sent, with the query string. */
+  readonly url: string;
+  /** Address of the peer; IPv4 addresses without the IPv6 prefix. */
+  readonly ip: string;
+  /** Parameters of the gateway's path. */
+  readonly params: Readonly<Record<string, string>>;
+  #headers: IncomingHttpHeaders;
+
+  constructor(
+    url: string,
+    ip: string,
+    headers: IncomingHttpHeaders,
+    params: Readonly<Record<string, string>> = {},
+  ) {
+    this.url = url;
+    this.ip = ip.startsWith('::ffff:') ? ip.slice(7) : ip;
+    this.params = params;
+    this.#headers = headers;
+  }
+
+  /** All headers until the connection is ready; from then on those named in the option `handshake.keep`. */
+  get headers(): Readonly<IncomingHttpHeaders> {
+    return this.#headers;
+  }
+
+  /** Path of the URL, without the query string. */
+  get path(): string {
+    const end = this.url.indexOf('?');
+    return end < 0 ? this.url : this.url.slice(0, end);
+  }
+
+  /** The query string, parsed at each call; the last of several values wins. */
+  get query(): Record<string, string> {
+    const start = this.url.indexOf('?');
+    return Object.fromEntries(new URLSearchParams(start < 0 ? '' : this.url.slice(start)));
+  }
+
+  /** Forgets the headers but for the named ones: they are most of the memory of an idle connection. */
+  keep(names: readonly string[]): void {
+    const kept: IncomingHttpHeaders = {};
+    for (const name of names) if (this.#headers[name] !== undefined) kept[name] = this.#headers[name];
+    this.#headers = kept;
+  }
+}

@@ -1,0 +1,119 @@
+import type { Batch, BatchSink } from '../wire/batch.js';
+import { OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
+
+/** Asks a socket to call back when everything before it has left. Empty, so it costs nothing on the wire. */
+const NOTHING = new Uint8Array(0);
+
+/**
+ * The outgoing side of a connection. Batches gather between two writes and leave in one system call; until the
+ * kernel has taken them they are held, because the socket reads from the shared slabs.
+ *
+ * It writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. That is safe
+ * while the WebSocket is OPEN (nothing may follow a close frame), since every buffer holds whole frames.
+ */
+export class Outbox implements BatchSink {
+  readonly #ws: WebSocketPort;
+  readonly #socket: SocketPort;
+  readonly #limit: number;
+  readonly #slow: () => void;
+  /** Slots are reused: emptying the array would allocate it anew in each flush. */
+  readonly #pending: (Batch | undefined)[] = [undefined];
+  #count = 0;
+  #bytes = 0;
+  #held: Batch[] | undefined;
+
+  /**
+   * @param limit bytes that may be unsent before the peer counts as slow
+   * @param slow called instead of a write that would go over the limit
+   */
+  constructor(ws: WebSocketPort, socket: SocketPort, limit: number, slow: () => void) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#limit = limit;
+    this.#slow = slow;
+  }
+
+  /** Bytes that the kernel has not taken yet, gathered ones included. */
+  get unsent(): number {
+    return this.#bytes + this.#socket.writableLength;
+  }
+
+  add(batch: Batch): boolean {
+    if (this.#ws.readyState !== OPEN) return false;
+    batch.retain();
+    this.#pending[this.#count] = batch;
+    this.#bytes += batch.bytes;
+    return this.#count++ === 0;
+  }
+
+  write(): void {
+    if (this.#count === 0) return;
+    if (this.#ws.readyState !== OPEN) return this.#drop();
+    const queued = this.#socket.writableLength;
+    // A socket that has taken all it was given is not slow, however much comes at once.
+    if (queued > 0 && queued + this.#bytes > this.#limit) {
+      this.#drop();
+      return this.#slow();
+    }
+    try {
+      this.#writePending();
+    } catch {
+      // A socket that throws instead of emitting an error is beyond use; its peers are not.
+      this.#ws.terminate();
+    }
+    if (this.#socket.writableLength === 0) this.#drop();
+    else this.#hold();
+  }
+
+  /** The socket has ended: nothing reads the batches any more. */
+  end(): void {
+    this.#drop();
+    for (const batch of this.#held ?? []) batch.release();
+    this.#held = undefined;
+  }
+
+  #writePending(): void {
+    const first = this.#pending[0]!;
+    if (this.#count === 1 && first.buffers.length === 1) {
+      this.#socket.write(first.buffers[0]!);
+      return;
+    }
+    this.#socket.cork();
+    for (let i = 0; i < this.#count; i++)
+      for (const buffer of this.#pending[i]!.buffers) this.#socket.write(buffer);
+    this.#socket.uncork();
+  }
+
+  /** Lets go of what was gathered: sent, or never to be. */
+  #drop(): void {
+    for (let i = 0; i < this.#count; i++) {
+      this.#pending[i]!.release();
+      this.#pending[i] = undefined;
+    }
+    this.#count = this.#bytes = 0;
+  }
+
+  /** Keeps what was gathered until the socket says that it has left. One call-back is out at a time. */
+  #hold(): void {
+    const idle = this.#held === undefined;
+    this.#held ??= [];
+    for (let i = 0; i < this.#count; i++) {
+      this.#held.push(this.#pending[i]!);
+      this.#pending[i] = undefined;
+    }
+    this.#count = this.#bytes = 0;
+    if (idle) this.#awaitDrain();
+  }
+
+  #awaitDrain(): void {
+    const covered = this.#held!.length;
+    this.#socket.write(NOTHING, () => {
+      // Undefined after end(), which has released them all.
+      const held = this.#held;
+      if (held === undefined) return;
+      for (const batch of held.splice(0, covered)) batch.release();
+      if (held.length === 0) this.#held = undefined;
+      else this.#awaitDrain();
+    });
+  }
+}

@@ -1,0 +1,150 @@
+import type { WebSocket } from 'ws';
+import type { Close } from '../errors/close-codes.js';
+import { CLOSE } from '../errors/close-codes.js';
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import { Batch } from '../wire/batch.js';
+import { PING_FRAME, textFrame } from '../wire/frame.js';
+import { formatOf, type WireFormat } from '../wire/json-format.js';
+import { assertClose } from './close.js';
+import { Connection } from './connection.js';
+import { connectionId } from './connection-id.js';
+import type { Handshake } from './handshake.js';
+import { Outbox } from './outbox.js';
+import { OPEN, type SocketPort } from './socket-port.js';
+import type { TurnWrites } from './turn-writes.js';
+
+/** What a connection asks of the rest of the server. One object serves them all. */
+export interface ConnectionHost {
+  readonly turnWrites: TurnWrites;
+  /** Bytes a connection may have unsent. */
+  readonly maxUnsentBytes: number;
+  subscribe(connection: SocketConnection, topic: string): boolean;
+  unsubscribe(connection: SocketConnection, topic: string): boolean;
+  userChanged(connection: SocketConnection, before: unknown): void;
+}
+
+/** A subscription as its connection keeps it; what is in it is the business of the topic room. */
+type Subscriptions<T> = Map<string, T>;
+
+/** A {@link Connection} over a `ws` socket. */
+export class SocketConnection<T = any> extends Connection {
+  readonly id = connectionId();
+  readonly format: WireFormat;
+  readonly sink: Outbox;
+  readonly subscriptions: Subscriptions<T> = new Map<string, T>();
+  lastSeen = Date.now();
+  /** What the server closed it with, if the server did. */
+  closedWith: Close | undefined;
+  readonly #host: ConnectionHost;
+  readonly #socket: SocketPort;
+  #bytesRead = 0;
+  #user: unknown;
+
+  constructor(
+    readonly socket: WebSocket,
+    transport: SocketPort,
+    readonly handshake: Handshake,
+    host: ConnectionHost,
+  ) {
+    super();
+    this.format = formatOf(socket.protocol);
+    this.sink = new Outbox(socket, transport, host.maxUnsentBytes, () => this.closeAs(CLOSE.SLOW));
+    this.#socket = transport;
+    this.#host = host;
+  }
+
+  get user(): unknown {
+    return this.#user;
+  }
+
+  set user(user: unknown) {
+    const before = this.#user;
+    this.#user = user;
+    this.#host.userChanged(this, before);
+  }
+
+  get topics(): ReadonlySet<string> {
+    return new Set(this.subscriptions.keys());
+  }
+
+  get bufferedBytes(): number {
+    return this.sink.unsent;
+  }
+
+  get open(): boolean {
+    return this.socket.readyState === OPEN;
+  }
+
+  send(event: string, data?: unknown): boolean {
+    if (typeof event !== 'string' || event === '')
+      throw new FanoutError('FANOUT_EVENT', `event is ${shown(event)}`);
+    let text: string;
+    try {
+      text = JSON.stringify({ event, data });
+    } catch (error) {
+      throw new FanoutError('FANOUT_EVENT', (error as Error).message);
+    }
+    return this.sendText(text);
+  }
+
+  /** Sends one text frame at the end of this loop turn. */
+  sendText(text: string): boolean {
+    if (!this.open) return false;
+    const batch = new Batch([textFrame(text)]);
+    if (this.sink.add(batch)) this.#host.turnWrites.request(this.sink);
+    batch.release();
+    return true;
+  }
+
+  /** Sends at the end of this loop turn what others have added to the sink. */
+  requestWrite(): void {
+    this.#host.turnWrites.request(this.sink);
+  }
+
+  subscribe(topic: string): boolean {
+    return this.#host.subscribe(this, topic);
+  }
+
+  unsubscribe(topic: string): boolean {
+    return this.#host.unsubscribe(this, topic);
+  }
+
+  close(code: number = 1000, reason: string = ''): void {
+    const close = { code, reason };
+    assertClose(close);
+    this.closeAs(close);
+  }
+
+  /** Closes with a code that is known to be good. The first one counts. */
+  closeAs(close: Close): void {
+    if (!this.open) return;
+    this.closedWith = close;
+    this.sink.write();
+    // The write may have found the peer slow, which closes it as well.
+    if (this.open) this.socket.close(close.code, close.reason);
+  }
+
+  /** Ends it without a closing handshake: the peer is gone or has had its time. */
+  terminateAs(close: Close): void {
+    this.closedWith ??= close;
+    this.socket.terminate();
+  }
+
+  // The heartbeat's view of it.
+
+  /** Notes a sign of life if bytes came since the last look, whatever they were: cheaper than a listener. */
+  observe(now: number): void {
+    const { bytesRead } = this.#socket;
+    if (bytesRead === this.#bytesRead && !this.socket.isPaused) return;
+    this.#bytesRead = bytesRead;
+    this.lastSeen = now;
+  }
+
+  ping(): void {
+    if (this.open) this.#socket.write(PING_FRAME);
+  }
+
+  expire(): void {
+    this.terminateAs(CLOSE.HEARTBEAT);
+  }
+}

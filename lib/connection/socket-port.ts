@@ -1,0 +1,20 @@
+/** What this library uses of a TCP or TLS socket. Nothing else in lib writes to one. */
+export interface SocketPort {
+  /** Bytes that were written and that the kernel has not taken. */
+  readonly writableLength: number;
+  /** Bytes received since the socket was opened. */
+  readonly bytesRead: number;
+  write(data: Uint8Array, done?: () => void): boolean;
+  cork(): void;
+  uncork(): void;
+}
+
+/** What this library uses of a `ws` WebSocket. */
+export interface WebSocketPort {
+  readonly readyState: number;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+/** `WebSocket.OPEN` */
+export const OPEN = 1;

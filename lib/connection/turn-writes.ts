@@ -1,0 +1,24 @@
+import type { BatchSink } from '../wire/batch.js';
+
+/** What is not part of a flush (replies, answers, errors) leaves at the end of the loop turn, in one write per connection. */
+export class TurnWrites {
+  #sinks: BatchSink[] = [];
+  #spare: BatchSink[] = [];
+  readonly #setImmediate: (callback: () => void) => unknown;
+
+  constructor(setImmediate: (callback: () => void) => unknown) {
+    this.#setImmediate = setImmediate;
+  }
+
+  request(sink: BatchSink): void {
+    if (this.#sinks.push(sink) === 1) this.#setImmediate(this.#write);
+  }
+
+  readonly #write = (): void => {
+    const sinks = this.#sinks;
+    this.#sinks = this.#spare;
+    this.#spare = sinks;
+    for (const sink of sinks) sink.write();
+    sinks.length = 0;
+  };
+}

@@ -1,0 +1,24 @@
+/** What a WebSocket is closed with: a code of RFC 6455 section 7.4 and a reason of at most 123 bytes. */
+export interface Close {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/**
+ * Every close this library sends by itself. The range tells a client what to do: 4000–4499 come back,
+ * 4500–4999 do not. The 1xxx codes are those of the WebSocket registry.
+ */
+export const CLOSE = {
+  /** A `handleConnection` hook threw; the reason is in the server's log. */
+  HOOK_FAILED: { code: 1011, reason: 'connection could not be set up' },
+  /** The server is going down; the reason ends in `retry-after=<milliseconds>`. */
+  SHUTDOWN: { code: 1012, reason: 'service restart' },
+  /** More unsent bytes than `slowConsumer.maxBytes`. */
+  SLOW: { code: 4001, reason: 'slow consumer' },
+  /** Nothing was heard for longer than `heartbeat.timeout`; the socket is terminated, so only the server sees this. */
+  HEARTBEAT: { code: 4002, reason: 'heartbeat timeout' },
+  /** `handleConnection` took longer than `limits.handshake`. */
+  HANDSHAKE_TIMEOUT: { code: 4008, reason: 'handshake timeout' },
+  /** `Broadcaster.disconnect()` without a close of its own. */
+  REMOVED: { code: 4500, reason: 'disconnected by the server' },
+} as const satisfies Record<string, Close>;

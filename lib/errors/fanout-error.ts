@@ -1,0 +1,65 @@
+import { format, inspect } from 'node:util';
+
+/**
+ * Every error this library throws, by code. Codes are append-only: never renamed, never reused.
+ * `docs/errors.md` explains each, and a test holds the two together.
+ */
+export const FANOUT_ERRORS = {
+  FANOUT_OPTION: 'Option "%s" must be %s; got %s.',
+  FANOUT_OPTION_UNKNOWN: 'Option "%s" does not exist; the options here are %s.',
+  FANOUT_ADAPTER:
+    'The WebSocket adapter of the application is %s, so the gateways are out of reach of FanoutModule: ' +
+    'remove useWebSocketAdapter() (forRoot installs FanoutAdapter by itself), or extend FanoutAdapter.',
+  FANOUT_MODULE_TWICE:
+    'FanoutModule.forRoot() was imported twice with different options: import it once, in the root module; it is global.',
+  FANOUT_PORT:
+    'Port %s of gateway path "%s" cannot be listened on: %s. Free the port or give the gateway another one.',
+  FANOUT_TOPIC_NAME:
+    'A topic name must be segments of the characters A-Z a-z 0-9 _ ~ @ - joined by dots, at most 255 bytes; got %s.',
+  FANOUT_TOPIC_PATTERN:
+    'A topic pattern must be segments joined by dots, each either a literal of A-Z a-z 0-9 _ ~ @ - or ":name" with a ' +
+    'name used once; got %s.',
+  FANOUT_TOPIC_AMBIGUOUS:
+    'Topic patterns "%s" (%s) and "%s" (%s) on path "%s" match the same topics: change one of them or remove it.',
+  FANOUT_TOPIC_HOST:
+    '@Topic("%s") on %s has no effect: the class is no gateway. Decorate it with @WebSocketGateway() or move the method.',
+  FANOUT_TOPIC_UNRESOLVED:
+    '@Publish("%s") on %s cannot fill ":%s": neither the result nor the arguments have it. Return it, or pass a function.',
+  FANOUT_EVENT_DUPLICATE:
+    'Event "%s" on path "%s" is handled by both %s and %s: a message has one handler, so rename or remove one.',
+  FANOUT_HEARTBEAT_CONFLICT:
+    'Gateways %s and %s share path "%s" but their @Heartbeat() policies differ: a connection has one heartbeat, so give both the same.',
+  FANOUT_PAYLOAD: 'The payload for topic "%s" cannot be sent as JSON: %s.',
+  FANOUT_PAYLOAD_SIZE:
+    'A payload must be at most %s bytes of JSON, because more would make every subscriber a slow consumer; ' +
+    'got %s bytes for topic "%s". Split it, or raise slowConsumer.maxBytes.',
+  FANOUT_EVENT:
+    'An event sent to a connection must have a name that is a non-empty string and data that is JSON: %s.',
+  FANOUT_CLOSE:
+    'A close code must be 1000, 1001, 1003, 1007 to 1014 or 3000 to 4999 and its reason a string of at most 123 bytes; got %s.',
+  FANOUT_TARGET: 'A target must be { connection: id } or { user: id }; got %s.',
+} as const;
+
+/** A code of {@link FanoutError}; `docs/errors.md` has cause and remedy of each. */
+export type FanoutErrorCode = keyof typeof FANOUT_ERRORS;
+
+/**
+ * The only kind of error this library throws at its caller. Match on `code`, not on `instanceof` or the
+ * message: two copies of a package break the first, and wording may change.
+ */
+export class FanoutError extends Error {
+  /** Stable identifier of what went wrong. */
+  readonly code: FanoutErrorCode;
+
+  constructor(code: FanoutErrorCode, ...details: unknown[]) {
+    super(format(FANOUT_ERRORS[code], ...details));
+    this.name = 'FanoutError';
+    this.code = code;
+  }
+}
+
+/** How a refused value is shown in an error: short, on one line, and never a whole payload. */
+export function shown(value: unknown): string {
+  const text = inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: 80 });
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}

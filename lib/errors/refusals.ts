@@ -1,0 +1,33 @@
+/**
+ * The codes of error frames, `{"event":"error","data":{"code",…}}`: what a client is told when a message of
+ * it was refused. `docs/errors.md` explains each. A handler that throws an `HttpException` is answered with
+ * the name of its status (`NOT_FOUND`, `CONFLICT`, …) instead.
+ */
+export const REFUSALS = {
+  BAD_MESSAGE:
+    'The message must be a JSON object with an "event" string and, if any, an "id" that is a number or a short string.',
+  UNKNOWN_EVENT: 'No handler for this event.',
+  BAD_TOPIC: 'The message must name a valid "topic", or "topics" as an array of them.',
+  UNKNOWN_TOPIC: 'There is no such topic here.',
+  TOO_MANY_TOPICS: 'Too many topics on one connection.',
+  RATE_LIMITED: 'Too many messages.',
+  FORBIDDEN: 'Forbidden resource.',
+  BAD_REQUEST: 'Bad request.',
+  EXCEPTION: 'The request failed.',
+  SOURCE_FAILED: 'The source of the topic failed; subscribing again starts it anew.',
+  INTERNAL: 'Internal error.',
+} as const;
+
+/** A code of an error frame that the library itself gives. */
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** Thrown inside the gateway rim to answer a message with an error frame. */
+export class Refusal extends Error {
+  constructor(
+    readonly code: RefusalCode,
+    readonly topic?: string,
+  ) {
+    super(REFUSALS[code]);
+    this.name = 'Refusal';
+  }
+}

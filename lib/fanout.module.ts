@@ -1,0 +1,221 @@
+import {
+  type BeforeApplicationShutdown,
+  ConfigurableModuleBuilder,
+  type ConfigurableModuleAsyncOptions,
+  type DynamicModule,
+  Inject,
+  type InjectionToken,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { ApplicationConfig, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { Broadcaster } from './broadcast/broadcaster.js';
+import { FanOut } from './broadcast/fan-out.js';
+import { FlushScheduler } from './broadcast/flush-scheduler.js';
+import { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
+import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
+import { TurnWrites } from './connection/turn-writes.js';
+import { FanoutError } from './errors/fanout-error.js';
+import { Refusal } from './errors/refusals.js';
+import { ConnectionLifecycle } from './gateway/connection-lifecycle.js';
+import { errorAnswer, errorFrame } from './gateway/error-frame.js';
+import { FanoutAdapter } from './gateway/fanout-adapter.js';
+import { GatewayContextCreator } from './gateway/gateway-context-creator.js';
+import { GatewayExplorer } from './gateway/gateway-explorer.js';
+import { GatewayHandlers } from './gateway/gateway-handlers.js';
+import { GatewayServer } from './gateway/gateway-server.js';
+import { MessageRouter } from './gateway/message-router.js';
+import { Shutdown } from './gateway/shutdown.js';
+import { SubscribeRouter } from './gateway/subscribe-router.js';
+import { GatewayTopicPolicies } from './gateway/topic-policies.js';
+import { TopicSources } from './gateway/topic-sources.js';
+import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
+import { BufferPool } from './memory/buffer-pool.js';
+import type { FanoutOptions } from './options/fanout-options.js';
+import { resolveOptions } from './options/resolve-options.js';
+import { TopicRegistry } from './topic/topic-registry.js';
+
+/** The parts of a running server that providers and hooks need. */
+interface FanoutRuntime {
+  readonly adapter: FanoutAdapter;
+  readonly pool: BufferPool;
+  readonly connections: ConnectionRegistry;
+  readonly heartbeat: HeartbeatMonitor;
+  readonly scheduler: FlushScheduler;
+  readonly topics: TopicRegistry;
+  readonly broadcaster: TopicBroadcaster;
+  readonly router: MessageRouter;
+  readonly server: GatewayServer;
+  readonly shutdown: Shutdown;
+}
+
+const RUNTIME = Symbol('fanout:runtime');
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<FanoutOptions>({
+  moduleName: 'Fanout',
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createFanoutOptions')
+  .setExtras({}, definition => ({ ...definition, global: true }))
+  .build();
+
+const clock = {
+  now: () => performance.now(),
+  setImmediate: (callback: () => void) => setImmediate(callback),
+  clearImmediate: (handle: unknown) => clearImmediate(handle as NodeJS.Immediate),
+  setTimeout: (callback: () => void, ms: number) => setTimeout(callback, ms),
+  clearTimeout: (handle: unknown) => clearTimeout(handle as NodeJS.Timeout),
+};
+
+const wallClock = {
+  now: () => Date.now(),
+  random: () => Math.random(),
+  setInterval: (callback: () => void, ms: number) => setInterval(callback, ms),
+  clearInterval: (handle: unknown) => clearInterval(handle as NodeJS.Timeout),
+};
+
+/** Puts the rooms together: the one place that knows them all. */
+function compose(
+  given: FanoutOptions,
+  modules: ModulesContainer,
+  contexts: ExternalContextCreator,
+  moduleRef: ModuleRef,
+): FanoutRuntime {
+  const options = resolveOptions(given);
+  const logger = new Logger('Fanout');
+  const pool = new BufferPool();
+  const connections = new ConnectionRegistry();
+  const heartbeat = new HeartbeatMonitor(wallClock);
+  const fanOut = new FanOut(pool);
+  const scheduler = new FlushScheduler(
+    (topic, touched) => fanOut.deliver(topic, touched),
+    options.flush,
+    clock,
+  );
+  const explorer = new GatewayExplorer(modules);
+  const topics = new TopicRegistry(new GatewayTopicPolicies(explorer), clock, topic =>
+    sources.stop(topic.name),
+  );
+  const broadcaster = new TopicBroadcaster(
+    topics,
+    scheduler,
+    fanOut,
+    connections,
+    options.slowConsumer.maxBytes,
+  );
+  const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), logger);
+  const subscribes = new SubscribeRouter(topics, fanOut, sources, options.limits.topicsPerConnection);
+  const router = new MessageRouter(subscribes, logger);
+  const host = {
+    turnWrites: new TurnWrites(clock.setImmediate),
+    maxUnsentBytes: options.slowConsumer.maxBytes,
+    subscribe: subscribes.subscribeFromServer.bind(subscribes),
+    unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
+    userChanged: connections.userChanged.bind(connections),
+  };
+  const lifecycle = new ConnectionLifecycle({
+    options,
+    connections,
+    topics,
+    heartbeat,
+    router,
+    host,
+    logger,
+  });
+  const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
+  const server = new GatewayServer({ options, explorer, handlers, lifecycle, connections, heartbeat });
+  const shutdown = new Shutdown(server, broadcaster, connections, lifecycle, options.shutdown.drain);
+  const adapter = new FanoutAdapter(moduleRef);
+  return { adapter, pool, connections, heartbeat, scheduler, topics, broadcaster, router, server, shutdown };
+}
+
+function tellSourceFailed(topics: TopicRegistry, connections: ConnectionRegistry, name: string): void {
+  const text = errorFrame(undefined, errorAnswer(new Refusal('SOURCE_FAILED', name)));
+  for (const { subscriber } of topics.find(name)?.subscriptions ?? [])
+    connections.get(subscriber.id)?.sendText(text);
+}
+
+function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
+  return { provide, useFactory: (runtime: FanoutRuntime) => runtime[key], inject: [RUNTIME] };
+}
+
+/**
+ * Topics, broadcasting, heartbeat and pooled buffers for `ws` gateways. Import it once, in the root module; it is
+ * global, and installs its WebSocket adapter by itself.
+ */
+@Module({
+  providers: [
+    {
+      provide: RUNTIME,
+      useFactory: compose,
+      inject: [MODULE_OPTIONS_TOKEN, ModulesContainer, ExternalContextCreator, ModuleRef],
+    },
+    part(FanoutAdapter, 'adapter'),
+    part(BufferPool, 'pool'),
+    part(Connections, 'connections'),
+    part(HeartbeatMonitor, 'heartbeat'),
+    part(Broadcaster, 'broadcaster'),
+    part(MessageRouter, 'router'),
+    part(GatewayServer, 'server'),
+  ],
+  exports: [FanoutAdapter, BufferPool, Connections, HeartbeatMonitor, Broadcaster],
+})
+export class FanoutModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown
+{
+  readonly #config: ApplicationConfig;
+  readonly #runtime: FanoutRuntime;
+
+  constructor(config: ApplicationConfig, @Inject(RUNTIME) runtime: FanoutRuntime) {
+    super();
+    if (config.getIoAdapter() instanceof FanoutAdapter) throw new FanoutError('FANOUT_MODULE_TWICE');
+    config.setIoAdapter(runtime.adapter);
+    this.#config = config;
+    this.#runtime = runtime;
+  }
+
+  /**
+   * @param options every one has a default; see `FanoutOptions`
+   * @throws FanoutError FANOUT_OPTION, FANOUT_OPTION_UNKNOWN at start
+   */
+  static override forRoot(options: FanoutOptions = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Like {@link forRoot}, with options from `useFactory`, `useClass` or `useExisting` (`createFanoutOptions()`). */
+  static override forRootAsync(
+    options: ConfigurableModuleAsyncOptions<FanoutOptions, 'createFanoutOptions'>,
+  ): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  /** @internal */
+  onModuleInit(): void {
+    const adapter: unknown = this.#config.getIoAdapter();
+    if (!(adapter instanceof FanoutAdapter)) {
+      throw new FanoutError(
+        'FANOUT_ADAPTER',
+        (adapter as object | null)?.constructor.name ?? String(adapter),
+      );
+    }
+    this.#runtime.server.bind();
+  }
+
+  /** @internal */
+  async onApplicationBootstrap(): Promise<void> {
+    await this.#runtime.server.listen();
+  }
+
+  /** @internal */
+  async beforeApplicationShutdown(): Promise<void> {
+    const { shutdown, heartbeat, scheduler, topics } = this.#runtime;
+    await shutdown.run();
+    heartbeat.stop();
+    scheduler.stop();
+    topics.stop();
+  }
+}

@@ -1,0 +1,163 @@
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from '@nestjs/common';
+import type { RawData, WebSocket } from 'ws';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import { Handshake } from '../connection/handshake.js';
+import { type ConnectionHost, SocketConnection } from '../connection/socket-connection.js';
+import { CLOSE, type Close } from '../errors/close-codes.js';
+import { Refusal } from '../errors/refusals.js';
+import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
+import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import type { TopicRegistry } from '../topic/topic-registry.js';
+import type { Subscription } from '../topic/topic.js';
+import { attachSession, type ClientSession, sessionOf } from './client-session.js';
+import type { Endpoint } from './endpoint.js';
+import { Inbound, type Incoming } from './inbound.js';
+import type { MessageRouter } from './message-router.js';
+import { RateLimiter } from './rate-limiter.js';
+
+/** The collaborators of {@link ConnectionLifecycle}. */
+export interface LifecycleParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly connections: ConnectionRegistry;
+  readonly topics: TopicRegistry;
+  readonly heartbeat: HeartbeatMonitor;
+  readonly router: MessageRouter;
+  readonly host: ConnectionHost;
+  readonly logger: Logger;
+}
+
+/**
+ * A connection from the 101 to its end. `handleConnection` of every gateway on the path has settled before the first
+ * message is handled; a hook that throws closes its own connection and never the process.
+ */
+export class ConnectionLifecycle {
+  readonly #parts: LifecycleParts;
+  /** Hooks on their way, which a shutdown waits for. */
+  readonly #hooks = new Set<Promise<unknown>>();
+
+  // One function of each for all sockets, so that a connection costs no closures: `this` is the socket.
+  readonly #onMessage: (this: WebSocket, data: RawData, isBinary: boolean) => void;
+  readonly #onClose: (this: WebSocket, code: number, reason: Buffer) => void;
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts;
+    const receive = this.#receive.bind(this);
+    this.#onMessage = function (data, isBinary) {
+      receive(sessionOf(this)!, data, isBinary);
+    };
+    const disconnect = (session: ClientSession, close: Close): unknown =>
+      this.#track(this.#disconnect(session, close));
+    this.#onClose = function (code, reason) {
+      disconnect(sessionOf(this)!, { code, reason: reason.toString() });
+    };
+  }
+
+  /** Takes over a WebSocket whose handshake is done. */
+  open(endpoint: Endpoint, socket: WebSocket, request: IncomingMessage): void {
+    const { options, connections, heartbeat, host } = this.#parts;
+    const handshake = new Handshake(request.url ?? '/', request.socket.remoteAddress ?? '', request.headers);
+    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host);
+    const session: ClientSession = {
+      connection,
+      endpoint,
+      inbound: new Inbound(socket, message => this.#parts.router.route(session, message)),
+      limiter: rateLimiter(options),
+      replies: undefined,
+      subscribing: 0,
+      contextId: undefined,
+      connected: undefined,
+    };
+    attachSession(socket, session);
+    connections.add(connection);
+    if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);
+    socket.on('message', this.#onMessage);
+    socket.on('error', ignore);
+    socket.on('close', this.#onClose);
+    session.connected = this.#track(this.#connect(session, request));
+    endpoint.server.emit('connection', socket, request);
+  }
+
+  /** Resolves when no hook runs any more. */
+  async settled(): Promise<void> {
+    while (this.#hooks.size > 0) await Promise.allSettled(this.#hooks);
+  }
+
+  async #connect(session: ClientSession, request: IncomingMessage): Promise<void> {
+    const { connection, endpoint, inbound } = session;
+    const { logger, options } = this.#parts;
+    if (endpoint.connectHooks.length > 0) {
+      const deadline = setTimeout(
+        () => connection.closeAs(CLOSE.HANDSHAKE_TIMEOUT),
+        options.limits.handshake,
+      );
+      const outcomes = await Promise.allSettled(
+        endpoint.connectHooks.map(async hook => {
+          await hook(connection.socket, request);
+        }),
+      );
+      clearTimeout(deadline);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'fulfilled') continue;
+        logger.error(outcome.reason, 'handleConnection failed; its connection is closed');
+        connection.closeAs(CLOSE.HOOK_FAILED);
+      }
+    }
+    if (!connection.open) return inbound.clear();
+    const { user } = request as { user?: unknown };
+    if (connection.user === undefined && user !== undefined) connection.user = user;
+    connection.handshake.keep(options.handshake.keep);
+    inbound.open();
+  }
+
+  #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
+    const now = Date.now();
+    session.connection.lastSeen = now;
+    if (session.limiter?.take(now) === false) {
+      this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
+      return;
+    }
+    session.inbound.receive(isBinary ? copied(data) : String(data));
+  }
+
+  async #disconnect(session: ClientSession, close: Close): Promise<void> {
+    const { connections, topics, heartbeat, logger } = this.#parts;
+    const { connection, endpoint } = session;
+    heartbeat.delete(connection);
+    topics.leaveAll(connection);
+    connection.sink.end();
+    connections.delete(connection);
+    session.inbound.clear();
+    for (const reply of session.replies ?? []) reply.unsubscribe();
+    if (endpoint.disconnectHooks.length === 0) return;
+    // A gateway learns of the end after it has learned of the beginning.
+    await session.connected;
+    const reason = connection.closedWith ?? close;
+    for (const hook of endpoint.disconnectHooks) {
+      try {
+        await hook(connection.socket, reason);
+      } catch (error) {
+        logger.error(error, 'handleDisconnect failed');
+      }
+    }
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    this.#hooks.add(work);
+    return work.finally(() => this.#hooks.delete(work));
+  }
+}
+
+/** Binary frames may be views into the chunk they came in, which a waiting message must not keep alive. */
+function copied(data: RawData): Incoming {
+  return Buffer.isBuffer(data) ? Buffer.from(data) : data;
+}
+
+function rateLimiter({ limits }: ResolvedFanoutOptions): RateLimiter | undefined {
+  return limits.messagesPerSecond === 0
+    ? undefined
+    : new RateLimiter(limits.messagesPerSecond, limits.burst, Date.now());
+}
+
+/** `ws` reports protocol errors and resets here and then closes; without a listener they would end the process. */
+function ignore(): void {}

@@ -1,0 +1,119 @@
+import type { WebSocket, WebSocketServer } from 'ws';
+import { FanoutError } from '../errors/fanout-error.js';
+import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+import { resolveHeartbeat } from '../options/resolve-options.js';
+import { type TopicPattern, TopicPatterns } from '../topic/topic-pattern.js';
+import type { GatewayHandler } from './gateway-context-creator.js';
+import type { Gateway } from './gateway-explorer.js';
+import type { GatewayHandlers, GatewayHook } from './gateway-handlers.js';
+
+/** What serves an event or a topic. */
+export interface Route {
+  readonly handle: GatewayHandler;
+  /** The event or pattern, as `getPattern()` of an execution context gives it. */
+  readonly pattern: string;
+  /** `Class.method`, for messages. */
+  readonly name: string;
+}
+
+/** Events of the protocol, which a gateway with topics cannot take for itself. */
+const PROTOCOL_EVENTS = ['subscribe', 'unsubscribe'];
+
+/** One path on one port, and every gateway that shares it: one parse and one lookup for each message. */
+export class Endpoint {
+  readonly events = new Map<string, Route>();
+  readonly topics = new TopicPatterns<Route>();
+  readonly connectHooks: GatewayHook[] = [];
+  readonly disconnectHooks: GatewayHook[] = [];
+  heartbeat: HeartbeatPolicy | false;
+  #topicNamed: string | undefined;
+  #heartbeatBy: string | undefined;
+
+  /** @param path undefined takes every path of its port */
+  constructor(
+    readonly port: number,
+    readonly path: string | undefined,
+    readonly server: WebSocketServer,
+    heartbeat: HeartbeatPolicy | false,
+  ) {
+    this.heartbeat = heartbeat;
+  }
+
+  get clients(): ReadonlySet<WebSocket> {
+    return this.server.clients;
+  }
+
+  /** @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT and those of options */
+  add(gateway: Gateway, handlers: GatewayHandlers): void {
+    this.#useHeartbeat(gateway);
+    for (const { event, method } of gateway.events) {
+      this.#addEvent({
+        handle: handlers.handler(gateway, method),
+        pattern: event,
+        name: `${gateway.name}.${method}`,
+      });
+    }
+    for (const { pattern, method } of gateway.topics) {
+      this.#addTopic(pattern, {
+        handle: handlers.handler(gateway, method),
+        pattern: pattern.text,
+        name: `${gateway.name}.${method}`,
+      });
+    }
+    const connect = handlers.hook(gateway, 'handleConnection');
+    if (connect !== undefined) this.connectHooks.push(connect);
+    const disconnect = handlers.hook(gateway, 'handleDisconnect');
+    if (disconnect !== undefined) this.disconnectHooks.push(disconnect);
+  }
+
+  #addEvent(route: Route): void {
+    const other = this.events.get(route.pattern)?.name;
+    if (other !== undefined) this.#refuseEvent(route.pattern, other, route.name);
+    this.events.set(route.pattern, route);
+    this.#assertProtocolEvents();
+  }
+
+  #addTopic(pattern: TopicPattern, route: Route): void {
+    const other = this.topics.add(pattern, route);
+    if (other !== undefined) {
+      throw new FanoutError(
+        'FANOUT_TOPIC_AMBIGUOUS',
+        other.pattern.text,
+        other.route.name,
+        pattern.text,
+        route.name,
+        this.path ?? '*',
+      );
+    }
+    this.#topicNamed ??= route.name;
+    this.#assertProtocolEvents();
+  }
+
+  #assertProtocolEvents(): void {
+    if (this.#topicNamed === undefined) return;
+    for (const event of PROTOCOL_EVENTS) {
+      const handler = this.events.get(event);
+      if (handler !== undefined)
+        this.#refuseEvent(event, `the @Topic methods (${this.#topicNamed})`, handler.name);
+    }
+  }
+
+  #refuseEvent(event: string, first: string, second: string): never {
+    throw new FanoutError('FANOUT_EVENT_DUPLICATE', event, this.path ?? '*', first, second);
+  }
+
+  #useHeartbeat(gateway: Gateway): void {
+    if (gateway.heartbeat === undefined) return;
+    const base = this.heartbeat === false ? undefined : this.heartbeat;
+    const policy = resolveHeartbeat(`@Heartbeat of ${gateway.name}`, gateway.heartbeat, base);
+    if (this.#heartbeatBy !== undefined && !samePolicy(policy, this.heartbeat)) {
+      throw new FanoutError('FANOUT_HEARTBEAT_CONFLICT', this.#heartbeatBy, gateway.name, this.path ?? '*');
+    }
+    this.#heartbeatBy = gateway.name;
+    this.heartbeat = policy;
+  }
+}
+
+function samePolicy(a: HeartbeatPolicy | false, b: HeartbeatPolicy | false): boolean {
+  return a === b || (a !== false && b !== false && a.interval === b.interval && a.timeout === b.timeout);
+}

@@ -1,0 +1,62 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import { WsException } from '@nestjs/websockets';
+import { REFUSALS, Refusal, type RefusalCode } from '../errors/refusals.js';
+import { GuardRefusal } from './gateway-context-creator.js';
+
+/** Most bytes of an error frame's payload: whoever provokes errors must not get more out than in. */
+const MAX_BYTES = 512;
+
+/** What a request is answered by when it failed. */
+export interface ErrorAnswer {
+  readonly code: string;
+  readonly message: string;
+  readonly topic?: string | undefined;
+}
+
+/** What a client may know of an exception. An error that is nobody's answer says nothing about the inside. */
+export function errorAnswer(error: unknown): ErrorAnswer {
+  if (error instanceof Refusal) return { code: error.code, message: error.message, topic: error.topic };
+  if (error instanceof GuardRefusal)
+    return { code: 'FORBIDDEN' satisfies RefusalCode, message: REFUSALS.FORBIDDEN };
+  if (error instanceof HttpException)
+    return { code: HttpStatus[error.getStatus()] ?? 'EXCEPTION', message: httpMessage(error) };
+  if (error instanceof WsException) return wsAnswer(error);
+  return { code: 'INTERNAL' satisfies RefusalCode, message: REFUSALS.INTERNAL };
+}
+
+/** Whether an exception is meant for the client, so that the server need not log it. */
+export function isAnswer(error: unknown): boolean {
+  return error instanceof Refusal || error instanceof HttpException || error instanceof WsException;
+}
+
+/** The error frame's text, cut to its limit. */
+export function errorFrame(id: unknown, { code, message, topic }: ErrorAnswer): string {
+  const frame = (text: string): string =>
+    JSON.stringify({ event: 'error', id, data: { code, message: text, topic } });
+  let text = frame(message);
+  for (
+    let length = Math.min(message.length, MAX_BYTES);
+    Buffer.byteLength(text) > MAX_BYTES && length > 0;
+    length >>= 1
+  ) {
+    text = frame(`${message.slice(0, length)}…`);
+  }
+  return text;
+}
+
+function httpMessage(error: HttpException): string {
+  const response = error.getResponse();
+  const message = typeof response === 'object' ? (response as { message?: unknown }).message : response;
+  if (Array.isArray(message)) return message.join('; ');
+  return typeof message === 'string' ? message : error.message;
+}
+
+function wsAnswer(error: WsException): ErrorAnswer {
+  const given = error.getError();
+  if (typeof given === 'string') return { code: 'EXCEPTION' satisfies RefusalCode, message: given };
+  const { code, message } = given as { code?: unknown; message?: unknown };
+  return {
+    code: typeof code === 'string' && code.length <= 64 ? code : ('EXCEPTION' satisfies RefusalCode),
+    message: typeof message === 'string' ? message : REFUSALS.EXCEPTION,
+  };
+}

@@ -1,0 +1,58 @@
+import type { Server } from 'node:http';
+import type { INestApplicationContext } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { AbstractWsAdapter } from '@nestjs/websockets';
+import type { ServerOptions, WebSocketServer } from 'ws';
+import type { MessageParser } from './message.js';
+import { GatewayServer } from './gateway-server.js';
+import { MessageRouter } from './message-router.js';
+
+/**
+ * The WebSocket adapter that `FanoutModule.forRoot()` installs. There is no need to name it in an application, unless to
+ * extend it: `app.useWebSocketAdapter(new MyAdapter(app))`, with `FanoutModule.forRoot()` imported.
+ *
+ * Gateway options that it does not know (`verifyClient`, `maxPayload`, `handleProtocols`, …) go to the `ws` server.
+ */
+export class FanoutAdapter extends AbstractWsAdapter {
+  readonly #app: Pick<INestApplicationContext, 'get'>;
+
+  /** @param app the application, or any context that can `get()` the providers of `FanoutModule` */
+  constructor(app: Pick<INestApplicationContext, 'get'>) {
+    super();
+    this.#app = app;
+  }
+
+  /** Replaces the parser of incoming frames; one that returns nothing drops the frame. The default is `JSON.parse`. */
+  setMessageParser(parser: MessageParser): void {
+    this.#app.get(MessageRouter, { strict: false }).parser = parser;
+  }
+
+  /** Called by Nest for each port and path. */
+  create(port: number, options: ServerOptions & { path?: string } = {}): WebSocketServer {
+    const { path, ...others } = options;
+    return this.#server.create(port, path, others, this.#httpServer());
+  }
+
+  // Nest would bind listeners and closures for each gateway and socket. The gateways are bound by GatewayServer, one
+  // listener for a socket and one handler map for a path, so these three have nothing to do.
+  override bindClientConnect(): void {}
+  override bindClientDisconnect(): void {}
+  bindMessageHandlers(): void {}
+
+  /** Servers are closed together in `dispose`. */
+  override async close(): Promise<void> {}
+
+  override async dispose(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  get #server(): GatewayServer {
+    return this.#app.get(GatewayServer, { strict: false });
+  }
+
+  /** Known only now: under a testing module the HTTP adapter is made after every provider. */
+  #httpServer(): Server | undefined {
+    return this.#app.get(HttpAdapterHost, { strict: false }).httpAdapter?.getHttpServer() as
+      Server | undefined;
+  }
+}

@@ -1,0 +1,145 @@
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type ServerOptions } from 'ws';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import { FanoutError } from '../errors/fanout-error.js';
+import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
+import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import type { ConnectionLifecycle } from './connection-lifecycle.js';
+import { Endpoint } from './endpoint.js';
+import type { GatewayExplorer } from './gateway-explorer.js';
+import type { GatewayHandlers } from './gateway-handlers.js';
+import { type Admission, trimmed, UpgradeRouter } from './upgrade-router.js';
+
+/** The subprotocol of our client; a client that offers it first or last gets it. */
+const SUBPROTOCOL = 'fanout.v1.json';
+
+/** The collaborators of {@link GatewayServer}. */
+export interface ServerParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly explorer: GatewayExplorer;
+  readonly handlers: GatewayHandlers;
+  readonly lifecycle: ConnectionLifecycle;
+  readonly connections: ConnectionRegistry;
+  readonly heartbeat: HeartbeatMonitor;
+}
+
+/** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */
+export class GatewayServer implements Admission {
+  readonly #parts: ServerParts;
+  readonly #endpoints: Endpoint[] = [];
+  readonly #routers = new Map<Server, UpgradeRouter>();
+  readonly #ownServers = new Map<number, Server>();
+  #closing = false;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+  }
+
+  /** Makes the endpoint of a port and path. Upgrades are accepted from `listen` on, or when the HTTP server listens. */
+  create(
+    port: number,
+    path: string | undefined,
+    options: ServerOptions,
+    httpServer?: Server,
+  ): WebSocketServer {
+    const { limits, heartbeat } = this.#parts.options;
+    const server = new WebSocketServer({
+      maxPayload: limits.payload,
+      maxFragments: limits.fragments,
+      perMessageDeflate: false,
+      handleProtocols: offered => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : [...offered][0]!),
+      ...options,
+      noServer: true,
+    } as ServerOptions);
+    const shared = port === 0 ? httpServer : undefined;
+    // A port of its own without a path takes every path, as under WsAdapter.
+    const endpoint = new Endpoint(
+      port,
+      path === undefined && !shared ? undefined : trimmed(path ?? '/'),
+      server,
+      heartbeat,
+    );
+    this.#endpoints.push(endpoint);
+    this.#routerOf(shared ?? this.#ownServer(port)).add(endpoint);
+    return server;
+  }
+
+  /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other */
+  bind(): void {
+    const { explorer, handlers, heartbeat } = this.#parts;
+    for (const gateway of explorer.gateways) {
+      const path = gateway.path === undefined ? undefined : trimmed(gateway.path);
+      const endpoint = this.#endpoints.find(
+        other =>
+          other.port === gateway.port && (other.path === path || (path === undefined && other.path === '/')),
+      );
+      endpoint?.add(gateway, handlers);
+    }
+    for (const endpoint of this.#endpoints)
+      if (endpoint.heartbeat !== false) heartbeat.prepare(endpoint.heartbeat);
+  }
+
+  /** Opens the gateways' own ports. @throws FanoutError FANOUT_PORT */
+  async listen(): Promise<void> {
+    await Promise.all([...this.#ownServers].map(([port, server]) => this.#listen(port, server)));
+  }
+
+  /** From now on every upgrade is refused. */
+  refuseUpgrades(): void {
+    this.#closing = true;
+  }
+
+  /** Gives the servers back: borrowed ones go on without us, our own are closed. */
+  async stop(): Promise<void> {
+    for (const router of this.#routers.values()) router.stop();
+    for (const { server } of this.#endpoints) server.close();
+    await Promise.all(
+      [...this.#ownServers.values()].map(server => new Promise(resolve => server.close(resolve))),
+    );
+    this.#routers.clear();
+    this.#ownServers.clear();
+    this.#endpoints.length = 0;
+  }
+
+  refusal(): number | undefined {
+    return this.#closing || this.#parts.connections.size >= this.#parts.options.limits.connections
+      ? 503
+      : undefined;
+  }
+
+  accept(endpoint: Endpoint, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    endpoint.server.handleUpgrade(request, socket, head, client =>
+      this.#parts.lifecycle.open(endpoint, client, request),
+    );
+  }
+
+  #routerOf(server: Server): UpgradeRouter {
+    let router = this.#routers.get(server);
+    if (router === undefined) this.#routers.set(server, (router = new UpgradeRouter(server, this)));
+    return router;
+  }
+
+  #ownServer(port: number): Server {
+    let server = this.#ownServers.get(port);
+    if (server === undefined) {
+      server = createServer((_, response) => response.writeHead(426).end(STATUS_CODES[426]));
+      this.#ownServers.set(port, server);
+    }
+    return server;
+  }
+
+  #listen(port: number, server: Server): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error): void => {
+        const path = this.#endpoints.find(endpoint => endpoint.port === port)?.path ?? '*';
+        reject(new FanoutError('FANOUT_PORT', port, path, error.message));
+      };
+      server.once('error', failed);
+      server.listen(port, () => {
+        server.off('error', failed);
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import type { WebSocket } from 'ws';
+import { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
+import { connectionOf } from './client-session.js';
+
+/**
+ * A guard for gateways and their methods: a message counts as a sign of life, and messages of a connection that is
+ * closing or past its heartbeat timeout are refused, so that no work is done for a peer that is given up.
+ * Outside of WebSocket contexts, and for sockets of other adapters, it lets pass.
+ */
+@Injectable()
+export class HeartbeatGuard implements CanActivate {
+  readonly #monitor: HeartbeatMonitor;
+
+  constructor(@Inject(HeartbeatMonitor) monitor: HeartbeatMonitor) {
+    this.#monitor = monitor;
+  }
+
+  canActivate(context: ExecutionContext): boolean {
+    if (context.getType() !== 'ws') return true;
+    const connection = connectionOf(context.switchToWs().getClient<WebSocket>());
+    if (connection === undefined) return true;
+    if (!connection.open || this.#monitor.isExpired(connection)) return false;
+    connection.lastSeen = Date.now();
+    return true;
+  }
+}

@@ -1,0 +1,123 @@
+import type { Logger } from '@nestjs/common';
+import { isObservable, type Observable } from 'rxjs';
+import { Refusal } from '../errors/refusals.js';
+import type { ClientSession } from './client-session.js';
+import type { Route } from './endpoint.js';
+import { errorAnswer, errorFrame, isAnswer } from './error-frame.js';
+import type { Incoming } from './inbound.js';
+import type { Invocation } from './invocation.js';
+import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
+import type { SubscribeRouter } from './subscribe-router.js';
+
+/** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
+export class MessageRouter {
+  parser: MessageParser = jsonParser;
+  readonly #subscribes: SubscribeRouter;
+  readonly #logger: Logger;
+
+  constructor(subscribes: SubscribeRouter, logger: Logger) {
+    this.#subscribes = subscribes;
+    this.#logger = logger;
+  }
+
+  /** Resolves when the next message of the connection may be handled. */
+  readonly route = (session: ClientSession, frame: Incoming): void | Promise<void> => {
+    let message: Message | undefined;
+    try {
+      message = readMessage(this.parser, frame);
+    } catch (error) {
+      return this.#fail(session, undefined, error);
+    }
+    if (message === undefined) return undefined;
+    const route = session.endpoint.events.get(message.event);
+    if (route !== undefined) return this.#handle(session, message, route);
+    return this.#protocol(session, message);
+  };
+
+  /** Answers a message that was not even read. */
+  refuse(session: ClientSession, refusal: Refusal): void {
+    this.#fail(session, undefined, refusal);
+  }
+
+  #protocol(session: ClientSession, message: Message): void | Promise<void> {
+    switch (message.event) {
+      case 'ping':
+        this.#send(session, JSON.stringify({ event: 'pong', id: message.id }));
+        return undefined;
+      case 'subscribe':
+        return this.#subscribes.subscribe(session, message, (error, topic) =>
+          this.#fail(session, message.id, error, topic),
+        );
+      case 'unsubscribe':
+        return this.#subscribes.unsubscribe(session, message, (error, topic) =>
+          this.#fail(session, message.id, error, topic),
+        );
+      default:
+        return this.#fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
+    }
+  }
+
+  async #handle(session: ClientSession, message: Message, route: Route): Promise<void> {
+    let streaming = false;
+    const invocation: Invocation = {
+      streamed(stream) {
+        streaming = true;
+        return stream;
+      },
+    };
+    try {
+      const result = await route.handle(session.connection.socket, message.data, invocation, route.pattern);
+      if (!isObservable(result)) return this.#reply(session, message, result);
+      const ended = this.#replyEach(session, message, result);
+      // Interceptors wrap a single value into an Observable too; that one keeps its place in the order of messages.
+      if (!streaming) await ended;
+    } catch (error) {
+      this.#fail(session, message.id, error);
+    }
+  }
+
+  /** Replies with each value; resolves when there are no more. Ended with the connection. */
+  #replyEach(session: ClientSession, message: Message, values: Observable<unknown>): Promise<void> {
+    return new Promise(resolve => {
+      const replies = (session.replies ??= new Set());
+      const subscription = values.subscribe({
+        next: value => this.#tryReply(session, message, value),
+        error: error => this.#fail(session, message.id, error),
+      });
+      replies.add(subscription);
+      subscription.add(() => {
+        replies.delete(subscription);
+        resolve();
+      });
+    });
+  }
+
+  #tryReply(session: ClientSession, message: Message, value: unknown): void {
+    try {
+      this.#reply(session, message, value);
+    } catch (error) {
+      this.#fail(session, message.id, error);
+    }
+  }
+
+  /** As under `WsAdapter`, what a handler returns is the frame; nothing is sent for nothing. The request's id is added. */
+  #reply(session: ClientSession, { event, id }: Message, result: unknown): void {
+    if (result === undefined || result === null) return;
+    this.#send(session, JSON.stringify(id === undefined ? result : withId(event, id, result)));
+  }
+
+  #fail(session: ClientSession, id: MessageId | undefined, error: unknown, topic?: string): void {
+    if (!isAnswer(error)) this.#logger.error(error);
+    const answer = errorAnswer(error);
+    this.#send(session, errorFrame(id, { ...answer, topic: answer.topic ?? topic }));
+  }
+
+  #send(session: ClientSession, text: string): void {
+    session.connection.sendText(text);
+  }
+}
+
+function withId(event: string, id: MessageId, result: unknown): object {
+  const isFrame = typeof result === 'object' && 'event' in result!;
+  return isFrame ? { ...result, id } : { event, id, data: result };
+}

@@ -1,0 +1,46 @@
+import { Refusal } from '../errors/refusals.js';
+import type { Incoming } from './inbound.js';
+
+/** A client's message after parsing. */
+export interface Message {
+  readonly event: string;
+  readonly id: MessageId | undefined;
+  readonly data: unknown;
+}
+
+/** What a client may call its request, to know the answer by. */
+export type MessageId = string | number;
+
+/** Longest id that is sent back: an error frame must hold it. */
+const MAX_ID_LENGTH = 64;
+
+/** Turns a frame into a message; undefined drops the frame. What `FanoutAdapter.setMessageParser()` takes. */
+export type MessageParser = (data: Incoming) => { event: string; data: unknown } | void;
+
+export const jsonParser: MessageParser = data =>
+  JSON.parse(typeof data === 'string' ? data : String(data)) as Message;
+
+/** The message in a frame, or undefined when the parser dropped it. @throws Refusal BAD_MESSAGE */
+export function readMessage(parser: MessageParser, frame: Incoming): Message | undefined {
+  let parsed: unknown;
+  try {
+    parsed = parser(frame);
+  } catch {
+    throw new Refusal('BAD_MESSAGE');
+  }
+  if (parsed === undefined) return undefined;
+  const { event, id, data } = (
+    typeof parsed === 'object' && parsed !== null ? parsed : {}
+  ) as Partial<Message>;
+  if (typeof event !== 'string' || !isMessageId(id)) throw new Refusal('BAD_MESSAGE');
+  return { event, id: id ?? undefined, data };
+}
+
+function isMessageId(id: unknown): boolean {
+  return (
+    id === undefined ||
+    id === null ||
+    Number.isSafeInteger(id) ||
+    (typeof id === 'string' && id.length <= MAX_ID_LENGTH)
+  );
+}

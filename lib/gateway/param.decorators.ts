@@ -1,0 +1,29 @@
+import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import type { WebSocket } from 'ws';
+import { connectionOf } from './client-session.js';
+import { invocationOf } from './invocation.js';
+
+const topicParam = createParamDecorator(
+  (name: string, context: ExecutionContext) => invocationOf(context)?.topic?.params[name],
+);
+
+/**
+ * What a `:name` segment of the `@Topic` pattern stands for; undefined for a name the pattern does not have.
+ * Pipes are applied as with `@Param()`.
+ */
+export function TopicParam(
+  name: string,
+  ...pipes: (Type<PipeTransform> | PipeTransform)[]
+): ParameterDecorator {
+  return topicParam(name, ...pipes);
+}
+
+/** The full name of the topic that is subscribed to, in a `@Topic` method. */
+export const TopicName: () => ParameterDecorator = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => invocationOf(context)?.topic?.name,
+);
+
+/** The {@link Connection} of the client, in every handler of a gateway. */
+export const CurrentConnection: () => ParameterDecorator = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => connectionOf(context.switchToWs().getClient<WebSocket>()),
+);

@@ -1,0 +1,80 @@
+import type { Broadcaster } from '../broadcast/broadcaster.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import { CLOSE } from '../errors/close-codes.js';
+import type { ConnectionLifecycle } from './connection-lifecycle.js';
+import type { GatewayServer } from './gateway-server.js';
+
+/** Connections closed at once; the next ones follow after a pause, so that they do not come back all at once. */
+const WAVE = 500;
+
+/** Time between two looks at whether everybody has gone. */
+const POLL_MS = 10;
+
+/** Share of the drain time in which the waves must be over, so that the last ones still have time to close. */
+const WAVES_SHARE = 0.5;
+
+/** Returning clients are spread over a millisecond for each connection there was, at least over this much. */
+const SHORTEST_RETURN_MS = 1000;
+
+/** Takes the server down without losing what was published, and without all clients coming back in one moment. */
+export class Shutdown {
+  readonly #server: GatewayServer;
+  readonly #broadcaster: Broadcaster;
+  readonly #connections: ConnectionRegistry;
+  readonly #lifecycle: ConnectionLifecycle;
+  readonly #drainMs: number;
+
+  /** @param drainMs time until whoever is left is terminated */
+  constructor(
+    server: GatewayServer,
+    broadcaster: Broadcaster,
+    connections: ConnectionRegistry,
+    lifecycle: ConnectionLifecycle,
+    drainMs: number,
+  ) {
+    this.#server = server;
+    this.#broadcaster = broadcaster;
+    this.#connections = connections;
+    this.#lifecycle = lifecycle;
+    this.#drainMs = drainMs;
+  }
+
+  async run(): Promise<void> {
+    this.#server.refuseUpgrades();
+    const deadline = Date.now() + this.#drainMs;
+    // A peer that does not read must not use up the time of those that do.
+    await within(deadline - this.#drainMs * WAVES_SHARE, this.#broadcaster.flush());
+    await this.#closeInWaves(deadline - this.#drainMs * (1 - WAVES_SHARE) * 0.5);
+    while (this.#connections.size > 0 && Date.now() < deadline) await pause(POLL_MS);
+    for (const connection of this.#connections) connection.terminateAs(CLOSE.SHUTDOWN);
+    await within(deadline, this.#lifecycle.settled());
+  }
+
+  async #closeInWaves(until: number): Promise<void> {
+    const connections = [...this.#connections];
+    const waves = Math.ceil(connections.length / WAVE);
+    const gap = waves > 1 ? Math.max(0, until - Date.now()) / waves : 0;
+    for (let wave = 0; wave < waves; wave++) {
+      if (wave > 0) await pause(gap);
+      for (const connection of connections.slice(wave * WAVE, (wave + 1) * WAVE)) {
+        const delay = Math.round(Math.random() * Math.max(SHORTEST_RETURN_MS, connections.length));
+        connection.closeAs({
+          code: CLOSE.SHUTDOWN.code,
+          reason: `${CLOSE.SHUTDOWN.reason}; retry-after=${delay}`,
+        });
+      }
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
+}
+
+/** Waits for `work`, but not past `deadline`. */
+async function within(deadline: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise(resolve => (timer = setTimeout(resolve, Math.max(0, deadline - Date.now()))));
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

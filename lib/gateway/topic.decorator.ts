@@ -1,0 +1,58 @@
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import { TopicPattern } from '../topic/topic-pattern.js';
+
+/** Options of one `@Topic`. */
+export interface TopicOptions {
+  /** Publications kept for clients that come back with `since`, and for `Broadcaster.history()`. 0 keeps none. @default 0 */
+  history?: number;
+}
+
+/** What `@Topic` leaves on a method. */
+export interface TopicMetadata {
+  readonly pattern: TopicPattern;
+  readonly history: number;
+}
+
+const TOPIC_METADATA = Symbol('fanout:topic');
+
+/**
+ * Lets clients subscribe to the topics that match a pattern, on the path of the gateway that declares it. Topics that
+ * no `@Topic` matches are refused.
+ *
+ * The method runs for each subscribe, with its guards, pipes, interceptors and filters. What it returns is the
+ * snapshot for that subscriber; an Observable is a source: it is subscribed to once per topic while anyone listens, and
+ * what it emits is published.
+ *
+ * @param pattern segments joined by dots; `:name` stands for one segment, and `@TopicParam('name')` gives it
+ * @throws FanoutError FANOUT_TOPIC_PATTERN, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
+ */
+export function Topic(pattern: string, options: TopicOptions = {}): MethodDecorator {
+  const { history = 0, ...others } = options;
+  if (!Number.isSafeInteger(history) || history < 0) {
+    throw new FanoutError(
+      'FANOUT_OPTION',
+      'history',
+      'an integer of at least 0 (publications)',
+      shown(history),
+    );
+  }
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw new FanoutError('FANOUT_OPTION_UNKNOWN', unknown, 'history');
+  const metadata: TopicMetadata = { pattern: new TopicPattern(pattern), history };
+  return (target, name) => {
+    // On the class, because other decorators may replace the function.
+    const present = topicsOf(target.constructor);
+    Reflect.defineMetadata(
+      TOPIC_METADATA,
+      new Map([...present, [name as string, metadata]]),
+      target.constructor,
+    );
+  };
+}
+
+/** The `@Topic` methods of a class, inherited ones included. */
+export function topicsOf(metatype: object): ReadonlyMap<string, TopicMetadata> {
+  return (
+    (Reflect.getMetadata(TOPIC_METADATA, metatype) as Map<string, TopicMetadata> | undefined) ?? new Map()
+  );
+}

@@ -1,0 +1,36 @@
+// Every public name, and nothing else, is on this page.
+export { FanoutModule } from './fanout.module.js';
+export type {
+  AdaptiveFlush,
+  FanoutOptions,
+  FixedFlush,
+  FlushLimits,
+  FlushOptions,
+  HandshakeOptions,
+  LimitOptions,
+  ShutdownOptions,
+  SlowConsumerOptions,
+} from './options/fanout-options.js';
+
+export { Topic, type TopicOptions } from './gateway/topic.decorator.js';
+export { CurrentConnection, TopicName, TopicParam } from './gateway/param.decorators.js';
+export { Publish, type TopicOf } from './gateway/publish.decorator.js';
+export { Heartbeat } from './gateway/heartbeat.decorator.js';
+export { HeartbeatGuard } from './gateway/heartbeat.guard.js';
+export { FanoutAdapter } from './gateway/fanout-adapter.js';
+export type { MessageParser } from './gateway/message.js';
+export type { HeartbeatPolicy } from './heartbeat/heartbeat-monitor.js';
+
+export { Broadcaster } from './broadcast/broadcaster.js';
+export type { History, Publication, Position, PublishOptions, Target } from './broadcast/broadcaster.js';
+export { Connection } from './connection/connection.js';
+export { Connections } from './connection/connection-registry.js';
+export type { Handshake } from './connection/handshake.js';
+export { BufferPool, type BufferPoolStats } from './memory/buffer-pool.js';
+
+export { FanoutError, type FanoutErrorCode } from './errors/fanout-error.js';
+export { CLOSE, type Close } from './errors/close-codes.js';
+export type { RefusalCode } from './errors/refusals.js';
+
+// A star, because declaration merging from an application reaches a re-exported interface only through one.
+export * from './topic/topics.js';

@@ -1,0 +1,98 @@
+import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+
+/** When publications leave. Adaptive by default; `window` replaces that by a fixed rhythm. */
+export type FlushOptions = FlushLimits & (AdaptiveFlush | FixedFlush);
+
+export interface FlushLimits {
+  /** Bytes of payload pending on one topic that make it flush without waiting. 0 flushes every turn. @default 65536 */
+  maxBytes?: number;
+  /** Milliseconds of writing after which a flush lets the event loop turn before it goes on. @default 8 */
+  slice?: number;
+}
+
+export interface AdaptiveFlush {
+  /**
+   * Most milliseconds a publication waits under load; without load it waits for the end of the loop turn.
+   * 0 flushes every turn, whatever it costs. @default 50
+   */
+  maxDelay?: number;
+  /** Share of the event loop that flushing may take before batches grow instead, above 0 and up to 1. @default 0.5 */
+  utilisation?: number;
+  window?: undefined;
+}
+
+export interface FixedFlush {
+  /** Milliseconds that publications gather before each flush, load or not. Excludes `maxDelay` and `utilisation`. No default. */
+  window: number;
+  maxDelay?: undefined;
+  utilisation?: undefined;
+}
+
+/** What a connection that cannot keep up may cost. */
+export interface SlowConsumerOptions {
+  /** Bytes one connection may have unsent before it is closed with `CLOSE.SLOW`; also the largest payload. @default 1048576 */
+  maxBytes?: number;
+}
+
+/** What clients may do. */
+export interface LimitOptions {
+  /** Open connections of this process; further upgrades are answered 503. @default 50000 */
+  connections?: number;
+  /** Bytes of one message from a client; more closes with 1009. @default 65536 */
+  payload?: number;
+  /** Fragments of one message from a client; more closes with 1008. @default 64 */
+  fragments?: number;
+  /** Topics one connection may be subscribed to by its own wish. @default 128 */
+  topicsPerConnection?: number;
+  /** Messages a second that are handled for one connection; what goes over is answered `RATE_LIMITED`. 0 is no limit. @default 100 */
+  messagesPerSecond?: number;
+  /** Messages that may come at once before `messagesPerSecond` counts. @default twice messagesPerSecond */
+  burst?: number;
+  /** Milliseconds that every `handleConnection` of a path has before the connection is closed with `CLOSE.HANDSHAKE_TIMEOUT`. @default 5000 */
+  handshake?: number;
+}
+
+/** What is kept of the HTTP request. */
+export interface HandshakeOptions {
+  /** Names of the headers that stay readable after the connection is ready. @default [] */
+  keep?: readonly string[];
+}
+
+/** How the server goes down. */
+export interface ShutdownOptions {
+  /** Milliseconds for what was published to be sent, for clients to close and for handlers to end. @default 5000 */
+  drain?: number;
+}
+
+/** What `FanoutModule.forRoot()` takes. Every part is optional; an unknown name is refused. */
+export interface FanoutOptions {
+  flush?: FlushOptions;
+  /**
+   * Pings after `interval` ms of silence and terminates after `timeout` ms of it; false turns the heartbeat off.
+   * @default { interval: 10000, timeout: 30000 }
+   */
+  heartbeat?: Partial<HeartbeatPolicy> | false;
+  slowConsumer?: SlowConsumerOptions;
+  /** Only false in this version: frames are never compressed. @default false */
+  compression?: false;
+  limits?: LimitOptions;
+  handshake?: HandshakeOptions;
+  shutdown?: ShutdownOptions;
+}
+
+/** The options with every default in place, frozen. */
+export interface ResolvedFanoutOptions {
+  readonly flush: {
+    readonly maxDelay: number;
+    readonly maxBytes: number;
+    readonly utilisation: number;
+    readonly slice: number;
+    readonly window: number | undefined;
+  };
+  readonly heartbeat: HeartbeatPolicy | false;
+  readonly slowConsumer: { readonly maxBytes: number };
+  readonly compression: false;
+  readonly limits: Readonly<Required<LimitOptions>>;
+  readonly handshake: { readonly keep: readonly string[] };
+  readonly shutdown: { readonly drain: number };
+}

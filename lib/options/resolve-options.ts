@@ -1,0 +1,169 @@
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+import type { FanoutOptions, ResolvedFanoutOptions } from './fanout-options.js';
+
+/** What a value must be, in words and as a test, so that the sentence of an error cannot differ from the check. */
+interface Rule {
+  readonly must: string;
+  readonly holds: (value: unknown) => boolean;
+  readonly default: unknown;
+}
+
+function integer(min: number, fallback: number | undefined, unit: string): Rule {
+  return {
+    must: `an integer of at least ${min} (${unit})`,
+    holds: value => Number.isSafeInteger(value) && (value as number) >= min,
+    default: fallback,
+  };
+}
+
+/** The longest delay a Node timer can wait; more would fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+function duration(min: number, fallback: number | undefined): Rule {
+  return {
+    must: `a number of milliseconds from ${min} to ${LONGEST_TIMER}`,
+    holds: value => typeof value === 'number' && value >= min && value <= LONGEST_TIMER,
+    default: fallback,
+  };
+}
+
+/** Every option that is a plain value, by group. The one place that knows the defaults. */
+const RULES = {
+  flush: {
+    maxDelay: duration(0, 50),
+    maxBytes: integer(0, 65536, 'bytes'),
+    utilisation: {
+      must: 'a number above 0 and up to 1',
+      holds: (value: unknown) => typeof value === 'number' && value > 0 && value <= 1,
+      default: 0.5,
+    },
+    slice: duration(0.1, 8),
+    window: duration(0, undefined),
+  },
+  heartbeat: { interval: duration(1, 10_000), timeout: duration(1, 30_000) },
+  slowConsumer: { maxBytes: integer(1024, 1_048_576, 'bytes') },
+  limits: {
+    connections: integer(1, 50_000, 'connections'),
+    payload: integer(1, 65_536, 'bytes'),
+    fragments: integer(1, 64, 'fragments'),
+    topicsPerConnection: integer(0, 128, 'topics'),
+    messagesPerSecond: integer(0, 100, 'messages'),
+    burst: integer(1, undefined, 'messages'),
+    handshake: duration(1, 5000),
+  },
+  handshake: {
+    keep: {
+      must: 'an array of header names',
+      holds: (value: unknown) =>
+        Array.isArray(value) && value.every(name => typeof name === 'string' && name !== ''),
+      default: [],
+    },
+  },
+  shutdown: { drain: duration(0, 5000) },
+} satisfies Record<string, Record<string, Rule>>;
+
+const GROUPS = [...Object.keys(RULES), 'compression'];
+
+/**
+ * The options with every default in place, frozen. Pure: `forRoot` and `forRootAsync` both end here.
+ * @throws FanoutError FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
+ */
+export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions {
+  assertObject('options', given);
+  assertKnown('', given, GROUPS);
+  if (given.compression !== undefined && given.compression !== false) {
+    throw new FanoutError('FANOUT_OPTION', 'compression', 'false in this version', shown(given.compression));
+  }
+  const flush = group('flush', given.flush);
+  if (flush.window !== undefined) {
+    const other = (['maxDelay', 'utilisation'] as const).find(name => given.flush![name] !== undefined);
+    if (other)
+      throw new FanoutError(
+        'FANOUT_OPTION',
+        `flush.${other}`,
+        'left out when flush.window is set',
+        shown(given.flush![other]),
+      );
+  }
+  const limits = group('limits', given.limits);
+  limits.burst ??= Math.max(1, (limits.messagesPerSecond as number) * 2);
+  const handshake = group('handshake', given.handshake);
+  return deepFreeze({
+    flush,
+    heartbeat: resolveHeartbeat('heartbeat', given.heartbeat),
+    slowConsumer: group('slowConsumer', given.slowConsumer),
+    compression: false,
+    limits,
+    // Node gives header names in lower case.
+    handshake: { keep: (handshake.keep as string[]).map(name => name.toLowerCase()) },
+    shutdown: group('shutdown', given.shutdown),
+  }) as unknown as ResolvedFanoutOptions;
+}
+
+/**
+ * A heartbeat policy with what is missing taken from `fallback` (the defaults, when there is none).
+ * @throws FanoutError FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
+ */
+export function resolveHeartbeat(
+  name: string,
+  given: Partial<HeartbeatPolicy> | false | undefined,
+  fallback?: HeartbeatPolicy,
+): HeartbeatPolicy | false {
+  if (given === false) return false;
+  const policy = { ...fallback, ...definedOf(name, given) };
+  const resolved = check(name, policy, RULES.heartbeat) as unknown as HeartbeatPolicy;
+  if (resolved.timeout <= resolved.interval) {
+    throw new FanoutError(
+      'FANOUT_OPTION',
+      `${name}.timeout`,
+      `above ${name}.interval (${resolved.interval})`,
+      shown(resolved.timeout),
+    );
+  }
+  return Object.freeze(resolved);
+}
+
+function group(name: keyof typeof RULES, given: unknown): Record<string, unknown> {
+  return check(name, definedOf(name, given), RULES[name]);
+}
+
+function check(
+  group: string,
+  given: Record<string, unknown>,
+  rules: Record<string, Rule>,
+): Record<string, unknown> {
+  assertKnown(`${group}.`, given, Object.keys(rules));
+  const resolved: Record<string, unknown> = {};
+  for (const [name, rule] of Object.entries(rules)) {
+    const value = given[name];
+    if (value !== undefined && !rule.holds(value)) {
+      throw new FanoutError('FANOUT_OPTION', `${group}.${name}`, rule.must, shown(value));
+    }
+    resolved[name] = value ?? rule.default;
+  }
+  return resolved;
+}
+
+function definedOf(name: string, given: unknown): Record<string, unknown> {
+  if (given === undefined) return {};
+  assertObject(name, given);
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function assertObject(name: string, given: unknown): asserts given is object {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
+  throw new FanoutError('FANOUT_OPTION', name, 'an object', shown(given));
+}
+
+function assertKnown(prefix: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find(name => !known.includes(name));
+  if (unknown !== undefined)
+    throw new FanoutError('FANOUT_OPTION_UNKNOWN', prefix + unknown, known.join(', '));
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value))
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner as object);
+  return Object.freeze(value);
+}

@@ -1,0 +1,90 @@
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import { isTopicName, MAX_TOPIC_BYTES } from './topic-name.js';
+
+/** What the `:name` segments of a pattern stand for in one topic. */
+export type TopicParams = Readonly<Record<string, string>>;
+
+const PARAMETER = /^:[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** A pattern such as `prices.:symbol`: literal segments, and `:name` for exactly one segment. */
+export class TopicPattern {
+  readonly segments: readonly string[];
+
+  /** @throws FanoutError FANOUT_TOPIC_PATTERN */
+  constructor(readonly text: string) {
+    const segments = typeof text === 'string' ? text.split('.') : [];
+    const names = segments.filter(segment => segment.startsWith(':'));
+    const valid =
+      segments.length > 0 &&
+      text.length <= MAX_TOPIC_BYTES &&
+      new Set(names).size === names.length &&
+      segments.every(segment => PARAMETER.test(segment) || isTopicName(segment));
+    if (!valid) throw new FanoutError('FANOUT_TOPIC_PATTERN', shown(text));
+    this.segments = segments;
+  }
+
+  /** The pattern with its names taken out: two patterns of one shape match the same topics. */
+  get shape(): string {
+    return this.segments.map(segment => (segment.startsWith(':') ? ':' : segment)).join('.');
+  }
+
+  /** The parameters of a topic that is known to match. */
+  paramsOf(name: string): TopicParams {
+    const params: Record<string, string> = Object.create(null) as Record<string, string>;
+    const values = name.split('.');
+    this.segments.forEach((segment, i) => {
+      if (segment.startsWith(':')) params[segment.slice(1)] = values[i]!;
+    });
+    return params;
+  }
+
+  /** Puts a value in place of each parameter; the result is not checked. */
+  fill(valueOf: (name: string) => string): string {
+    return this.segments
+      .map(segment => (segment.startsWith(':') ? valueOf(segment.slice(1)) : segment))
+      .join('.');
+  }
+}
+
+interface Branch<T> {
+  readonly literals: Map<string, Branch<T>>;
+  parameter: Branch<T> | undefined;
+  value: { readonly pattern: TopicPattern; readonly route: T } | undefined;
+}
+
+/** Finds the pattern of a topic. A literal segment wins over a parameter, from left to right. */
+export class TopicPatterns<T> {
+  readonly #root: Branch<T> = branch();
+
+  /** Adds a route; returns the one already there when the two patterns cannot be told apart, and adds nothing. */
+  add(pattern: TopicPattern, route: T): { readonly pattern: TopicPattern; readonly route: T } | undefined {
+    let at = this.#root;
+    for (const segment of pattern.segments)
+      at = segment.startsWith(':') ? (at.parameter ??= branch()) : literal(at, segment);
+    if (at.value !== undefined) return at.value;
+    at.value = { pattern, route };
+    return undefined;
+  }
+
+  /** The route for a topic name, or undefined. */
+  find(name: string): { readonly pattern: TopicPattern; readonly route: T } | undefined {
+    return search(this.#root, name.split('.'), 0);
+  }
+}
+
+function branch<T>(): Branch<T> {
+  return { literals: new Map(), parameter: undefined, value: undefined };
+}
+
+function literal<T>(parent: Branch<T>, segment: string): Branch<T> {
+  let child = parent.literals.get(segment);
+  if (child === undefined) parent.literals.set(segment, (child = branch()));
+  return child;
+}
+
+function search<T>(at: Branch<T>, segments: readonly string[], depth: number): Branch<T>['value'] {
+  if (depth === segments.length) return at.value;
+  const exact = at.literals.get(segments[depth]!);
+  const found = exact && search(exact, segments, depth + 1);
+  return found ?? (at.parameter && search(at.parameter, segments, depth + 1));
+}

@@ -1,0 +1,40 @@
+/** Opcodes with the FIN bit set, RFC 6455 section 5.2. The server never fragments and never masks. */
+const FIN_TEXT = 0x81;
+const FIN_PING = 0x89;
+
+/** An empty ping, ready to be written to any socket. Shared: nobody may write into it. */
+export const PING_FRAME: Buffer = Buffer.from([FIN_PING, 0]);
+
+/** Bytes that the header of a server frame takes before a payload of `length` bytes. */
+export function headerSize(length: number): number {
+  return length < 126 ? 2 : length < 65536 ? 4 : 10;
+}
+
+/** Writes the header of a text frame at `at`; returns the position after it. */
+export function writeTextHeader(buffer: Buffer, at: number, length: number): number {
+  buffer[at] = FIN_TEXT;
+  if (length < 126) {
+    buffer[at + 1] = length;
+    return at + 2;
+  }
+  if (length < 65536) {
+    buffer[at + 1] = 126;
+    return buffer.writeUInt16BE(length, at + 2);
+  }
+  buffer[at + 1] = 127;
+  buffer.writeUInt32BE(Math.floor(length / 2 ** 32), at + 2);
+  return buffer.writeUInt32BE(length >>> 0, at + 6);
+}
+
+/** Writes `text` at `at`; `bytes` is its length in UTF-8. Equal lengths mean ASCII, which is copied, not transcoded. */
+export function writeText(buffer: Buffer, at: number, text: string, bytes: number): number {
+  return at + buffer.write(text, at, bytes, bytes === text.length ? 'latin1' : 'utf8');
+}
+
+/** One whole text frame in memory of its own. */
+export function textFrame(text: string): Buffer {
+  const bytes = Buffer.byteLength(text);
+  const buffer = Buffer.allocUnsafe(headerSize(bytes) + bytes);
+  writeText(buffer, writeTextHeader(buffer, 0, bytes), text, bytes);
+  return buffer;
+}
