@@ -92,8 +92,7 @@ export class TopicBroadcaster extends Broadcaster {
 
   #each(target: Target, act: (connection: SocketConnection) => boolean): number {
     let count = 0;
-    // Copied: closing a connection may take it out of the set that is walked.
-    for (const connection of [...this.#connectionsOf(target)]) if (act(connection)) count++;
+    for (const connection of this.#connectionsOf(target)) if (act(connection)) count++;
     return count;
   }
 

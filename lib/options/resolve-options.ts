@@ -129,16 +129,16 @@ function group(name: keyof typeof RULES, given: unknown): Record<string, unknown
 }
 
 function check(
-  group: string,
+  prefix: string,
   given: Record<string, unknown>,
   rules: Record<string, Rule>,
 ): Record<string, unknown> {
-  assertKnown(`${group}.`, given, Object.keys(rules));
+  assertKnown(`${prefix}.`, given, Object.keys(rules));
   const resolved: Record<string, unknown> = {};
   for (const [name, rule] of Object.entries(rules)) {
     const value = given[name];
     if (value !== undefined && !rule.holds(value)) {
-      throw new FanoutError('FANOUT_OPTION', `${group}.${name}`, rule.must, shown(value));
+      throw new FanoutError('FANOUT_OPTION', `${prefix}.${name}`, rule.must, shown(value));
     }
     resolved[name] = value ?? rule.default;
   }
