@@ -115,6 +115,7 @@ function compose(
     subscribe: subscribes.subscribeFromServer.bind(subscribes),
     unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
     userChanged: connections.userChanged.bind(connections),
+    closing: topics.leaveAll.bind(topics),
   };
   const lifecycle = new ConnectionLifecycle({
     options,
@@ -127,7 +128,10 @@ function compose(
   });
   const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
   const server = new GatewayServer({ options, explorer, handlers, lifecycle, connections, heartbeat });
-  const shutdown = new Shutdown(server, broadcaster, connections, lifecycle, options.shutdown.drain);
+  const shutdown = new Shutdown(
+    { server, broadcaster, connections, lifecycle, router },
+    options.shutdown.drain,
+  );
   const adapter = new FanoutAdapter(moduleRef);
   return { adapter, pool, connections, heartbeat, scheduler, topics, broadcaster, router, server, shutdown };
 }

@@ -21,6 +21,8 @@ export interface ConnectionHost {
   subscribe(connection: SocketConnection, topic: string): boolean;
   unsubscribe(connection: SocketConnection, topic: string): boolean;
   userChanged(connection: SocketConnection, before: unknown): void;
+  /** The server closes it: nothing more is published to it, though its socket may take a while to end. */
+  closing(connection: SocketConnection): void;
 }
 
 /** A subscription as its connection keeps it; what is in it is the business of the topic room. */
@@ -115,10 +117,11 @@ export class SocketConnection<T = any> extends Connection {
     this.closeAs(close);
   }
 
-  /** Closes with a code that is known to be good. The first one counts. */
+  /** Closes with a code that is known to be good, after what was sent. */
   closeAs(close: Close): void {
     if (!this.open) return;
     this.closedWith = close;
+    this.#host.closing(this);
     this.sink.write();
     // The write may have found the peer slow, which closes it as well.
     if (this.open) this.socket.close(close.code, close.reason);
@@ -127,6 +130,7 @@ export class SocketConnection<T = any> extends Connection {
   /** Ends it without a closing handshake: the peer is gone or has had its time. */
   terminateAs(close: Close): void {
     this.closedWith ??= close;
+    this.#host.closing(this);
     this.socket.terminate();
   }
 

@@ -35,6 +35,7 @@ export class ConnectionLifecycle {
   readonly #parts: LifecycleParts;
   /** Hooks on their way, which a shutdown waits for. */
   readonly #hooks = new Set<Promise<unknown>>();
+  #draining = false;
 
   // One function of each for all sockets, so that a connection costs no closures: `this` is the socket.
   readonly #onMessage: (this: WebSocket, data: RawData, isBinary: boolean) => void;
@@ -78,6 +79,11 @@ export class ConnectionLifecycle {
     endpoint.server.emit('connection', socket, request);
   }
 
+  /** From now on no further message is taken: the server goes down. */
+  drain(): void {
+    this.#draining = true;
+  }
+
   /** Resolves when no hook runs any more. */
   async settled(): Promise<void> {
     while (this.#hooks.size > 0) await Promise.allSettled(this.#hooks);
@@ -111,6 +117,7 @@ export class ConnectionLifecycle {
   }
 
   #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
+    if (this.#draining) return;
     const now = Date.now();
     session.connection.lastSeen = now;
     if (session.limiter?.take(now) === false) {

@@ -14,6 +14,9 @@ import { type Admission, trimmed, UpgradeRouter } from './upgrade-router.js';
 /** The subprotocol of our client; a client that offers it first or last gets it. */
 const SUBPROTOCOL = 'fanout.v1.json';
 
+/** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
+const CLOSE_TIMEOUT_MS = 5000;
+
 /** The collaborators of {@link GatewayServer}. */
 export interface ServerParts {
   readonly options: ResolvedFanoutOptions;
@@ -48,6 +51,7 @@ export class GatewayServer implements Admission {
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
       perMessageDeflate: false,
+      closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: offered => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : [...offered][0]!),
       ...options,
       noServer: true,

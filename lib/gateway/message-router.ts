@@ -7,17 +7,23 @@ import { errorAnswer, errorFrame, isAnswer } from './error-frame.js';
 import type { Incoming } from './inbound.js';
 import type { Invocation } from './invocation.js';
 import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
-import type { SubscribeRouter } from './subscribe-router.js';
+import type { Fail, SubscribeRouter } from './subscribe-router.js';
 
 /** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
 export class MessageRouter {
   parser: MessageParser = jsonParser;
   readonly #subscribes: SubscribeRouter;
   readonly #logger: Logger;
+  #active = 0;
 
   constructor(subscribes: SubscribeRouter, logger: Logger) {
     this.#subscribes = subscribes;
     this.#logger = logger;
+  }
+
+  /** Messages whose handler is running. */
+  get active(): number {
+    return this.#active;
   }
 
   /** Resolves when the next message of the connection may be handled. */
@@ -40,21 +46,24 @@ export class MessageRouter {
   }
 
   #protocol(session: ClientSession, message: Message): void | Promise<void> {
+    const fail: Fail = (error, topic) => this.#fail(session, message.id, error, topic);
     switch (message.event) {
       case 'ping':
         this.#send(session, JSON.stringify({ event: 'pong', id: message.id }));
         return undefined;
       case 'subscribe':
-        return this.#subscribes.subscribe(session, message, (error, topic) =>
-          this.#fail(session, message.id, error, topic),
-        );
+        return this.#subscribe(session, message, fail);
       case 'unsubscribe':
-        return this.#subscribes.unsubscribe(session, message, (error, topic) =>
-          this.#fail(session, message.id, error, topic),
-        );
+        return this.#subscribes.unsubscribe(session, message, fail);
       default:
-        return this.#fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
+        return fail(new Refusal('UNKNOWN_EVENT'));
     }
+  }
+
+  async #subscribe(session: ClientSession, message: Message, fail: Fail): Promise<void> {
+    this.#active++;
+    await this.#subscribes.subscribe(session, message, fail);
+    this.#active--;
   }
 
   async #handle(session: ClientSession, message: Message, route: Route): Promise<void> {
@@ -65,6 +74,7 @@ export class MessageRouter {
         return stream;
       },
     };
+    this.#active++;
     try {
       const result = await route.handle(session.connection.socket, message.data, invocation, route.pattern);
       if (!isObservable(result)) return this.#reply(session, message, result);
@@ -73,6 +83,8 @@ export class MessageRouter {
       if (!streaming) await ended;
     } catch (error) {
       this.#fail(session, message.id, error);
+    } finally {
+      this.#active--;
     }
   }
 

@@ -3,6 +3,7 @@ import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { CLOSE } from '../errors/close-codes.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import type { GatewayServer } from './gateway-server.js';
+import type { MessageRouter } from './message-router.js';
 
 /** Connections closed at once; the next ones follow after a pause, so that they do not come back all at once. */
 const WAVE = 500;
@@ -10,48 +11,46 @@ const WAVE = 500;
 /** Time between two looks at whether everybody has gone. */
 const POLL_MS = 10;
 
-/** Share of the drain time in which the waves must be over, so that the last ones still have time to close. */
-const WAVES_SHARE = 0.5;
-
 /** Returning clients are spread over a millisecond for each connection there was, at least over this much. */
 const SHORTEST_RETURN_MS = 1000;
 
+/** The collaborators of {@link Shutdown}. */
+export interface ShutdownParts {
+  readonly server: GatewayServer;
+  readonly broadcaster: Broadcaster;
+  readonly connections: ConnectionRegistry;
+  readonly lifecycle: ConnectionLifecycle;
+  readonly router: MessageRouter;
+}
+
 /** Takes the server down without losing what was published, and without all clients coming back in one moment. */
 export class Shutdown {
-  readonly #server: GatewayServer;
-  readonly #broadcaster: Broadcaster;
-  readonly #connections: ConnectionRegistry;
-  readonly #lifecycle: ConnectionLifecycle;
+  readonly #parts: ShutdownParts;
   readonly #drainMs: number;
 
   /** @param drainMs time until whoever is left is terminated */
-  constructor(
-    server: GatewayServer,
-    broadcaster: Broadcaster,
-    connections: ConnectionRegistry,
-    lifecycle: ConnectionLifecycle,
-    drainMs: number,
-  ) {
-    this.#server = server;
-    this.#broadcaster = broadcaster;
-    this.#connections = connections;
-    this.#lifecycle = lifecycle;
+  constructor(parts: ShutdownParts, drainMs: number) {
+    this.#parts = parts;
     this.#drainMs = drainMs;
   }
 
   async run(): Promise<void> {
-    this.#server.refuseUpgrades();
+    const { server, broadcaster, connections, lifecycle, router } = this.#parts;
     const deadline = Date.now() + this.#drainMs;
-    // A peer that does not read must not use up the time of those that do.
-    await within(deadline - this.#drainMs * WAVES_SHARE, this.#broadcaster.flush());
-    await this.#closeInWaves(deadline - this.#drainMs * (1 - WAVES_SHARE) * 0.5);
-    while (this.#connections.size > 0 && Date.now() < deadline) await pause(POLL_MS);
-    for (const connection of this.#connections) connection.terminateAs(CLOSE.SHUTDOWN);
-    await within(deadline, this.#lifecycle.settled());
+    server.refuseUpgrades();
+    lifecycle.drain();
+    // A handler that hangs or a peer that does not read must not use up the time of the others.
+    await until(deadline - this.#drainMs * 0.75, () => router.active === 0);
+    await within(deadline - this.#drainMs * 0.5, broadcaster.flush());
+    await this.#closeInWaves(deadline - this.#drainMs * 0.25);
+    await until(deadline, () => connections.size === 0);
+    for (const connection of connections) connection.terminateAs(CLOSE.SHUTDOWN);
+    await within(deadline, lifecycle.settled());
+    await until(deadline, () => router.active === 0);
   }
 
   async #closeInWaves(until: number): Promise<void> {
-    const connections = [...this.#connections];
+    const connections = [...this.#parts.connections];
     const waves = Math.ceil(connections.length / WAVE);
     const gap = waves > 1 ? Math.max(0, until - Date.now()) / waves : 0;
     for (let wave = 0; wave < waves; wave++) {
@@ -69,6 +68,10 @@ export class Shutdown {
 
 function pause(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
+}
+
+async function until(deadline: number, holds: () => boolean): Promise<void> {
+  while (!holds() && Date.now() < deadline) await pause(POLL_MS);
 }
 
 /** Waits for `work`, but not past `deadline`. */
