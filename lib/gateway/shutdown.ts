@@ -49,10 +49,10 @@ export class Shutdown {
     await until(deadline, () => router.active === 0);
   }
 
-  async #closeInWaves(until: number): Promise<void> {
+  async #closeInWaves(end: number): Promise<void> {
     const connections = [...this.#parts.connections];
     const waves = Math.ceil(connections.length / WAVE);
-    const gap = waves > 1 ? Math.max(0, until - Date.now()) / waves : 0;
+    const gap = waves > 1 ? Math.max(0, end - Date.now()) / waves : 0;
     for (let wave = 0; wave < waves; wave++) {
       if (wave > 0) await pause(gap);
       for (const connection of connections.slice(wave * WAVE, (wave + 1) * WAVE)) {

@@ -110,7 +110,7 @@ export class SubscribeRouter {
     } finally {
       session.subscribing--;
       // The connection may have gone while the method ran, before its source was there to be stopped.
-      if (this.#topics.find(name) === undefined) this.#sources.stop(name);
+      if (this.#topics.find(name)?.vacant !== false) this.#sources.stop(name);
     }
   }
 

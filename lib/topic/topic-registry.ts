@@ -88,7 +88,7 @@ export class TopicRegistry implements Iterable<Topic> {
     if (subscriber.subscriptions.get(topic.name) !== subscription) return;
     subscriber.subscriptions.delete(topic.name);
     topic.remove(subscription);
-    if (topic.subscriptions.length > 0 || topic.held.size > 0) return;
+    if (!topic.vacant) return;
     topic.settle(topic.log.head);
     if (topic.history.size > 0 && topic.log.head > 0) this.#keepIdle(topic);
     else this.#topics.delete(topic.name);

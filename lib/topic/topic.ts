@@ -68,6 +68,11 @@ export class Topic {
     return positionOf(this.log.epoch, this.log.head);
   }
 
+  /** Whether nobody listens and nobody waits to. */
+  get vacant(): boolean {
+    return this.subscriptions.length === 0 && this.held.size === 0;
+  }
+
   append(json: string, bytes: number, except?: string): void {
     this.log.append(json, bytes, except);
     this.pendingBytes += bytes;
