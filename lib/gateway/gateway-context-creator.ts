@@ -1,9 +1,9 @@
-import type { ExternalContextCreator } from '@nestjs/core';
-import type { ContextId } from '@nestjs/core';
+import type { ContextId, ExternalContextCreator } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
 import { WsException } from '@nestjs/websockets';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
-import { isObservable } from 'rxjs';
+import { catchError, defer, ignoreElements, isObservable } from 'rxjs';
 import { type Invocation, INVOCATION_INDEX } from './invocation.js';
 
 /** A guard said no. What a filter that catches `WsException` sees, as under Nest's own gateways. */
@@ -24,13 +24,10 @@ const DEFAULT_PARAMETERS = {
 
 const PARAMETERS_METADATA = 'fanout:parameters';
 
-/** What the filters of a handler answer when one has dealt with the exception. */
-const HANDLED = Symbol('handled');
-
 const paramsFactory = {
-  exchangeKeyForValue(type: number, data: string | undefined, args: any[]): unknown {
+  exchangeKeyForValue(type: number, data: unknown, args: any[]): unknown {
     if (type === (WsParamtype.SOCKET as number)) return args[0];
-    if (type === (WsParamtype.PAYLOAD as number)) return data ? args[1]?.[data] : args[1];
+    if (type === (WsParamtype.PAYLOAD as number)) return data ? args[1]?.[data as string] : args[1];
     return undefined;
   },
 };
@@ -66,7 +63,7 @@ export class GatewayContextCreator {
           };
         },
       },
-      externalErrorProxy: { value: { createProxy: errorProxy(own.externalErrorProxy) } },
+      externalErrorProxy: { value: { createProxy: errorProxy } },
     }) as ExternalContextCreator;
   }
 
@@ -75,21 +72,17 @@ export class GatewayContextCreator {
     const target = instance.constructor;
     const parameters = Reflect.getMetadata(PARAM_ARGS_METADATA, target, method) ?? DEFAULT_PARAMETERS;
     Reflect.defineMetadata(PARAMETERS_METADATA, parameters, target, method);
-    const handler = this.#nest.create(
-      instance as any,
+    return this.#nest.create(
+      instance as never,
       observed(callback),
       method,
       PARAMETERS_METADATA,
-      paramsFactory as any,
+      paramsFactory,
       contextId,
       inquirerId,
       undefined,
       'ws',
     );
-    return async (...args) => {
-      const result: unknown = await handler(...args);
-      return result === HANDLED ? undefined : result;
-    };
   }
 }
 
@@ -125,20 +118,42 @@ function guardsFn(nest: any) {
   };
 }
 
-function errorProxy(proxy: any) {
-  return (target: GatewayHandler, handler: any, type: string) => {
-    const filters = (handler.filters ?? []) as { func: (...args: unknown[]) => unknown }[];
-    // Nest asks filters of other transports for an answer and throws on when there is none; those of gateways answer
-    // their client themselves.
-    handler.setCustomFilters(
-      filters.map(filter => ({
-        ...filter,
-        func: async (...args: unknown[]) => {
-          await filter.func(...args);
-          return HANDLED;
-        },
-      })),
-    );
-    return proxy.createProxy(target, handler, type);
+/** A handler's filters, as Nest prepared them. */
+interface FilterHandler {
+  readonly filters?: readonly { readonly func: (...args: unknown[]) => unknown }[];
+  setCustomFilters(filters: unknown[]): void;
+  /** The outcome of the filter that catches the exception, or nothing when none does. */
+  invokeCustomFilters(exception: unknown, host: ExecutionContextHost): Promise<void> | null | undefined;
+}
+
+/**
+ * Runs the filters of a handler, also for what its Observable throws. Nest's own proxy logs every exception that no
+ * filter catches, those meant for the client too, which on a public socket is a log flood.
+ */
+function errorProxy(target: GatewayHandler, handler: FilterHandler, type: string): GatewayHandler {
+  // A promise from each, so that a filter that returned nothing is told from no filter.
+  const filters = (handler.filters ?? []).map(filter => ({
+    ...filter,
+    func: async (...args: unknown[]) => void (await filter.func(...args)),
+  }));
+  handler.setCustomFilters(filters);
+  const filtered = async (exception: unknown, args: unknown[]): Promise<undefined> => {
+    const host = new ExecutionContextHost(args as never);
+    host.setType(type);
+    const handled = handler.invokeCustomFilters(exception, host);
+    if (!handled) throw exception;
+    await handled;
+    return undefined;
+  };
+  return async (...args) => {
+    try {
+      const result = await target(...args);
+      if (!isObservable(result)) return result;
+      return result.pipe(
+        catchError(exception => defer(() => filtered(exception, args)).pipe(ignoreElements())),
+      );
+    } catch (exception) {
+      return filtered(exception, args);
+    }
   };
 }
