@@ -22,7 +22,14 @@ export type { MessageParser } from './gateway/message.js';
 export type { HeartbeatPolicy } from './heartbeat/heartbeat-monitor.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';
-export type { History, Publication, Position, PublishOptions, Target } from './broadcast/broadcaster.js';
+export type {
+  CloseRequest,
+  History,
+  Publication,
+  Position,
+  PublishOptions,
+  Target,
+} from './broadcast/broadcaster.js';
 export { Connection } from './connection/connection.js';
 export { Connections } from './connection/connection-registry.js';
 export type { Handshake } from './connection/handshake.js';

@@ -22,6 +22,9 @@ export interface History<T = unknown> {
 /** One connection by its id, or every connection of a user by the user's id. */
 export type Target = { readonly connection: string } | { readonly user: string | number };
 
+/** What a connection is to be closed with; the reason is empty by default. */
+export type CloseRequest = Pick<Close, 'code'> & Partial<Close>;
+
 /** Options of one publication. */
 export interface PublishOptions {
   /** The connection that does not get it, itself or its id: usually the one whose message caused it. */
@@ -73,7 +76,7 @@ export abstract class Broadcaster {
    * @returns how many connections there were
    * @throws FanoutError FANOUT_TARGET, FANOUT_CLOSE
    */
-  abstract disconnect(target: Target, close?: Close): number;
+  abstract disconnect(target: Target, close?: CloseRequest): number;
 
   /**
    * Ends the subscription of a target to a topic and tells its clients with an `unsubscribed` frame.

@@ -1,12 +1,19 @@
 import { assertClose } from '../connection/close.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SocketConnection } from '../connection/socket-connection.js';
-import { CLOSE, type Close } from '../errors/close-codes.js';
+import { CLOSE } from '../errors/close-codes.js';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import { offsetIn } from '../topic/topic.js';
 import type { TopicData } from '../topic/topics.js';
-import { Broadcaster, type History, type Position, type PublishOptions, type Target } from './broadcaster.js';
+import {
+  Broadcaster,
+  type CloseRequest,
+  type History,
+  type Position,
+  type PublishOptions,
+  type Target,
+} from './broadcaster.js';
 import type { FanOut } from './fan-out.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 
@@ -77,7 +84,8 @@ export class TopicBroadcaster extends Broadcaster {
     };
   }
 
-  disconnect(target: Target, close: Close = CLOSE.REMOVED): number {
+  disconnect(target: Target, { code, reason = '' }: CloseRequest = CLOSE.REMOVED): number {
+    const close = { code, reason };
     assertClose(close);
     return this.#each(target, connection => {
       connection.closeAs(close);
