@@ -73,10 +73,10 @@ export class FlushScheduler {
     }
   }
 
-  /** Cancels the flush that is armed or under way; the next request arms again. */
+  /** Cancels the flush that is armed or under way; the next request starts anew. */
   stop(): void {
     this.#disarm();
-    this.#walking = false;
+    this.#finish();
   }
 
   #wait(): number {
@@ -135,14 +135,18 @@ export class FlushScheduler {
   }
 
   #end(): void {
-    this.#topics.length = this.#sinks.length = this.#topicAt = this.#sinkAt = 0;
     this.#cost += (this.#spent - this.#cost) * SMOOTHING;
     this.#endedAt = this.clock.now();
+    this.#finish();
+    if (this.#dirty.length === 0) return;
+    this.#arm(this.#dirty.some(topic => topic.pendingBytes >= this.timing.maxBytes) ? 0 : this.#wait());
+  }
+
+  #finish(): void {
+    this.#topics.length = this.#sinks.length = this.#topicAt = this.#sinkAt = 0;
     this.#walking = false;
     const ended = this.#waiting;
     this.#waiting = [];
     for (const resolve of ended) resolve();
-    if (this.#dirty.length === 0) return;
-    this.#arm(this.#dirty.some(topic => topic.pendingBytes >= this.timing.maxBytes) ? 0 : this.#wait());
   }
 }
