@@ -1,5 +1,5 @@
 import type { Topic } from '../topic/topic.js';
-import type { BatchSink } from '../wire/batch.js';
+import { type Deliver, FlushWalk } from './flush-walk.js';
 
 /** When to flush; see `FlushOptions` for the meaning of each number. */
 export interface FlushTiming {
@@ -23,9 +23,6 @@ export interface SchedulerClock {
 /** How much a new measurement of the flush cost counts: about the last five flushes matter. */
 const SMOOTHING = 0.2;
 
-/** Sockets written between two looks at the clock: 16 writes are about 0.15 ms, a look is 30 ns. */
-const WRITES_PER_LOOK = 16;
-
 /**
  * Decides when topics are flushed, and spreads a flush over slices.
  *
@@ -34,11 +31,8 @@ const WRITES_PER_LOOK = 16;
  * `slice` ms it lets the loop turn and goes on. What is published meanwhile goes into the next flush.
  */
 export class FlushScheduler {
+  readonly #walk: FlushWalk;
   #dirty: Topic[] = [];
-  #topics: Topic[] = [];
-  readonly #sinks: BatchSink[] = [];
-  #topicAt = 0;
-  #sinkAt = 0;
   #walking = false;
   #timer: unknown;
   #immediate: unknown;
@@ -48,10 +42,12 @@ export class FlushScheduler {
   #waiting: (() => void)[] = [];
 
   constructor(
-    readonly deliver: (topic: Topic, touched: BatchSink[]) => void,
+    deliver: Deliver,
     readonly timing: FlushTiming,
     readonly clock: SchedulerClock,
-  ) {}
+  ) {
+    this.#walk = new FlushWalk(deliver, () => clock.now());
+  }
 
   /** The topic has something to flush. */
   request(topic: Topic): void {
@@ -60,7 +56,7 @@ export class FlushScheduler {
       this.#dirty.push(topic);
     }
     if (this.#walking || this.#immediate !== undefined) return;
-    if (topic.pendingBytes >= this.timing.maxBytes) this.#arm(0);
+    if (this.#full(topic)) this.#arm(0);
     else if (this.#timer === undefined) this.#arm(this.#wait());
   }
 
@@ -76,7 +72,12 @@ export class FlushScheduler {
   /** Cancels the flush that is armed or under way; the next request starts anew. */
   stop(): void {
     this.#disarm();
+    this.#walk.clear();
     this.#finish();
+  }
+
+  #full(topic: Topic): boolean {
+    return topic.pendingBytes >= this.timing.maxBytes;
   }
 
   #wait(): number {
@@ -103,47 +104,27 @@ export class FlushScheduler {
     this.#disarm();
     this.#walking = true;
     this.#spent = 0;
-    // Swapped before the walk: what is published during it belongs to the next one.
-    const topics = this.#dirty;
-    this.#dirty = this.#topics;
-    this.#topics = topics;
+    this.#dirty = this.#walk.start(this.#dirty);
     this.#step();
   };
 
   readonly #step = (): void => {
     this.#immediate = undefined;
     const from = this.clock.now();
-    const done = this.#walk(from + this.timing.slice);
+    const done = this.#walk.step(from + this.timing.slice);
     this.#spent += this.clock.now() - from;
     if (done) this.#end();
     else this.#immediate = this.clock.setImmediate(this.#step);
   };
 
-  /** False when time ran out before the end. */
-  #walk(until: number): boolean {
-    while (this.#topicAt < this.#topics.length) {
-      const topic = this.#topics[this.#topicAt++]!;
-      topic.dirty = false;
-      this.deliver(topic, this.#sinks);
-      if (this.clock.now() >= until) return false;
-    }
-    while (this.#sinkAt < this.#sinks.length) {
-      this.#sinks[this.#sinkAt++]!.write();
-      if (this.#sinkAt % WRITES_PER_LOOK === 0 && this.clock.now() >= until) return false;
-    }
-    return true;
-  }
-
   #end(): void {
     this.#cost += (this.#spent - this.#cost) * SMOOTHING;
     this.#endedAt = this.clock.now();
     this.#finish();
-    if (this.#dirty.length === 0) return;
-    this.#arm(this.#dirty.some(topic => topic.pendingBytes >= this.timing.maxBytes) ? 0 : this.#wait());
+    if (this.#dirty.length > 0) this.#arm(this.#dirty.some(topic => this.#full(topic)) ? 0 : this.#wait());
   }
 
   #finish(): void {
-    this.#topics.length = this.#sinks.length = this.#topicAt = this.#sinkAt = 0;
     this.#walking = false;
     const ended = this.#waiting;
     this.#waiting = [];
