@@ -54,7 +54,7 @@ export class Shutdown {
     const waves = Math.ceil(connections.length / WAVE);
     const gap = waves > 1 ? Math.max(0, end - Date.now()) / waves : 0;
     for (let wave = 0; wave < waves; wave++) {
-      if (wave > 0) await pause(gap);
+      if (wave > 0) await until(Date.now() + gap, () => this.#parts.connections.size === 0);
       for (const connection of connections.slice(wave * WAVE, (wave + 1) * WAVE)) {
         const delay = Math.round(Math.random() * Math.max(SHORTEST_RETURN_MS, connections.length));
         connection.closeAs({

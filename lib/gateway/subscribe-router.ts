@@ -5,7 +5,7 @@ import { isTopicName } from '../topic/topic-name.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import { offsetIn, positionOf, type Subscription } from '../topic/topic.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
-import type { Route } from './endpoint.js';
+import type { Endpoint } from './endpoint.js';
 import type { Invocation } from './invocation.js';
 import type { Message, MessageId } from './message.js';
 import type { TopicSources } from './topic-sources.js';
@@ -19,6 +19,15 @@ interface Answer {
   readonly since?: string | undefined;
   readonly snapshot?: unknown;
 }
+
+/** Makes the subscription of one topic, held; `release` gives its place back when it was not made. */
+interface Hold {
+  (): Subscription;
+  release(): void;
+}
+
+/** The route of a topic. */
+type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
 
 /** Subscribes and unsubscribes connections: by their own message, or from the server's side. */
 export class SubscribeRouter {
@@ -94,41 +103,58 @@ export class SubscribeRouter {
     const found = endpoint.topics.find(name);
     if (found === undefined) throw new Refusal('UNKNOWN_TOPIC', name);
     const isNew = !connection.subscriptions.has(name);
-    if (isNew && connection.subscriptions.size + session.subscribing >= this.#limit)
+    if (isNew && connection.subscriptions.size + session.subscribing >= this.#limit) {
       throw new Refusal('TOO_MANY_TOPICS', name);
-    session.subscribing++;
+    }
+    const hold = this.#reserve(session, name, isNew);
     try {
-      const snapshot = await this.#ask(connection, message, found.route, name, found.pattern.paramsOf(name));
+      const snapshot = await this.#ask(connection, message, found, name, hold);
       if (!connection.open) return;
       const { since } = message.data as { since?: unknown };
       const answer = { id: message.id, snapshot, since: typeof since === 'string' ? since : undefined };
-      this.#start(connection, this.#topics.hold(connection, name), answer);
+      this.#start(connection, hold(), answer);
     } catch (error) {
       const subscription = connection.subscriptions.get(name);
       if (isNew && subscription?.held) this.#topics.leave(subscription);
       throw error;
     } finally {
-      session.subscribing--;
+      hold.release();
       // The connection may have gone while the method ran, before its source was there to be stopped.
       if (this.#topics.find(name)?.vacant !== false) this.#sources.stop(name);
     }
+  }
+
+  /** Counts a subscribe towards the limit until the subscription is there and counts by itself. */
+  #reserve(session: ClientSession, name: string, isNew: boolean): Hold {
+    let reserved = isNew;
+    if (reserved) session.subscribing++;
+    const release = (): void => {
+      if (reserved) session.subscribing--;
+      reserved = false;
+    };
+    const hold = (): Subscription => {
+      release();
+      return this.#topics.hold(session.connection, name);
+    };
+    return Object.assign(hold, { release });
   }
 
   /** Runs the `@Topic` method. Its last value is the snapshot; a source has none. */
   async #ask(
     connection: ClientConnection,
     message: Message,
-    route: Route,
+    found: Found,
     name: string,
-    params: Record<string, string>,
+    hold: Hold,
   ): Promise<unknown> {
+    const { route, pattern } = found;
     let owner = false;
     let isSource!: () => void;
     const becameSource = new Promise<void>(resolve => (isSource = resolve));
     const invocation: Invocation = {
-      topic: { name, params },
+      topic: { name, params: pattern.paramsOf(name) },
       // From here on nothing may be missed: what is published while the method makes the snapshot follows it.
-      called: () => void (connection.open && this.#topics.hold(connection, name)),
+      called: () => void (connection.open && hold()),
       streamed: stream => {
         isSource();
         owner = this.#sources.claim(name);
