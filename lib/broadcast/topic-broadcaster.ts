@@ -68,8 +68,7 @@ export class TopicBroadcaster extends Broadcaster {
 
   history<Name extends string>(name: Name, since?: Position): History<TopicData<Name>> {
     const topic = this.topics.find(name);
-    if (topic === undefined)
-      return { publications: [], position: this.topics.nowhere, complete: since === this.topics.nowhere };
+    if (topic === undefined) return { publications: [], position: this.topics.nowhere, complete: false };
     const { log, history } = topic;
     const first = Math.max(log.first, log.head - history.size + 1);
     const from = since === undefined ? 0 : offsetIn(log.epoch, since);
@@ -84,8 +83,8 @@ export class TopicBroadcaster extends Broadcaster {
     };
   }
 
-  disconnect(target: Target, { code, reason = '' }: CloseRequest = CLOSE.REMOVED): number {
-    const close = { code, reason };
+  disconnect(target: Target, request: CloseRequest = CLOSE.REMOVED): number {
+    const close = { code: request?.code, reason: request?.reason ?? '' };
     assertClose(close);
     return this.#each(target, connection => {
       connection.closeAs(close);

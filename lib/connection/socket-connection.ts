@@ -80,13 +80,15 @@ export class SocketConnection<T = any> extends Connection {
   send(event: string, data?: unknown): boolean {
     if (typeof event !== 'string' || event === '')
       throw new FanoutError('FANOUT_EVENT', `event is ${shown(event)}`);
-    let text: string;
+    let json: string | undefined;
     try {
-      text = JSON.stringify({ event, data });
+      json = JSON.stringify(data);
     } catch (error) {
       throw new FanoutError('FANOUT_EVENT', (error as Error).message);
     }
-    return this.sendText(text);
+    if (data !== undefined && json === undefined)
+      throw new FanoutError('FANOUT_EVENT', `${shown(data)} has no JSON form`);
+    return this.sendText(`{"event":${JSON.stringify(event)}${json === undefined ? '' : `,"data":${json}`}}`);
   }
 
   /** Sends one text frame at the end of this loop turn. */

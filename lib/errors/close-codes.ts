@@ -5,8 +5,8 @@ export interface Close {
 }
 
 /**
- * Every close this library sends by itself. The range tells a client what to do: 4000–4499 come back,
- * 4500–4999 do not. The 1xxx codes are those of the WebSocket registry.
+ * What this library closes connections with; `ws` adds 1002, 1007, 1008 and 1009 for peers that break the protocol or
+ * its limits. The range tells a client what to do: 4000–4499 come back, 4500–4999 do not.
  */
 export const CLOSE = {
   /** A `handleConnection` hook threw; the reason is in the server's log. */

@@ -11,7 +11,7 @@ export const FANOUT_ERRORS = {
     'The WebSocket adapter of the application is %s, so the gateways are out of reach of FanoutModule: ' +
     'remove useWebSocketAdapter() (forRoot installs FanoutAdapter by itself), or extend FanoutAdapter.',
   FANOUT_MODULE_TWICE:
-    'FanoutModule.forRoot() was imported twice with different options: import it once, in the root module; it is global.',
+    'FanoutModule.forRoot() was imported twice: import it once, in the root module; it is global.',
   FANOUT_PORT:
     'Port %s of gateway path "%s" cannot be listened on: %s. Free the port or give the gateway another one.',
   FANOUT_TOPIC_NAME:
@@ -36,7 +36,7 @@ export const FANOUT_ERRORS = {
   FANOUT_EVENT:
     'An event sent to a connection must have a name that is a non-empty string and data that is JSON: %s.',
   FANOUT_CLOSE:
-    'A close code must be 1000, 1001, 1003, 1007 to 1014 or 3000 to 4999 and its reason a string of at most 123 bytes; got %s.',
+    'A close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999 and its reason a string of at most 123 bytes; got %s.',
   FANOUT_TARGET: 'A target must be { connection: id } or { user: id }; got %s.',
 } as const;
 

@@ -12,7 +12,6 @@ export const REFUSALS = {
   TOO_MANY_TOPICS: 'Too many topics on one connection.',
   RATE_LIMITED: 'Too many messages.',
   FORBIDDEN: 'Forbidden resource.',
-  BAD_REQUEST: 'Bad request.',
   EXCEPTION: 'The request failed.',
   SOURCE_FAILED: 'The source of the topic failed; subscribing again starts it anew.',
   INTERNAL: 'Internal error.',

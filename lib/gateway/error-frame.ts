@@ -30,7 +30,13 @@ export function isAnswer(error: unknown): boolean {
 }
 
 /** The error frame's text, cut to its limit. */
-export function errorFrame(id: unknown, { code, message, topic }: ErrorAnswer): string {
+export function errorFrame(id: unknown, answer: ErrorAnswer): string {
+  const text = shortened(id, answer);
+  // An id of characters that JSON escapes and a long topic can fill the frame between them; the id finds the request.
+  return Buffer.byteLength(text) > MAX_BYTES ? shortened(id, { ...answer, topic: undefined }) : text;
+}
+
+function shortened(id: unknown, { code, message, topic }: ErrorAnswer): string {
   const frame = (text: string): string =>
     JSON.stringify({ event: 'error', id, data: { code, message: text, topic } });
   let text = frame(message);

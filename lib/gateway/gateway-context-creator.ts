@@ -39,7 +39,7 @@ const paramsFactory = {
  * of its {@link Invocation} without a parameter that pipes would see.
  *
  * The bent members are overridden on an object that inherits from Nest's own, so that its caches and collaborators
- * are shared and nothing of it is copied. `test/e2e/nest-promises.spec.ts` holds the outcome on each Nest version.
+ * are shared and nothing of it is copied. `test/e2e/nest/` holds the outcome on each Nest version.
  */
 export class GatewayContextCreator {
   readonly #nest: ExternalContextCreator;

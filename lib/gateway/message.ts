@@ -15,7 +15,9 @@ export type MessageId = string | number;
 const MAX_ID_LENGTH = 64;
 
 /** Turns a frame into a message; undefined drops the frame. What `FanoutAdapter.setMessageParser()` takes. */
-export type MessageParser = (data: Incoming) => { event: string; data: unknown } | void;
+export type MessageParser = (
+  data: Incoming,
+) => { event: string; id?: MessageId | null; data?: unknown } | void;
 
 export const jsonParser: MessageParser = data =>
   JSON.parse(typeof data === 'string' ? data : String(data)) as Message;

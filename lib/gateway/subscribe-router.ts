@@ -86,6 +86,7 @@ export class SubscribeRouter {
       topics?: unknown;
     };
     const names: readonly unknown[] = Array.isArray(topics) ? topics : [topic];
+    if (names.length === 0) fail(new Refusal('BAD_TOPIC'));
     // More than may be subscribed is refused whole: an answer to each would be many times the question.
     if (names.length > Math.max(1, this.#limit)) {
       fail(new Refusal('TOO_MANY_TOPICS'));
@@ -165,7 +166,7 @@ export class SubscribeRouter {
     if (!isObservable(result)) return result;
     const { subscription, value } = this.#sources.connect(name, result, () => owner);
     const snapshot = await Promise.race([becameSource, value]);
-    if (owner) this.#sources.attach(name, subscription);
+    if (owner && !this.#sources.attach(name, subscription)) throw new Refusal('SOURCE_FAILED', name);
     return snapshot;
   }
 
@@ -174,7 +175,9 @@ export class SubscribeRouter {
     const { topic } = subscription;
     const { log } = topic;
     const from = since === undefined ? undefined : offsetIn(log.epoch, since);
-    const recovered = from !== undefined && from >= log.first - 1 && from <= log.head;
+    // A subscription that lives already goes on from where it is: nothing is replayed to it.
+    const oldest = subscription.held ? log.first - 1 : subscription.cursor;
+    const recovered = from !== undefined && from >= oldest && from <= log.head;
     if (recovered && subscription.held) subscription.cursor = from;
     const asked = since === undefined ? undefined : recovered;
     const position = positionOf(log.epoch, subscription.cursor);

@@ -54,11 +54,12 @@ export class TopicSources {
     return { subscription, value };
   }
 
-  /** The running source of a claimed topic: it ends with the topic. */
-  attach(topic: string, subscription: RxSubscription): void {
+  /** The running source of a claimed topic: it ends with the topic. False when it has ended already. */
+  attach(topic: string, subscription: RxSubscription): boolean {
     const source = this.#sources.get(topic);
     if (source === undefined) subscription.unsubscribe();
     else source.subscription.add(subscription);
+    return source !== undefined;
   }
 
   /** A subscriber is in place: publishes what came before it, and from now on everything at once. */

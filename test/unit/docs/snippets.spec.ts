@@ -1,0 +1,222 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import vm from 'node:vm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blocks, pages, read, ROOT, sections } from './markdown.js';
+
+/** What the examples import from the reader's own application. */
+const READERS: Record<string, string> = {
+  'config.ts': `
+    export declare class ConfigModule {}
+    export declare class ConfigService { number(name: string): number }`,
+  'order.dto.ts': 'export declare class OrderDto { quantity: number }',
+  'order-service.ts': `
+    export declare class OrderService { settle(id: string): Promise<{ id: string; settled: boolean }> }`,
+  'plan.guard.ts': 'export declare class PlanGuard { canActivate(): boolean }',
+  'price-store.ts': `
+    export declare class PriceStore { latest(symbol: string, user: unknown): { symbol: string; price: number } }`,
+  'tokens.ts': `
+    export declare class Tokens { userOf(cookie: string | undefined): Promise<{ id: string } | undefined> }`,
+};
+
+// Below node_modules, so that the compiler finds the packages that the examples import.
+const CACHE = join(ROOT, 'node_modules/.cache');
+
+let directory: string;
+
+beforeAll(() => {
+  mkdirSync(CACHE, { recursive: true });
+  directory = mkdtempSync(join(CACHE, 'snippets-'));
+});
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Compiles files as one program under the project's own settings; resolves to what the compiler has to say. */
+function compile(files: Record<string, string>): Promise<string> {
+  const folder = mkdtempSync(join(directory, 'program-'));
+  const written = { ...READERS, ...files };
+  for (const [name, code] of Object.entries(written)) writeFileSync(join(folder, name), code);
+  const config = {
+    extends: join(ROOT, 'tsconfig.json'),
+    compilerOptions: {
+      noEmit: true,
+      declaration: false,
+      noUnusedLocals: false,
+      rootDir: ROOT,
+      paths: { 'nestjs-fanout': [join(ROOT, 'lib/index.ts')] },
+    },
+    files: Object.keys(written),
+    include: [],
+  };
+  // Readers' applications are ES modules.
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  return new Promise(resolve => {
+    execFile(
+      process.execPath,
+      [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder, '--pretty', 'false'],
+      (error, stdout, stderr) => resolve(stdout + stderr + (error && !stdout ? String(error) : '')),
+    );
+  });
+}
+
+/** The blocks of a section are one program, and `// name.ts` in a first line is the name of the file. */
+const programs = pages().flatMap(page =>
+  sections(read(page)).flatMap(({ title, body }) => {
+    const examples = blocks(body).filter(({ language }) => language === 'ts');
+    const files = examples.map(({ code }, i) => [
+      /^\/\/ ([\w.-]+\.ts)\n/.exec(code)?.[1] ?? `example-${i}.ts`,
+      code,
+    ]);
+    return files.length === 0
+      ? []
+      : [{ page, title, files: Object.fromEntries(files) as Record<string, string> }];
+  }),
+);
+
+describe('TypeScript examples compile', { timeout: 60_000 }, () => {
+  it('for real: a wrong one is an error', async () => {
+    const code =
+      "import { Broadcaster } from 'nestjs-fanout';\ndeclare const b: Broadcaster;\nb.publish(1, 2);\n";
+    expect(await compile({ 'wrong.ts': code })).toContain('wrong.ts(3,11): error TS2345');
+  });
+
+  it('and are found where they are', () => {
+    expect(programs.map(({ page, title }) => `${page} ${title}`)).toEqual(
+      expect.arrayContaining(['README.md Quick start', 'README.md What it looks like in an application']),
+    );
+  });
+
+  it.concurrent.each(programs)('$page: $title', async ({ files }) => {
+    expect(await compile(files)).toBe('');
+  });
+});
+
+/** A browser's WebSocket, as much of it as the examples use. */
+class FakeSocket {
+  static readonly opened: FakeSocket[] = [];
+  readonly sent: any[] = [];
+  onopen?: () => void;
+  onmessage?: (message: { data: string }) => void;
+  onclose?: (close: { code: number; reason: string }) => void;
+
+  constructor(
+    readonly url: string,
+    readonly protocol?: string,
+  ) {
+    FakeSocket.opened.push(this);
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  receive(frame: unknown): void {
+    this.onmessage!({ data: JSON.stringify(frame) });
+  }
+}
+
+/** Runs the browser example of a section; gives its context and what it made. */
+function run(page: string, title: string, globals: object): Record<string, any> {
+  FakeSocket.opened.length = 0;
+  const [section] = sections(read(page)).filter(other => other.title === title);
+  const [example] = blocks(section!.body).filter(({ language }) => language === 'js');
+  const context = vm.createContext({ WebSocket: FakeSocket, ...globals });
+  vm.runInContext(example!.code, context);
+  return context;
+}
+
+describe('browser examples', () => {
+  it('README.md subscribes and tells the snapshot from publications', () => {
+    const logged: unknown[][] = [];
+    run('README.md', 'Quick start', { console: { log: (...what: unknown[]) => logged.push(what) } });
+    const [socket] = FakeSocket.opened;
+    socket!.onopen!();
+    expect(socket!.sent).toEqual([{ event: 'subscribe', id: 1, data: { topic: 'prices.AAPL' } }]);
+    socket!.receive({
+      event: 'subscribed',
+      id: 1,
+      data: { topic: 'prices.AAPL', position: 'e:1', snapshot: 7 },
+    });
+    socket!.receive({ topic: 'prices.AAPL', offset: 2, data: 8 });
+    expect(logged).toEqual([
+      ['snapshot', 7],
+      ['price', 8],
+    ]);
+  });
+
+  describe('docs/protocol.md', () => {
+    const heard: unknown[][] = [];
+    const timers: { callback: () => void; ms: number }[] = [];
+
+    function follow(): FakeSocket {
+      heard.length = timers.length = 0;
+      const context = run('docs/protocol.md', 'A client that resumes', {
+        setTimeout: (callback: () => void, ms: number) => timers.push({ callback, ms }),
+      });
+      context.follow('ws://host/path', 't', {
+        onSnapshot: (snapshot: unknown) => heard.push(['snapshot', snapshot]),
+        onData: (data: unknown) => heard.push(['data', data]),
+        onError: ({ code }: { code: string }) => heard.push(['error', code]),
+      });
+      const [socket] = FakeSocket.opened;
+      socket!.onopen!();
+      socket!.receive({ event: 'subscribed', id: 1, data: { topic: 't', position: 'p.0:4', snapshot: 's' } });
+      return socket!;
+    }
+
+    it('takes batches apart and asks for what it missed after a reconnect', () => {
+      const first = follow();
+      expect(first.protocol).toBe('fanout.v1.json');
+      first.receive([
+        { topic: 't', offset: 5, data: 'a' },
+        { topic: 't', offset: 9, data: 'b' },
+      ]);
+      first.onclose!({ code: 1006, reason: '' });
+      timers[0]!.callback();
+      const second = FakeSocket.opened[1]!;
+      second.onopen!();
+      expect(second.sent).toEqual([{ event: 'subscribe', id: 1, data: { topic: 't', since: 'p.0:9' } }]);
+      second.receive({
+        event: 'subscribed',
+        id: 1,
+        data: { topic: 't', position: 'p.0:9', recovered: true },
+      });
+      second.receive({ topic: 't', offset: 10, data: 'c' });
+      expect(heard).toEqual([['snapshot', 's'], ...['a', 'b', 'c'].map(data => ['data', data])]);
+    });
+
+    it('takes the snapshot when nothing could be recovered', () => {
+      const socket = follow();
+      const data = { topic: 't', position: 'q.0:1', recovered: false, snapshot: 'new' };
+      socket.receive({ event: 'subscribed', id: 1, data });
+      expect(heard.at(-1)).toEqual(['snapshot', 'new']);
+    });
+
+    it('starts from a snapshot after a gap', () => {
+      const socket = follow();
+      socket.receive({ event: 'gap', data: { topic: 't', from: 5, to: 7, position: 'p.0:7' } });
+      expect(socket.sent.slice(1)).toEqual([
+        { event: 'unsubscribe', id: 1, data: { topic: 't' } },
+        { event: 'subscribe', id: 1, data: { topic: 't' } },
+      ]);
+    });
+
+    it('comes back not before it was asked to', () => {
+      follow().onclose!({ code: 1012, reason: 'service restart; retry-after=4000' });
+      expect(timers[0]!.ms).toBeGreaterThanOrEqual(4000);
+    });
+
+    it.each([4500, 4999, 1008, 1009])('does not come back after %i', code => {
+      follow().onclose!({ code, reason: '' });
+      expect(timers).toEqual([]);
+      expect(heard.at(-1)).toEqual(['error', String(code)]);
+    });
+
+    it.each([1000, 1005, 1006, 1011, 4001, 4499])('comes back after %i', code => {
+      follow().onclose!({ code, reason: '' });
+      expect(timers).toHaveLength(1);
+    });
+  });
+});
