@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+import { CLOSE } from 'nestjs-fanout';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { startFeed, VALUES } from './feed.js';
+
+const CHROMIUM = '/usr/bin/chromium';
+const QUIETLY = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+interface Seen {
+  readonly events: any[];
+  readonly values: [number, unknown][];
+  readonly closed: { code: number; reason: string } | null;
+}
+
+describe.skipIf(process.env.FANOUT_CLIENTS === 'js')('Chromium', () => {
+  let browser: Browser | undefined;
+
+  beforeAll(async () => {
+    if (!existsSync(CHROMIUM)) {
+      throw new Error(
+        `there is no ${CHROMIUM}: apt-get install chromium, or set FANOUT_CLIENTS=js to go without`,
+      );
+    }
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIETLY });
+  });
+
+  afterAll(() => browser?.close());
+
+  describe.each(['ws', 'wss'] as const)('over %s', scheme => {
+    it.each(['plain', 'batched'])('receives everything in order and sees the close, %s', async page => {
+      const { http, broadcaster, publishAll, close } = await startFeed(scheme);
+      const context = await browser!.newContext({ ignoreHTTPSErrors: true });
+      onTestFinished(() => context.close());
+      const tab = await context.newPage();
+      const errors: Error[] = [];
+      tab.on('pageerror', error => errors.push(error));
+      await tab.goto(`${http}/${page}`);
+      await tab.waitForFunction('seen.events.length > 0');
+      expect(broadcaster.subscribers('feed.page')).toBe(1);
+      await publishAll('feed.page');
+      await tab.waitForFunction(`seen.values.length === ${VALUES.length}`);
+      await close();
+      await tab.waitForFunction('seen.closed !== null');
+
+      const seen: Seen = await tab.evaluate('seen');
+      expect(seen.events).toMatchObject([
+        { event: 'subscribed', id: 1, data: { topic: 'feed.page', snapshot: { hello: 'page' } } },
+      ]);
+      expect(seen.values).toEqual(VALUES.map((value, i) => [i + 1, value]));
+      expect(seen.closed).toEqual({
+        code: CLOSE.SHUTDOWN.code,
+        reason: expect.stringMatching(/retry-after=\d+$/),
+      });
+      expect(errors).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,62 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { CLOSE } from 'nestjs-fanout';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../support/client.js';
+import { startFeed, VALUES } from './feed.js';
+
+const PYTHON = '/usr/bin/python3';
+const SUBSCRIBER = fileURLToPath(new URL('subscriber.py', import.meta.url));
+
+describe.skipIf(process.env.FANOUT_CLIENTS === 'js')('websockets of Python', () => {
+  beforeAll(() => {
+    try {
+      execFileSync(PYTHON, ['-c', 'import websockets'], { stdio: 'pipe' });
+    } catch {
+      throw new Error(
+        `${PYTHON} has no "websockets": apt-get install python3-websockets, or set FANOUT_CLIENTS=js to go without`,
+      );
+    }
+  });
+
+  describe.each(['ws', 'wss'] as const)('over %s', scheme => {
+    it.each([[[]], [['fanout.v1.json']]])(
+      'receives everything in order, has its pings answered and sees the close, with %j',
+      async protocols => {
+        const { url, publishAll, close } = await startFeed(scheme);
+        const child = spawn(PYTHON, [SUBSCRIBER, url, 'feed.python', ...protocols], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        onTestFinished(() => void child.kill('SIGKILL'));
+        const seen: any[] = [];
+        createInterface({ input: child.stdout }).on('line', line => seen.push(JSON.parse(line)));
+        const ended = once(child, 'close');
+        const publications = (): any[] => seen.flatMap(({ frame }) => (frame?.topic ? [frame] : []));
+
+        await eventually(() => seen.length >= 2 || child.exitCode !== null, 'the answer to Python');
+        expect(seen).toMatchObject([
+          { protocol: protocols[0] ?? null },
+          {
+            frame: {
+              event: 'subscribed',
+              id: 1,
+              data: { topic: 'feed.python', snapshot: { hello: 'python' } },
+            },
+          },
+        ]);
+        await publishAll('feed.python');
+        await eventually(() => publications().length === VALUES.length, 'the last publication');
+        expect(publications().map(({ data }) => data)).toEqual(VALUES);
+        expect(publications().map(({ offset }) => offset)).toEqual(VALUES.map((_, i) => i + 1));
+        await close();
+        expect(await ended).toEqual([0, null]);
+        expect(seen.at(-1)).toEqual({
+          code: CLOSE.SHUTDOWN.code,
+          reason: expect.stringMatching(/retry-after=\d+$/),
+        });
+      },
+    );
+  });
+});

@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import tls from 'node:tls';
+import { onTestFinished } from 'vitest';
+
+/** One frame as it came over the wire. */
+export interface RawFrame {
+  readonly opcode: number;
+  readonly payload: Buffer;
+}
+
+const TEXT = 1;
+const CLOSE = 8;
+const PING = 9;
+
+/**
+ * A WebSocket client on a bare socket, whose reading can be stopped and started exactly. It answers nothing by itself:
+ * neither pings nor a close.
+ */
+export class RawClient {
+  readonly frames: RawFrame[] = [];
+  /** Bytes read after the handshake. */
+  bytes = 0;
+  /** Settles when the socket has closed. */
+  readonly closed: Promise<void>;
+  #rest: Buffer = Buffer.alloc(0);
+  #handshake: (() => void) | undefined;
+  /** What was wrong with the bytes that came. Every wait fails with it. */
+  #broken: Error | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(readonly socket: net.Socket) {
+    socket.on('error', () => {});
+    socket.on('data', chunk => this.#receive(chunk));
+    this.closed = new Promise(resolve => socket.on('close', () => resolve()));
+    onTestFinished(() => void socket.destroy());
+  }
+
+  /** Connects and upgrades. */
+  static async connect(url: string, protocol?: string): Promise<RawClient> {
+    const { protocol: scheme, hostname: host, port, pathname, search } = new URL(url);
+    const options = { host, port: Number(port), rejectUnauthorized: false };
+    const socket = scheme === 'wss:' ? tls.connect(options) : net.connect(options);
+    const client = new RawClient(socket);
+    const done = new Promise<void>((resolve, reject) => {
+      client.#handshake = resolve;
+      socket.once('close', () => reject(new Error('closed before the handshake')));
+    });
+    socket.write(
+      `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
+        `${protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`}\r\n`,
+    );
+    await done;
+    return client;
+  }
+
+  get texts(): string[] {
+    return this.frames.filter(({ opcode }) => opcode === TEXT).map(({ payload }) => payload.toString());
+  }
+
+  get pings(): number {
+    return this.frames.filter(({ opcode }) => opcode === PING).length;
+  }
+
+  /** Code and reason of the close frame, if one came. */
+  get close(): { code: number; reason: string } | undefined {
+    const frame = this.frames.find(({ opcode }) => opcode === CLOSE);
+    return frame && { code: frame.payload.readUInt16BE(), reason: frame.payload.toString('utf8', 2) };
+  }
+
+  /** Sends messages in one write, each a frame. */
+  send(...messages: unknown[]): void {
+    this.socket.write(Buffer.concat(messages.map(message => maskedText(JSON.stringify(message)))));
+  }
+
+  async subscribe(topic: string): Promise<void> {
+    this.send({ event: 'subscribe', id: topic, data: { topic } });
+    const start = `{"event":"subscribed","id":"${topic}"`;
+    await this.until(() => this.texts.some(text => text.startsWith(start)));
+  }
+
+  /** Waits until a condition over what was read holds. */
+  until(holds: () => boolean, ms = 10_000): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (this.#broken === undefined && !holds()) return;
+        clearTimeout(timer);
+        this.#waiting.delete(look);
+        if (this.#broken === undefined) resolve();
+        else reject(this.#broken);
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(look);
+        reject(new Error(`not within ${ms} ms; ${this.frames.length} frames, ${this.bytes} bytes read`));
+      }, ms);
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** Reads on a byte at a time, letting the event loop turn between small bites, until `enough` or the end. */
+  async drip(enough: () => boolean): Promise<void> {
+    const { socket } = this;
+    socket.pause();
+    socket.removeAllListeners('data');
+    while (!enough() && !socket.readableEnded && !socket.destroyed) {
+      const bite: Buffer[] = [];
+      for (let i = 0; i < BITE; i++) {
+        const byte = socket.read(1) as Buffer | null;
+        if (byte === null) break;
+        bite.push(byte);
+      }
+      this.#receive(Buffer.concat(bite));
+      await new Promise(resolve => setImmediate(resolve));
+    }
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#broken !== undefined) return;
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    if (this.#handshake !== undefined) {
+      const end = this.#rest.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const head = this.#rest.toString('latin1', 0, end);
+      if (!head.startsWith('HTTP/1.1 101')) return void this.socket.destroy();
+      this.#rest = this.#rest.subarray(end + 4);
+      this.#handshake();
+      this.#handshake = undefined;
+      this.bytes += this.#rest.length;
+    } else this.bytes += chunk.length;
+    this.#parse();
+    for (const look of this.#waiting) look();
+  }
+
+  /** RFC 6455 section 5.2; anything a server may not send is an error. */
+  #parse(): void {
+    for (;;) {
+      const rest = this.#rest;
+      if (rest.length < 2) return;
+      const opcode = rest[0]! & 0x0f;
+      if ((rest[0]! & 0xf0) !== 0x80 || ![TEXT, CLOSE, PING].includes(opcode) || (rest[1]! & 0x80) !== 0) {
+        this.#broken = new Error(
+          `no server frame after ${this.frames.length} good ones: ${rest.toString('latin1', 0, 40)}`,
+        );
+        return;
+      }
+      const short = rest[1]!;
+      const start = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (rest.length < start) return;
+      const length =
+        short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
+      if (rest.length < start + length) return;
+      this.frames.push({ opcode, payload: Buffer.from(rest.subarray(start, start + length)) });
+      this.#rest = rest.subarray(start + length);
+    }
+  }
+}
+
+/** Bytes that a dripping reader takes in one turn of the loop. */
+const BITE = 2048;
+
+/** A text frame as a client has to send it: masked. */
+export function maskedText(text: string): Buffer {
+  const payload = Buffer.from(text);
+  const mask = randomBytes(4);
+  for (let i = 0; i < payload.length; i++) payload[i]! ^= mask[i % 4]!;
+  const head = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.alloc(4);
+  if (payload.length >= 126) {
+    head[0] = 0x81;
+    head[1] = 0x80 | 126;
+    head.writeUInt16BE(payload.length, 2);
+  }
+  return Buffer.concat([head, mask, payload]);
+}

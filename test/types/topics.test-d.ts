@@ -1,0 +1,93 @@
+import type { Broadcaster, History, TopicData, Topics } from 'nestjs-fanout';
+import { describe, expectTypeOf, it } from 'vitest';
+
+interface Price {
+  readonly last: number;
+}
+
+// Names of their own: every file of the test project sees this augmentation.
+declare module 'nestjs-fanout' {
+  interface Topics {
+    'typed-prices.:symbol': Price;
+    'typed-prices.:symbol.depth': readonly number[];
+    'typed-clock': number;
+  }
+}
+
+declare const broadcaster: Broadcaster;
+declare const anyName: string;
+
+describe('Topics', () => {
+  it('is augmented through the re-export', () => {
+    expectTypeOf<keyof Topics>().toEqualTypeOf<
+      'typed-prices.:symbol' | 'typed-prices.:symbol.depth' | 'typed-clock'
+    >();
+  });
+});
+
+describe('TopicData', () => {
+  it('is the type of the pattern that a name matches', () => {
+    expectTypeOf<TopicData<'typed-prices.AAPL'>>().toEqualTypeOf<Price>();
+    expectTypeOf<TopicData<'typed-prices.AAPL.depth'>>().toEqualTypeOf<readonly number[]>();
+    expectTypeOf<TopicData<'typed-clock'>>().toEqualTypeOf<number>();
+    expectTypeOf<TopicData<`typed-prices.${string}X`>>().toEqualTypeOf<Price>();
+  });
+
+  it('is unknown for what is not declared, and for a name that is only known to be a string', () => {
+    expectTypeOf<TopicData<'typed-prices'>>().toBeUnknown();
+    expectTypeOf<TopicData<'typed-prices.AAPL.other'>>().toBeUnknown();
+    expectTypeOf<TopicData<'typed-clock.utc'>>().toBeUnknown();
+    expectTypeOf<TopicData<'undeclared'>>().toBeUnknown();
+    expectTypeOf<TopicData<string>>().toBeUnknown();
+  });
+});
+
+describe('Broadcaster', () => {
+  it('takes the declared payload', () => {
+    expectTypeOf(broadcaster.publish('typed-prices.AAPL', { last: 1 })).toEqualTypeOf<number>();
+    broadcaster.publish('typed-clock', 5, { except: 'id' });
+    expectTypeOf(broadcaster.publishConfirmed('typed-clock', 5)).resolves.toEqualTypeOf<string>();
+  });
+
+  it('refuses another payload', () => {
+    // @ts-expect-error -- `last` is a number
+    broadcaster.publish('typed-prices.AAPL', { last: '1' });
+    // @ts-expect-error -- a Price has `last`
+    broadcaster.publish('typed-prices.AAPL', {});
+    // @ts-expect-error -- an excess property is a misspelt one
+    broadcaster.publish('typed-prices.AAPL', { last: 1, lst: 2 });
+    // @ts-expect-error -- the clock is a number
+    broadcaster.publish('typed-clock', 'now');
+    // @ts-expect-error -- so is its confirmed publication
+    void broadcaster.publishConfirmed('typed-clock', 'now');
+    // @ts-expect-error -- a publication has a payload
+    broadcaster.publish('typed-clock');
+    const symbol = 'AAPL' as string;
+    // @ts-expect-error -- a template of a declared pattern is checked as well
+    broadcaster.publish(`typed-prices.${symbol}` as const, 'text');
+  });
+
+  it('takes anything on a topic that is not declared, and on a dynamic name', () => {
+    broadcaster.publish('undeclared', { any: 'thing' });
+    broadcaster.publish(anyName, 5);
+    broadcaster.publish(anyName, undefined);
+  });
+
+  it('gives the declared type back from history', () => {
+    expectTypeOf(broadcaster.history('typed-prices.AAPL')).toEqualTypeOf<History<Price>>();
+    expectTypeOf(broadcaster.history('typed-clock').publications[0]!.data).toEqualTypeOf<number>();
+    expectTypeOf(broadcaster.history(anyName).publications[0]!.data).toBeUnknown();
+    expectTypeOf(broadcaster.history('undeclared', 'e:1').publications[0]!.data).toBeUnknown();
+  });
+
+  it('takes a connection or an id to except, and a connection or a user as target', () => {
+    broadcaster.publish('undeclared', 1, { except: { id: 'x' } });
+    // @ts-expect-error -- a number is no connection id
+    broadcaster.publish('undeclared', 1, { except: 5 });
+    broadcaster.disconnect({ user: 7 });
+    // @ts-expect-error -- a target is a connection or a user
+    broadcaster.disconnect({ topic: 'x' });
+    // @ts-expect-error -- a close has a code
+    broadcaster.disconnect({ user: 7 }, { reason: 'bye' });
+  });
+});

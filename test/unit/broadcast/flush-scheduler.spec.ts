@@ -1,0 +1,272 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
+import { Topic } from '../../../lib/topic/topic.js';
+import { TIMING } from '../support/core.js';
+import { HandClock } from '../support/hand-clock.js';
+import { HandSink } from '../support/subscribers.js';
+
+let clock: HandClock;
+let log: string[];
+/** Milliseconds that delivering a topic takes. */
+let cost: number;
+/** What a delivery does besides: adds sinks, publishes. */
+let during: (topic: Topic, touched: HandSink[]) => void;
+
+beforeEach(() => {
+  clock = new HandClock();
+  log = [];
+  cost = 0;
+  during = () => {};
+});
+
+function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
+  return new FlushScheduler(
+    (topic, touched) => {
+      clock.time += cost;
+      log.push(`${topic.name}:${topic.log.head}`);
+      topic.settle(topic.log.head);
+      during(topic, touched as HandSink[]);
+    },
+    { ...TIMING, ...timing },
+    clock,
+  );
+}
+
+const topic = (name = 't'): Topic => new Topic(name, 'e', { size: 0 });
+
+function publish(scheduler: FlushScheduler, to: Topic, bytes = 1): void {
+  to.append('1', bytes);
+  scheduler.request(to);
+}
+
+/** Runs one flush of a given cost and gives the time until the next, published at once, is due. */
+function windowAfter(scheduler: FlushScheduler, to: Topic, ms: number): number {
+  cost = ms;
+  publish(scheduler, to);
+  clock.settle();
+  publish(scheduler, to);
+  return clock.nextIn ?? 0;
+}
+
+describe('FlushScheduler', () => {
+  describe('#request', () => {
+    it('flushes at the end of the loop turn when idle, all that was published in it', () => {
+      const scheduler = make();
+      const [a, b] = [topic('a'), topic('b')];
+      for (const to of [a, b, a]) publish(scheduler, to);
+      expect(log).toEqual([]);
+      expect(clock).toMatchObject({ immediates: 1, timers: 0 });
+      clock.turn();
+      expect(log).toEqual(['a:2', 'b:1']);
+      expect(clock).toMatchObject({ immediates: 0, timers: 0 });
+    });
+
+    it('lets the window grow with what flushes cost, and shrink again', () => {
+      const scheduler = make({ maxDelay: 1000 });
+      const t = topic();
+      const windows = [10, 10, 10, 10].map(ms => windowAfter(scheduler, t, ms));
+      expect(windows[0]).toBeCloseTo(2);
+      expect([...windows].sort((a, b) => a - b)).toEqual(windows);
+      expect(new Set(windows).size).toBe(4);
+      for (let i = 0; i < 50; i++) windowAfter(scheduler, t, 10);
+      expect(windowAfter(scheduler, t, 10)).toBeCloseTo(10, 1);
+      for (let i = 0; i < 50; i++) windowAfter(scheduler, t, 0);
+      expect(clock.immediates).toBe(1);
+    });
+
+    it.each([
+      [0.5, 10],
+      [0.25, 30],
+      [0.1, 90],
+      [1, 0],
+    ])(
+      'with utilisation %d waits so long that flushing takes that share of the time',
+      (utilisation, wait) => {
+        const scheduler = make({ utilisation, maxDelay: 1000 });
+        const t = topic();
+        for (let i = 0; i < 60; i++) windowAfter(scheduler, t, 10);
+        expect(windowAfter(scheduler, t, 10)).toBeCloseTo(wait, 1);
+      },
+    );
+
+    it('never waits longer than maxDelay', () => {
+      const scheduler = make({ maxDelay: 30 });
+      const t = topic();
+      for (let i = 0; i < 30; i++) windowAfter(scheduler, t, 500);
+      expect(windowAfter(scheduler, t, 500)).toBe(30);
+    });
+
+    it('flushes every turn with maxDelay 0, whatever it costs', () => {
+      const scheduler = make({ maxDelay: 0 });
+      const t = topic();
+      windowAfter(scheduler, t, 500);
+      expect(clock).toMatchObject({ immediates: 1, timers: 0 });
+    });
+
+    it('counts the window from the end of the last flush, so that who comes later waits less', () => {
+      const scheduler = make({ maxDelay: 20, slice: 1000 });
+      const t = topic();
+      for (let i = 0; i < 20; i++) windowAfter(scheduler, t, 400);
+      clock.settle();
+      clock.advance(15);
+      publish(scheduler, t);
+      expect(clock.nextIn).toBeCloseTo(5);
+      clock.settle();
+      clock.advance(25);
+      publish(scheduler, t);
+      expect(clock).toMatchObject({ immediates: 1, timers: 0 });
+    });
+
+    it('flushes a full batch at once, and whatever else is pending with it', () => {
+      const scheduler = make({ window: 500, maxBytes: 1000 });
+      const [a, b] = [topic('a'), topic('b')];
+      publish(scheduler, a, 999);
+      publish(scheduler, b, 999);
+      expect(clock).toMatchObject({ immediates: 0, timers: 1 });
+      publish(scheduler, a, 1);
+      expect(clock).toMatchObject({ immediates: 1, timers: 0 });
+      clock.turn();
+      expect(log).toEqual(['a:2', 'b:1']);
+    });
+
+    it('keeps a fixed rhythm with window, load or not', () => {
+      const scheduler = make({ window: 500, maxDelay: 50 });
+      const t = topic();
+      publish(scheduler, t);
+      clock.turn();
+      clock.advance(499);
+      expect(log).toEqual([]);
+      publish(scheduler, t);
+      clock.advance(1);
+      expect(log).toEqual(['t:2']);
+      cost = 100;
+      publish(scheduler, t);
+      expect(clock.nextIn).toBe(500);
+    });
+
+    it('arms only once', () => {
+      const scheduler = make({ window: 500 });
+      for (let i = 0; i < 100; i++) publish(scheduler, topic(`t${i}`));
+      expect(clock).toMatchObject({ immediates: 0, timers: 1 });
+    });
+  });
+
+  describe('a flush', () => {
+    it('leaves what is published on a delivered topic to the next flush, and loses none of it', () => {
+      const scheduler = make({ slice: 8 });
+      const [a, b] = [topic('a'), topic('b')];
+      cost = 10;
+      publish(scheduler, a);
+      publish(scheduler, b);
+      clock.turn();
+      publish(scheduler, a);
+      publish(scheduler, b);
+      expect(log).toEqual(['a:1']);
+      clock.turn();
+      expect(log).toEqual(['a:1', 'b:2']);
+      clock.settle();
+      expect(log).toEqual(['a:1', 'b:2', 'a:2']);
+    });
+
+    it('arms the next one by itself when something was published meanwhile, at once for a full batch', () => {
+      const scheduler = make({ window: 500, maxBytes: 1000 });
+      const t = topic();
+      let bytes = 1;
+      during = () => {
+        if (log.length < 3) publish(scheduler, t, bytes);
+      };
+      publish(scheduler, t);
+      clock.advance(500);
+      expect(log).toEqual(['t:1']);
+      expect(clock).toMatchObject({ immediates: 0, timers: 1 });
+      bytes = 1000;
+      clock.advance(500);
+      expect(log).toEqual(['t:1', 't:2']);
+      expect(clock).toMatchObject({ immediates: 1, timers: 0 });
+    });
+
+    it('counts the time of all its slices as its cost, but not the time between', () => {
+      const scheduler = make({ slice: 8, maxDelay: 1000 });
+      cost = 10;
+      const all = ['a', 'b', 'c', 'd'].map(topic);
+      for (const t of all) publish(scheduler, t);
+      clock.turn();
+      while (clock.immediates > 0) {
+        clock.time += 100;
+        clock.turn();
+      }
+      publish(scheduler, all[0]!);
+      // A fifth of 40 ms.
+      expect(clock.nextIn).toBeCloseTo(8);
+    });
+  });
+
+  describe('#flush', () => {
+    it('flushes at once, in place of the armed one', async () => {
+      const scheduler = make({ window: 500 });
+      publish(scheduler, topic());
+      await scheduler.flush();
+      expect(log).toEqual(['t:1']);
+      expect(clock).toMatchObject({ immediates: 0, timers: 0 });
+    });
+
+    it('resolves at once when nothing is pending', async () => {
+      await make().flush();
+      expect(log).toEqual([]);
+    });
+
+    it('resolves after the last slice, with what was published before the call', async () => {
+      const scheduler = make({ slice: 8 });
+      const [a, b] = [topic('a'), topic('b')];
+      let done = false;
+      cost = 10;
+      publish(scheduler, a);
+      publish(scheduler, b);
+      clock.turn();
+      publish(scheduler, a);
+      const flushed = scheduler.flush().then(() => (done = true));
+      await Promise.resolve();
+      expect(done).toBe(false);
+      for (let turn = 0; turn < 5; turn++) {
+        clock.turn();
+        await new Promise(resolve => process.nextTick(resolve));
+      }
+      await flushed;
+      expect(done).toBe(true);
+      expect(log).toEqual(['a:1', 'b:1', 'a:2']);
+    });
+  });
+
+  describe('#stop', () => {
+    it.each([{}, { window: 500 }])('leaves nothing armed with %j', timing => {
+      const scheduler = make(timing);
+      publish(scheduler, topic());
+      scheduler.stop();
+      expect(clock).toMatchObject({ immediates: 0, timers: 0 });
+    });
+
+    it('cancels a flush between two slices, and the next request flushes what is left', () => {
+      const scheduler = make({ slice: 8 });
+      const all = ['a', 'b', 'c'].map(topic);
+      cost = 10;
+      for (const t of all) publish(scheduler, t);
+      clock.turn();
+      scheduler.stop();
+      expect(clock).toMatchObject({ immediates: 0, timers: 0 });
+      for (const t of all) publish(scheduler, t);
+      clock.settle();
+      expect([...log].sort()).toEqual(['a:1', 'a:2', 'b:2', 'c:2']);
+    });
+
+    it('leaves nobody waiting for a flush', async () => {
+      const scheduler = make({ slice: 8 });
+      cost = 10;
+      publish(scheduler, topic('a'));
+      publish(scheduler, topic('b'));
+      const flushed = scheduler.flush();
+      scheduler.stop();
+      const outcome = await Promise.race([flushed.then(() => 'resolved'), new Promise(setImmediate)]);
+      expect(outcome).toBe('resolved');
+    });
+  });
+});

@@ -1,0 +1,115 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
+import { Core } from '../support/core.js';
+
+let core: Core;
+let broadcaster: Broadcaster;
+
+beforeEach(() => {
+  core = new Core({ historyOf: name => (name.startsWith('kept') ? 3 : 0) });
+  broadcaster = core.broadcaster;
+});
+
+const offsets = (since?: string, name = 'kept'): number[] =>
+  broadcaster.history(name, since).publications.map(({ offset }) => offset);
+
+/** Publishes values and gives the position after each. */
+function publish(...values: unknown[]): string[] {
+  return values.map(value => {
+    broadcaster.publish('kept', value);
+    return broadcaster.position('kept');
+  });
+}
+
+describe('TopicBroadcaster', () => {
+  describe('#position', () => {
+    it('grows by one with each publication, subscribers or not', () => {
+      const positions = publish('a', 'b');
+      expect(positions.map(position => position.replace(/^.+:/, ''))).toEqual(['1', '2']);
+      expect(new Set(positions.map(position => position.replace(/:\d+$/, ''))).size).toBe(1);
+    });
+
+    it('of a topic that does not exist is one from which nothing is ever recovered', () => {
+      const nowhere = broadcaster.position('kept');
+      publish('a');
+      expect(broadcaster.history('kept', nowhere).complete).toBe(false);
+    });
+
+    it('refuses a wrong name', () => {
+      expect(() => broadcaster.position('!')).toThrow(expect.objectContaining({ code: 'FANOUT_TOPIC_NAME' }));
+    });
+  });
+
+  describe('#history', () => {
+    it('gives the newest, oldest first, whether they were flushed or not', () => {
+      publish('a', 'b');
+      core.clock.turn();
+      publish({ c: 1 });
+      expect(broadcaster.history('kept')).toEqual({
+        publications: [
+          { offset: 1, data: 'a' },
+          { offset: 2, data: 'b' },
+          { offset: 3, data: { c: 1 } },
+        ],
+        position: broadcaster.position('kept'),
+        complete: true,
+      });
+    });
+
+    it('keeps as many as the topic says, and says that there were more', () => {
+      publish(1, 2, 3, 4);
+      expect(offsets()).toEqual([2, 3, 4]);
+      expect(broadcaster.history('kept').complete).toBe(false);
+      core.clock.turn();
+      expect(offsets()).toEqual([2, 3, 4]);
+    });
+
+    it('gives what follows a position, and says whether something in between is missing', () => {
+      const positions = publish(1, 2, 3, 4, 5);
+      expect(positions.map(since => offsets(since))).toEqual([[3, 4, 5], [3, 4, 5], [4, 5], [5], []]);
+      expect(positions.map(since => broadcaster.history('kept', since).complete)).toEqual([
+        false,
+        true,
+        true,
+        true,
+        true,
+      ]);
+    });
+
+    it.each(['', 'other:1', 'x', ':1'])('is not complete since %j, which is no position here', since => {
+      publish(1);
+      expect(broadcaster.history('kept', since)).toMatchObject({ complete: false });
+      expect(offsets(since)).toEqual([1]);
+    });
+
+    it('is not complete since a position that is still to come', () => {
+      const [position] = publish(1);
+      const ahead = position!.replace(/:1$/, ':9');
+      expect(broadcaster.history('kept', ahead)).toMatchObject({ complete: false, publications: [] });
+    });
+
+    it('gives nothing of a topic without history, though its log has something pending', () => {
+      core.connect().connection.subscribe('a');
+      broadcaster.publish('a', 1);
+      expect(broadcaster.history('a')).toMatchObject({ publications: [], complete: false });
+      expect(broadcaster.history('a', broadcaster.position('a'))).toMatchObject({ complete: true });
+    });
+
+    it('gives nothing more than the history, though a held subscription keeps the log longer', () => {
+      core.topics.hold(core.connect().connection, 'kept');
+      publish(1, 2, 3, 4, 5);
+      core.clock.turn();
+      expect(offsets()).toEqual([3, 4, 5]);
+    });
+
+    it('is empty, and not complete, for a name that is no topic now', () => {
+      expect(broadcaster.history('nobody', 'e:1')).toEqual({
+        publications: [],
+        position: broadcaster.position('nobody'),
+        complete: false,
+      });
+      expect(broadcaster.history('nobody', broadcaster.position('nobody')).complete).toBe(false);
+      expect(broadcaster.history('nobody').complete).toBe(false);
+    });
+  });
+});

@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Encode, TopicBatches } from '../../../lib/broadcast/topic-batches.js';
+import { Subscription, Topic } from '../../../lib/topic/topic.js';
+import { Batch } from '../../../lib/wire/batch.js';
+import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
+import { subscriber } from '../support/subscribers.js';
+
+let topic: Topic;
+let made: { format: WireFormat; offsets: number[]; sent: boolean; batch: Batch }[];
+
+const encode: Encode = (format, _, publications) => {
+  const batch = new Batch([], undefined, [], () => (one.sent = true));
+  const one = { format, offsets: publications.map(({ offset }) => offset), sent: false, batch };
+  made.push(one);
+  return batch;
+};
+
+function at(cursor: number, format: WireFormat = plainJson, id?: string): Subscription {
+  const subscription = new Subscription(topic, { ...subscriber(format), ...(id && { id }) });
+  subscription.cursor = cursor;
+  return subscription;
+}
+
+beforeEach(() => {
+  topic = new Topic('t', 'e', { size: 0 });
+  made = [];
+  for (const except of [undefined, undefined, 'eve', undefined, 'eve']) topic.append('1', 1, except);
+});
+
+describe('TopicBatches', () => {
+  describe('#for', () => {
+    it('encodes nothing until somebody asks', () => {
+      new TopicBatches(topic, 0, 5, encode).release();
+      expect(made).toEqual([]);
+    });
+
+    it('encodes once for each format and cursor, in whatever order they ask', () => {
+      const batches = new TopicBatches(topic, 0, 5, encode);
+      const askers = [
+        at(0),
+        at(3),
+        at(0, batchedJson),
+        at(0),
+        at(3),
+        at(3, batchedJson),
+        at(0, batchedJson),
+        at(0),
+      ];
+      const given = askers.map(asker => batches.for(asker));
+      expect(made.map(({ format, offsets }) => [format, offsets])).toEqual([
+        [plainJson, [1, 2, 3, 4, 5]],
+        [plainJson, [4, 5]],
+        [batchedJson, [1, 2, 3, 4, 5]],
+        [batchedJson, [4, 5]],
+      ]);
+      expect(given.map(batch => made.findIndex(one => one.batch === batch))).toEqual([
+        0, 1, 2, 0, 1, 3, 2, 0,
+      ]);
+    });
+
+    it('has nothing for who has everything', () => {
+      const batches = new TopicBatches(topic, 0, 3, encode);
+      expect(batches.for(at(3))).toBeUndefined();
+      expect(batches.for(at(5))).toBeUndefined();
+      expect(made).toEqual([]);
+    });
+
+    it('ends with the last publication of the flush', () => {
+      new TopicBatches(topic, 0, 3, encode).for(at(1));
+      expect(made[0]!.offsets).toEqual([2, 3]);
+    });
+
+    it('leaves publications out for the one they are not for, and for nobody else', () => {
+      const batches = new TopicBatches(topic, 0, 5, encode);
+      const shared = batches.for(at(0));
+      const without = batches.for(at(0, plainJson, 'eve'));
+      expect(made.map(({ offsets }) => offsets)).toEqual([
+        [1, 2, 3, 4, 5],
+        [1, 2, 4],
+      ]);
+      expect(without).not.toBe(shared);
+      expect(batches.for(at(0))).toBe(shared);
+    });
+
+    it('has nothing for who is left out of everything new', () => {
+      expect(new TopicBatches(topic, 4, 5, encode).for(at(4, plainJson, 'eve'))).toBeUndefined();
+      expect(made).toEqual([]);
+    });
+  });
+
+  describe('#release', () => {
+    it('lets go of every batch it made, once', () => {
+      const batches = new TopicBatches(topic, 0, 5, encode);
+      for (const asker of [at(0), at(2), at(0, batchedJson), at(0, plainJson, 'eve')]) batches.for(asker);
+      expect(made.map(({ sent }) => sent)).toEqual([false, false, false, false]);
+      made[0]!.batch.retain();
+      batches.release();
+      expect(made.map(({ sent }) => sent)).toEqual([false, true, true, true]);
+    });
+  });
+});

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+import { CLOSE } from '../../../lib/errors/close-codes.js';
+import { Core, type CoreOptions, type Peer } from '../support/core.js';
+
+function rig(options: CoreOptions = {}): Core {
+  return new Core({ historyOf: name => (name.startsWith('kept') ? 3 : 0), ...options });
+}
+
+function join(core: Core, ...names: string[]): Peer {
+  const peer = core.connect();
+  for (const name of names) peer.connection.subscribe(name);
+  return peer;
+}
+
+const code = (name: string): object => expect.objectContaining({ code: name, name: 'FanoutError' });
+
+describe('TopicBroadcaster', () => {
+  describe('#publish', () => {
+    it('returns how many get it', () => {
+      const core = rig();
+      join(core, 'a', 'b');
+      join(core, 'a');
+      expect(core.broadcaster.publish('a', 1)).toBe(2);
+      expect(core.broadcaster.publish('b', 1)).toBe(1);
+      expect(core.broadcaster.publish('c', 1)).toBe(0);
+    });
+
+    it('encodes nothing, arms nothing and asks nothing of the payload when nobody listens', () => {
+      const core = rig();
+      const payload = { toJSON: () => expect.unreachable('serialised') as never };
+      expect(core.broadcaster.publish('a', payload)).toBe(0);
+      expect(core.clock).toMatchObject({ immediates: 0, timers: 0 });
+      expect(core.topics.size).toBe(0);
+    });
+
+    it('serialises once, whoever listens', () => {
+      const core = rig();
+      const peers = [join(core, 'a'), join(core, 'a'), core.connect('fanout.v1.json')];
+      peers[2]!.connection.subscribe('a');
+      let times = 0;
+      core.broadcaster.publish('a', { toJSON: () => ++times });
+      core.clock.settle();
+      for (const { socket } of peers) expect(socket.frames).toEqual([{ topic: 'a', offset: 1, data: 1 }]);
+    });
+
+    it('does not write before the flush, and writes once to each connection then', () => {
+      const core = rig();
+      const peer = join(core, 'a', 'b');
+      core.clock.settle();
+      for (const name of ['a', 'b', 'a']) core.broadcaster.publish(name, name);
+      expect(peer.socket.calls).toBe(0);
+      core.clock.turn();
+      expect(peer.socket.calls).toBe(1);
+      expect(peer.socket.frames.map(({ topic, offset }) => `${topic}:${offset}`)).toEqual([
+        'a:1',
+        'a:2',
+        'b:1',
+      ]);
+    });
+
+    it.each(['id', 'connection'])('leaves out the connection of except, given as its %s', how => {
+      const core = rig();
+      const [author, reader] = [join(core, 'a'), join(core, 'a')];
+      const except = how === 'id' ? author.connection.id : author.connection;
+      expect(core.broadcaster.publish('a', 1, { except })).toBe(1);
+      core.clock.settle();
+      expect(author.socket.frames).toEqual([]);
+      expect(reader.socket.frames).toHaveLength(1);
+    });
+
+    it('counts everybody when the one left out is not subscribed, or not yet', () => {
+      const core = rig();
+      join(core, 'a');
+      const [stranger, waiting] = [join(core, 'b'), core.connect()];
+      core.topics.hold(waiting.connection, 'a');
+      expect(core.broadcaster.publish('a', 1, { except: stranger.connection })).toBe(1);
+      expect(core.broadcaster.publish('a', 1, { except: waiting.connection })).toBe(1);
+      expect(core.broadcaster.publish('a', 1, { except: 'nobody' })).toBe(1);
+    });
+
+    it('refuses a wrong name, whether somebody listens or not', () => {
+      expect(() => rig().broadcaster.publish('a b', 1)).toThrow(code('FANOUT_TOPIC_NAME'));
+      expect(() => rig().broadcaster.publish(undefined as never, 1)).toThrow(code('FANOUT_TOPIC_NAME'));
+    });
+
+    const circular: unknown[] = [];
+    circular.push(circular);
+
+    it.each([
+      ['undefined', undefined, 'undefined has no JSON form'],
+      ['a function', () => {}, 'has no JSON form'],
+      ['a symbol', Symbol('s'), 'Symbol(s) has no JSON form'],
+      ['a BigInt', 1n, 'serialize a BigInt'],
+      ['a circle', circular, 'circular structure'],
+      ['a toJSON that throws', { toJSON: () => Promise.reject.call(undefined) }, 'cannot be sent as JSON'],
+    ])('refuses %s, and publishes nothing', (_, data, text) => {
+      const core = rig();
+      join(core, 'kept');
+      const publish = (): unknown => core.broadcaster.publish('kept', data);
+      expect(publish).toThrow(code('FANOUT_PAYLOAD'));
+      expect(publish).toThrow(text);
+      expect(publish).not.toThrow('\n');
+      expect(core.broadcaster.history('kept').publications).toEqual([]);
+    });
+
+    it('refuses a payload above the limit in bytes, not characters, and takes one at it', () => {
+      const core = rig({ maxPayload: 100 });
+      join(core, 'a');
+      expect(core.broadcaster.publish('a', 'x'.repeat(98))).toBe(1);
+      expect(() => core.broadcaster.publish('a', 'x'.repeat(99))).toThrow(code('FANOUT_PAYLOAD_SIZE'));
+      expect(() => core.broadcaster.publish('a', 'é'.repeat(50))).toThrow('at most 100 bytes');
+      expect(core.broadcaster.position('a')).toMatch(/:1$/);
+    });
+  });
+
+  describe('#publishConfirmed', () => {
+    it('resolves with the position, and rejects for what publish throws', async () => {
+      const core = rig();
+      join(core, 'a');
+      await expect(core.broadcaster.publishConfirmed('a', 1)).resolves.toMatch(/:1$/);
+      await expect(core.broadcaster.publishConfirmed('a', 2)).resolves.toBe(core.broadcaster.position('a'));
+      await expect(core.broadcaster.publishConfirmed('a', undefined)).rejects.toThrow(code('FANOUT_PAYLOAD'));
+    });
+  });
+
+  describe('#flush', () => {
+    it('resolves when the kernel has it, not when the socket has', async () => {
+      const core = rig({ timing: { window: 500 } });
+      const peer = join(core, 'a');
+      core.clock.turn();
+      peer.socket.stalled = true;
+      core.broadcaster.publish('a', 1);
+      let done = false;
+      const flushed = core.broadcaster.flush().then(() => (done = true));
+      await new Promise(setImmediate);
+      expect(peer.socket.writableLength).toBeGreaterThan(0);
+      expect(done).toBe(false);
+      peer.socket.drain();
+      await flushed;
+      expect(peer.socket.frames).toHaveLength(1);
+      expect(core.pool.stats().inUse).toBe(0);
+    });
+
+    it('resolves when the peer that did not read is gone', async () => {
+      const core = rig();
+      const peer = join(core, 'a');
+      peer.socket.stalled = true;
+      core.broadcaster.publish('a', 1);
+      const flushed = core.broadcaster.flush();
+      core.disconnect(peer);
+      await expect(flushed).resolves.toBeUndefined();
+    });
+  });
+
+  describe('#subscribers', () => {
+    it('counts who is live', () => {
+      const core = rig();
+      const peer = join(core, 'a');
+      core.topics.hold(core.connect().connection, 'a');
+      expect(core.broadcaster.subscribers('a')).toBe(1);
+      core.disconnect(peer);
+      expect(core.broadcaster.subscribers('a')).toBe(0);
+      expect(core.broadcaster.subscribers('nobody')).toBe(0);
+      expect(() => core.broadcaster.subscribers('!')).toThrow(code('FANOUT_TOPIC_NAME'));
+    });
+  });
+
+  describe('#disconnect', () => {
+    it('closes one connection by id, every connection of a user, and says how many', () => {
+      const core = rig();
+      const [a, b, c] = [core.connect(), core.connect(), core.connect()];
+      b.connection.user = { id: 7 };
+      c.connection.user = { sub: '7' };
+      expect(core.broadcaster.disconnect({ connection: a.connection.id })).toBe(1);
+      expect(a.ws.closes).toEqual([CLOSE.REMOVED]);
+      expect(core.broadcaster.disconnect({ user: '7' }, { code: 4100, reason: 'bye' })).toBe(2);
+      for (const { ws } of [b, c]) expect(ws.closes).toEqual([{ code: 4100, reason: 'bye' }]);
+      expect(core.broadcaster.disconnect({ user: 8 })).toBe(0);
+      expect(core.broadcaster.disconnect({ connection: 'nobody' })).toBe(0);
+    });
+
+    it('sends what was published and flushed before it closes', () => {
+      const core = rig();
+      const peer = core.connect();
+      peer.connection.send('bye', 1);
+      core.broadcaster.disconnect({ connection: peer.connection.id });
+      expect(peer.socket.frames).toEqual([{ event: 'bye', data: 1 }]);
+    });
+
+    it('takes a close without a reason', () => {
+      const core = rig();
+      const peer = core.connect();
+      core.broadcaster.disconnect({ connection: peer.connection.id }, { code: 4000 });
+      expect(peer.ws.closes).toEqual([{ code: 4000, reason: '' }]);
+    });
+
+    it.each([null, undefined, 'id', {}, { connection: 1 }, { user: {} }, { id: 'x' }])(
+      'refuses the target %j',
+      target => {
+        expect(() => rig().broadcaster.disconnect(target as never)).toThrow(code('FANOUT_TARGET'));
+      },
+    );
+
+    it('refuses a close that may not be sent, also when nobody would get it', () => {
+      const refused = { code: 1005, reason: '' };
+      expect(() => rig().broadcaster.disconnect({ user: 1 }, refused)).toThrow(code('FANOUT_CLOSE'));
+    });
+  });
+
+  describe('#unsubscribe', () => {
+    it('ends subscriptions of the target, and says how many', () => {
+      const core = rig();
+      const [a, b] = [join(core, 'x', 'y'), join(core, 'x')];
+      for (const { connection } of [a, b]) connection.user = 'ann';
+      expect(core.broadcaster.unsubscribe({ user: 'ann' }, 'x')).toBe(2);
+      expect(core.broadcaster.unsubscribe({ user: 'ann' }, 'y')).toBe(1);
+      expect(core.broadcaster.unsubscribe({ user: 'ann' }, 'y')).toBe(0);
+      expect(core.topics.size).toBe(0);
+      expect(() => core.broadcaster.unsubscribe({ user: 'ann' }, '!')).toThrow(code('FANOUT_TOPIC_NAME'));
+    });
+  });
+});

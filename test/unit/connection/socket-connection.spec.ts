@@ -1,0 +1,140 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CLOSE } from '../../../lib/errors/close-codes.js';
+import { batchedJson, plainJson } from '../../../lib/wire/json-format.js';
+import { Core, type Peer } from '../support/core.js';
+
+let core: Core;
+let peer: Peer;
+let connection: Peer['connection'];
+
+beforeEach(() => {
+  core = new Core({ maxUnsentBytes: 1000 });
+  peer = core.connect();
+  ({ connection } = peer);
+});
+
+const code = (name: string): object => expect.objectContaining({ code: name });
+
+describe('SocketConnection', () => {
+  it('speaks the format of its subprotocol', () => {
+    expect(connection.format).toBe(plainJson);
+    expect(core.connect('fanout.v1.json').connection.format).toBe(batchedJson);
+  });
+
+  it('has an id of its own', () => {
+    expect(connection.id).toMatch(/^[\w-]{22}$/);
+    expect(core.connect().connection.id).not.toBe(connection.id);
+  });
+
+  describe('#send', () => {
+    it('sends at the end of the turn, all of the turn in one write', () => {
+      expect(connection.send('a', { x: 1 })).toBe(true);
+      expect(connection.send('b')).toBe(true);
+      expect(peer.socket.calls).toBe(0);
+      expect(connection.bufferedBytes).toBeGreaterThan(0);
+      core.clock.turn();
+      expect(peer.socket.calls).toBe(1);
+      expect(peer.socket.frames).toEqual([{ event: 'a', data: { x: 1 } }, { event: 'b' }]);
+      expect(connection.bufferedBytes).toBe(0);
+    });
+
+    it('sends nothing once it is closing, and says so', () => {
+      connection.close();
+      expect(connection.send('a')).toBe(false);
+      core.clock.turn();
+      expect(peer.socket.frames).toEqual([]);
+    });
+
+    it.each([[''], [undefined], [1], [null]])('refuses the event %j', event => {
+      expect(() => connection.send(event as string)).toThrow(code('FANOUT_EVENT'));
+    });
+
+    it('refuses data that is no JSON', () => {
+      expect(() => connection.send('a', 1n)).toThrow(code('FANOUT_EVENT'));
+    });
+  });
+
+  describe('#topics', () => {
+    it('names what it is subscribed to, as a snapshot', () => {
+      connection.subscribe('a');
+      const { topics } = connection;
+      connection.subscribe('b');
+      expect([...topics]).toEqual(['a']);
+      expect([...connection.topics]).toEqual(['a', 'b']);
+      connection.unsubscribe('a');
+      expect([...connection.topics]).toEqual(['b']);
+    });
+  });
+
+  describe('#close', () => {
+    it('closes with 1000 and no reason, after what was sent', () => {
+      connection.send('bye');
+      connection.close();
+      expect(peer.socket.frames).toEqual([{ event: 'bye' }]);
+      expect(peer.ws.closes).toEqual([{ code: 1000, reason: '' }]);
+      expect(connection.closedWith).toEqual({ code: 1000, reason: '' });
+    });
+
+    it('closes once', () => {
+      connection.close(4000, 'first');
+      connection.close(4001, 'second');
+      expect(peer.ws.closes).toEqual([{ code: 4000, reason: 'first' }]);
+      expect(connection.closedWith).toEqual({ code: 4000, reason: 'first' });
+    });
+
+    it('refuses what may not be sent, and stays open', () => {
+      expect(() => connection.close(1006)).toThrow(code('FANOUT_CLOSE'));
+      expect(() => connection.close(4000, 'x'.repeat(124))).toThrow(code('FANOUT_CLOSE'));
+      expect(connection.open).toBe(true);
+    });
+
+    it('gives up its subscriptions at once, though the socket may take long to end', () => {
+      connection.subscribe('a');
+      connection.close();
+      expect(core.broadcaster.subscribers('a')).toBe(0);
+    });
+  });
+
+  it('is closed as slow instead of keeping more than it may', () => {
+    peer.socket.stalled = true;
+    connection.send('a', 'x'.repeat(900));
+    core.clock.turn();
+    connection.send('b', 'x'.repeat(900));
+    core.clock.turn();
+    expect(peer.ws.closes).toEqual([CLOSE.SLOW]);
+    expect(connection.closedWith).toEqual(CLOSE.SLOW);
+  });
+
+  describe('the heartbeat', () => {
+    it('takes bytes that came since the last look as a sign of life, and only those', () => {
+      connection.lastSeen = 0;
+      connection.observe(100);
+      expect(connection.lastSeen).toBe(0);
+      peer.socket.bytesRead = 5;
+      connection.observe(200);
+      connection.observe(300);
+      expect(connection.lastSeen).toBe(200);
+    });
+
+    it('does not blame a peer that was paused for its silence', () => {
+      connection.lastSeen = 0;
+      peer.ws.isPaused = true;
+      connection.observe(100);
+      expect(connection.lastSeen).toBe(100);
+    });
+
+    it('pings with an empty frame while it is open', () => {
+      connection.ping();
+      expect(peer.socket.rawFrames).toMatchObject([{ opcode: 9 }]);
+      peer.ws.readyState = 2;
+      connection.ping();
+      expect(peer.socket.rawFrames).toHaveLength(1);
+    });
+
+    it('is terminated when it expires, and says why', () => {
+      connection.expire();
+      expect(peer.ws).toMatchObject({ terminations: 1, closes: [] });
+      expect(connection.closedWith).toEqual(CLOSE.HEARTBEAT);
+    });
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { FANOUT_ERRORS, FanoutError, type FanoutErrorCode, shown } from '../../../lib/errors/fanout-error.js';
+
+/** Each error as its thrower words it: the sentence a user reads is pinned, not only its template. */
+const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]> = {
+  FANOUT_OPTION: [
+    ['limits.payload', 'an integer of at least 1 (bytes)', shown('big')],
+    `Option "limits.payload" must be an integer of at least 1 (bytes); got 'big'.`,
+  ],
+  FANOUT_OPTION_UNKNOWN: [
+    ['limits.paylod', 'connections, payload'],
+    'Option "limits.paylod" does not exist; the options here are connections, payload.',
+  ],
+  FANOUT_ADAPTER: [
+    ['WsAdapter'],
+    'The WebSocket adapter of the application is WsAdapter, so the gateways are out of reach of FanoutModule: ' +
+      'remove useWebSocketAdapter() (forRoot installs FanoutAdapter by itself), or extend FanoutAdapter.',
+  ],
+  FANOUT_MODULE_TWICE: [
+    [],
+    'FanoutModule.forRoot() was imported twice: import it once, in the root module; it is global.',
+  ],
+  FANOUT_PORT: [
+    [8080, '/market', 'listen EADDRINUSE'],
+    'Port 8080 of gateway path "/market" cannot be listened on: listen EADDRINUSE. Free the port or give the gateway another one.',
+  ],
+  FANOUT_TOPIC_NAME: [
+    [shown('a b')],
+    "A topic name must be segments of the characters A-Z a-z 0-9 _ ~ @ - joined by dots, at most 255 bytes; got 'a b'.",
+  ],
+  FANOUT_TOPIC_PATTERN: [
+    [shown('a.:')],
+    'A topic pattern must be segments joined by dots, each either a literal of A-Z a-z 0-9 _ ~ @ - or ":name" with a ' +
+      "name used once; got 'a.:'.",
+  ],
+  FANOUT_TOPIC_AMBIGUOUS: [
+    ['a.:b', 'A.b', 'a.:c', 'C.d', '/x'],
+    'Topic patterns "a.:b" (A.b) and "a.:c" (C.d) on path "/x" match the same topics: change one of them or remove it.',
+  ],
+  FANOUT_TOPIC_HOST: [
+    ['clock', 'Feed.clock'],
+    '@Topic("clock") on Feed.clock has no effect: the class is no gateway. Decorate it with @WebSocketGateway() or move the method.',
+  ],
+  FANOUT_TOPIC_UNRESOLVED: [
+    ['orders.:id', 'Feed.settle', 'id'],
+    '@Publish("orders.:id") on Feed.settle cannot fill ":id": neither the result nor the arguments have it. Return it, or pass a function.',
+  ],
+  FANOUT_EVENT_DUPLICATE: [
+    ['order', '/market', 'A.order', 'B.order'],
+    'Event "order" on path "/market" is handled by both A.order and B.order: a message has one handler, so rename or remove one.',
+  ],
+  FANOUT_HEARTBEAT_CONFLICT: [
+    ['A', 'B', '/market'],
+    'Gateways A and B share path "/market" but their @Heartbeat() policies differ: a connection has one heartbeat, so give both the same.',
+  ],
+  FANOUT_PAYLOAD: [
+    ['clock', 'undefined has no JSON form'],
+    'The payload for topic "clock" cannot be sent as JSON: undefined has no JSON form.',
+  ],
+  FANOUT_PAYLOAD_SIZE: [
+    [1024, 2048, 'clock'],
+    'A payload must be at most 1024 bytes of JSON, because more would make every subscriber a slow consumer; ' +
+      'got 2048 bytes for topic "clock". Split it, or raise slowConsumer.maxBytes.',
+  ],
+  FANOUT_EVENT: [
+    ["event is ''"],
+    "An event sent to a connection must have a name that is a non-empty string and data that is JSON: event is ''.",
+  ],
+  FANOUT_CLOSE: [
+    [shown({ code: 1 })],
+    'A close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999 and its reason a string of at most 123 bytes; got { code: 1 }.',
+  ],
+  FANOUT_TARGET: [[shown(null)], 'A target must be { connection: id } or { user: id }; got null.'],
+};
+
+describe('FanoutError', () => {
+  it.each(Object.entries(SENTENCES))('words %s', (code, [details, sentence]) => {
+    const error = new FanoutError(code as FanoutErrorCode, ...details);
+    expect(error.message).toBe(sentence);
+    expect(error.code).toBe(code);
+    expect(error.name).toBe('FanoutError');
+    expect(error).toBeInstanceOf(Error);
+  });
+
+  it('has a sentence pinned here for every code', () => {
+    expect(Object.keys(SENTENCES).sort()).toEqual(Object.keys(FANOUT_ERRORS).sort());
+  });
+
+  it.each(Object.entries(FANOUT_ERRORS))(
+    'has as many blanks in %s as details are given',
+    (code, template) => {
+      const blanks = template.match(/%s/g)?.length ?? 0;
+      expect(SENTENCES[code as FanoutErrorCode][0]).toHaveLength(blanks);
+    },
+  );
+});
+
+describe('shown', () => {
+  it('shows a value as source text', () => {
+    expect(shown('a')).toBe("'a'");
+    expect(shown(Number.NaN)).toBe('NaN');
+    expect(shown({ a: { b: { c: 1 } } })).toBe('{ a: { b: [Object] } }');
+  });
+
+  it('never shows a whole payload, and stays on one line', () => {
+    const text = shown({ rows: Array.from({ length: 100 }, (_, i) => ({ i, text: 'x\n'.repeat(500) })) });
+    expect(text.length).toBeLessThanOrEqual(120);
+    expect(shown('x'.repeat(10_000)).length).toBeLessThanOrEqual(120);
+    expect(text).not.toContain('\n');
+  });
+});

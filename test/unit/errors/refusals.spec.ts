@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { Refusal, REFUSALS, type RefusalCode } from '../../../lib/errors/refusals.js';
+
+describe('Refusal', () => {
+  it('is this table: codes are API', () => {
+    expect(REFUSALS).toEqual({
+      BAD_MESSAGE:
+        'The message must be a JSON object with an "event" string and, if any, an "id" that is a number or a short string.',
+      UNKNOWN_EVENT: 'No handler for this event.',
+      BAD_TOPIC: 'The message must name a valid "topic", or "topics" as an array of them.',
+      UNKNOWN_TOPIC: 'There is no such topic here.',
+      TOO_MANY_TOPICS: 'Too many topics on one connection.',
+      RATE_LIMITED: 'Too many messages.',
+      FORBIDDEN: 'Forbidden resource.',
+      EXCEPTION: 'The request failed.',
+      SOURCE_FAILED: 'The source of the topic failed; subscribing again starts it anew.',
+      INTERNAL: 'Internal error.',
+    });
+  });
+
+  it.each(Object.keys(REFUSALS) as RefusalCode[])('%s carries its code, its text and its topic', code => {
+    const refusal = new Refusal(code, 'clock');
+    expect(refusal).toMatchObject({ code, message: REFUSALS[code], topic: 'clock', name: 'Refusal' });
+  });
+});

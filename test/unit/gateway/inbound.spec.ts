@@ -1,0 +1,158 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Inbound, type Incoming } from '../../../lib/gateway/inbound.js';
+import { FakeWebSocket } from '../support/fake-socket.js';
+
+let socket: FakeWebSocket;
+let handled: Incoming[];
+/** Lets the handler that runs now end. */
+let end: (() => void)[];
+
+beforeEach(() => {
+  socket = new FakeWebSocket();
+  handled = [];
+  end = [];
+});
+
+/** Handles each message until a test ends it; messages that begin with `now` end at once. */
+function inbound(): Inbound {
+  return new Inbound(socket as never, message => {
+    handled.push(message);
+    if (String(message).startsWith('now')) return undefined;
+    return new Promise(resolve => end.push(resolve));
+  });
+}
+
+/** Ends the oldest handler and lets what waits for it run. */
+async function endOne(): Promise<void> {
+  end.shift()!();
+  await Promise.resolve();
+}
+
+const names = (count: number, prefix = ''): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+
+describe('Inbound', () => {
+  it('handles nothing before it is opened, then everything in order, one at a time', async () => {
+    const messages = inbound();
+    for (const name of ['a', 'b', 'c']) messages.receive(name);
+    expect(handled).toEqual([]);
+    messages.open();
+    expect(handled).toEqual(['a']);
+    await endOne();
+    expect(handled).toEqual(['a', 'b']);
+    messages.receive('d');
+    await endOne();
+    await endOne();
+    expect(handled).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('handles at once what comes when nothing is in hand', async () => {
+    const messages = inbound();
+    messages.open();
+    messages.receive('a');
+    await endOne();
+    messages.receive('b');
+    expect(handled).toEqual(['a', 'b']);
+  });
+
+  it('goes through handlers without a promise without waiting', () => {
+    const messages = inbound();
+    for (const name of names(10, 'now')) messages.receive(name);
+    messages.open();
+    expect(handled).toEqual(names(10, 'now'));
+    messages.receive('now');
+    expect(handled).toHaveLength(11);
+  });
+
+  it('pauses the socket when sixteen wait, and not before', () => {
+    const messages = inbound();
+    messages.open();
+    messages.receive('in hand');
+    for (const name of names(15)) messages.receive(name);
+    expect(socket.isPaused).toBe(false);
+    messages.receive('the sixteenth');
+    expect(socket.isPaused).toBe(true);
+  });
+
+  it('takes what still comes out of the chunk in hand, and resumes when all of it is done', async () => {
+    const messages = inbound();
+    messages.open();
+    for (const name of names(30)) messages.receive(name);
+    for (let i = 0; i < 29; i++) {
+      expect(socket.isPaused).toBe(true);
+      await endOne();
+    }
+    expect(handled).toEqual(names(30));
+    expect(socket.isPaused).toBe(false);
+  });
+
+  it('pauses again when it fills up again', async () => {
+    const messages = inbound();
+    messages.open();
+    messages.receive('now');
+    for (let round = 0; round < 3; round++) {
+      for (const name of names(17)) messages.receive(name);
+      expect(socket.isPaused).toBe(true);
+      for (let i = 0; i < 17; i++) await endOne();
+      expect(socket.isPaused).toBe(false);
+    }
+  });
+
+  it('gets through 100,000 queued messages without recursion', async () => {
+    const messages = inbound();
+    for (const name of names(100_000, 'now')) messages.receive(name);
+    messages.open();
+    expect(handled).toHaveLength(100_000);
+    expect(handled.at(-1)).toBe('now99999');
+    messages.receive('slow');
+    for (const name of names(100_000, 'now')) messages.receive(name);
+    await endOne();
+    expect(handled).toHaveLength(200_001);
+    expect(socket.isPaused).toBe(false);
+  });
+
+  describe('#clear', () => {
+    it('forgets what waits, and lets the socket go on to its close frame', async () => {
+      const messages = inbound();
+      messages.open();
+      for (const name of names(20)) messages.receive(name);
+      messages.clear();
+      expect(socket.isPaused).toBe(false);
+      await endOne();
+      expect(handled).toEqual(['0']);
+    });
+
+    it('drops what still comes, and does not pause the socket again for it', async () => {
+      const messages = inbound();
+      messages.receive('waits');
+      messages.clear();
+      for (const name of names(40)) messages.receive(name);
+      expect(socket.isPaused).toBe(false);
+      messages.open();
+      expect(handled).toEqual([]);
+    });
+
+    it('forgets everything before the connection was ready', () => {
+      const messages = inbound();
+      messages.receive('a');
+      messages.clear();
+      messages.open();
+      expect(handled).toEqual([]);
+    });
+  });
+
+  describe('#active', () => {
+    it('says whether a message is in hand or waits', async () => {
+      const messages = inbound();
+      expect(messages.active).toBe(true);
+      messages.open();
+      expect(messages.active).toBe(false);
+      messages.receive('a');
+      messages.receive('b');
+      await endOne();
+      expect(messages.active).toBe(true);
+      await endOne();
+      expect(messages.active).toBe(false);
+    });
+  });
+});

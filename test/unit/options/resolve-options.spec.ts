@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest';
+import { FanoutError } from '../../../lib/errors/fanout-error.js';
+import type { FanoutOptions } from '../../../lib/options/fanout-options.js';
+import { resolveHeartbeat, resolveOptions } from '../../../lib/options/resolve-options.js';
+import { documentedOptions, undocumentedOptions, unknownInterfaces } from '../support/options-source.js';
+
+const DEFAULTS = {
+  flush: { maxDelay: 50, maxBytes: 65_536, utilisation: 0.5, slice: 8, window: undefined },
+  heartbeat: { interval: 10_000, timeout: 30_000 },
+  slowConsumer: { maxBytes: 1_048_576 },
+  compression: false,
+  limits: {
+    connections: 50_000,
+    payload: 65_536,
+    fragments: 64,
+    topicsPerConnection: 128,
+    messagesPerSecond: 100,
+    burst: 200,
+    handshake: 5000,
+  },
+  handshake: { keep: [] },
+  shutdown: { drain: 5000 },
+};
+
+/** Options with one value at a path such as `limits.payload`. */
+function withOption(path: string, value: unknown): FanoutOptions {
+  const [group, name] = path.split('.');
+  return (name === undefined ? { [group!]: value } : { [group!]: { [name]: value } }) as FanoutOptions;
+}
+
+const at = (options: object, path: string): unknown =>
+  path.split('.').reduce((part: any, name) => part[name], options);
+
+function errorOf(given: unknown): FanoutError {
+  try {
+    resolveOptions(given as FanoutOptions);
+  } catch (error) {
+    expect(error).toBeInstanceOf(FanoutError);
+    return error as FanoutError;
+  }
+  return expect.unreachable(`${JSON.stringify(given)} is taken`) as never;
+}
+
+/** What stands after `@default`, as a value. */
+function valueOf(text: string): unknown {
+  if (text === 'twice messagesPerSecond') return DEFAULTS.limits.messagesPerSecond * 2;
+  return JSON.parse(text.replaceAll(/(\w+):/g, '"$1":'));
+}
+
+describe('resolveOptions', () => {
+  it.each([undefined, {}, { flush: {}, limits: {}, heartbeat: {}, handshake: {} }, { flush: undefined }])(
+    'has every default for %j',
+    given => {
+      expect(resolveOptions(given)).toStrictEqual(DEFAULTS);
+    },
+  );
+
+  describe('the documented defaults', () => {
+    it('are read from every interface, and every option says what it is', () => {
+      expect(unknownInterfaces).toEqual([]);
+      expect(undocumentedOptions).toEqual([]);
+      expect(documentedOptions.map(({ name }) => name).sort()).toEqual(
+        [
+          'compression',
+          'heartbeat',
+          ...Object.entries(DEFAULTS)
+            .filter(([name]) => name !== 'heartbeat' && name !== 'compression')
+            .flatMap(([group, values]) => Object.keys(values as object).map(name => `${group}.${name}`)),
+        ].sort(),
+      );
+    });
+
+    it.each(documentedOptions.filter(option => option.default !== undefined))(
+      'of $name is $default',
+      ({ name, default: text }) => {
+        expect(at(resolveOptions(), name)).toEqual(valueOf(text!));
+      },
+    );
+
+    it('are given for all but the window, which says that it has none', () => {
+      const without = documentedOptions.filter(option => option.default === undefined);
+      expect(without.map(({ name }) => name)).toEqual(['flush.window']);
+      expect(without[0]!.comment).toContain('No default');
+      expect(resolveOptions().flush.window).toBeUndefined();
+    });
+  });
+
+  it('is frozen to the bottom, and so is nothing of the caller', () => {
+    const given = { handshake: { keep: ['a'] }, heartbeat: { interval: 1, timeout: 2 } };
+    const resolved = resolveOptions(given);
+    const parts = [resolved, resolved.flush, resolved.heartbeat, resolved.handshake, resolved.handshake.keep];
+    expect(parts.map(part => Object.isFrozen(part))).toEqual([true, true, true, true, true]);
+    expect([resolved.limits, resolved.shutdown, resolved.slowConsumer].every(Object.isFrozen)).toBe(true);
+    given.handshake.keep.push('b');
+    expect(resolved.handshake.keep).toEqual(['a']);
+    expect([given, given.heartbeat, given.handshake].some(Object.isFrozen)).toBe(false);
+  });
+
+  describe('a good value', () => {
+    it.each([
+      ['flush.maxDelay', 0],
+      ['flush.maxDelay', 0.5],
+      ['flush.maxBytes', 0],
+      ['flush.utilisation', 1],
+      ['flush.utilisation', 0.001],
+      ['flush.slice', 0.1],
+      ['flush.window', 500],
+      ['flush.window', 0],
+      ['slowConsumer.maxBytes', 1024],
+      ['limits.connections', 1],
+      ['limits.topicsPerConnection', 0],
+      ['limits.messagesPerSecond', 0],
+      ['limits.burst', 1],
+      ['shutdown.drain', 0],
+      ['compression', false],
+    ])('of %s is %j', (path, value) => {
+      expect(at(resolveOptions(withOption(path, value)), path)).toBe(value);
+    });
+
+    it('leaves the other defaults of its group in place', () => {
+      const resolved = resolveOptions({ limits: { payload: 1 }, heartbeat: { interval: 5 } });
+      expect(resolved.limits).toEqual({ ...DEFAULTS.limits, payload: 1 });
+      expect(resolved.heartbeat).toEqual({ interval: 5, timeout: 30_000 });
+    });
+
+    it('of burst follows messagesPerSecond, and is at least one', () => {
+      const burst = (limits: FanoutOptions['limits']): number => resolveOptions({ limits }).limits.burst;
+      expect(burst({ messagesPerSecond: 7 })).toBe(14);
+      expect(burst({ messagesPerSecond: 0 })).toBe(1);
+      expect(burst({ messagesPerSecond: 7, burst: 3 })).toBe(3);
+    });
+
+    it('of keep is taken in lower case, as Node gives header names', () => {
+      expect(resolveOptions({ handshake: { keep: ['X-Tenant', 'cookie'] } }).handshake.keep).toEqual([
+        'x-tenant',
+        'cookie',
+      ]);
+    });
+  });
+
+  describe('a bad value', () => {
+    const LONGEST = 2 ** 31;
+    const BAD: [path: string, value: unknown, must: string][] = [
+      ...[-1, Number.NaN, '5', null, LONGEST, Infinity].map((value): [string, unknown, string] => [
+        'flush.maxDelay',
+        value,
+        'a number of milliseconds from 0 to 2147483647',
+      ]),
+      ['flush.maxBytes', -1, 'an integer of at least 0 (bytes)'],
+      ['flush.maxBytes', 1.5, 'an integer of at least 0 (bytes)'],
+      ['flush.utilisation', 0, 'a number above 0 and up to 1'],
+      ['flush.utilisation', 1.01, 'a number above 0 and up to 1'],
+      ['flush.slice', 0, 'a number of milliseconds from 0.1 to 2147483647'],
+      ['flush.window', -1, 'a number of milliseconds from 0 to 2147483647'],
+      ['heartbeat.interval', 0, 'a number of milliseconds from 1 to 2147483647'],
+      ['heartbeat.timeout', '1s', 'a number of milliseconds from 1 to 2147483647'],
+      ['slowConsumer.maxBytes', 1023, 'an integer of at least 1024 (bytes)'],
+      ['limits.connections', 0, 'an integer of at least 1 (connections)'],
+      ['limits.payload', 0, 'an integer of at least 1 (bytes)'],
+      ['limits.fragments', 0, 'an integer of at least 1 (fragments)'],
+      ['limits.topicsPerConnection', -1, 'an integer of at least 0 (topics)'],
+      ['limits.messagesPerSecond', -1, 'an integer of at least 0 (messages)'],
+      ['limits.messagesPerSecond', 0.5, 'an integer of at least 0 (messages)'],
+      ['limits.burst', 0, 'an integer of at least 1 (messages)'],
+      ['limits.handshake', 0, 'a number of milliseconds from 1 to 2147483647'],
+      ['handshake.keep', 'cookie', 'an array of header names'],
+      ['handshake.keep', [''], 'an array of header names'],
+      ['handshake.keep', [1], 'an array of header names'],
+      ['shutdown.drain', -1, 'a number of milliseconds from 0 to 2147483647'],
+      ['compression', true, 'false in this version'],
+      ['flush', 5, 'an object'],
+      ['limits', [], 'an object'],
+      ['heartbeat', true, 'an object'],
+      ['heartbeat', null, 'an object'],
+    ];
+
+    it.each(BAD)('of %s, %j, is refused with what it must be', (path, value, must) => {
+      const error = errorOf(withOption(path, value));
+      expect(error.code).toBe('FANOUT_OPTION');
+      expect(error.message).toContain(`Option "${path}" must be ${must}; got `);
+      const shown = typeof value === 'string' ? `'${value}'` : Array.isArray(value) ? '[' : String(value);
+      expect(error.message.split('; got ')[1]!.startsWith(shown)).toBe(true);
+    });
+
+    it('is tried for every option there is', () => {
+      const tried = new Set(BAD.map(([path]) => path));
+      const missing = documentedOptions.filter(({ name }) => !tried.has(name)).map(({ name }) => name);
+      expect(missing).toEqual([]);
+    });
+
+    it.each([null, 5, 'x', [], () => {}])('of the options themselves is %j', given => {
+      expect(errorOf(given)).toMatchObject({ code: 'FANOUT_OPTION' });
+      expect(errorOf(given).message).toContain('Option "options" must be an object');
+    });
+  });
+
+  describe('an unknown name', () => {
+    it.each([
+      ['flsh', { flsh: {} }, 'flush, heartbeat, slowConsumer, limits, handshake, shutdown, compression'],
+      ['flush.maxdelay', { flush: { maxdelay: 5 } }, 'maxDelay, maxBytes, utilisation, slice, window'],
+      ['heartbeat.pause', { heartbeat: { pause: 5 } }, 'interval, timeout'],
+      ['limits.paylod', { limits: { paylod: 5 } }, 'connections, payload, fragments'],
+      ['limits.__proto__', { limits: JSON.parse('{"__proto__":1}') as object }, 'connections, payload'],
+      ['handshake.kept', { handshake: { kept: [] } }, 'keep'],
+      ['shutdown.drian', { shutdown: { drian: 1 } }, 'drain'],
+    ])('%s is refused, and the known ones are named', (name, given, known) => {
+      const error = errorOf(given);
+      expect(error.code).toBe('FANOUT_OPTION_UNKNOWN');
+      expect(error.message).toContain(`Option "${name}" does not exist; the options here are ${known}`);
+    });
+  });
+
+  describe('flush.window', () => {
+    it.each(['maxDelay', 'utilisation'])('excludes %s', name => {
+      const error = errorOf({ flush: { window: 500, [name]: 1 } });
+      expect(error.message).toBe(`Option "flush.${name}" must be left out when flush.window is set; got 1.`);
+    });
+
+    it('goes with the limits, and with undefined', () => {
+      const flush = { window: 500, maxBytes: 1, slice: 2, maxDelay: undefined };
+      expect(resolveOptions({ flush }).flush).toMatchObject({ window: 500, maxBytes: 1, slice: 2 });
+    });
+  });
+
+  describe('heartbeat', () => {
+    it('is off with false', () => {
+      expect(resolveOptions({ heartbeat: false }).heartbeat).toBe(false);
+    });
+
+    it.each([
+      [{ interval: 100, timeout: 100 }, 100, 100],
+      [{ interval: 100, timeout: 50 }, 100, 50],
+      [{ interval: 60_000 }, 60_000, 30_000],
+      [{ timeout: 500 }, 10_000, 500],
+    ])('must have a timeout above its interval, also with defaults: %j', (heartbeat, interval, timeout) => {
+      expect(errorOf({ heartbeat }).message).toBe(
+        `Option "heartbeat.timeout" must be above heartbeat.interval (${interval}); got ${timeout}.`,
+      );
+    });
+  });
+});
+
+describe('resolveHeartbeat', () => {
+  it('takes what is missing from the fallback, and names the place in errors', () => {
+    const fallback = { interval: 7, timeout: 70 };
+    expect(resolveHeartbeat('@Heartbeat of A', { timeout: 9 }, fallback)).toEqual({
+      interval: 7,
+      timeout: 9,
+    });
+    expect(resolveHeartbeat('@Heartbeat of A', { interval: undefined }, fallback)).toEqual(fallback);
+    expect(resolveHeartbeat('@Heartbeat of A', undefined, undefined)).toEqual(DEFAULTS.heartbeat);
+    expect(resolveHeartbeat('@Heartbeat of A', false, fallback)).toBe(false);
+    expect(() => resolveHeartbeat('@Heartbeat of A', { timeout: 3 }, fallback)).toThrow(
+      'Option "@Heartbeat of A.timeout" must be above @Heartbeat of A.interval (7); got 3.',
+    );
+    expect(Object.isFrozen(fallback)).toBe(false);
+  });
+});

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { cycleIn, libFiles } from './support/lib-files.js';
+
+/** The architecture: a room may import itself and the rooms named beside it. '' is the top of lib. */
+const MAY: Record<string, readonly string[]> = {
+  errors: [],
+  memory: [],
+  heartbeat: [],
+  wire: ['memory'],
+  topic: ['errors', 'wire'],
+  options: ['errors', 'heartbeat'],
+  connection: ['errors', 'wire'],
+  broadcast: ['errors', 'memory', 'wire', 'topic', 'connection'],
+  gateway: ['errors', 'memory', 'heartbeat', 'wire', 'topic', 'options', 'connection', 'broadcast'],
+  '': ['errors', 'memory', 'heartbeat', 'wire', 'topic', 'options', 'connection', 'broadcast', 'gateway'],
+};
+
+/** Rooms from which another may take types, but nothing that runs. */
+const TYPES_ONLY: Record<string, readonly string[]> = { topic: ['wire'], options: ['heartbeat'] };
+
+/** Files that every publication goes through. */
+const HOT = [
+  /^wire\//,
+  /^topic\/(topic|topic-log)\.ts$/,
+  /^broadcast\/(fan-out|flush-scheduler|flush-walk|topic-batches|topic-broadcaster)\.ts$/,
+  /^connection\/(outbox|turn-writes)\.ts$/,
+];
+
+const roomOf = (path: string): string => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
+
+describe('the rooms of lib', () => {
+  it('are those with a rule', () => {
+    expect([...new Set(libFiles.map(({ room }) => room))].sort()).toEqual(Object.keys(MAY).sort());
+  });
+
+  it.each(libFiles)('let $path import what it does', ({ path, room, imports, runtimeImports }) => {
+    for (const from of imports) {
+      expect([room, ...MAY[room]!], `${path} -> ${from}`).toContain(roomOf(from));
+    }
+    for (const from of runtimeImports) {
+      expect(TYPES_ONLY[room] ?? [], `${path} -> ${from} at run time`).not.toContain(roomOf(from));
+    }
+  });
+
+  it('import files that exist', () => {
+    const paths = new Set(libFiles.map(({ path }) => path));
+    for (const { path, imports } of libFiles) {
+      for (const from of imports) expect(paths.has(from), `${path} -> ${from}`).toBe(true);
+    }
+    expect(libFiles.flatMap(({ imports }) => imports).length).toBeGreaterThan(100);
+  });
+
+  it('keep the gateway to the module and the door', () => {
+    const outside = libFiles.filter(({ room }) => room !== 'gateway');
+    const importers = outside.filter(({ imports }) => imports.some(from => roomOf(from) === 'gateway'));
+    expect(importers.map(({ path }) => path)).toEqual(['fanout.module.ts', 'index.ts']);
+    const ofModule = libFiles.filter(({ imports }) => imports.includes('fanout.module.ts'));
+    expect(ofModule.map(({ path }) => path)).toEqual(['index.ts']);
+  });
+
+  it('know Nest and RxJS only in the gateway and the module', () => {
+    const framework = /^(@nestjs\/|rxjs(\/|$)|reflect-metadata)/;
+    const users = libFiles.filter(({ packages }) => packages.some(name => framework.test(name)));
+    expect(users.filter(({ room, path }) => room !== 'gateway' && path !== 'fanout.module.ts')).toEqual([]);
+    expect(users.length).toBeGreaterThan(5);
+  });
+
+  it('have no import cycle: types are erased, and between rooms the table has none either', () => {
+    const edges = libFiles.map(({ path, runtimeImports }) => [path, runtimeImports] as const);
+    expect(cycleIn(new Map(edges))).toBeUndefined();
+    expect(cycleIn(new Map(Object.entries(MAY)))).toBeUndefined();
+  });
+
+  it('have short files: hot paths up to 150 lines, others up to 300', () => {
+    const limitOf = (path: string): number => (HOT.some(pattern => pattern.test(path)) ? 150 : 300);
+    expect(libFiles.filter(({ path, lines }) => lines > limitOf(path)).map(({ path }) => path)).toEqual([]);
+    for (const pattern of HOT) expect(libFiles.some(({ path }) => pattern.test(path))).toBe(true);
+    expect(libFiles.filter(({ path }) => HOT.some(pattern => pattern.test(path)))).toHaveLength(14);
+  });
+
+  it('have names that say what is in them', () => {
+    const vague = /(^|\/|-)(utils?|helpers?|common|misc|shared)(\/|-|\.|$)/;
+    expect(libFiles.map(({ path }) => path).filter(path => vague.test(path))).toEqual([]);
+  });
+});
+
+describe('cycleIn', () => {
+  it('finds a cycle, and says which files are on it', () => {
+    const imports = new Map([
+      ['a', ['b']],
+      ['b', ['c', 'd']],
+      ['c', []],
+      ['d', ['b']],
+    ]);
+    expect(cycleIn(imports)).toEqual(['b', 'd', 'b']);
+    imports.set('d', ['c']);
+    expect(cycleIn(imports)).toBeUndefined();
+  });
+});

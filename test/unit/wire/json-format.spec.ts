@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { batchedJson, formatOf, plainJson } from '../../../lib/wire/json-format.js';
+import type { LogEntry } from '../../../lib/wire/log-entry.js';
+import { entriesOf, entryOf, publicationsOf } from '../support/entries.js';
+import { parseFrames, publicationsIn } from '../support/frames.js';
+
+const MARGIN = 8;
+
+/** The bytes of a format, written into memory with a guarded margin on both sides. */
+function written(format: typeof plainJson, topic: string, entries: readonly LogEntry[]): Buffer {
+  const size = format.size(topic, entries);
+  const memory = Buffer.alloc(size + 2 * MARGIN, 0xee);
+  expect(format.write(memory, MARGIN, topic, entries)).toBe(MARGIN + size);
+  const margins = Buffer.concat([memory.subarray(0, MARGIN), memory.subarray(MARGIN + size)]);
+  expect(margins.every(byte => byte === 0xee)).toBe(true);
+  return memory.subarray(MARGIN, MARGIN + size);
+}
+
+const FORMATS = [
+  ['plain', plainJson],
+  ['batched', batchedJson],
+] as const;
+
+describe.each(FORMATS)('the %s format', (_, format) => {
+  it('fills exactly the bytes it foretells, and a client reads what was published', () => {
+    const entries = fc
+      .array(fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary', maxLength: 300 })), {
+        minLength: 1,
+        maxLength: 12,
+      })
+      .chain(values => fc.nat(2 ** 40).map(from => entriesOf(values, from + 1)));
+    const topic = fc.constantFrom('t', 'prices.AAPL', `a.${'b'.repeat(253)}`);
+    fc.assert(
+      fc.property(topic, entries, (name, publications) => {
+        expect(publicationsIn(written(format, name, publications))).toEqual(
+          publicationsOf(name, publications),
+        );
+      }),
+    );
+  });
+
+  // 36 bytes of envelope around 't' and a one-digit offset, so each header size is crossed on both sides.
+  it.each([80, 90, 97, 98, 100, 65_480, 65_507, 65_508, 65_520, 66_000])(
+    'is right around the sizes where headers grow, with a payload of %i characters',
+    length => {
+      for (const text of ['x'.repeat(length), 'é'.repeat(length / 2)]) {
+        const entries = [entryOf(text, 7)];
+        expect(publicationsIn(written(format, 't', entries))).toEqual([
+          { topic: 't', offset: 7, data: text },
+        ]);
+      }
+    },
+  );
+
+  it.each(['é', '😀', '\u2028', '\ud800', '"\\\u0000', '漢'])('carries %j', text => {
+    expect(publicationsIn(written(format, 't', [entryOf({ [text]: text }, 1)]))).toEqual([
+      { topic: 't', offset: 1, data: { [text]: text } },
+    ]);
+  });
+
+  it('writes a single publication as one object in one frame', () => {
+    const frames = parseFrames(written(format, 'prices.AAPL', [entryOf({ last: 1 }, 43)]));
+    expect(frames.map(({ payload }) => String(payload))).toEqual([
+      '{"topic":"prices.AAPL","offset":43,"data":{"last":1}}',
+    ]);
+  });
+});
+
+describe('plainJson', () => {
+  it('gives every publication a frame of its own', () => {
+    const frames = parseFrames(written(plainJson, 't', entriesOf(['a', 'b', 'c'])));
+    expect(frames).toHaveLength(3);
+    expect(frames.every(({ fin, opcode }) => fin && opcode === 1)).toBe(true);
+  });
+});
+
+describe('batchedJson', () => {
+  it('puts a whole batch into one frame with an array', () => {
+    const frames = parseFrames(written(batchedJson, 't', entriesOf(['a', 'b'], 9)));
+    expect(frames.map(({ payload }) => String(payload))).toEqual([
+      '[{"topic":"t","offset":9,"data":"a"},{"topic":"t","offset":10,"data":"b"}]',
+    ]);
+  });
+});
+
+describe('formatOf', () => {
+  it.each([
+    ['', plainJson],
+    ['fanout.v1.json', batchedJson],
+    ['graphql-ws', plainJson],
+  ])('of subprotocol %j is the right one', (protocol, format) => {
+    expect(formatOf(protocol)).toBe(format);
+  });
+});
