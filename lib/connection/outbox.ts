@@ -58,11 +58,13 @@ export class Outbox implements BatchSink {
     try {
       this.#writePending();
     } catch {
-      // A socket that throws instead of emitting an error is beyond use; its peers are not.
-      this.#ws.terminate();
+      // A socket that throws instead of emitting an error is beyond use; its peers are not. It may have taken a part
+      // before, so what was gathered is held until its end.
+      this.#hold();
+      return this.#ws.terminate();
     }
     if (this.#socket.writableLength === 0) this.#drop();
-    else this.#hold();
+    else if (this.#hold()) this.#awaitDrain();
   }
 
   /** The socket has ended: nothing reads the batches any more. */
@@ -93,8 +95,8 @@ export class Outbox implements BatchSink {
     this.#count = this.#bytes = 0;
   }
 
-  /** Keeps what was gathered until the socket says that it has left. One call-back is out at a time. */
-  #hold(): void {
+  /** Keeps what was gathered. True when nothing was held before, so that no call-back of the socket is out. */
+  #hold(): boolean {
     const idle = this.#held === undefined;
     this.#held ??= [];
     for (let i = 0; i < this.#count; i++) {
@@ -102,9 +104,10 @@ export class Outbox implements BatchSink {
       this.#pending[i] = undefined;
     }
     this.#count = this.#bytes = 0;
-    if (idle) this.#awaitDrain();
+    return idle;
   }
 
+  /** Lets go of what is held now when the socket says that it has left. */
   #awaitDrain(): void {
     const covered = this.#held!.length;
     this.#socket.write(NOTHING, () => {

@@ -6,6 +6,9 @@ import { GuardRefusal } from './gateway-context-creator.js';
 /** Most bytes of an error frame's payload: whoever provokes errors must not get more out than in. */
 const MAX_BYTES = 512;
 
+/** A code of the application's own; anything else is no code, and might not fit. */
+const CODE = /^[\w.-]{1,64}$/;
+
 /** What a request is answered by when it failed. */
 export interface ErrorAnswer {
   readonly code: string;
@@ -40,12 +43,9 @@ function shortened(id: unknown, { code, message, topic }: ErrorAnswer): string {
   const frame = (text: string): string =>
     JSON.stringify({ event: 'error', id, data: { code, message: text, topic } });
   let text = frame(message);
-  for (
-    let length = Math.min(message.length, MAX_BYTES);
-    Buffer.byteLength(text) > MAX_BYTES && length > 0;
-    length >>= 1
-  ) {
-    text = frame(`${message.slice(0, length)}…`);
+  for (let length = MAX_BYTES; Buffer.byteLength(text) > MAX_BYTES && length > 0;) {
+    length >>= 1;
+    text = frame(length > 0 ? `${message.slice(0, length)}…` : '');
   }
   return text;
 }
@@ -62,7 +62,7 @@ function wsAnswer(error: WsException): ErrorAnswer {
   if (typeof given === 'string') return { code: 'EXCEPTION' satisfies RefusalCode, message: given };
   const { code, message } = given as { code?: unknown; message?: unknown };
   return {
-    code: typeof code === 'string' && code.length <= 64 ? code : ('EXCEPTION' satisfies RefusalCode),
+    code: typeof code === 'string' && CODE.test(code) ? code : ('EXCEPTION' satisfies RefusalCode),
     message: typeof message === 'string' ? message : REFUSALS.EXCEPTION,
   };
 }

@@ -15,6 +15,7 @@ export class Inbound {
   readonly #handle: (message: Incoming) => void | Promise<void>;
   #queue: Incoming[] | undefined;
   #busy = true;
+  #cleared = false;
 
   /** @param handle must not throw or reject */
   constructor(socket: WebSocket, handle: (message: Incoming) => void | Promise<void>) {
@@ -28,6 +29,7 @@ export class Inbound {
   }
 
   receive(message: Incoming): void {
+    if (this.#cleared) return;
     if (!this.#busy) return this.#run(message);
     this.#queue ??= [];
     if (this.#queue.push(message) === QUEUE_LIMIT) this.#socket.pause();
@@ -39,8 +41,9 @@ export class Inbound {
     this.#drain();
   }
 
-  /** Forgets what waits: the connection is closing. */
+  /** Forgets what waits and ignores what still comes: the connection is closing. */
   clear(): void {
+    this.#cleared = true;
     this.#queue = undefined;
     if (this.#socket.isPaused) this.#socket.resume();
   }
