@@ -143,6 +143,7 @@ function errorProxy(target: GatewayHandler, handler: FilterHandler, type: string
     const handled = handler.invokeCustomFilters(exception, host);
     if (!handled) throw exception;
     await handled;
+    (args[INVOCATION_INDEX] as Invocation).filtered?.();
     return undefined;
   };
   return async (...args) => {

@@ -99,7 +99,12 @@ export class GatewayServer implements Admission {
     for (const router of this.#routers.values()) router.stop();
     for (const { server } of this.#endpoints) server.close();
     await Promise.all(
-      [...this.#ownServers.values()].map(server => new Promise(resolve => server.close(resolve))),
+      [...this.#ownServers.values()].map(server => {
+        const closed = new Promise(resolve => server.close(resolve));
+        // A peer that never sends a request would hold the server open for good.
+        server.closeAllConnections();
+        return closed;
+      }),
     );
     this.#routers.clear();
     this.#ownServers.clear();

@@ -13,6 +13,8 @@ export interface Invocation {
   readonly topic?: RequestedTopic;
   /** The guards and pipes have passed: the method itself is called now. */
   called?(): void;
+  /** A filter has dealt with an exception, the client's answer included: there is no result. */
+  filtered?(): void;
   /** The method returned an Observable; what this returns goes on in its place. */
   streamed(stream: Observable<unknown>): Observable<unknown>;
 }

@@ -43,8 +43,10 @@ export class Shutdown {
     await until(deadline - this.#drainMs * 0.75, () => router.active === 0);
     await within(deadline - this.#drainMs * 0.5, broadcaster.flush());
     await this.#closeInWaves(deadline - this.#drainMs * 0.25);
-    await until(deadline, () => connections.size === 0);
+    // Whoever is terminated has hooks too, and they need some of the time.
+    await until(deadline - this.#drainMs * 0.1, () => connections.size === 0);
     for (const connection of connections) connection.terminateAs(CLOSE.SHUTDOWN);
+    await until(deadline, () => connections.size === 0);
     await within(deadline, lifecycle.settled());
     await until(deadline, () => router.active === 0);
   }

@@ -10,6 +10,9 @@ import type { Invocation } from './invocation.js';
 import type { Message, MessageId } from './message.js';
 import type { TopicSources } from './topic-sources.js';
 
+/** Thrown where a filter has answered: nobody is subscribed, and nothing is left to be said. */
+const FILTERED = Symbol('filtered');
+
 /** Answers a refused subscribe. */
 export type Fail = (error: unknown, topic?: string) => void;
 
@@ -48,7 +51,11 @@ export class SubscribeRouter {
   async subscribe(session: ClientSession, message: Message, fail: Fail): Promise<void> {
     const names = this.#namesIn(message, fail);
     await Promise.all(
-      names.map(name => this.#subscribe(session, message, name).catch((error: unknown) => fail(error, name))),
+      names.map(name =>
+        this.#subscribe(session, message, name).catch((error: unknown) => {
+          if (error !== FILTERED) fail(error, name);
+        }),
+      ),
     );
   }
 
@@ -150,12 +157,14 @@ export class SubscribeRouter {
   ): Promise<unknown> {
     const { route, pattern } = found;
     let owner = false;
+    let filtered = false;
     let isSource!: () => void;
     const becameSource = new Promise<void>(resolve => (isSource = resolve));
     const invocation: Invocation = {
       topic: { name, params: pattern.paramsOf(name) },
       // From here on nothing may be missed: what is published while the method makes the snapshot follows it.
       called: () => void (connection.open && hold()),
+      filtered: () => void (filtered = true),
       streamed: stream => {
         isSource();
         owner = this.#sources.claim(name);
@@ -163,9 +172,11 @@ export class SubscribeRouter {
       },
     };
     const result = await route.handle(connection.socket, message.data, invocation, route.pattern);
+    if (filtered) throw FILTERED;
     if (!isObservable(result)) return result;
     const { subscription, value } = this.#sources.connect(name, result, () => owner);
     const snapshot = await Promise.race([becameSource, value]);
+    if (filtered && !owner) throw FILTERED;
     if (owner && !this.#sources.attach(name, subscription)) throw new Refusal('SOURCE_FAILED', name);
     return snapshot;
   }

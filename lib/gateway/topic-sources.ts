@@ -7,6 +7,8 @@ interface Source {
   readonly subscription: RxSubscription;
   /** What it emitted before its first subscriber was in place; undefined from then on. */
   early: unknown[] | undefined;
+  /** Whether it broke before its first subscriber was in place to be told. */
+  failed: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export class TopicSources {
   /** Makes room for the source of a topic; false when it has one. */
   claim(topic: string): boolean {
     if (this.#sources.has(topic)) return false;
-    this.#sources.set(topic, { subscription: new RxSubscription(), early: [] });
+    this.#sources.set(topic, { subscription: new RxSubscription(), early: [], failed: false });
     return true;
   }
 
@@ -57,9 +59,13 @@ export class TopicSources {
   /** The running source of a claimed topic: it ends with the topic. False when it has ended already. */
   attach(topic: string, subscription: RxSubscription): boolean {
     const source = this.#sources.get(topic);
-    if (source === undefined) subscription.unsubscribe();
-    else source.subscription.add(subscription);
-    return source !== undefined;
+    if (source !== undefined && !source.failed) {
+      source.subscription.add(subscription);
+      return true;
+    }
+    this.stop(topic);
+    subscription.unsubscribe();
+    return false;
   }
 
   /** A subscriber is in place: publishes what came before it, and from now on everything at once. */
@@ -69,6 +75,7 @@ export class TopicSources {
     if (early === undefined) return;
     source!.early = undefined;
     for (const value of early) this.#emit(topic, value);
+    if (source!.failed) this.#end(topic);
   }
 
   /** Nobody listens any more. */
@@ -97,6 +104,12 @@ export class TopicSources {
     this.#logger.error(
       `The source of topic "${topic}" failed and stops until the next subscriber: ${String(error)}`,
     );
+    const source = this.#sources.get(topic);
+    if (source?.early === undefined) this.#end(topic);
+    else source.failed = true;
+  }
+
+  #end(topic: string): void {
     this.stop(topic);
     this.#failed(topic);
   }

@@ -168,6 +168,21 @@ describe('FlushScheduler', () => {
       expect(log).toEqual(['a:1', 'b:2', 'a:2']);
     });
 
+    it('arms nothing while it is under way', () => {
+      const scheduler = make({ slice: 8 });
+      const [a, b, c] = ['a', 'b', 'c'].map(topic) as [Topic, Topic, Topic];
+      cost = 10;
+      during = ({ name }) => {
+        if (name === 'a') publish(scheduler, c);
+      };
+      publish(scheduler, a);
+      publish(scheduler, b);
+      clock.turn();
+      expect(clock).toMatchObject({ immediates: 1, timers: 0 });
+      clock.settle();
+      expect(log).toEqual(['a:1', 'b:1', 'c:1']);
+    });
+
     it('arms the next one by itself when something was published meanwhile, at once for a full batch', () => {
       const scheduler = make({ window: 500, maxBytes: 1000 });
       const t = topic();

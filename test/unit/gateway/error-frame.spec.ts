@@ -109,7 +109,12 @@ describe('errorFrame', () => {
           expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(512);
         }),
         // Each alone fits; JSON writes such a character as six.
-        { examples: [['', undefined, '\u0000'.repeat(64), '\u0000'.repeat(64)]] },
+        {
+          examples: [
+            ['', undefined, '\u0000'.repeat(64), '\u0000'.repeat(64)],
+            ['x', 't'.repeat(255), '\u0000'.repeat(64), 'C'.repeat(64)],
+          ],
+        },
       );
     });
   });

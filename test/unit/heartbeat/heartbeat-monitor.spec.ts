@@ -166,7 +166,7 @@ describe('HeartbeatMonitor', () => {
       expect(peer!.expiries[0]! - heard).toBeLessThanOrEqual(POLICY.timeout + 3 * TICK);
     });
 
-    it('is forgotten in time', () => {
+    it('does not excuse a peer that came long after it', () => {
       clock.stall(0);
       const [first] = watch();
       first!.answers = true;
