@@ -5,6 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { FanoutModule, type FanoutOptions } from 'nestjs-fanout';
 import { onTestFinished } from 'vitest';
+import { certificate } from './certificate.js';
 
 export interface RunningApp {
   readonly app: INestApplication;
@@ -21,11 +22,16 @@ export interface AppSetup extends ModuleMetadata {
   readonly configure?: (app: INestApplication) => void;
 }
 
+/** With FANOUT_TLS in the environment every suite runs over wss. */
+function overTls(): NestApplicationOptions | undefined {
+  return process.env.FANOUT_TLS ? { httpsOptions: certificate() } : undefined;
+}
+
 /** Starts a real Nest application with FanoutModule on a free port; it is closed when the test ends. */
 export async function startApp({
   options,
   platform,
-  nest,
+  nest = overTls(),
   configure,
   ...metadata
 }: AppSetup): Promise<RunningApp> {

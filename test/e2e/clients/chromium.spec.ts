@@ -1,19 +1,8 @@
-import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { CLOSE } from 'nestjs-fanout';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { hasChromium, launchChromium } from '../../support/chromium.js';
 import { startFeed, VALUES } from './feed.js';
-
-const CHROMIUM = '/usr/bin/chromium';
-const QUIETLY = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 interface Seen {
   readonly events: any[];
@@ -21,16 +10,11 @@ interface Seen {
   readonly closed: { code: number; reason: string } | null;
 }
 
-describe.skipIf(process.env.FANOUT_CLIENTS === 'js')('Chromium', () => {
+describe.skipIf(!hasChromium)('Chromium', () => {
   let browser: Browser | undefined;
 
   beforeAll(async () => {
-    if (!existsSync(CHROMIUM)) {
-      throw new Error(
-        `there is no ${CHROMIUM}: apt-get install chromium, or set FANOUT_CLIENTS=js to go without`,
-      );
-    }
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIETLY });
+    browser = await launchChromium();
   });
 
   afterAll(() => browser?.close());

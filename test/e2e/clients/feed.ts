@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, Topic, TopicParam } from 'nestjs-fanout';
 import { startApp } from '../../support/app.js';
-import { certificate } from './certificate.js';
+import { certificate } from '../../support/certificate.js';
 
 /** Ten lines of browser code are a client. The test reads `seen`. */
 const PAGE = `<!doctype html><title>feed</title><script>

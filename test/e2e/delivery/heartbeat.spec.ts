@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { certificate } from '../clients/certificate.js';
+import { certificate } from '../../support/certificate.js';
 import { RawClient } from './support/raw-client.js';
 
 class Ends {
