@@ -17,6 +17,7 @@ import { FanOut } from './broadcast/fan-out.js';
 import { FlushScheduler } from './broadcast/flush-scheduler.js';
 import { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
+import { wallTime } from './connection/wall-time.js';
 import { TurnWrites } from './connection/turn-writes.js';
 import { FanoutError } from './errors/fanout-error.js';
 import { Refusal } from './errors/refusals.js';
@@ -71,7 +72,7 @@ const clock = {
 };
 
 const wallClock = {
-  now: () => Date.now(),
+  now: wallTime,
   random: () => Math.random(),
   setInterval: (callback: () => void, ms: number) => setInterval(callback, ms),
   clearInterval: (handle: unknown) => clearInterval(handle as NodeJS.Timeout),

@@ -12,6 +12,7 @@ import type { Handshake } from './handshake.js';
 import { Outbox } from './outbox.js';
 import { OPEN, type SocketPort } from './socket-port.js';
 import type { TurnWrites } from './turn-writes.js';
+import { wallTime } from './wall-time.js';
 
 /** What a connection asks of the rest of the server. One object serves them all. */
 export interface ConnectionHost {
@@ -34,7 +35,7 @@ export class SocketConnection<T = any> extends Connection {
   readonly format: WireFormat;
   readonly sink: Outbox;
   readonly subscriptions: Subscriptions<T> = new Map<string, T>();
-  lastSeen = Date.now();
+  lastSeen = wallTime();
   /** What the server closed it with, if the server did. */
   closedWith: Close | undefined;
   readonly #host: ConnectionHost;

@@ -4,6 +4,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { Handshake } from '../connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../connection/socket-connection.js';
+import { wallTime } from '../connection/wall-time.js';
 import { CLOSE, type Close } from '../errors/close-codes.js';
 import { Refusal } from '../errors/refusals.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
@@ -118,7 +119,7 @@ export class ConnectionLifecycle {
 
   #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
     if (this.#draining) return;
-    const now = Date.now();
+    const now = wallTime();
     session.connection.lastSeen = now;
     if (session.limiter?.take(now) === false) {
       this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
@@ -163,7 +164,7 @@ function copied(data: RawData): Incoming {
 function rateLimiter({ limits }: ResolvedFanoutOptions): RateLimiter | undefined {
   return limits.messagesPerSecond === 0
     ? undefined
-    : new RateLimiter(limits.messagesPerSecond, limits.burst, Date.now());
+    : new RateLimiter(limits.messagesPerSecond, limits.burst, wallTime());
 }
 
 /** `ws` reports protocol errors and resets here and then closes; without a listener they would end the process. */

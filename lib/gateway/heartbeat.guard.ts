@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { WebSocket } from 'ws';
+import { wallTime } from '../connection/wall-time.js';
 import { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import { connectionOf } from './client-session.js';
 
@@ -21,7 +22,7 @@ export class HeartbeatGuard implements CanActivate {
     const connection = connectionOf(context.switchToWs().getClient<WebSocket>());
     if (connection === undefined) return true;
     if (!connection.open || this.#monitor.isExpired(connection)) return false;
-    connection.lastSeen = Date.now();
+    connection.lastSeen = wallTime();
     return true;
   }
 }

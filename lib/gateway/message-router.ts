@@ -62,8 +62,11 @@ export class MessageRouter {
 
   async #subscribe(session: ClientSession, message: Message, fail: Fail): Promise<void> {
     this.#active++;
-    await this.#subscribes.subscribe(session, message, fail);
-    this.#active--;
+    try {
+      await this.#subscribes.subscribe(session, message, fail);
+    } finally {
+      this.#active--;
+    }
   }
 
   async #handle(session: ClientSession, message: Message, route: Route): Promise<void> {

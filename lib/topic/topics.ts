@@ -41,6 +41,8 @@ type PatternsOf<Name extends string> = {
  */
 export type TopicData<Name extends string> = string extends Name
   ? unknown
-  : [PatternsOf<Name>] extends [never]
-    ? unknown
-    : Topics[PatternsOf<Name> & keyof Topics];
+  : Name extends keyof Topics
+    ? Topics[Name]
+    : [PatternsOf<Name>] extends [never]
+      ? unknown
+      : Topics[PatternsOf<Name> & keyof Topics];

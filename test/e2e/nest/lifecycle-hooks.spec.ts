@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import {
   MessageBody,
   SubscribeMessage,
@@ -5,16 +7,15 @@ import {
   WebSocketServer,
   WsException,
 } from '@nestjs/websockets';
-import { CLOSE, Connections, Topic } from 'nestjs-fanout';
-import { Observable } from 'rxjs';
+import { CLOSE, Connections } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { WebSocketServer as WsServer } from 'ws';
+import type { WebSocket, WebSocketServer as WsServer } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { Gate } from './gate.js';
 
 /** A gateway whose hook waits for the gate, and that remembers what reached its handler. */
-function gatedGateway() {
+function gatedGateway(event = 'count') {
   const gate = new Gate();
   @WebSocketGateway()
   class GatedGateway {
@@ -26,7 +27,7 @@ function gatedGateway() {
       return gate.passed;
     }
 
-    @SubscribeMessage('count')
+    @SubscribeMessage(event)
     count(@MessageBody() data: number) {
       this.handled.push(data);
       return { event: 'count', data };
@@ -115,115 +116,88 @@ describe('handleConnection', () => {
     expect((await client.request('count', 101)).data).toBe(101);
   });
 
+  it('of every gateway of the path has settled before a message is handled', async () => {
+    const [first, second] = [gatedGateway('first'), gatedGateway('second')];
+    @WebSocketGateway()
+    class HandlerGateway {
+      readonly handled: string[] = [];
+
+      @SubscribeMessage('note')
+      note(@MessageBody() text: string) {
+        this.handled.push(text);
+        return text;
+      }
+    }
+    const { url, get } = await startApp({
+      providers: [first.GatedGateway, second.GatedGateway, HandlerGateway],
+    });
+    const client = await Client.connect(url);
+    client.send({ event: 'note', id: 1, data: 'early' });
+    first.gate.open();
+    // The pong of ws says that the server has read the message.
+    client.socket.ping();
+    await once(client.socket, 'pong');
+    expect(get(HandlerGateway).handled).toEqual([]);
+    second.gate.open();
+    expect((await client.next(() => true)).data).toBe('early');
+  });
+
+  it('gets socket and request, once for each connection', async () => {
+    const calls: [boolean, string | undefined, unknown][] = [];
+    @WebSocketGateway()
+    class ArgumentsGateway {
+      @WebSocketServer()
+      readonly server!: WsServer;
+
+      handleConnection(socket: WebSocket, request: IncomingMessage): void {
+        calls.push([this.server.clients.has(socket), request.url, request.headers['x-test']]);
+      }
+    }
+    const { url } = await startApp({ providers: [ArgumentsGateway] });
+    const client = await Client.connect(`${url}/?a=1`, [], { headers: { 'x-test': 'yes' } });
+    await client.request('marker');
+    expect(calls).toEqual([[true, '/?a=1', 'yes']]);
+  });
+
+  it('may send and close', async () => {
+    @WebSocketGateway()
+    class ClosingGateway {
+      readonly handled: unknown[] = [];
+
+      handleConnection(socket: WebSocket): void {
+        socket.send('{"event":"sorry"}');
+        socket.close(4401, 'not you');
+      }
+
+      @SubscribeMessage('note')
+      note(@MessageBody() data: unknown) {
+        this.handled.push(data);
+      }
+    }
+    const { url, get } = await startApp({ providers: [ClosingGateway] });
+    const client = await Client.connect(url);
+    client.send({ event: 'note', data: 'never handled' });
+    expect(await client.closed).toEqual({ code: 4401, reason: 'not you' });
+    expect(client.frames).toEqual([{ event: 'sorry' }]);
+    expect(get(ClosingGateway).handled).toEqual([]);
+  });
+
   it('that takes longer than limits.handshake closes, also when much is waiting for it', async () => {
     const { gate, GatedGateway } = gatedGateway();
     const { url, get } = await startApp({
       providers: [GatedGateway],
       options: { limits: { handshake: 100 } },
     });
-    onTestFinished(gate.open);
+    onTestFinished(() => gate.open());
     const client = await Client.connect(url);
     await sendUntilPaused(client, get(GatedGateway).server, 100);
     const asked = performance.now();
     expect(await client.closed).toEqual(CLOSE.HANDSHAKE_TIMEOUT);
     // A peer whose close frame is not read is dropped after five seconds.
     expect(performance.now() - asked).toBeLessThan(4000);
-    expect(get(GatedGateway).handled).toEqual([]);
-  });
-});
-
-describe('the messages of a connection', () => {
-  it('are handled one after the other, however long each takes', async () => {
-    const gate = new Gate();
-    const steps: string[] = [];
-    @WebSocketGateway()
-    class SlowAndQuickGateway {
-      @SubscribeMessage('slow')
-      async slow() {
-        steps.push('slow begins');
-        await gate.passed;
-        steps.push('slow ends');
-        return 'slow';
-      }
-
-      @SubscribeMessage('quick')
-      quick() {
-        steps.push('quick');
-        return 'quick';
-      }
-    }
-    const { url } = await startApp({ providers: [SlowAndQuickGateway] });
-    const [client, other] = [await Client.connect(url), await Client.connect(url)];
-    client.send({ event: 'slow', id: 'a' });
-    client.send({ event: 'quick', id: 'b' });
-    await eventually(() => steps.length === 1);
-    // Another connection does not wait for this one.
-    await other.request('quick');
     gate.open();
-    await client.until(() => client.frames.length === 2);
-    expect(client.frames.map(frame => frame.id)).toEqual(['a', 'b']);
-    expect(steps).toEqual(['slow begins', 'quick', 'slow ends', 'quick']);
-  });
-});
-
-describe('the end of a connection', () => {
-  @WebSocketGateway()
-  class StreamGateway {
-    readonly ended: string[] = [];
-    readonly handleDisconnect = vi.fn();
-
-    @SubscribeMessage('stream')
-    stream(@MessageBody() name: string) {
-      return new Observable(subscriber => {
-        subscriber.next({ event: 'started', data: name });
-        return () => {
-          this.ended.push(name);
-          if (name === 'bad') throw new Error('of the teardown');
-        };
-      });
-    }
-
-    @Topic('source.:name')
-    source() {
-      return new Observable(() => () => {
-        throw new Error('of the teardown');
-      });
-    }
-  }
-
-  it('ends the Observables its handlers returned, those whose teardown throws too', async () => {
-    const { url, get } = await startApp({ providers: [StreamGateway] });
-    const client = await Client.connect(url);
-    for (const name of ['first', 'bad', 'last']) await client.request('stream', name);
-    await client.close();
-    await eventually(() => get(StreamGateway).ended.length === 3);
-    expect(get(StreamGateway).ended).toEqual(['first', 'bad', 'last']);
-    await eventually(() => get(Connections).size === 0);
-  });
-
-  it('is complete also when the source of a topic cannot be torn down', async () => {
-    const { url, get } = await startApp({ providers: [StreamGateway] });
-    const [client, other] = [await Client.connect(url), await Client.connect(url)];
-    await client.subscribe('source.1');
-    await client.request('unsubscribe', { topic: 'source.1' });
-    await client.subscribe('source.2');
-    await client.close();
-    await eventually(() => get(Connections).size === 1);
-    expect((await other.request('stream', 'x')).event).toBe('started');
-  });
-});
-
-describe('an error frame', () => {
-  it('has at most 512 bytes, whatever id and topic it names', async () => {
-    @WebSocketGateway()
-    class EmptyGateway {}
-    const { url } = await startApp({ providers: [EmptyGateway] });
-    const client = await Client.connect(url);
-    const sizes: number[] = [];
-    client.socket.on('message', (data: Buffer) => sizes.push(data.length));
-    for (const character of ['x', '\u0001', '\ud800', '€', '"'])
-      client.send({ event: 'subscribe', id: character.repeat(64), data: { topic: 'a'.repeat(255) } });
-    await client.until(() => client.frames.length === 5);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(512);
+    const other = await Client.connect(url);
+    await other.request('count', 1000);
+    expect(get(GatedGateway).handled).toEqual([1000]);
   });
 });
