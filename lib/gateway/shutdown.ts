@@ -36,7 +36,7 @@ export class Shutdown {
 
   async run(): Promise<void> {
     const { server, broadcaster, connections, lifecycle, router } = this.#parts;
-    const deadline = Date.now() + this.#drainMs;
+    const deadline = performance.now() + this.#drainMs;
     server.refuseUpgrades();
     lifecycle.drain();
     // A handler that hangs or a peer that does not read must not use up the time of the others.
@@ -54,9 +54,9 @@ export class Shutdown {
   async #closeInWaves(end: number): Promise<void> {
     const connections = [...this.#parts.connections];
     const waves = Math.ceil(connections.length / WAVE);
-    const gap = waves > 1 ? Math.max(0, end - Date.now()) / waves : 0;
+    const gap = waves > 1 ? Math.max(0, end - performance.now()) / waves : 0;
     for (let wave = 0; wave < waves; wave++) {
-      if (wave > 0) await until(Date.now() + gap, () => this.#parts.connections.size === 0);
+      if (wave > 0) await until(performance.now() + gap, () => this.#parts.connections.size === 0);
       for (const connection of connections.slice(wave * WAVE, (wave + 1) * WAVE)) {
         const delay = Math.round(Math.random() * Math.max(SHORTEST_RETURN_MS, connections.length));
         connection.closeAs({
@@ -73,13 +73,13 @@ function pause(ms: number): Promise<void> {
 }
 
 async function until(deadline: number, holds: () => boolean): Promise<void> {
-  while (!holds() && Date.now() < deadline) await pause(POLL_MS);
+  while (!holds() && performance.now() < deadline) await pause(POLL_MS);
 }
 
 /** Waits for `work`, but not past `deadline`. */
 async function within(deadline: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise(resolve => (timer = setTimeout(resolve, Math.max(0, deadline - Date.now()))));
+  const late = new Promise(resolve => (timer = setTimeout(resolve, Math.max(0, deadline - performance.now()))));
   await Promise.race([work, late]);
   clearTimeout(timer);
 }

@@ -121,7 +121,9 @@ describe('handleDisconnect', () => {
     }
     @WebSocketGateway()
     class OtherGateway {
-      handleDisconnect = told;
+      handleDisconnect(): void {
+        told();
+      }
     }
     const { url, get } = await startApp({ providers: [FailingGateway, OtherGateway] });
     const [client, other] = [await Client.connect(url), await Client.connect(url)];
