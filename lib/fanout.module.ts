@@ -116,6 +116,7 @@ function compose(
     subscribe: subscribes.subscribeFromServer.bind(subscribes),
     unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
     userChanged: connections.userChanged.bind(connections),
+    finishing: subscribes.finish.bind(subscribes),
     closing: topics.leaveAll.bind(topics),
   };
   const lifecycle = new ConnectionLifecycle({

@@ -39,13 +39,22 @@ export class FanOut {
 
   /** Delivers to one subscription what it missed up to the last flush; what follows comes with the next one. */
   catchUp(subscription: Subscription): void {
+    this.#deliverTo(subscription, subscription.topic.flushed);
+  }
+
+  /** Delivers to one subscription all there is, because it ends before the next flush. */
+  finish(subscription: Subscription): void {
+    if (!subscription.held) this.#deliverTo(subscription, subscription.topic.log.head);
+  }
+
+  #deliverTo(subscription: Subscription, to: number): void {
     const { topic, subscriber } = subscription;
-    if (subscription.cursor >= topic.flushed) return;
-    const batches = new TopicBatches(topic, subscription.cursor, topic.flushed, this.#encode);
+    if (subscription.cursor >= to) return;
+    const batches = new TopicBatches(topic, subscription.cursor, to, this.#encode);
     const batch = batches.for(subscription);
     if (batch !== undefined) subscriber.sink.add(batch);
     batches.release();
-    subscription.cursor = topic.flushed;
+    subscription.cursor = to;
   }
 
   /** Resolves when every batch that is out now has left this process, or its socket has ended. */

@@ -62,7 +62,9 @@ export class FlushScheduler {
 
   /** Flushes what is pending, without waiting for the window. Resolves when it was handed to the sockets. */
   async flush(): Promise<void> {
-    while (this.#dirty.length > 0 || this.#walking) {
+    // At most the walk under way and one more: what is published meanwhile is not waited for.
+    for (let rounds = (this.#walking ? 1 : 0) + (this.#dirty.length > 0 ? 1 : 0); rounds > 0; rounds--) {
+      if (!this.#walking && this.#dirty.length === 0) return;
       const ended = new Promise<void>(resolve => this.#waiting.push(resolve));
       if (!this.#walking) this.#begin();
       await ended;

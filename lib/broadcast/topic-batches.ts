@@ -1,7 +1,8 @@
 import type { Subscription, Topic } from '../topic/topic.js';
 import type { Batch } from '../wire/batch.js';
-import type { WireFormat } from '../wire/json-format.js';
+import { plainJson, type WireFormat } from '../wire/json-format.js';
 import type { LogEntry } from '../wire/log-entry.js';
+import { PlainFrames } from '../wire/plain-frames.js';
 
 /** Frames the publications of one topic in one format. */
 export type Encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]) => Batch;
@@ -14,7 +15,9 @@ export type Encode = (format: WireFormat, topic: string, publications: readonly 
 export class TopicBatches {
   readonly #made = new Map<WireFormat, Map<number, Batch>>();
   readonly #own: Batch[] = [];
-  readonly #excepted: ReadonlySet<string> | undefined;
+  /** Offsets that a connection does not get, by its id; undefined in the common case of none. */
+  readonly #excepted: ReadonlyMap<string, readonly number[]> | undefined;
+  readonly #plain = new Map<number, PlainFrames>();
   #lastFormat: WireFormat | undefined;
   #lastCursor = -1;
   #last: Batch | undefined;
@@ -36,7 +39,8 @@ export class TopicBatches {
   for(subscription: Subscription): Batch | undefined {
     const { cursor, subscriber } = subscription;
     if (cursor >= this.to) return undefined;
-    if (this.#excepted?.has(subscriber.id)) return this.#without(subscription);
+    const excepted = this.#excepted?.get(subscriber.id);
+    if (excepted !== undefined) return this.#without(cursor, excepted);
     if (cursor === this.#lastCursor && subscriber.format === this.#lastFormat) return this.#last;
     this.#lastCursor = cursor;
     this.#lastFormat = subscriber.format;
@@ -57,11 +61,16 @@ export class TopicBatches {
     return batch;
   }
 
-  #without({ cursor, subscriber }: Subscription): Batch | undefined {
-    const publications = this.topic.log
-      .range(cursor, this.to)
-      .filter(({ except }) => except !== subscriber.id);
-    return publications.length === 0 ? undefined : this.#make(subscriber.format, publications);
+  #without(cursor: number, offsets: readonly number[]): Batch | undefined {
+    let frames = this.#plain.get(cursor);
+    if (frames === undefined) {
+      const publications = this.topic.log.range(cursor, this.to);
+      frames = new PlainFrames(this.#shared(cursor, plainJson), this.topic.name, publications);
+      this.#plain.set(cursor, frames);
+    }
+    const batch = frames.without(offsets);
+    if (batch !== undefined) this.#own.push(batch);
+    return batch;
   }
 
   #make(format: WireFormat, publications: readonly LogEntry[]): Batch {
@@ -71,9 +80,14 @@ export class TopicBatches {
   }
 }
 
-/** Ids of the connections that some of the publications leave out; undefined in the common case of none. */
-function exceptedIn(publications: readonly LogEntry[]): ReadonlySet<string> | undefined {
-  let ids: Set<string> | undefined;
-  for (const { except } of publications) if (except !== undefined) (ids ??= new Set()).add(except);
-  return ids;
+function exceptedIn(publications: readonly LogEntry[]): ReadonlyMap<string, readonly number[]> | undefined {
+  let offsets: Map<string, number[]> | undefined;
+  for (const { except, offset } of publications) {
+    if (except === undefined) continue;
+    offsets ??= new Map();
+    const present = offsets.get(except);
+    if (present === undefined) offsets.set(except, [offset]);
+    else present.push(offset);
+  }
+  return offsets;
 }

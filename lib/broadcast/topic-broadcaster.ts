@@ -87,7 +87,7 @@ export class TopicBroadcaster extends Broadcaster {
     const close = { code: request?.code, reason: request?.reason ?? '' };
     assertClose(close);
     return this.#each(target, connection => {
-      connection.closeAs(close);
+      connection.close(close.code, close.reason);
       return true;
     });
   }

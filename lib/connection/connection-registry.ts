@@ -20,6 +20,8 @@ export class ConnectionRegistry extends Connections {
   readonly #byId = new Map<string, SocketConnection>();
   readonly #bySocket = new WeakMap<WebSocket, SocketConnection>();
   readonly #byUser = new Map<string, Set<SocketConnection>>();
+  /** The id each connection is found by: the application may change its user object meanwhile. */
+  readonly #userIds = new Map<SocketConnection, string>();
 
   get size(): number {
     return this.#byId.size;
@@ -44,33 +46,37 @@ export class ConnectionRegistry extends Connections {
   add(connection: SocketConnection): void {
     this.#byId.set(connection.id, connection);
     this.#bySocket.set(connection.socket, connection);
-    this.#index(connection, connection.user);
+    this.#index(connection);
   }
 
   /** The socket keeps its entry: a handler that is still running may ask for its connection. */
   delete(connection: SocketConnection): void {
-    if (this.#byId.delete(connection.id)) this.#forget(connection, connection.user);
+    if (this.#byId.delete(connection.id)) this.#forget(connection);
   }
 
   /** Moves a connection whose `user` was assigned. */
-  userChanged(connection: SocketConnection, before: unknown): void {
+  userChanged(connection: SocketConnection): void {
     if (!this.#byId.has(connection.id)) return;
-    this.#forget(connection, before);
-    this.#index(connection, connection.user);
+    this.#forget(connection);
+    this.#index(connection);
   }
 
-  #index(connection: SocketConnection, user: unknown): void {
-    const id = userIdOf(user);
+  #index(connection: SocketConnection): void {
+    const id = userIdOf(connection.user);
     if (id === undefined) return;
+    this.#userIds.set(connection, id);
     const present = this.#byUser.get(id);
     if (present === undefined) this.#byUser.set(id, new Set([connection]));
     else present.add(connection);
   }
 
-  #forget(connection: SocketConnection, user: unknown): void {
-    const id = userIdOf(user);
-    const present = id === undefined ? undefined : this.#byUser.get(id);
-    if (present?.delete(connection) && present.size === 0) this.#byUser.delete(id!);
+  #forget(connection: SocketConnection): void {
+    const id = this.#userIds.get(connection);
+    if (id === undefined) return;
+    this.#userIds.delete(connection);
+    const present = this.#byUser.get(id)!;
+    present.delete(connection);
+    if (present.size === 0) this.#byUser.delete(id);
   }
 }
 

@@ -38,6 +38,11 @@ export class Outbox implements BatchSink {
     return this.#bytes + this.#socket.writableLength;
   }
 
+  /** Bytes gathered for the next write. */
+  get gathered(): number {
+    return this.#bytes;
+  }
+
   add(batch: Batch): boolean {
     if (this.#ws.readyState !== OPEN) return false;
     batch.retain();

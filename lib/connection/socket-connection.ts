@@ -21,7 +21,9 @@ export interface ConnectionHost {
   readonly maxUnsentBytes: number;
   subscribe(connection: SocketConnection, topic: string): boolean;
   unsubscribe(connection: SocketConnection, topic: string): boolean;
-  userChanged(connection: SocketConnection, before: unknown): void;
+  userChanged(connection: SocketConnection): void;
+  /** It is closed in good order: what was published so far is still for it. */
+  finishing(connection: SocketConnection): void;
   /** The server closes it: nothing more is published to it, though its socket may take a while to end. */
   closing(connection: SocketConnection): void;
 }
@@ -61,9 +63,8 @@ export class SocketConnection<T = any> extends Connection {
   }
 
   set user(user: unknown) {
-    const before = this.#user;
     this.#user = user;
-    this.#host.userChanged(this, before);
+    this.#host.userChanged(this);
   }
 
   get topics(): ReadonlySet<string> {
@@ -95,6 +96,9 @@ export class SocketConnection<T = any> extends Connection {
   /** Sends one text frame at the end of this loop turn. */
   sendText(text: string): boolean {
     if (!this.open) return false;
+    // More than the limit in one turn goes to the socket at once: only then it shows whether the peer reads.
+    if (this.sink.gathered > this.#host.maxUnsentBytes) this.sink.write();
+    if (!this.open) return false;
     const batch = new Batch([textFrame(text)]);
     if (this.sink.add(batch)) this.#host.turnWrites.request(this.sink);
     batch.release();
@@ -117,6 +121,7 @@ export class SocketConnection<T = any> extends Connection {
   close(code: number = 1000, reason: string = ''): void {
     const close = { code, reason };
     assertClose(close);
+    if (this.open) this.#host.finishing(this);
     this.closeAs(close);
   }
 
@@ -142,7 +147,9 @@ export class SocketConnection<T = any> extends Connection {
   /** Notes a sign of life if bytes came since the last look, whatever they were: cheaper than a listener. */
   observe(now: number): void {
     const { bytesRead } = this.#socket;
-    if (bytesRead === this.#bytesRead && !this.socket.isPaused) return;
+    // We do not listen, so its silence says nothing; but a write finds out whether anybody is there at all.
+    if (this.socket.isPaused) this.ping();
+    else if (bytesRead === this.#bytesRead) return;
     this.#bytesRead = bytesRead;
     this.lastSeen = now;
   }

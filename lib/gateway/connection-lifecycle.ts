@@ -94,15 +94,19 @@ export class ConnectionLifecycle {
     const { connection, endpoint, inbound } = session;
     const { logger, options } = this.#parts;
     if (endpoint.connectHooks.length > 0) {
-      const deadline = setTimeout(
-        () => connection.closeAs(CLOSE.HANDSHAKE_TIMEOUT),
-        options.limits.handshake,
-      );
-      const outcomes = await Promise.allSettled(
+      let deadline: NodeJS.Timeout | undefined;
+      const late = new Promise<[]>(resolve => {
+        deadline = setTimeout(() => {
+          connection.closeAs(CLOSE.HANDSHAKE_TIMEOUT);
+          resolve([]);
+        }, options.limits.handshake);
+      });
+      const hooks = Promise.allSettled(
         endpoint.connectHooks.map(async hook => {
           await hook(connection.socket, request);
         }),
       );
+      const outcomes = await Promise.race([hooks, late]);
       clearTimeout(deadline);
       for (const outcome of outcomes) {
         if (outcome.status === 'fulfilled') continue;
@@ -118,7 +122,7 @@ export class ConnectionLifecycle {
   }
 
   #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
-    if (this.#draining) return;
+    if (this.#draining || !session.connection.open) return;
     const now = wallTime();
     session.connection.lastSeen = now;
     if (session.limiter?.take(now) === false) {
@@ -136,7 +140,13 @@ export class ConnectionLifecycle {
     connection.sink.end();
     connections.delete(connection);
     session.inbound.clear();
-    for (const reply of session.replies ?? []) reply.unsubscribe();
+    for (const reply of session.replies ?? []) {
+      try {
+        reply.unsubscribe();
+      } catch (error) {
+        logger.error(error, 'a reply stream failed in its teardown');
+      }
+    }
     if (endpoint.disconnectHooks.length === 0) return;
     // A gateway learns of the end after it has learned of the beginning.
     await session.connected;

@@ -18,6 +18,15 @@ export interface ErrorAnswer {
 
 /** What a client may know of an exception. An error that is nobody's answer says nothing about the inside. */
 export function errorAnswer(error: unknown): ErrorAnswer {
+  try {
+    return answerOf(error);
+  } catch {
+    // An exception whose own content is odd (no response, a message that is no text) must not cost more than its answer.
+    return { code: 'INTERNAL' satisfies RefusalCode, message: REFUSALS.INTERNAL };
+  }
+}
+
+function answerOf(error: unknown): ErrorAnswer {
   if (error instanceof Refusal) return { code: error.code, message: error.message, topic: error.topic };
   if (error instanceof GuardRefusal)
     return { code: 'FORBIDDEN' satisfies RefusalCode, message: REFUSALS.FORBIDDEN };
@@ -52,7 +61,8 @@ function shortened(id: unknown, { code, message, topic }: ErrorAnswer): string {
 
 function httpMessage(error: HttpException): string {
   const response = error.getResponse();
-  const message = typeof response === 'object' ? (response as { message?: unknown }).message : response;
+  const message =
+    typeof response === 'object' ? (response as { message?: unknown } | null)?.message : response;
   if (Array.isArray(message)) return message.join('; ');
   return typeof message === 'string' ? message : error.message;
 }
@@ -60,7 +70,7 @@ function httpMessage(error: HttpException): string {
 function wsAnswer(error: WsException): ErrorAnswer {
   const given = error.getError();
   if (typeof given === 'string') return { code: 'EXCEPTION' satisfies RefusalCode, message: given };
-  const { code, message } = given as { code?: unknown; message?: unknown };
+  const { code, message } = (given ?? {}) as { code?: unknown; message?: unknown };
   return {
     code: typeof code === 'string' && CODE.test(code) ? code : ('EXCEPTION' satisfies RefusalCode),
     message: typeof message === 'string' ? message : REFUSALS.EXCEPTION,

@@ -5,6 +5,7 @@ import { WsException } from '@nestjs/websockets';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 import { catchError, defer, ignoreElements, isObservable } from 'rxjs';
 import { type Invocation, INVOCATION_INDEX } from './invocation.js';
+import { isThenable } from './thenable.js';
 
 /** A guard said no. What a filter that catches `WsException` sees, as under Nest's own gateways. */
 export class GuardRefusal extends WsException {
@@ -93,7 +94,7 @@ function observed(method: (...args: unknown[]) => unknown): (...args: unknown[])
     invocation.called?.();
     const result = method.apply(this, args);
     const passOn = (value: unknown): unknown => (isObservable(value) ? invocation.streamed(value) : value);
-    return result instanceof Promise ? result.then(passOn) : passOn(result);
+    return isThenable(result) ? result.then(passOn) : passOn(result);
   };
   // Guards and interceptors read metadata from the handler, such as @SetMetadata() leaves.
   for (const key of Reflect.getMetadataKeys(method))
@@ -150,8 +151,12 @@ function errorProxy(target: GatewayHandler, handler: FilterHandler, type: string
     try {
       const result = await target(...args);
       if (!isObservable(result)) return result;
+      const { feedsTopic } = args[INVOCATION_INDEX] as Invocation;
       return result.pipe(
-        catchError(exception => defer(() => filtered(exception, args)).pipe(ignoreElements())),
+        catchError(exception => {
+          if (feedsTopic?.()) throw exception;
+          return defer(() => filtered(exception, args)).pipe(ignoreElements());
+        }),
       );
     } catch (exception) {
       return filtered(exception, args);

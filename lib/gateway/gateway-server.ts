@@ -47,6 +47,12 @@ export class GatewayServer implements Admission {
     httpServer?: Server,
   ): WebSocketServer {
     const { limits, heartbeat } = this.#parts.options;
+    const shared = port === 0 ? httpServer : undefined;
+    // A port of its own without a path takes every path, as under WsAdapter.
+    const served = path === undefined && !shared ? undefined : trimmed(path ?? '/');
+    // Nest tells 'm' from '/m' and no path from '/'; a client cannot.
+    const present = this.#endpoints.find(other => other.port === port && other.path === served);
+    if (present !== undefined) return present.server;
     const server = new WebSocketServer({
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
@@ -56,14 +62,7 @@ export class GatewayServer implements Admission {
       ...options,
       noServer: true,
     } as ServerOptions);
-    const shared = port === 0 ? httpServer : undefined;
-    // A port of its own without a path takes every path, as under WsAdapter.
-    const endpoint = new Endpoint(
-      port,
-      path === undefined && !shared ? undefined : trimmed(path ?? '/'),
-      server,
-      heartbeat,
-    );
+    const endpoint = new Endpoint(port, served, server, heartbeat);
     this.#endpoints.push(endpoint);
     this.#routerOf(shared ?? this.#ownServer(port)).add(endpoint);
     return server;
@@ -118,9 +117,11 @@ export class GatewayServer implements Admission {
   }
 
   accept(endpoint: Endpoint, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    endpoint.server.handleUpgrade(request, socket, head, client =>
-      this.#parts.lifecycle.open(endpoint, client, request),
-    );
+    endpoint.server.handleUpgrade(request, socket, head, client => {
+      // An asynchronous verifyClient may have let in more than there is room for, or taken until the shutdown.
+      if (this.refusal() !== undefined) client.close(1013, 'try again later');
+      else this.#parts.lifecycle.open(endpoint, client, request);
+    });
   }
 
   #routerOf(server: Server): UpgradeRouter {

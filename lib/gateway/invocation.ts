@@ -15,6 +15,8 @@ export interface Invocation {
   called?(): void;
   /** A filter has dealt with an exception, the client's answer included: there is no result. */
   filtered?(): void;
+  /** Whether what the method returned feeds a topic: its failure is then not the answer to a request. */
+  feedsTopic?(): boolean;
   /** The method returned an Observable; what this returns goes on in its place. */
   streamed(stream: Observable<unknown>): Observable<unknown>;
 }

@@ -9,6 +9,9 @@ import type { Invocation } from './invocation.js';
 import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
 import type { Fail, SubscribeRouter } from './subscribe-router.js';
 
+/** Observables that may answer one connection at once: each is work that goes on after its message. */
+const MAX_STREAMS = 128;
+
 /** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
 export class MessageRouter {
   parser: MessageParser = jsonParser;
@@ -93,8 +96,11 @@ export class MessageRouter {
 
   /** Replies with each value; resolves when there are no more. Ended with the connection. */
   #replyEach(session: ClientSession, message: Message, values: Observable<unknown>): Promise<void> {
+    // The handler outlived its connection: nobody would end this stream.
+    if (!session.connection.open) return Promise.resolve();
+    const replies = (session.replies ??= new Set());
+    if (replies.size >= MAX_STREAMS) throw new Refusal('RATE_LIMITED');
     return new Promise(resolve => {
-      const replies = (session.replies ??= new Set());
       const subscription = values.subscribe({
         next: value => this.#tryReply(session, message, value),
         error: error => this.#fail(session, message.id, error),
@@ -122,7 +128,11 @@ export class MessageRouter {
   }
 
   #fail(session: ClientSession, id: MessageId | undefined, error: unknown, topic?: string): void {
-    if (!isAnswer(error)) this.#logger.error(error);
+    try {
+      if (!isAnswer(error)) this.#logger.error(error);
+    } catch {
+      // A logger that fails must not take the client's answer, or the process, with it.
+    }
     const answer = errorAnswer(error);
     this.#send(session, errorFrame(id, { ...answer, topic: answer.topic ?? topic }));
   }

@@ -3,6 +3,7 @@ import { isObservable, tap } from 'rxjs';
 import { Broadcaster } from '../broadcast/broadcaster.js';
 import { FanoutError } from '../errors/fanout-error.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
+import { isThenable } from './thenable.js';
 
 const BROADCASTER = Symbol('fanout:broadcaster');
 
@@ -34,7 +35,7 @@ export function Publish(topic: string | TopicOf): MethodDecorator {
       };
       const result = method.apply(this, args);
       if (isObservable(result)) return result.pipe(tap(publish));
-      return result instanceof Promise ? result.then(publish) : publish(result);
+      return isThenable(result) ? result.then(publish) : publish(result);
     };
     // Guards, routes and the like that were decorated before this one are on the function.
     for (const key of Reflect.getMetadataKeys(method)) {

@@ -11,6 +11,9 @@ const WAVE = 500;
 /** Time between two looks at whether everybody has gone. */
 const POLL_MS = 10;
 
+/** Least time for the hooks of connections that had to be terminated. */
+const LAST_MS = 100;
+
 /** Returning clients are spread over a millisecond for each connection there was, at least over this much. */
 const SHORTEST_RETURN_MS = 1000;
 
@@ -46,9 +49,11 @@ export class Shutdown {
     // Whoever is terminated has hooks too, and they need some of the time.
     await until(deadline - this.#drainMs * 0.1, () => connections.size === 0);
     for (const connection of connections) connection.terminateAs(CLOSE.SHUTDOWN);
-    await until(deadline, () => connections.size === 0);
-    await within(deadline, lifecycle.settled());
-    await until(deadline, () => router.active === 0);
+    // Their sockets end in the next turn, and their handleDisconnect begins there: that needs time even when none is left.
+    const last = Math.max(deadline, performance.now() + LAST_MS);
+    await until(last, () => connections.size === 0);
+    await within(last, lifecycle.settled());
+    await until(last, () => router.active === 0);
   }
 
   async #closeInWaves(end: number): Promise<void> {
@@ -79,7 +84,9 @@ async function until(deadline: number, holds: () => boolean): Promise<void> {
 /** Waits for `work`, but not past `deadline`. */
 async function within(deadline: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise(resolve => (timer = setTimeout(resolve, Math.max(0, deadline - performance.now()))));
+  const late = new Promise(
+    resolve => (timer = setTimeout(resolve, Math.max(0, deadline - performance.now()))),
+  );
   await Promise.race([work, late]);
   clearTimeout(timer);
 }

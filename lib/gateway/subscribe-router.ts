@@ -1,4 +1,4 @@
-import { EMPTY, isObservable } from 'rxjs';
+import { EMPTY, isObservable, type Subscription as RxSubscription } from 'rxjs';
 import type { FanOut } from '../broadcast/fan-out.js';
 import { Refusal } from '../errors/refusals.js';
 import { isTopicName } from '../topic/topic-name.js';
@@ -82,9 +82,15 @@ export class SubscribeRouter {
     this.#topics.find(name);
     const subscription = connection.subscriptions.get(name);
     if (subscription === undefined) return false;
+    this.#fanOut.finish(subscription);
     this.#topics.leave(subscription);
     sendUnsubscribed(connection, name);
     return true;
+  }
+
+  /** Hands over what was published and not flushed yet: the connection is about to close. */
+  finish(connection: ClientConnection): void {
+    for (const subscription of connection.subscriptions.values()) this.#fanOut.finish(subscription);
   }
 
   #namesIn({ data }: Message, fail: Fail): readonly string[] {
@@ -99,11 +105,10 @@ export class SubscribeRouter {
       fail(new Refusal('TOO_MANY_TOPICS'));
       return [];
     }
-    return [...new Set(names)].filter((name): name is string => {
-      const valid = isTopicName(name);
-      if (!valid) fail(new Refusal('BAD_TOPIC'));
-      return valid;
-    });
+    const valid = [...new Set(names)].filter(isTopicName);
+    // Once, however many there are: an answer to each would be many times the question.
+    if (names.length > 0 && names.some(name => !isTopicName(name))) fail(new Refusal('BAD_TOPIC'));
+    return valid;
   }
 
   async #subscribe(session: ClientSession, message: Message, name: string): Promise<void> {
@@ -116,7 +121,7 @@ export class SubscribeRouter {
     }
     const hold = this.#reserve(session, name, isNew);
     try {
-      const snapshot = await this.#ask(connection, message, found, name, hold);
+      const snapshot = await this.#ask(session, message, found, name, hold);
       if (!connection.open) return;
       const { since } = message.data as { since?: unknown };
       const answer = { id: message.id, snapshot, since: typeof since === 'string' ? since : undefined };
@@ -140,21 +145,27 @@ export class SubscribeRouter {
       if (reserved) session.subscribing--;
       reserved = false;
     };
+    let made: Subscription | undefined;
     const hold = (): Subscription => {
       release();
-      return this.#topics.hold(session.connection, name);
+      const { connection } = session;
+      // Ended by the server while the method ran: what it revoked must not come back.
+      if (made !== undefined && connection.subscriptions.get(name) !== made)
+        throw new Refusal('FORBIDDEN', name);
+      return (made ??= this.#topics.hold(connection, name));
     };
     return Object.assign(hold, { release });
   }
 
   /** Runs the `@Topic` method. Its last value is the snapshot; a source has none. */
   async #ask(
-    connection: ClientConnection,
+    session: ClientSession,
     message: Message,
     found: Found,
     name: string,
     hold: Hold,
   ): Promise<unknown> {
+    const { connection } = session;
     const { route, pattern } = found;
     let owner = false;
     let filtered = false;
@@ -165,6 +176,7 @@ export class SubscribeRouter {
       // From here on nothing may be missed: what is published while the method makes the snapshot follows it.
       called: () => void (connection.open && hold()),
       filtered: () => void (filtered = true),
+      feedsTopic: () => owner,
       streamed: stream => {
         isSource();
         owner = this.#sources.claim(name);
@@ -175,9 +187,16 @@ export class SubscribeRouter {
     if (filtered) throw FILTERED;
     if (!isObservable(result)) return result;
     const { subscription, value } = this.#sources.connect(name, result, () => owner);
+    untilClosed(session, subscription);
     const snapshot = await Promise.race([becameSource, value]);
-    if (filtered && !owner) throw FILTERED;
-    if (owner && !this.#sources.attach(name, subscription)) throw new Refusal('SOURCE_FAILED', name);
+    if (owner) session.replies?.delete(subscription);
+    if (!owner) {
+      // What an interceptor adds to a source that runs already is nobody's.
+      subscription.unsubscribe();
+      if (filtered) throw FILTERED;
+    } else if (!this.#sources.attach(name, subscription)) {
+      throw new Refusal('SOURCE_FAILED', name);
+    }
     return snapshot;
   }
 
@@ -199,13 +218,22 @@ export class SubscribeRouter {
         data: { topic: topic.name, position, recovered: asked, snapshot },
       }),
     );
-    if (subscription.held) {
+    // The snapshot's toJSON may have closed the connection or ended the subscription.
+    if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
       announceGap(connection, subscription);
       topic.activate(subscription);
       this.#fanOut.catchUp(subscription);
     }
     this.#sources.start(topic.name);
   }
+}
+
+/** A stream that one client asked for ends with its connection, also when that has gone while the method ran. */
+function untilClosed(session: ClientSession, subscription: RxSubscription): void {
+  if (!session.connection.open) return subscription.unsubscribe();
+  const replies = (session.replies ??= new Set());
+  replies.add(subscription);
+  subscription.add(() => replies.delete(subscription));
 }
 
 /** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */

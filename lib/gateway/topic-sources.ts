@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import { Subscription as RxSubscription, type Observable } from 'rxjs';
+import { shown } from '../errors/fanout-error.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
 
 /** The Observable that feeds one topic. */
@@ -53,6 +54,8 @@ export class TopicSources {
       error: error => (claimed() ? this.#fail(topic, error) : settle.reject(error)),
       complete: () => settle.resolve(last),
     });
+    // A client that leaves ends a stream that is no source, so nobody must wait for it.
+    subscription.add(() => settle.resolve(last));
     return { subscription, value };
   }
 
@@ -82,7 +85,12 @@ export class TopicSources {
   stop(topic: string): void {
     const source = this.#sources.get(topic);
     this.#sources.delete(topic);
-    source?.subscription.unsubscribe();
+    try {
+      source?.subscription.unsubscribe();
+    } catch (error) {
+      // Runs inside flushes, timers and socket events, where a teardown that throws would end the process.
+      this.#logger.error(error, `The source of topic "${topic}" failed in its teardown`);
+    }
   }
 
   #emit(topic: string, value: unknown): void {
@@ -102,7 +110,7 @@ export class TopicSources {
 
   #fail(topic: string, error: unknown): void {
     this.#logger.error(
-      `The source of topic "${topic}" failed and stops until the next subscriber: ${String(error)}`,
+      `The source of topic "${topic}" failed and stops until the next subscriber: ${shown(error)}`,
     );
     const source = this.#sources.get(topic);
     if (source?.early === undefined) this.#end(topic);

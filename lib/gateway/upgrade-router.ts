@@ -37,14 +37,14 @@ export class UpgradeRouter {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // Until somebody takes over, an error on the socket has no listener but this and would end the process.
+    socket.on('error', destroy);
     const endpoint = this.#endpoints.get(pathOf(request.url ?? '/')) ?? this.#endpoints.get(undefined);
     if (endpoint === undefined) {
       // Another listener (a proxy, a dev server) may be waiting for this one.
       if (this.#server.listenerCount('upgrade') === 1) refuse(socket, 404);
       return;
     }
-    // Until ws takes over, an error on the socket has no listener but this and would end the process.
-    socket.on('error', destroy);
     const status = this.#admission.refusal();
     if (status !== undefined) return refuse(socket, status);
     socket.off('error', destroy);
@@ -66,7 +66,6 @@ export function trimmed(path: string): string {
 
 function refuse(socket: Duplex, status: number): void {
   const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : '';
-  socket.on('error', destroy);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n${retry}Content-Length: 0\r\n\r\n`,
   );
