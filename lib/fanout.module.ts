@@ -21,6 +21,7 @@ import { wallTime } from './connection/wall-time.js';
 import { TurnWrites } from './connection/turn-writes.js';
 import { FanoutError } from './errors/fanout-error.js';
 import { Refusal } from './errors/refusals.js';
+import { type ClientConnection, sessionOf } from './gateway/client-session.js';
 import { ConnectionLifecycle } from './gateway/connection-lifecycle.js';
 import { errorAnswer, errorFrame } from './gateway/error-frame.js';
 import { FanoutAdapter } from './gateway/fanout-adapter.js';
@@ -38,6 +39,11 @@ import { BufferPool } from './memory/buffer-pool.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
 import { TopicRegistry } from './topic/topic-registry.js';
+
+/** What `useClass` and `useExisting` of `FanoutModule.forRootAsync()` name. */
+export interface FanoutOptionsFactory {
+  createFanoutOptions(): FanoutOptions | Promise<FanoutOptions>;
+}
 
 /** The parts of a running server that providers and hooks need. */
 interface FanoutRuntime {
@@ -117,7 +123,10 @@ function compose(
     unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
     userChanged: connections.userChanged.bind(connections),
     finishing: subscribes.finish.bind(subscribes),
-    closing: topics.leaveAll.bind(topics),
+    closing: (connection: ClientConnection) => {
+      topics.leaveAll(connection);
+      sessionOf(connection.socket)?.inbound.clear();
+    },
   };
   const lifecycle = new ConnectionLifecycle({
     options,

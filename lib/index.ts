@@ -1,5 +1,5 @@
 // Every public name, and nothing else, is on this page.
-export { FanoutModule } from './fanout.module.js';
+export { FanoutModule, type FanoutOptionsFactory } from './fanout.module.js';
 export type {
   AdaptiveFlush,
   FanoutOptions,

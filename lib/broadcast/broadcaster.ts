@@ -37,8 +37,9 @@ export interface PublishOptions {
  */
 export abstract class Broadcaster {
   /**
-   * Publishes `data` to the subscribers of a topic. Serialises once, whoever listens, and returns at once; the batch
-   * leaves with the next flush. Nobody there is no error.
+   * Publishes `data` to the subscribers of a topic. Serialises once, however many there are, and returns at once; the
+   * batch leaves with the next flush. Nobody there is no error, and then nothing is serialised, so that a bad payload
+   * goes unnoticed.
    * @returns how many subscribers of this process get it
    * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE; nothing was published then
    */

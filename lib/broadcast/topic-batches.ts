@@ -17,6 +17,8 @@ export class TopicBatches {
   readonly #own: Batch[] = [];
   /** Offsets that a connection does not get, by its id; undefined in the common case of none. */
   readonly #excepted: ReadonlyMap<string, readonly number[]> | undefined;
+  /** What follows the lowest cursor: nearly everybody stands there. */
+  readonly #range: readonly LogEntry[];
   readonly #plain = new Map<number, PlainFrames>();
   #lastFormat: WireFormat | undefined;
   #lastCursor = -1;
@@ -28,11 +30,12 @@ export class TopicBatches {
    */
   constructor(
     readonly topic: Topic,
-    from: number,
+    readonly from: number,
     readonly to: number,
     readonly encode: Encode,
   ) {
-    this.#excepted = exceptedIn(topic.log.range(from, to));
+    this.#range = topic.log.range(from, to);
+    this.#excepted = exceptedIn(this.#range);
   }
 
   /** The batch for a subscription, or undefined when nothing is new for it. */
@@ -56,7 +59,7 @@ export class TopicBatches {
     if (byCursor === undefined) this.#made.set(format, (byCursor = new Map()));
     let batch = byCursor.get(cursor);
     if (batch === undefined) {
-      byCursor.set(cursor, (batch = this.#make(format, this.topic.log.range(cursor, this.to))));
+      byCursor.set(cursor, (batch = this.#make(format, this.#after(cursor))));
     }
     return batch;
   }
@@ -64,13 +67,17 @@ export class TopicBatches {
   #without(cursor: number, offsets: readonly number[]): Batch | undefined {
     let frames = this.#plain.get(cursor);
     if (frames === undefined) {
-      const publications = this.topic.log.range(cursor, this.to);
+      const publications = this.#after(cursor);
       frames = new PlainFrames(this.#shared(cursor, plainJson), this.topic.name, publications);
       this.#plain.set(cursor, frames);
     }
     const batch = frames.without(offsets);
     if (batch !== undefined) this.#own.push(batch);
     return batch;
+  }
+
+  #after(cursor: number): readonly LogEntry[] {
+    return cursor === this.from ? this.#range : this.topic.log.range(cursor, this.to);
   }
 
   #make(format: WireFormat, publications: readonly LogEntry[]): Batch {

@@ -57,6 +57,8 @@ export class ConnectionRegistry extends Connections {
   /** Moves a connection whose `user` was assigned. */
   userChanged(connection: SocketConnection): void {
     if (!this.#byId.has(connection.id)) return;
+    // Unchanged, it stays where it is: whoever walks ofUser() may assign to what it gets.
+    if (userIdOf(connection.user) === this.#userIds.get(connection)) return;
     this.#forget(connection);
     this.#index(connection);
   }

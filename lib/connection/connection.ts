@@ -11,9 +11,9 @@ export abstract class Connection {
   abstract user: any;
   /** The HTTP request it began with. */
   abstract readonly handshake: Handshake;
-  /** Names of the topics it is subscribed to. */
+  /** Names of the topics it is subscribed to, those included whose subscribe is still being answered. */
   abstract readonly topics: ReadonlySet<string>;
-  /** When something was last heard of the peer, in milliseconds since 1970. */
+  /** When something was last heard of the peer, in milliseconds since 1970; now, while its socket is paused by us. */
   abstract readonly lastSeen: number;
   /** Bytes sent to it that the kernel has not taken yet. */
   abstract readonly bufferedBytes: number;

@@ -6,7 +6,7 @@ export class Handshake {
   readonly url: string;
   /** Address of the peer; IPv4 addresses without the IPv6 prefix. */
   readonly ip: string;
-  /** Parameters of the gateway's path. */
+  /** Parameters of the gateway's path; empty, because paths have none yet. */
   readonly params: Readonly<Record<string, string>>;
   #headers: IncomingHttpHeaders;
 

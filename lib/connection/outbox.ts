@@ -21,6 +21,9 @@ export class Outbox implements BatchSink {
   #count = 0;
   #bytes = 0;
   #held: Batch[] | undefined;
+  /** Over TLS: how many of the held batches each write under way covers. */
+  #writes: number[] | undefined;
+  #taken: (() => void) | undefined;
 
   /**
    * @param limit bytes that may be unsent before the peer counts as slow
@@ -60,15 +63,18 @@ export class Outbox implements BatchSink {
       this.#drop();
       return this.#slow();
     }
+    // A TCP socket has mostly taken everything when the call returns, and then needs no call-back; a TLS socket never has.
+    const taken = this.#socket.encrypted === true ? this.#callback() : undefined;
     try {
-      this.#writePending();
+      this.#writePending(taken);
     } catch {
       // A socket that throws instead of emitting an error is beyond use; its peers are not. It may have taken a part
       // before, so what was gathered is held until its end.
       this.#hold();
       return this.#ws.terminate();
     }
-    if (this.#socket.writableLength === 0) this.#drop();
+    if (taken !== undefined) this.#hold();
+    else if (this.#socket.writableLength === 0) this.#drop();
     else if (this.#hold()) this.#awaitDrain();
   }
 
@@ -79,15 +85,18 @@ export class Outbox implements BatchSink {
     this.#held = undefined;
   }
 
-  #writePending(): void {
+  #writePending(taken: (() => void) | undefined): void {
     const first = this.#pending[0]!;
     if (this.#count === 1 && first.buffers.length === 1) {
-      this.#socket.write(first.buffers[0]!);
+      this.#socket.write(first.buffers[0]!, taken);
       return;
     }
     this.#socket.cork();
-    for (let i = 0; i < this.#count; i++)
-      for (const buffer of this.#pending[i]!.buffers) this.#socket.write(buffer);
+    const last = this.#pending[this.#count - 1]!.buffers.at(-1);
+    for (let i = 0; i < this.#count; i++) {
+      for (const buffer of this.#pending[i]!.buffers)
+        this.#socket.write(buffer, buffer === last ? taken : undefined);
+    }
     this.#socket.uncork();
   }
 
@@ -112,16 +121,27 @@ export class Outbox implements BatchSink {
     return idle;
   }
 
+  /** For the last write of a TLS flush: lets go of what it covers. Bound once a connection. */
+  #callback(): () => void {
+    this.#writes ??= [];
+    this.#writes.push(this.#count);
+    return (this.#taken ??= () => this.#release(this.#writes!.shift()!));
+  }
+
   /** Lets go of what is held now when the socket says that it has left. */
   #awaitDrain(): void {
     const covered = this.#held!.length;
     this.#socket.write(NOTHING, () => {
-      // Undefined after end(), which has released them all.
-      const held = this.#held;
-      if (held === undefined) return;
-      for (const batch of held.splice(0, covered)) batch.release();
-      if (held.length === 0) this.#held = undefined;
-      else this.#awaitDrain();
+      this.#release(covered);
+      if (this.#held !== undefined) this.#awaitDrain();
     });
+  }
+
+  #release(count: number): void {
+    // Undefined after end(), which has released them all.
+    const held = this.#held;
+    if (held === undefined) return;
+    for (const batch of held.splice(0, count)) batch.release();
+    if (held.length === 0) this.#held = undefined;
   }
 }

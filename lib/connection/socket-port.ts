@@ -2,6 +2,8 @@
 export interface SocketPort {
   /** Bytes that were written and that the kernel has not taken. */
   readonly writableLength: number;
+  /** True for TLS, where the kernel gets the bytes later, when they are encrypted. */
+  readonly encrypted?: boolean;
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;
   write(data: Uint8Array, done?: () => void): boolean;

@@ -12,6 +12,8 @@ export const FANOUT_ERRORS = {
     'remove useWebSocketAdapter() (forRoot installs FanoutAdapter by itself), or extend FanoutAdapter.',
   FANOUT_MODULE_TWICE:
     'FanoutModule.forRoot() was imported twice: import it once, in the root module; it is global.',
+  FANOUT_NAMESPACE:
+    'Gateway option namespace (%s) belongs to Socket.IO: over plain WebSockets give the gateway a path instead.',
   FANOUT_PORT:
     'Port %s of gateway path "%s" cannot be listened on: %s. Free the port or give the gateway another one.',
   FANOUT_TOPIC_NAME:

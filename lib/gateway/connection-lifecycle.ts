@@ -114,7 +114,8 @@ export class ConnectionLifecycle {
         connection.closeAs(CLOSE.HOOK_FAILED);
       }
     }
-    if (!connection.open) return inbound.clear();
+    // What a client sent before it left is still its wish; after our own close it is not.
+    if (connection.closedWith !== undefined) return inbound.clear();
     const { user } = request as { user?: unknown };
     if (connection.user === undefined && user !== undefined) connection.user = user;
     connection.handshake.keep(options.handshake.keep);
@@ -139,7 +140,7 @@ export class ConnectionLifecycle {
     topics.leaveAll(connection);
     connection.sink.end();
     connections.delete(connection);
-    session.inbound.clear();
+    if (connection.closedWith !== undefined) session.inbound.clear();
     for (const reply of session.replies ?? []) {
       try {
         reply.unsubscribe();

@@ -3,9 +3,13 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { ServerOptions, WebSocketServer } from 'ws';
+import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { MessageParser } from './message.js';
 import { GatewayServer } from './gateway-server.js';
 import { MessageRouter } from './message-router.js';
+
+/** What `@WebSocketGateway()` was given, as Nest passes it on. */
+type GatewayOptions = ServerOptions & { path?: string; namespace?: unknown };
 
 /**
  * The WebSocket adapter that `FanoutModule.forRoot()` installs. There is no need to name it in an application, unless to
@@ -28,8 +32,9 @@ export class FanoutAdapter extends AbstractWsAdapter {
   }
 
   /** Called by Nest for each port and path. */
-  create(port: number, options: ServerOptions & { path?: string } = {}): WebSocketServer {
-    const { path, ...others } = options;
+  create(port: number, options: GatewayOptions = {}): WebSocketServer {
+    const { path, namespace, server: _, ...others } = options;
+    if (namespace) throw new FanoutError('FANOUT_NAMESPACE', shown(namespace));
     return this.#server.create(port, path, others, this.#httpServer());
   }
 

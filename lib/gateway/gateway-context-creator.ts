@@ -5,7 +5,7 @@ import { WsException } from '@nestjs/websockets';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 import { catchError, defer, ignoreElements, isObservable } from 'rxjs';
 import { type Invocation, INVOCATION_INDEX } from './invocation.js';
-import { isThenable } from './thenable.js';
+import { isThenable, wearMetadata } from './wrapped-method.js';
 
 /** A guard said no. What a filter that catches `WsException` sees, as under Nest's own gateways. */
 export class GuardRefusal extends WsException {
@@ -97,9 +97,7 @@ function observed(method: (...args: unknown[]) => unknown): (...args: unknown[])
     return isThenable(result) ? result.then(passOn) : passOn(result);
   };
   // Guards and interceptors read metadata from the handler, such as @SetMetadata() leaves.
-  for (const key of Reflect.getMetadataKeys(method))
-    Reflect.defineMetadata(key, Reflect.getMetadata(key, method), call);
-  Object.defineProperty(call, 'name', { value: method.name });
+  wearMetadata(call, method);
   return call;
 }
 

@@ -24,7 +24,7 @@ export interface Gateway {
   readonly heartbeat: Partial<HeartbeatPolicy> | false | undefined;
   /** Method names by event. */
   readonly events: readonly { readonly event: string; readonly method: string }[];
-  readonly topics: readonly (TopicMetadata & { readonly method: string })[];
+  readonly topics: readonly TopicMetadata[];
 }
 
 /** Finds the gateways of an application, by metadata alone: nothing is instantiated for it. */
@@ -74,13 +74,13 @@ export class GatewayExplorer {
       path: options.path,
       heartbeat: heartbeatOf(metatype),
       events,
-      topics: [...topicsOf(metatype)].map(([method, metadata]) => ({ ...metadata, method })),
+      topics: topicsOf(metatype),
     };
   }
 }
 
 function assertNoTopics(metatype: Function): void {
-  for (const [method, { pattern }] of topicsOf(metatype)) {
+  for (const { method, pattern } of topicsOf(metatype)) {
     throw new FanoutError('FANOUT_TOPIC_HOST', pattern.text, `${metatype.name}.${method}`);
   }
 }

@@ -31,14 +31,15 @@ export class GatewayHandlers {
 
   /** `handleConnection` or `handleDisconnect`, or undefined when the gateway has none. */
   hook(gateway: Gateway, name: 'handleConnection' | 'handleDisconnect'): GatewayHook | undefined {
-    if (typeof (gateway.metatype.prototype as Record<string, unknown>)[name] !== 'function') return undefined;
     if (gateway.wrapper.isDependencyTreeStatic()) {
-      const instance = gateway.wrapper.instance as Record<string, GatewayHook>;
+      // On the instance, because a hook may be an arrow function in a property.
+      const instance = gateway.wrapper.instance as Record<string, GatewayHook | undefined>;
+      if (typeof instance[name] !== 'function') return undefined;
       return (client, ...args) => instance[name]!(client, ...args);
     }
     return async (client, ...args) => {
-      const instance = (await scopedInstance(gateway, client)) as Record<string, GatewayHook>;
-      return instance[name]!(client, ...args);
+      const instance = (await scopedInstance(gateway, client)) as Record<string, GatewayHook | undefined>;
+      return instance[name]?.(client, ...args);
     };
   }
 }

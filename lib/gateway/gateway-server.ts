@@ -5,14 +5,12 @@ import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { FanoutError } from '../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import { batchedJson } from '../wire/json-format.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import { Endpoint } from './endpoint.js';
 import type { GatewayExplorer } from './gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
 import { type Admission, trimmed, UpgradeRouter } from './upgrade-router.js';
-
-/** The subprotocol of our client; a client that offers it first or last gets it. */
-const SUBPROTOCOL = 'fanout.v1.json';
 
 /** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -58,7 +56,8 @@ export class GatewayServer implements Admission {
       maxFragments: limits.fragments,
       perMessageDeflate: false,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: offered => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : [...offered][0]!),
+      handleProtocols: offered =>
+        offered.has(batchedJson.protocol) ? batchedJson.protocol : [...offered][0]!,
       ...options,
       noServer: true,
     } as ServerOptions);

@@ -23,11 +23,6 @@ export class Inbound {
     this.#handle = handle;
   }
 
-  /** Whether a message is being handled or waits. */
-  get active(): boolean {
-    return this.#busy || this.#queue !== undefined;
-  }
-
   receive(message: Incoming): void {
     if (this.#cleared) return;
     if (!this.#busy) return this.#run(message);

@@ -2,8 +2,9 @@ import { Inject } from '@nestjs/common';
 import { isObservable, tap } from 'rxjs';
 import { Broadcaster } from '../broadcast/broadcaster.js';
 import { FanoutError } from '../errors/fanout-error.js';
+import { isTopicName } from '../topic/topic-name.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
-import { isThenable } from './thenable.js';
+import { isThenable, wearMetadata } from './wrapped-method.js';
 
 const BROADCASTER = Symbol('fanout:broadcaster');
 
@@ -35,13 +36,10 @@ export function Publish(topic: string | TopicOf): MethodDecorator {
       };
       const result = method.apply(this, args);
       if (isObservable(result)) return result.pipe(tap(publish));
-      return isThenable(result) ? result.then(publish) : publish(result);
+      return isThenable(result) ? Promise.resolve(result).then(publish) : publish(result);
     };
     // Guards, routes and the like that were decorated before this one are on the function.
-    for (const key of Reflect.getMetadataKeys(method)) {
-      Reflect.defineMetadata(key, Reflect.getMetadata(key, method), publishing);
-    }
-    Object.defineProperty(publishing, 'name', { value: method.name });
+    wearMetadata(publishing, method);
     descriptor.value = publishing;
   };
 }
@@ -64,6 +62,8 @@ function propertyOf(source: unknown, name: string): unknown {
     : undefined;
 }
 
+/** Exactly one segment: with a dot in it, an id from outside would name another pattern's topic. */
 function isNamePart(value: unknown): value is string | number {
-  return typeof value === 'string' || typeof value === 'number';
+  const text = typeof value === 'number' ? String(value) : value;
+  return isTopicName(text) && !text.includes('.');
 }

@@ -82,7 +82,9 @@ export class SubscribeRouter {
     this.#topics.find(name);
     const subscription = connection.subscriptions.get(name);
     if (subscription === undefined) return false;
+    // What was published before is still for it; nobody else would write it, now that the topic lets go.
     this.#fanOut.finish(subscription);
+    connection.requestWrite();
     this.#topics.leave(subscription);
     sendUnsubscribed(connection, name);
     return true;
@@ -107,7 +109,7 @@ export class SubscribeRouter {
     }
     const valid = [...new Set(names)].filter(isTopicName);
     // Once, however many there are: an answer to each would be many times the question.
-    if (names.length > 0 && names.some(name => !isTopicName(name))) fail(new Refusal('BAD_TOPIC'));
+    if (names.some(name => !isTopicName(name))) fail(new Refusal('BAD_TOPIC'));
     return valid;
   }
 
@@ -116,7 +118,7 @@ export class SubscribeRouter {
     const found = endpoint.topics.find(name);
     if (found === undefined) throw new Refusal('UNKNOWN_TOPIC', name);
     const isNew = !connection.subscriptions.has(name);
-    if (isNew && connection.subscriptions.size + session.subscribing >= this.#limit) {
+    if (isNew && requestedOf(connection) + session.subscribing >= this.#limit) {
       throw new Refusal('TOO_MANY_TOPICS', name);
     }
     const hold = this.#reserve(session, name, isNew);
@@ -152,7 +154,9 @@ export class SubscribeRouter {
       // Ended by the server while the method ran: what it revoked must not come back.
       if (made !== undefined && connection.subscriptions.get(name) !== made)
         throw new Refusal('FORBIDDEN', name);
-      return (made ??= this.#topics.hold(connection, name));
+      made ??= this.#topics.hold(connection, name);
+      made.requested = true;
+      return made;
     };
     return Object.assign(hold, { release });
   }
@@ -226,6 +230,13 @@ export class SubscribeRouter {
     }
     this.#sources.start(topic.name);
   }
+}
+
+/** Subscriptions that the client itself asked for. */
+function requestedOf(connection: ClientConnection): number {
+  let count = 0;
+  for (const { requested } of connection.subscriptions.values()) if (requested) count++;
+  return count;
 }
 
 /** A stream that one client asked for ends with its connection, also when that has gone while the method ran. */

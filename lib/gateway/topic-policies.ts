@@ -8,26 +8,28 @@ const NO_HISTORY: TopicHistory = { size: 0 };
 /** Tells the topic room what the `@Topic` decorators say, whatever path they are on: publishing knows no paths. */
 export class GatewayTopicPolicies implements TopicPolicies {
   readonly #explorer: GatewayExplorer;
-  #histories: TopicPatterns<{ size: number }> | undefined;
+  #byPath: readonly TopicPatterns<number>[] | undefined;
 
   constructor(explorer: GatewayExplorer) {
     this.#explorer = explorer;
   }
 
+  /** On each path the pattern that clients are served by decides; of several paths, the longest history serves all. */
   historyOf(name: string): TopicHistory {
-    this.#histories ??= this.#collect();
-    return this.#histories.find(name)?.route ?? NO_HISTORY;
+    this.#byPath ??= this.#collect();
+    let size = 0;
+    for (const patterns of this.#byPath) size = Math.max(size, patterns.find(name)?.route ?? 0);
+    return size === 0 ? NO_HISTORY : { size };
   }
 
-  #collect(): TopicPatterns<{ size: number }> {
-    const histories = new TopicPatterns<{ size: number }>();
-    for (const { topics } of this.#explorer.gateways) {
-      for (const { pattern, history } of topics) {
-        const present = histories.add(pattern, { size: history });
-        // The same topics on another path: the longer history serves both.
-        if (present !== undefined) present.route.size = Math.max(present.route.size, history);
-      }
+  #collect(): readonly TopicPatterns<number>[] {
+    const byPath = new Map<string, TopicPatterns<number>>();
+    for (const { port, path, topics } of this.#explorer.gateways) {
+      const key = `${port}:${path}`;
+      const patterns = byPath.get(key) ?? new TopicPatterns<number>();
+      byPath.set(key, patterns);
+      for (const { pattern, history } of topics) patterns.add(pattern, history);
     }
-    return histories;
+    return [...byPath.values()];
   }
 }

@@ -109,9 +109,8 @@ export class TopicSources {
   }
 
   #fail(topic: string, error: unknown): void {
-    this.#logger.error(
-      `The source of topic "${topic}" failed and stops until the next subscriber: ${shown(error)}`,
-    );
+    const why = error instanceof Error ? `${error.name}: ${error.message}` : shown(error);
+    this.#logger.error(`The source of topic "${topic}" failed and stops until the next subscriber: ${why}`);
     const source = this.#sources.get(topic);
     if (source?.early === undefined) this.#end(topic);
     else source.failed = true;

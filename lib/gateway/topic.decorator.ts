@@ -7,8 +7,10 @@ export interface TopicOptions {
   history?: number;
 }
 
-/** What `@Topic` leaves on a method. */
+/** What one `@Topic` leaves on a class. */
 export interface TopicMetadata {
+  /** Name of the decorated method, which may have several. */
+  readonly method: string;
   readonly pattern: TopicPattern;
   readonly history: number;
 }
@@ -38,21 +40,23 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
   }
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw new FanoutError('FANOUT_OPTION_UNKNOWN', unknown, 'history');
-  const metadata: TopicMetadata = { pattern: new TopicPattern(pattern), history };
+  const declared = { pattern: new TopicPattern(pattern), history };
   return (target, name) => {
     // On the class, because other decorators may replace the function.
-    const present = topicsOf(target.constructor);
-    Reflect.defineMetadata(
-      TOPIC_METADATA,
-      new Map([...present, [name as string, metadata]]),
-      target.constructor,
-    );
+    const metatype = target.constructor;
+    const topics = [...ownTopicsOf(metatype), { ...declared, method: name as string }];
+    Reflect.defineMetadata(TOPIC_METADATA, topics, metatype);
   };
 }
 
-/** The `@Topic` methods of a class, inherited ones included. */
-export function topicsOf(metatype: object): ReadonlyMap<string, TopicMetadata> {
-  return (
-    (Reflect.getMetadata(TOPIC_METADATA, metatype) as Map<string, TopicMetadata> | undefined) ?? new Map()
-  );
+/** Every `@Topic` of a class, in no order. Those of a base class count unless the method is decorated anew. */
+export function topicsOf(metatype: object | null): readonly TopicMetadata[] {
+  if (metatype === null) return [];
+  const own = ownTopicsOf(metatype);
+  const inherited = topicsOf(Object.getPrototypeOf(metatype) as object | null);
+  return [...own, ...inherited.filter(({ method }) => own.every(topic => topic.method !== method))];
+}
+
+function ownTopicsOf(metatype: object): readonly TopicMetadata[] {
+  return (Reflect.getOwnMetadata(TOPIC_METADATA, metatype) as TopicMetadata[] | undefined) ?? [];
 }

@@ -23,11 +23,6 @@ export class TopicPattern {
     this.segments = segments;
   }
 
-  /** The pattern with its names taken out: two patterns of one shape match the same topics. */
-  get shape(): string {
-    return this.segments.map(segment => (segment.startsWith(':') ? ':' : segment)).join('.');
-  }
-
   /** The parameters of a topic that is known to match. */
   paramsOf(name: string): TopicParams {
     const params: Record<string, string> = Object.create(null) as Record<string, string>;

@@ -16,6 +16,8 @@ export interface Subscriber {
 export class Subscription {
   /** Offset of the last publication handed over. */
   cursor: number;
+  /** Whether the client asked for it, so that it counts towards its limit. */
+  requested = false;
   /** Place in `topic.subscriptions`, or -1 while held. */
   index = -1;
 

@@ -83,21 +83,3 @@ describe('FanoutModule in an application without a server', () => {
     expect(outcome).toEqual({ code: 0, output: 'the end of main\n' });
   });
 });
-
-describe('FanoutModule in an application with a server', () => {
-  it('lets the process end by itself when the application is closed', async () => {
-    const outcome = await run(
-      program(`
-        import { WebSocket } from 'ws';
-        const app = await NestFactory.create(AppModule, options);
-        await app.listen(0, '127.0.0.1');
-        const client = new WebSocket('ws://127.0.0.1:' + app.getHttpServer().address().port);
-        client.on('open', () => client.send('{"event":"subscribe","data":{"topic":"news"}}'));
-        await new Promise(resolve => client.once('message', resolve));
-        if (app.get(Broadcaster).publish('news', 1) !== 1) throw new Error('nobody there');
-        await app.close();
-      `),
-    );
-    expect(outcome).toEqual({ code: 0, output: 'the end of main\n' });
-  });
-});

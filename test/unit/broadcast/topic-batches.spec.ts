@@ -3,13 +3,16 @@ import { type Encode, TopicBatches } from '../../../lib/broadcast/topic-batches.
 import { Subscription, Topic } from '../../../lib/topic/topic.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
+import { publicationsIn } from '../support/frames.js';
 import { subscriber } from '../support/subscribers.js';
 
 let topic: Topic;
 let made: { format: WireFormat; offsets: number[]; sent: boolean; batch: Batch }[];
 
-const encode: Encode = (format, _, publications) => {
-  const batch = new Batch([], undefined, [], () => (one.sent = true));
+const encode: Encode = (format, name, publications) => {
+  const buffer = Buffer.alloc(format.size(name, publications));
+  format.write(buffer, 0, name, publications);
+  const batch = new Batch([buffer], undefined, [], () => (one.sent = true));
   const one = { format, offsets: publications.map(({ offset }) => offset), sent: false, batch };
   made.push(one);
   return batch;
@@ -19,6 +22,10 @@ function at(cursor: number, format: WireFormat = plainJson, id?: string): Subscr
   const subscription = new Subscription(topic, { ...subscriber(format), ...(id && { id }) });
   subscription.cursor = cursor;
   return subscription;
+}
+
+function offsetsIn(batch: Batch): number[] {
+  return publicationsIn(Buffer.concat(batch.buffers)).map(({ offset }) => offset);
 }
 
 beforeEach(() => {
@@ -73,18 +80,26 @@ describe('TopicBatches', () => {
     it('leaves publications out for the one they are not for, and for nobody else', () => {
       const batches = new TopicBatches(topic, 0, 5, encode);
       const shared = batches.for(at(0));
-      const without = batches.for(at(0, plainJson, 'eve'));
-      expect(made.map(({ offsets }) => offsets)).toEqual([
-        [1, 2, 3, 4, 5],
-        [1, 2, 4],
-      ]);
-      expect(without).not.toBe(shared);
+      const without = batches.for(at(0, plainJson, 'eve'))!;
+      expect(offsetsIn(without)).toEqual([1, 2, 4]);
+      expect(offsetsIn(shared!)).toEqual([1, 2, 3, 4, 5]);
       expect(batches.for(at(0))).toBe(shared);
+    });
+
+    it('encodes nothing anew for those it leaves out: they get views of the shared frames', () => {
+      for (const id of ['ann', 'bob']) topic.append('1', 1, id);
+      const batches = new TopicBatches(topic, 0, 7, encode);
+      const given = ['eve', 'ann', 'bob'].map(id => offsetsIn(batches.for(at(0, plainJson, id))!));
+      expect(given).toEqual([
+        [1, 2, 4, 6, 7],
+        [1, 2, 3, 4, 5, 7],
+        [1, 2, 3, 4, 5, 6],
+      ]);
+      expect(made).toHaveLength(1);
     });
 
     it('has nothing for who is left out of everything new', () => {
       expect(new TopicBatches(topic, 4, 5, encode).for(at(4, plainJson, 'eve'))).toBeUndefined();
-      expect(made).toEqual([]);
     });
   });
 
@@ -92,10 +107,20 @@ describe('TopicBatches', () => {
     it('lets go of every batch it made, once', () => {
       const batches = new TopicBatches(topic, 0, 5, encode);
       for (const asker of [at(0), at(2), at(0, batchedJson), at(0, plainJson, 'eve')]) batches.for(asker);
-      expect(made.map(({ sent }) => sent)).toEqual([false, false, false, false]);
-      made[0]!.batch.retain();
+      expect(made.map(({ sent }) => sent)).toEqual([false, false, false]);
+      made[1]!.batch.retain();
       batches.release();
-      expect(made.map(({ sent }) => sent)).toEqual([false, true, true, true]);
+      expect(made.map(({ sent }) => sent)).toEqual([true, false, true]);
+    });
+
+    it('leaves the shared frames to those that still read a part of them', () => {
+      const batches = new TopicBatches(topic, 0, 5, encode);
+      const without = batches.for(at(0, plainJson, 'eve'))!;
+      without.retain();
+      batches.release();
+      expect(made[0]!.sent).toBe(false);
+      without.release();
+      expect(made[0]!.sent).toBe(true);
     });
   });
 });

@@ -20,6 +20,10 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     [],
     'FanoutModule.forRoot() was imported twice: import it once, in the root module; it is global.',
   ],
+  FANOUT_NAMESPACE: [
+    ["'/chat'"],
+    "Gateway option namespace ('/chat') belongs to Socket.IO: over plain WebSockets give the gateway a path instead.",
+  ],
   FANOUT_PORT: [
     [8080, '/market', 'listen EADDRINUSE'],
     'Port 8080 of gateway path "/market" cannot be listened on: listen EADDRINUSE. Free the port or give the gateway another one.',

@@ -140,19 +140,4 @@ describe('Inbound', () => {
       expect(handled).toEqual([]);
     });
   });
-
-  describe('#active', () => {
-    it('says whether a message is in hand or waits', async () => {
-      const messages = inbound();
-      expect(messages.active).toBe(true);
-      messages.open();
-      expect(messages.active).toBe(false);
-      messages.receive('a');
-      messages.receive('b');
-      await endOne();
-      expect(messages.active).toBe(true);
-      await endOne();
-      expect(messages.active).toBe(false);
-    });
-  });
 });

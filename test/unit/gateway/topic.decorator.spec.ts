@@ -20,7 +20,7 @@ class Child extends Base {
 
 const described = (metatype: object): unknown =>
   Object.fromEntries(
-    [...topicsOf(metatype)].map(([name, { pattern, history }]) => [name, [pattern.text, history]]),
+    topicsOf(metatype).map(({ method, pattern, history }) => [method, [pattern.text, history]]),
   );
 
 describe('Topic', () => {
@@ -38,7 +38,23 @@ describe('Topic', () => {
   });
 
   it('is nothing on a class without', () => {
-    expect(topicsOf(class {}).size).toBe(0);
+    expect(topicsOf(class {})).toEqual([]);
+  });
+
+  it('may be on one method several times', () => {
+    class Twice {
+      @Topic('a')
+      @Topic('b.:c')
+      both(): void {}
+    }
+    expect(
+      topicsOf(Twice)
+        .map(({ method, pattern }) => [method, pattern.text])
+        .sort(),
+    ).toEqual([
+      ['both', 'a'],
+      ['both', 'b.:c'],
+    ]);
   });
 
   it.each(['', 'a b', 'a.:', ':a.:a', 'a.*'])('refuses the pattern %j where it is written', pattern => {

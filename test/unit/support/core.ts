@@ -75,6 +75,10 @@ export class Core {
         return subscription !== undefined;
       },
       userChanged: this.connections.userChanged.bind(this.connections),
+      finishing: connection => {
+        for (const subscription of connection.subscriptions.values())
+          this.fanOut.finish(subscription as Subscription);
+      },
       closing: this.topics.leaveAll.bind(this.topics),
     };
   }
