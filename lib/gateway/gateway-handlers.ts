@@ -1,4 +1,5 @@
 import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { GATEWAY_SERVER_METADATA } from '@nestjs/websockets/constants.js';
 import { sessionOf } from './client-session.js';
 import type { WebSocket } from 'ws';
 import type { GatewayContextCreator, GatewayHandler } from './gateway-context-creator.js';
@@ -31,18 +32,19 @@ export class GatewayHandlers {
 
   /** `handleConnection` or `handleDisconnect`, or undefined when the gateway has none. */
   hook(gateway: Gateway, name: 'handleConnection' | 'handleDisconnect'): GatewayHook | undefined {
-    if (gateway.wrapper.isDependencyTreeStatic()) {
-      // On the instance, because a hook may be an arrow function in a property.
-      const instance = gateway.wrapper.instance as Record<string, GatewayHook | undefined>;
-      if (typeof instance[name] !== 'function') return undefined;
-      return (client, ...args) => instance[name]!(client, ...args);
-    }
+    const isStatic = gateway.wrapper.isDependencyTreeStatic();
+    // A static gateway may have the hook as an arrow function in a property; of others there is no instance yet.
+    const host = (isStatic ? gateway.wrapper.instance : gateway.metatype.prototype) as Hooks;
+    if (typeof host[name] !== 'function') return undefined;
+    if (isStatic) return (client, ...args) => host[name]!(client, ...args);
     return async (client, ...args) => {
-      const instance = (await scopedInstance(gateway, client)) as Record<string, GatewayHook | undefined>;
-      return instance[name]?.(client, ...args);
+      const instance = (await scopedInstance(gateway, client)) as Hooks;
+      return instance[name]!(client, ...args);
     };
   }
 }
+
+type Hooks = Record<string, GatewayHook | undefined>;
 
 /** The instance of a request-scoped gateway for one connection; `@Inject(REQUEST)` gives the socket there. */
 async function scopedInstance(gateway: Gateway, client: WebSocket): Promise<object> {
@@ -52,5 +54,14 @@ async function scopedInstance(gateway: Gateway, client: WebSocket): Promise<obje
     session.contextId = ContextIdFactory.getByRequest(client);
     moduleRef.registerRequestByContextId(client, session.contextId);
   }
-  return moduleRef.resolve(gateway.wrapper.token as never, session.contextId, { strict: true });
+  const instance: Record<string, unknown> = await moduleRef.resolve(
+    gateway.wrapper.token as never,
+    session.contextId,
+    { strict: true },
+  );
+  // Nest sets the properties of @WebSocketServer() on static gateways only.
+  for (const key in instance) {
+    if (Reflect.hasMetadata(GATEWAY_SERVER_METADATA, instance, key)) instance[key] = session.endpoint.server;
+  }
+  return instance;
 }

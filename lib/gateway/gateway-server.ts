@@ -45,11 +45,8 @@ export class GatewayServer implements Admission {
     httpServer?: Server,
   ): WebSocketServer {
     const { limits, heartbeat } = this.#parts.options;
-    const shared = port === 0 ? httpServer : undefined;
-    // A port of its own without a path takes every path, as under WsAdapter.
-    const served = path === undefined && !shared ? undefined : trimmed(path ?? '/');
     // Nest tells 'm' from '/m' and no path from '/'; a client cannot.
-    const present = this.#endpoints.find(other => other.port === port && other.path === served);
+    const present = this.#endpointAt(port, path);
     if (present !== undefined) return present.server;
     const server = new WebSocketServer({
       maxPayload: limits.payload,
@@ -61,9 +58,9 @@ export class GatewayServer implements Admission {
       ...options,
       noServer: true,
     } as ServerOptions);
-    const endpoint = new Endpoint(port, served, server, heartbeat);
+    const endpoint = new Endpoint(port, servedPath(port, path), server, heartbeat);
     this.#endpoints.push(endpoint);
-    this.#routerOf(shared ?? this.#ownServer(port)).add(endpoint);
+    this.#routerOf((port === 0 ? httpServer : undefined) ?? this.#ownServer(port)).add(endpoint);
     return server;
   }
 
@@ -71,12 +68,7 @@ export class GatewayServer implements Admission {
   bind(): void {
     const { explorer, handlers, heartbeat } = this.#parts;
     for (const gateway of explorer.gateways) {
-      const path = gateway.path === undefined ? undefined : trimmed(gateway.path);
-      const endpoint = this.#endpoints.find(
-        other =>
-          other.port === gateway.port && (other.path === path || (path === undefined && other.path === '/')),
-      );
-      endpoint?.add(gateway, handlers);
+      this.#endpointAt(gateway.port, gateway.path)?.add(gateway, handlers);
     }
     for (const endpoint of this.#endpoints)
       if (endpoint.heartbeat !== false) heartbeat.prepare(endpoint.heartbeat);
@@ -123,6 +115,11 @@ export class GatewayServer implements Admission {
     });
   }
 
+  #endpointAt(port: number, path: string | undefined): Endpoint | undefined {
+    const served = servedPath(port, path);
+    return this.#endpoints.find(endpoint => endpoint.port === port && endpoint.path === served);
+  }
+
   #routerOf(server: Server): UpgradeRouter {
     let router = this.#routers.get(server);
     if (router === undefined) this.#routers.set(server, (router = new UpgradeRouter(server, this)));
@@ -151,4 +148,9 @@ export class GatewayServer implements Admission {
       });
     });
   }
+}
+
+/** The path a gateway is served on. A port of its own without a path takes every path, as under `WsAdapter`. */
+function servedPath(port: number, path: string | undefined): string | undefined {
+  return path === undefined && port !== 0 ? undefined : trimmed(path ?? '/');
 }

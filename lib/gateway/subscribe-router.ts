@@ -107,10 +107,11 @@ export class SubscribeRouter {
       fail(new Refusal('TOO_MANY_TOPICS'));
       return [];
     }
-    const valid = [...new Set(names)].filter(isTopicName);
-    // Once, however many there are: an answer to each would be many times the question.
-    if (names.some(name => !isTopicName(name))) fail(new Refusal('BAD_TOPIC'));
-    return valid;
+    return [...new Set(names)].filter((name): name is string => {
+      const valid = isTopicName(name);
+      if (!valid) fail(new Refusal('BAD_TOPIC'));
+      return valid;
+    });
   }
 
   async #subscribe(session: ClientSession, message: Message, name: string): Promise<void> {

@@ -67,7 +67,7 @@ export class TopicSources {
       return true;
     }
     this.stop(topic);
-    subscription.unsubscribe();
+    this.#tearDown(topic, subscription);
     return false;
   }
 
@@ -85,10 +85,14 @@ export class TopicSources {
   stop(topic: string): void {
     const source = this.#sources.get(topic);
     this.#sources.delete(topic);
+    if (source !== undefined) this.#tearDown(topic, source.subscription);
+  }
+
+  /** Runs inside flushes, timers and socket events, where a teardown of the application that throws would end the process. */
+  #tearDown(topic: string, subscription: RxSubscription): void {
     try {
-      source?.subscription.unsubscribe();
+      subscription.unsubscribe();
     } catch (error) {
-      // Runs inside flushes, timers and socket events, where a teardown that throws would end the process.
       this.#logger.error(error, `The source of topic "${topic}" failed in its teardown`);
     }
   }

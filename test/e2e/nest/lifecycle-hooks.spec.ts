@@ -7,7 +7,7 @@ import {
   WebSocketServer,
   WsException,
 } from '@nestjs/websockets';
-import { CLOSE, Connections } from 'nestjs-fanout';
+import { CLOSE, type Connection, Connections } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { WebSocket, WebSocketServer as WsServer } from 'ws';
 import { startApp } from '../../support/app.js';
@@ -159,14 +159,22 @@ describe('handleConnection', () => {
     expect(calls).toEqual([[true, '/?a=1', 'yes']]);
   });
 
-  it('may send and close', async () => {
+  it.each<[string, (socket: WebSocket, connection: Connection) => void, number]>([
+    ['close the socket', socket => socket.close(4401, 'not you'), 4401],
+    ['close the Connection', (_, connection) => connection.close(4401, 'not you'), 4401],
+    ['terminate the socket', socket => socket.terminate(), 1006],
+  ])('may %s, and nothing that waits is handled then', async (_, end, code) => {
+    const gate = new Gate();
     @WebSocketGateway()
-    class ClosingGateway {
+    class AuthGateway {
       readonly handled: unknown[] = [];
 
-      handleConnection(socket: WebSocket): void {
+      constructor(private readonly connections: Connections) {}
+
+      async handleConnection(socket: WebSocket): Promise<void> {
+        await gate.passed;
         socket.send('{"event":"sorry"}');
-        socket.close(4401, 'not you');
+        end(socket, this.connections.of(socket)!);
       }
 
       @SubscribeMessage('note')
@@ -174,12 +182,16 @@ describe('handleConnection', () => {
         this.handled.push(data);
       }
     }
-    const { url, get } = await startApp({ providers: [ClosingGateway] });
+    const { url, get } = await startApp({ providers: [AuthGateway] });
     const client = await Client.connect(url);
-    client.send({ event: 'note', data: 'never handled' });
-    expect(await client.closed).toEqual({ code: 4401, reason: 'not you' });
-    expect(client.frames).toEqual([{ event: 'sorry' }]);
-    expect(get(ClosingGateway).handled).toEqual([]);
+    client.send({ event: 'note', data: 'without leave' });
+    // The pong of ws says that the server has read the message.
+    client.socket.ping();
+    await once(client.socket, 'pong');
+    gate.open();
+    expect((await client.closed).code).toBe(code);
+    await eventually(() => get(Connections).size === 0);
+    expect(get(AuthGateway).handled).toEqual([]);
   });
 
   it('that takes longer than limits.handshake closes, also when much is waiting for it', async () => {

@@ -4,7 +4,9 @@ import { TopicPattern } from '../../../lib/topic/topic-pattern.js';
 
 function policies(...gateways: Record<string, number>[]): GatewayTopicPolicies {
   const explorer = {
-    gateways: gateways.map(topics => ({
+    gateways: gateways.map((topics, i) => ({
+      port: 0,
+      path: `/${i}`,
       topics: Object.entries(topics).map(([text, history]) => ({ pattern: new TopicPattern(text), history })),
     })),
   };
