@@ -114,8 +114,8 @@ export class ConnectionLifecycle {
         connection.closeAs(CLOSE.HOOK_FAILED);
       }
     }
-    // What a client sent before it left is still its wish; after our own close it is not.
-    if (connection.closedWith !== undefined) return inbound.clear();
+    // A hook may have refused the client by closing the socket itself, so nothing of one that is gone is handled.
+    if (!connection.open) return inbound.clear();
     const { user } = request as { user?: unknown };
     if (connection.user === undefined && user !== undefined) connection.user = user;
     connection.handshake.keep(options.handshake.keep);
@@ -140,6 +140,7 @@ export class ConnectionLifecycle {
     topics.leaveAll(connection);
     connection.sink.end();
     connections.delete(connection);
+    // What a client sent before it left is still its wish; after our own close it is not.
     if (connection.closedWith !== undefined) session.inbound.clear();
     for (const reply of session.replies ?? []) {
       try {

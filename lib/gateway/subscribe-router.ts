@@ -1,17 +1,12 @@
-import { EMPTY, isObservable, type Subscription as RxSubscription } from 'rxjs';
 import type { FanOut } from '../broadcast/fan-out.js';
 import { Refusal } from '../errors/refusals.js';
 import { isTopicName } from '../topic/topic-name.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import { offsetIn, positionOf, type Subscription } from '../topic/topic.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
-import type { Endpoint } from './endpoint.js';
-import type { Invocation } from './invocation.js';
 import type { Message, MessageId } from './message.js';
+import { FILTERED, TopicRequest } from './topic-request.js';
 import type { TopicSources } from './topic-sources.js';
-
-/** Thrown where a filter has answered: nobody is subscribed, and nothing is left to be said. */
-const FILTERED = Symbol('filtered');
 
 /** Answers a refused subscribe. */
 export type Fail = (error: unknown, topic?: string) => void;
@@ -22,15 +17,6 @@ interface Answer {
   readonly since?: string | undefined;
   readonly snapshot?: unknown;
 }
-
-/** Makes the subscription of one topic, held; `release` gives its place back when it was not made. */
-interface Hold {
-  (): Subscription;
-  release(): void;
-}
-
-/** The route of a topic. */
-type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
 
 /** Subscribes and unsubscribes connections: by their own message, or from the server's side. */
 export class SubscribeRouter {
@@ -118,91 +104,19 @@ export class SubscribeRouter {
     const { connection, endpoint } = session;
     const found = endpoint.topics.find(name);
     if (found === undefined) throw new Refusal('UNKNOWN_TOPIC', name);
-    const isNew = !connection.subscriptions.has(name);
-    if (isNew && requestedOf(connection) + session.subscribing >= this.#limit) {
-      throw new Refusal('TOO_MANY_TOPICS', name);
-    }
-    const hold = this.#reserve(session, name, isNew);
+    const request = new TopicRequest(session, name, this.#topics, this.#sources, this.#limit);
     try {
-      const snapshot = await this.#ask(session, message, found, name, hold);
+      const snapshot = await request.ask(found, message.data);
       if (!connection.open) return;
       const { since } = message.data as { since?: unknown };
       const answer = { id: message.id, snapshot, since: typeof since === 'string' ? since : undefined };
-      this.#start(connection, hold(), answer);
+      this.#start(connection, request.hold(), answer);
     } catch (error) {
-      const subscription = connection.subscriptions.get(name);
-      if (isNew && subscription?.held) this.#topics.leave(subscription);
+      request.abandon();
       throw error;
     } finally {
-      hold.release();
-      // The connection may have gone while the method ran, before its source was there to be stopped.
-      if (this.#topics.find(name)?.vacant !== false) this.#sources.stop(name);
+      request.end();
     }
-  }
-
-  /** Counts a subscribe towards the limit until the subscription is there and counts by itself. */
-  #reserve(session: ClientSession, name: string, isNew: boolean): Hold {
-    let reserved = isNew;
-    if (reserved) session.subscribing++;
-    const release = (): void => {
-      if (reserved) session.subscribing--;
-      reserved = false;
-    };
-    let made: Subscription | undefined;
-    const hold = (): Subscription => {
-      release();
-      const { connection } = session;
-      // Ended by the server while the method ran: what it revoked must not come back.
-      if (made !== undefined && connection.subscriptions.get(name) !== made)
-        throw new Refusal('FORBIDDEN', name);
-      made ??= this.#topics.hold(connection, name);
-      made.requested = true;
-      return made;
-    };
-    return Object.assign(hold, { release });
-  }
-
-  /** Runs the `@Topic` method. Its last value is the snapshot; a source has none. */
-  async #ask(
-    session: ClientSession,
-    message: Message,
-    found: Found,
-    name: string,
-    hold: Hold,
-  ): Promise<unknown> {
-    const { connection } = session;
-    const { route, pattern } = found;
-    let owner = false;
-    let filtered = false;
-    let isSource!: () => void;
-    const becameSource = new Promise<void>(resolve => (isSource = resolve));
-    const invocation: Invocation = {
-      topic: { name, params: pattern.paramsOf(name) },
-      // From here on nothing may be missed: what is published while the method makes the snapshot follows it.
-      called: () => void (connection.open && hold()),
-      filtered: () => void (filtered = true),
-      feedsTopic: () => owner,
-      streamed: stream => {
-        isSource();
-        owner = this.#sources.claim(name);
-        return owner ? stream : EMPTY;
-      },
-    };
-    const result = await route.handle(connection.socket, message.data, invocation, route.pattern);
-    if (filtered) throw FILTERED;
-    if (!isObservable(result)) return result;
-    const { subscription, value } = this.#sources.connect(name, result, () => owner);
-    untilClosed(session, subscription);
-    const snapshot = await Promise.race([becameSource, value]);
-    if (owner) session.replies?.delete(subscription);
-    if (!owner) {
-      // What an interceptor adds to a source that runs already is nobody's.
-      subscription.unsubscribe();
-      if (filtered) throw FILTERED;
-    } else if (!this.#sources.attach(name, subscription)) {
-      throw new Refusal('SOURCE_FAILED', name);
-    }
-    return snapshot;
   }
 
   /** Answers, then delivers what the subscription missed, then everything. */
@@ -231,21 +145,6 @@ export class SubscribeRouter {
     }
     this.#sources.start(topic.name);
   }
-}
-
-/** Subscriptions that the client itself asked for. */
-function requestedOf(connection: ClientConnection): number {
-  let count = 0;
-  for (const { requested } of connection.subscriptions.values()) if (requested) count++;
-  return count;
-}
-
-/** A stream that one client asked for ends with its connection, also when that has gone while the method ran. */
-function untilClosed(session: ClientSession, subscription: RxSubscription): void {
-  if (!session.connection.open) return subscription.unsubscribe();
-  const replies = (session.replies ??= new Set());
-  replies.add(subscription);
-  subscription.add(() => replies.delete(subscription));
 }
 
 /** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */
