@@ -194,6 +194,45 @@ describe('handleConnection', () => {
     expect(get(AuthGateway).handled).toEqual([]);
   });
 
+  it.each<[string, (socket: WebSocket) => void]>([
+    ['closes', socket => socket.close(4401, 'not you')],
+    [
+      'throws',
+      () => {
+        throw new Error('not you');
+      },
+    ],
+  ])('that %s when the client has left already lets nothing of it be handled', async (_, refuse) => {
+    const gate = new Gate();
+    const settled = vi.fn();
+    const handled = vi.fn();
+    @WebSocketGateway()
+    class AuthGateway {
+      async handleConnection(socket: WebSocket): Promise<void> {
+        await gate.passed;
+        refuse(socket);
+      }
+
+      // Comes after handleConnection has settled.
+      handleDisconnect(): void {
+        settled();
+      }
+
+      @SubscribeMessage('note')
+      note() {
+        handled();
+      }
+    }
+    const { url, get } = await startApp({ providers: [AuthGateway] });
+    const client = await Client.connect(url);
+    client.send({ event: 'note' });
+    await client.close();
+    await eventually(() => get(Connections).size === 0);
+    gate.open();
+    await eventually(() => settled.mock.calls.length === 1);
+    expect(handled).not.toHaveBeenCalled();
+  });
+
   it('that takes longer than limits.handshake closes, also when much is waiting for it', async () => {
     const { gate, GatedGateway } = gatedGateway();
     const { url, get } = await startApp({
