@@ -72,9 +72,6 @@ describe('anchors', () => {
   });
 });
 
-/** Written by somebody else; until it is there, links to it are taken on trust. */
-const PROMISED = ['docs/performance.md'];
-
 /** Links from page to page, by page; code blocks may look like links and are left out. */
 const links = pages().flatMap(page => {
   const text = blocks(read(page)).reduce((rest, { code }) => rest.replace(code, ''), read(page));
@@ -88,7 +85,6 @@ describe('links', () => {
   it.each(links)('$page has $target', ({ page, target }) => {
     const [path, heading] = target.split('#') as [string, string?];
     const file = path === '' ? page : join(dirname(page), path);
-    if (PROMISED.includes(file)) return;
     expect(existsSync(ROOT + file), `${target} does not exist`).toBe(true);
     if (heading === undefined) return;
     const headings = sections(read(file)).map(({ title }) => slug(title));
