@@ -5,7 +5,6 @@ import {
   type DynamicModule,
   Inject,
   type InjectionToken,
-  Logger,
   Module,
   type OnApplicationBootstrap,
   type OnModuleInit,
@@ -31,6 +30,7 @@ import { GatewayHandlers } from './gateway/gateway-handlers.js';
 import { GatewayServer } from './gateway/gateway-server.js';
 import { MessageRouter } from './gateway/message-router.js';
 import { Shutdown } from './gateway/shutdown.js';
+import { SteadyLogger } from './gateway/steady-logger.js';
 import { SubscribeRouter } from './gateway/subscribe-router.js';
 import { GatewayTopicPolicies } from './gateway/topic-policies.js';
 import { TopicSources } from './gateway/topic-sources.js';
@@ -92,7 +92,7 @@ function compose(
   moduleRef: ModuleRef,
 ): FanoutRuntime {
   const options = resolveOptions(given);
-  const logger = new Logger('Fanout');
+  const logger = new SteadyLogger('Fanout');
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
   const heartbeat = new HeartbeatMonitor(wallClock);

@@ -128,11 +128,7 @@ export class MessageRouter {
   }
 
   #fail(session: ClientSession, id: MessageId | undefined, error: unknown, topic?: string): void {
-    try {
-      if (!isAnswer(error)) this.#logger.error(error);
-    } catch {
-      // A logger that fails must not take the client's answer, or the process, with it.
-    }
+    if (!isAnswer(error)) this.#logger.error(error);
     const answer = errorAnswer(error);
     this.#send(session, errorFrame(id, { ...answer, topic: answer.topic ?? topic }));
   }

@@ -10,7 +10,7 @@ import {
 } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
-import { Client } from '../../support/client.js';
+import { Client, eventually } from '../../support/client.js';
 import { RawClient } from '../delivery/support/raw-client.js';
 
 const MAX_BYTES = 1024 * 1024;
@@ -50,7 +50,7 @@ describe('a peer that asks for 95 replays in one chunk and reads nothing', () =>
       { event: 'unsubscribe', data: { topic: 'history' } },
     ];
     peer.send(...Array.from({ length: 95 }, () => round).flat());
-    await expect.poll(() => connection!.open).toBe(false);
+    await eventually(() => connection!.socket.readyState !== connection!.socket.OPEN, 'the close');
     expect(get(Gateway).most).toBeGreaterThan(0);
     expect(Math.max(get(Gateway).most, connection!.bufferedBytes)).toBeLessThan(5 * MAX_BYTES);
     peer.socket.resume();

@@ -68,6 +68,8 @@ describe('a connection that is paused behind a handler that hangs', () => {
     const [connection] = get(Connections);
     for (let i = 0; i < 30; i++) client.send({ event: 'hang' });
     await eventually(() => connection!.socket.isPaused, 'the pause');
+    // Lies before the end of the stream, in a buffer that nobody reads.
+    await new Promise<unknown>(resolve => client.socket.send('{"event":"hang"}', resolve));
     client.socket.terminate();
     await eventually(() => get(Connections).size === 0, 'its end');
   });

@@ -1,0 +1,15 @@
+import { Logger } from '@nestjs/common';
+
+/**
+ * The application's logger, which may throw: we log inside hooks, timers and socket events, where that would end the
+ * process or leave work half done.
+ */
+export class SteadyLogger extends Logger {
+  override error(message: unknown, ...details: unknown[]): void {
+    try {
+      super.error(message, ...details);
+    } catch {
+      // There is nowhere left to say so.
+    }
+  }
+}
