@@ -153,12 +153,14 @@ export class ConnectionLifecycle {
     // A gateway learns of the end after it has learned of the beginning.
     await session.connected;
     const reason = connection.closedWith ?? close;
-    for (const hook of endpoint.disconnectHooks) {
-      try {
+    // Side by side, so that one that hangs does not keep the end from the other gateways.
+    const outcomes = await Promise.allSettled(
+      endpoint.disconnectHooks.map(async hook => {
         await hook(connection.socket, reason);
-      } catch (error) {
-        logger.error(error, 'handleDisconnect failed');
-      }
+      }),
+    );
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') logger.error(outcome.reason, 'handleDisconnect failed');
     }
   }
 
