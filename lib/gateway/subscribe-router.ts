@@ -87,6 +87,11 @@ export class SubscribeRouter {
       topics?: unknown;
     };
     const names: readonly unknown[] = Array.isArray(topics) ? topics : [topic];
+    // Two ways to name topics in one message: whoever reads one of them, such as a guard, would miss the other.
+    if (topics !== undefined && topic !== undefined) {
+      fail(new Refusal('BAD_TOPIC'));
+      return [];
+    }
     if (names.length === 0) fail(new Refusal('BAD_TOPIC'));
     // More than may be subscribed is refused whole: an answer to each would be many times the question.
     if (names.length > Math.max(1, this.#limit)) {
@@ -106,7 +111,7 @@ export class SubscribeRouter {
     if (found === undefined) throw new Refusal('UNKNOWN_TOPIC', name);
     const request = new TopicRequest(session, name, this.#topics, this.#sources, this.#limit);
     try {
-      const snapshot = await request.ask(found, message.data);
+      const snapshot = await request.ask(found, payloadOf(message, name));
       if (!connection.open) return;
       const { since } = message.data as { since?: unknown };
       const answer = { id: message.id, snapshot, since: typeof since === 'string' ? since : undefined };
@@ -145,6 +150,12 @@ export class SubscribeRouter {
     }
     this.#sources.start(topic.name);
   }
+}
+
+/** What guards, pipes and the method see of a message: always the one topic they are asked about. */
+function payloadOf({ data }: Message, topic: string): object {
+  const { topics: _, ...others } = data as { topics?: unknown };
+  return { ...others, topic };
 }
 
 /** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */
