@@ -138,7 +138,15 @@ function compose(
     logger,
   });
   const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
-  const server = new GatewayServer({ options, explorer, handlers, lifecycle, connections, heartbeat });
+  const server = new GatewayServer({
+    options,
+    explorer,
+    handlers,
+    lifecycle,
+    connections,
+    heartbeat,
+    logger,
+  });
   const shutdown = new Shutdown(
     { server, broadcaster, connections, lifecycle, router },
     options.shutdown.drain,

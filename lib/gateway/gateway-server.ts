@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Logger } from '@nestjs/common';
 import { WebSocketServer, type ServerOptions } from 'ws';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { FanoutError } from '../errors/fanout-error.js';
@@ -23,6 +24,7 @@ export interface ServerParts {
   readonly lifecycle: ConnectionLifecycle;
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
+  readonly logger: Logger;
 }
 
 /** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */
@@ -66,9 +68,14 @@ export class GatewayServer implements Admission {
 
   /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other */
   bind(): void {
-    const { explorer, handlers, heartbeat } = this.#parts;
+    const { explorer, handlers, heartbeat, logger } = this.#parts;
     for (const gateway of explorer.gateways) {
-      this.#endpointAt(gateway.port, gateway.path)?.add(gateway, handlers);
+      const endpoint = this.#endpointAt(gateway.port, gateway.path);
+      // Without a server, as in an application context, there is nothing to serve.
+      if (endpoint === undefined) continue;
+      endpoint.add(gateway, handlers);
+      // As Nest does for messages, so that a typo in a path or pattern is seen at start.
+      for (const { pattern } of gateway.topics) logger.log(topicLine(gateway.name, endpoint, pattern.text));
     }
     for (const endpoint of this.#endpoints)
       if (endpoint.heartbeat !== false) heartbeat.prepare(endpoint.heartbeat);
@@ -148,6 +155,11 @@ export class GatewayServer implements Admission {
       });
     });
   }
+}
+
+function topicLine(gateway: string, { port, path }: Endpoint, pattern: string): string {
+  const place = `${port === 0 ? '' : `:${port}`}${path ?? ''}`;
+  return `${gateway} {${place}} offers the topic "${pattern}"`;
 }
 
 /** The path a gateway is served on. A port of its own without a path takes every path, as under `WsAdapter`. */

@@ -118,7 +118,7 @@ export function resolveHeartbeat(
       'FANOUT_OPTION',
       `${name}.timeout`,
       `above ${name}.interval (${resolved.interval})`,
-      shown(resolved.timeout),
+      shown(resolved.timeout) + (policy.timeout === undefined ? ', its default' : ''),
     );
   }
   return Object.freeze(resolved);

@@ -230,7 +230,7 @@ describe('resolveOptions', () => {
     it.each([
       [{ interval: 100, timeout: 100 }, 100, 100],
       [{ interval: 100, timeout: 50 }, 100, 50],
-      [{ interval: 60_000 }, 60_000, 30_000],
+      [{ interval: 60_000 }, 60_000, '30000, its default'],
       [{ timeout: 500 }, 10_000, 500],
     ])('must have a timeout above its interval, also with defaults: %j', (heartbeat, interval, timeout) => {
       expect(errorOf({ heartbeat }).message).toBe(
