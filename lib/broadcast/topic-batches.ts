@@ -87,6 +87,7 @@ export class TopicBatches {
   }
 }
 
+/** Offsets by the connection they leave out; undefined in the common case of none. */
 function exceptedIn(publications: readonly LogEntry[]): ReadonlyMap<string, readonly number[]> | undefined {
   let offsets: Map<string, number[]> | undefined;
   for (const { except, offset } of publications) {

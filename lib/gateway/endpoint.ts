@@ -1,4 +1,4 @@
-import type { WebSocket, WebSocketServer } from 'ws';
+import type { WebSocketServer } from 'ws';
 import { FanoutError } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import { resolveHeartbeat } from '../options/resolve-options.js';
@@ -37,10 +37,6 @@ export class Endpoint {
     heartbeat: HeartbeatPolicy | false,
   ) {
     this.heartbeat = heartbeat;
-  }
-
-  get clients(): ReadonlySet<WebSocket> {
-    return this.server.clients;
   }
 
   /** @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT and those of options */
