@@ -14,6 +14,7 @@ import { ApplicationConfig, ExternalContextCreator, ModuleRef, ModulesContainer 
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { FanOut } from './broadcast/fan-out.js';
 import { FlushScheduler } from './broadcast/flush-scheduler.js';
+import { TopicWalk } from './broadcast/topic-walk.js';
 import { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
 import { wallTime } from './connection/wall-time.js';
@@ -97,11 +98,8 @@ function compose(
   const connections = new ConnectionRegistry();
   const heartbeat = new HeartbeatMonitor(wallClock);
   const fanOut = new FanOut(pool);
-  const scheduler = new FlushScheduler(
-    (topic, touched) => fanOut.deliver(topic, touched),
-    options.flush,
-    clock,
-  );
+  const topicWalk = new TopicWalk(fanOut.encode, clock.now);
+  const scheduler = new FlushScheduler(topicWalk, options.flush, clock);
   const explorer = new GatewayExplorer(modules);
   const topics = new TopicRegistry(new GatewayTopicPolicies(explorer), clock, topic =>
     sources.stop(topic.name),

@@ -1,5 +1,6 @@
 import type { Topic } from '../topic/topic.js';
-import { type Deliver, FlushWalk } from './flush-walk.js';
+import { FlushWalk } from './flush-walk.js';
+import type { TopicWalk } from './topic-walk.js';
 
 /** When to flush; see `FlushOptions` for the meaning of each number. */
 export interface FlushTiming {
@@ -23,6 +24,9 @@ export interface SchedulerClock {
 /** How much a new measurement of the flush cost counts: about the last five flushes matter. */
 const SMOOTHING = 0.2;
 
+/** Share of the way round that the start of a flush moves on: steps of the golden ratio never come close to an earlier one. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
 /**
  * Decides when topics are flushed, and spreads a flush over slices.
  *
@@ -39,14 +43,15 @@ export class FlushScheduler {
   #cost = 0;
   #spent = 0;
   #endedAt = -Infinity;
+  #place = 0;
   #waiting: (() => void)[] = [];
 
   constructor(
-    deliver: Deliver,
+    topicWalk: Pick<TopicWalk, 'begin' | 'step' | 'clear'>,
     readonly timing: FlushTiming,
     readonly clock: SchedulerClock,
   ) {
-    this.#walk = new FlushWalk(deliver, () => clock.now());
+    this.#walk = new FlushWalk(topicWalk, () => clock.now());
   }
 
   /** The topic has something to flush. */
@@ -106,7 +111,7 @@ export class FlushScheduler {
     this.#disarm();
     this.#walking = true;
     this.#spent = 0;
-    this.#dirty = this.#walk.start(this.#dirty);
+    this.#dirty = this.#walk.start(this.#dirty, this.#place);
     this.#step();
   };
 
@@ -123,6 +128,8 @@ export class FlushScheduler {
     this.#cost += (this.#spent - this.#cost) * SMOOTHING;
     this.#endedAt = this.clock.now();
     this.#finish();
+    // Nobody is to be the last one always. But who waits since the walk has passed must not be put at the end of the next.
+    if (this.#dirty.length === 0) this.#place = (this.#place + GOLDEN) % 1;
     if (this.#dirty.length > 0) this.#arm(this.#dirty.some(topic => this.#full(topic)) ? 0 : this.#wait());
   }
 

@@ -7,83 +7,98 @@ import { PlainFrames } from '../wire/plain-frames.js';
 /** Frames the publications of one topic in one format. */
 export type Encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]) => Batch;
 
+/** A batch and whom it fits. */
+interface Made {
+  readonly format: WireFormat;
+  readonly cursor: number;
+  readonly batch: Batch;
+}
+
 /**
  * The batches of one topic in one flush, made when the first subscriber asks. Nearly every subscriber stands at the
- * same cursor and speaks the same format, so one entry is looked at before the map. Holds the maker's reference to
- * each batch until `release`.
+ * same cursor and speaks the same format, so the last answer is looked at before the few there are. Holds the maker's
+ * reference to each batch until `close`. One object serves topic after topic: a flush of ten thousand small ones would
+ * else make that many.
  */
 export class TopicBatches {
-  readonly #made = new Map<WireFormat, Map<number, Batch>>();
-  readonly #own: Batch[] = [];
+  readonly #encode: Encode;
+  readonly #made: Made[] = [];
+  /** Offset of the last publication in these batches. */
+  to = 0;
+  #topic: Topic | undefined;
+  #from = 0;
+  /** What follows `from`: nearly everybody stands there. */
+  #range: readonly LogEntry[] = [];
   /** Offsets that a connection does not get, by its id; undefined in the common case of none. */
-  readonly #excepted: ReadonlyMap<string, readonly number[]> | undefined;
-  /** What follows the lowest cursor: nearly everybody stands there. */
-  readonly #range: readonly LogEntry[];
-  readonly #plain = new Map<number, PlainFrames>();
-  #lastFormat: WireFormat | undefined;
-  #lastCursor = -1;
-  #last: Batch | undefined;
+  #excepted: ReadonlyMap<string, readonly number[]> | undefined;
+  #plain: Map<number, PlainFrames> | undefined;
+  /** Batches of one connection alone. */
+  #single: Batch[] | undefined;
+  #last: Made | undefined;
+
+  constructor(encode: Encode) {
+    this.#encode = encode;
+  }
 
   /**
+   * Turns to a topic; what was made for the one before is let go of.
    * @param from lowest cursor that will ask
    * @param to offset of the last publication in these batches
    */
-  constructor(
-    readonly topic: Topic,
-    readonly from: number,
-    readonly to: number,
-    readonly encode: Encode,
-  ) {
+  open(topic: Topic, from: number, to: number): void {
+    this.close();
+    this.#topic = topic;
+    this.#from = from;
+    this.to = to;
     this.#range = topic.log.range(from, to);
     this.#excepted = exceptedIn(this.#range);
   }
 
   /** The batch for a subscription, or undefined when nothing is new for it. */
   for(subscription: Subscription): Batch | undefined {
-    const { cursor, subscriber } = subscription;
+    const { cursor, format } = subscription;
     if (cursor >= this.to) return undefined;
-    const excepted = this.#excepted?.get(subscriber.id);
+    const excepted = this.#excepted?.get(subscription.subscriber.id);
     if (excepted !== undefined) return this.#without(cursor, excepted);
-    if (cursor === this.#lastCursor && subscriber.format === this.#lastFormat) return this.#last;
-    this.#lastCursor = cursor;
-    this.#lastFormat = subscriber.format;
-    return (this.#last = this.#shared(cursor, subscriber.format));
+    const last = this.#last;
+    if (last !== undefined && last.cursor === cursor && last.format === format) return last.batch;
+    return this.#shared(cursor, format);
   }
 
-  release(): void {
-    for (const batch of this.#own) batch.release();
+  /** Lets go of everything. */
+  close(): void {
+    this.#topic = this.#last = this.#excepted = this.#plain = undefined;
+    for (const { batch } of this.#made) batch.release();
+    this.#made.length = 0;
+    for (const batch of this.#single ?? []) batch.release();
+    this.#single = undefined;
+    this.#range = [];
   }
 
   #shared(cursor: number, format: WireFormat): Batch {
-    let byCursor = this.#made.get(format);
-    if (byCursor === undefined) this.#made.set(format, (byCursor = new Map()));
-    let batch = byCursor.get(cursor);
-    if (batch === undefined) {
-      byCursor.set(cursor, (batch = this.#make(format, this.#after(cursor))));
+    this.#last = this.#made.find(made => made.cursor === cursor && made.format === format);
+    if (this.#last === undefined) {
+      const batch = this.#encode(format, this.#topic!.name, this.#after(cursor));
+      this.#made.push((this.#last = { format, cursor, batch }));
     }
-    return batch;
+    return this.#last.batch;
   }
 
   #without(cursor: number, offsets: readonly number[]): Batch | undefined {
+    this.#plain ??= new Map();
     let frames = this.#plain.get(cursor);
     if (frames === undefined) {
       const publications = this.#after(cursor);
-      frames = new PlainFrames(this.#shared(cursor, plainJson), this.topic.name, publications);
+      frames = new PlainFrames(this.#shared(cursor, plainJson), this.#topic!.name, publications);
       this.#plain.set(cursor, frames);
     }
     const batch = frames.without(offsets);
-    if (batch !== undefined) this.#own.push(batch);
+    if (batch !== undefined) (this.#single ??= []).push(batch);
     return batch;
   }
 
   #after(cursor: number): readonly LogEntry[] {
-    return cursor === this.from ? this.#range : this.topic.log.range(cursor, this.to);
-  }
-
-  #make(format: WireFormat, publications: readonly LogEntry[]): Batch {
-    const batch = this.encode(format, this.topic.name, publications);
-    this.#own.push(batch);
-    return batch;
+    return cursor === this.#from ? this.#range : this.#topic!.log.range(cursor, this.to);
   }
 }
 

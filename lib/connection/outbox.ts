@@ -12,6 +12,7 @@ const NOTHING = new Uint8Array(0);
  * while the WebSocket is OPEN (nothing may follow a close frame), since every buffer holds whole frames.
  */
 export class Outbox implements BatchSink {
+  feeds = 0;
   readonly #ws: WebSocketPort;
   readonly #socket: SocketPort;
   readonly #limit: number;

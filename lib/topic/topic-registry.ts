@@ -79,6 +79,7 @@ export class TopicRegistry implements Iterable<Topic> {
     const subscription = new Subscription(topic, subscriber);
     topic.held.add(subscription);
     subscriber.subscriptions.set(name, subscription);
+    subscriber.sink.feeds++;
     return subscription;
   }
 
@@ -88,8 +89,9 @@ export class TopicRegistry implements Iterable<Topic> {
     if (subscriber.subscriptions.get(topic.name) !== subscription) return;
     subscriber.subscriptions.delete(topic.name);
     topic.remove(subscription);
+    subscriber.sink.feeds--;
     if (!topic.vacant) return;
-    topic.settle(topic.log.head);
+    topic.settle(topic.handOut());
     if (topic.history.size > 0 && topic.log.head > 0) this.#keepIdle(topic);
     else this.#topics.delete(topic.name);
     this.#vacated(topic);

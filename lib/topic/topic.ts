@@ -20,12 +20,17 @@ export class Subscription {
   requested = false;
   /** Place in `topic.subscriptions`, or -1 while held. */
   index = -1;
+  // The subscriber's own, kept here too: a flush would else touch one more object of each connection, out of the cache.
+  readonly sink: BatchSink;
+  readonly format: WireFormat;
 
   constructor(
     readonly topic: Topic,
     readonly subscriber: Subscriber,
   ) {
     this.cursor = topic.log.head;
+    this.sink = subscriber.sink;
+    this.format = subscriber.format;
   }
 
   /** Held: the client is not answered yet. The log keeps what follows the cursor, and nothing is delivered. */
@@ -50,12 +55,16 @@ export class Topic {
   readonly subscriptions: Subscription[] = [];
   /** Subscriptions that wait for their answer; see {@link Subscription.held}. */
   readonly held = new Set<Subscription>();
-  /** Offset of the newest publication that was handed to the subscribers. */
+  /** Offset of the newest publication that a flush hands out or has handed out. */
   flushed = 0;
-  /** Bytes appended since the last flush. */
+  /** Offset up to which every live subscription has been served. */
+  settled = 0;
+  /** Bytes appended since the last flush began. */
   pendingBytes = 0;
   /** Whether the flush scheduler has the topic on its list. */
   dirty = false;
+  /** Live subscriptions that have left so far: each may have put another one into its place. */
+  departures = 0;
 
   constructor(
     readonly name: string,
@@ -80,10 +89,17 @@ export class Topic {
     this.pendingBytes += bytes;
   }
 
-  /** Called when everything up to `offset` was handed over: forgets what nobody needs any more. */
+  /**
+   * Everything published so far is being handed out: a subscription that comes to life from now on catches up with it
+   * by itself. Returns the offset of the newest publication.
+   */
+  handOut(): number {
+    return (this.flushed = this.log.head);
+  }
+
+  /** Every live subscription has what was published up to `offset`: forgets what nobody needs any more. */
   settle(offset: number): void {
-    this.flushed = offset;
-    this.pendingBytes = 0;
+    this.settled = offset;
     let first = offset + 1;
     if (this.log.bytes <= HELD_BYTES) for (const { cursor } of this.held) first = Math.min(first, cursor + 1);
     this.log.dropBefore(Math.min(first, this.log.head - this.history.size + 1));
@@ -102,6 +118,7 @@ export class Topic {
       last.index = subscription.index;
     }
     subscription.index = -1;
+    this.departures++;
   }
 }
 

@@ -49,6 +49,8 @@ export class Batch {
 
 /** Where batches go: the outgoing side of one connection, as much of it as the fan-out needs. */
 export interface BatchSink {
+  /** Subscriptions that add to it. With one of them nothing else comes in the same flush, so it may be written at once. */
+  feeds: number;
   /** Keeps a reference to the batch until it is sent. True when the sink was empty, so that somebody must call `write`. */
   add(batch: Batch): boolean;
   /** Hands everything added so far to the socket in one write. */

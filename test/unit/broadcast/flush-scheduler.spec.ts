@@ -3,33 +3,42 @@ import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-s
 import { Topic } from '../../../lib/topic/topic.js';
 import { TIMING } from '../support/core.js';
 import { HandClock } from '../support/hand-clock.js';
-import { HandSink } from '../support/subscribers.js';
 
 let clock: HandClock;
 let log: string[];
 /** Milliseconds that delivering a topic takes. */
 let cost: number;
-/** What a delivery does besides: adds sinks, publishes. */
-let during: (topic: Topic, touched: HandSink[]) => void;
+/** What a delivery does besides, such as publishing. */
+let during: (topic: Topic) => void;
+/** Where each delivery began. */
+let places: number[];
 
 beforeEach(() => {
   clock = new HandClock();
   log = [];
   cost = 0;
   during = () => {};
+  places = [];
 });
 
 function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
-  return new FlushScheduler(
-    (topic, touched) => {
-      clock.time += cost;
-      log.push(`${topic.name}:${topic.log.head}`);
-      topic.settle(topic.log.head);
-      during(topic, touched as HandSink[]);
+  let at: Topic;
+  const walk = {
+    begin(topic: Topic, place: number) {
+      at = topic;
+      topic.pendingBytes = 0;
+      places.push(place);
     },
-    { ...TIMING, ...timing },
-    clock,
-  );
+    step() {
+      clock.time += cost;
+      log.push(`${at.name}:${at.log.head}`);
+      at.settle(at.handOut());
+      during(at);
+      return true;
+    },
+    clear() {},
+  };
+  return new FlushScheduler(walk, { ...TIMING, ...timing }, clock);
 }
 
 const topic = (name = 't'): Topic => new Topic(name, 'e', { size: 0 });
@@ -198,6 +207,34 @@ describe('FlushScheduler', () => {
       clock.advance(500);
       expect(log).toEqual(['t:1', 't:2']);
       expect(clock).toMatchObject({ immediates: 1, timers: 0 });
+    });
+
+    it('begins elsewhere each time, in every part of the round', () => {
+      const scheduler = make();
+      for (let i = 0; i < 100; i++) {
+        publish(scheduler, topic());
+        clock.settle();
+      }
+      expect(new Set(places).size).toBe(100);
+      for (let tenth = 0; tenth < 10; tenth++) {
+        const inIt = places.filter(place => Math.floor(place * 10) === tenth);
+        expect(inIt.length).toBeGreaterThanOrEqual(9);
+        expect(inIt.length).toBeLessThanOrEqual(11);
+      }
+    });
+
+    it('begins where the last one did when something was published meanwhile: who was passed waits for one round only', () => {
+      const scheduler = make();
+      const t = topic();
+      during = () => {
+        if (log.length < 3) publish(scheduler, t);
+      };
+      publish(scheduler, t);
+      clock.settle();
+      expect(places).toEqual([0, 0, 0]);
+      publish(scheduler, t);
+      clock.settle();
+      expect(places[3]).not.toBe(0);
     });
 
     it('counts the time of all its slices as its cost, but not the time between', () => {

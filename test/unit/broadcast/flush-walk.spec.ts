@@ -1,29 +1,48 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushWalk } from '../../../lib/broadcast/flush-walk.js';
 import { Topic } from '../../../lib/topic/topic.js';
+import type { BatchSink } from '../../../lib/wire/batch.js';
 import { HandSink } from '../support/subscribers.js';
 
 let now: number;
 let log: string[];
-/** Milliseconds that delivering a topic takes. */
+/** Milliseconds that a step of a topic takes. */
 let cost: number;
-/** The sinks that each delivery touches. */
+/** Steps that each topic takes. */
+let steps: number;
+/** The sinks that each topic leaves to be written. */
 let touches: HandSink[];
+let places: number[];
+/** Whether each step could leave sinks to be written. */
+let laters: boolean[];
 let walk: FlushWalk;
 
 beforeEach(() => {
   now = 0;
   log = [];
   cost = 0;
+  steps = 1;
   touches = [];
-  walk = new FlushWalk(
-    (topic, touched) => {
-      log.push(topic.name);
-      now += cost;
-      touched.push(...touches.splice(0));
+  places = [];
+  laters = [];
+  let at: Topic;
+  let left: number;
+  const topicWalk = {
+    begin(topic: Topic, place: number) {
+      at = topic;
+      left = steps;
+      places.push(place);
     },
-    () => now,
-  );
+    step(_until: number, later: BatchSink[] | undefined) {
+      log.push(at.name);
+      laters.push(later !== undefined);
+      now += cost;
+      later?.push(...touches.splice(0));
+      return --left === 0;
+    },
+    clear: () => log.push('cleared'),
+  };
+  walk = new FlushWalk(topicWalk, () => now);
 });
 
 function sinks(count: number, msPerWrite = 0): HandSink[] {
@@ -42,66 +61,91 @@ function dirty(...names: string[]): Topic[] {
 }
 
 describe('FlushWalk', () => {
-  it('delivers every topic before it writes, and writes to each sink once', () => {
+  it('hands every topic out before it writes, and writes to each sink once', () => {
     touches = sinks(2);
-    walk.start(dirty('a', 'b'));
+    walk.start(dirty('a', 'b'), 0);
     expect(walk.step(8)).toBe(true);
-    expect(log).toEqual(['a', 'b', 'write 0', 'write 1']);
-    walk.start([]);
+    expect(log).toEqual(['a', 'b', 'write 0', 'write 1', 'cleared']);
+    walk.start([], 0);
     expect(walk.step(8)).toBe(true);
-    expect(log).toHaveLength(4);
+    expect(log).toHaveLength(6);
+  });
+
+  it('leaves nothing to be written later when there is one topic only', () => {
+    walk.start(dirty('a'), 0);
+    walk.step(8);
+    walk.start(dirty('a', 'b'), 0);
+    walk.step(8);
+    expect(laters).toEqual([false, true, true]);
+  });
+
+  it('begins each topic once, at the place that the flush has', () => {
+    steps = 2;
+    walk.start(dirty('a', 'b'), 0.25);
+    for (let done = false; !done;) done = walk.step(8);
+    walk.start(dirty('a'), 0.5);
+    expect(places).toEqual([0.25, 0.25]);
   });
 
   it('gives an empty list for the next flush, and never the one it walks', () => {
     const first = dirty('a');
-    const next = walk.start(first);
+    const next = walk.start(first, 0);
     expect(next).toEqual([]);
     expect(next).not.toBe(first);
     walk.step(8);
-    expect(walk.start(next)).toEqual([]);
+    expect(walk.start(next, 0)).toEqual([]);
   });
 
-  it('takes a topic off the list before it delivers it, so that it can be asked for again', () => {
+  it('takes a topic off the list before it hands it out, so that it can be asked for again', () => {
     const topics = dirty('a', 'b');
-    cost = 10;
-    walk.start([...topics]);
+    steps = 2;
+    walk.start([...topics], 0);
     expect(walk.step(8)).toBe(false);
     expect(topics.map(topic => topic.dirty)).toEqual([false, true]);
   });
 
+  it('goes on with a topic that was not done in one slice', () => {
+    steps = 3;
+    walk.start(dirty('a', 'b'), 0);
+    for (let done = false; !done;) done = walk.step(8);
+    expect(log).toEqual(['a', 'a', 'a', 'b', 'b', 'b', 'cleared']);
+  });
+
   it('stops after a topic when time is up, and goes on with the next', () => {
     cost = 4;
-    walk.start(dirty('a', 'b', 'c'));
+    walk.start(dirty('a', 'b', 'c'), 0);
     expect(walk.step(now + 8)).toBe(false);
     expect(log).toEqual(['a', 'b']);
     expect(walk.step(now + 8)).toBe(true);
-    expect(log).toEqual(['a', 'b', 'c']);
+    expect(log).toEqual(['a', 'b', 'c', 'cleared']);
   });
 
   it('spreads the writes over slices, and leaves nobody out', () => {
     touches = sinks(100, 1);
-    walk.start(dirty('a'));
+    walk.start(dirty('a', 'b'), 0);
     const writes: number[] = [];
     for (let done = false; !done;) {
       done = walk.step(now + 8);
-      writes.push(log.length - 1);
+      writes.push(log.length - 2);
     }
     expect(writes.slice(0, 3)).toEqual([16, 32, 48]);
-    expect(new Set(log).size).toBe(101);
-    expect(log).toHaveLength(101);
+    expect(new Set(log).size).toBe(103);
+    expect(log).toHaveLength(103);
   });
 
   describe('#clear', () => {
     it('forgets what is left, so that each of its topics can be asked for anew', () => {
-      const [a, b, c] = dirty('a', 'b', 'c') as [Topic, Topic, Topic];
+      const [a, b, c, d] = dirty('a', 'b', 'c', 'd') as [Topic, Topic, Topic, Topic];
       cost = 10;
-      walk.start([a, b, c]);
+      walk.start([a, b, c, d], 0);
       walk.step(now + 8);
-      a.dirty = true;
+      steps = 2;
+      walk.step(now + 8);
+      a.dirty = b.dirty = true;
       walk.clear();
-      expect([a.dirty, b.dirty, c.dirty]).toEqual([true, false, false]);
+      expect([a, b, c, d].map(topic => topic.dirty)).toEqual([true, true, false, false]);
       expect(walk.step(now + 8)).toBe(true);
-      expect(log).toEqual(['a']);
+      expect(log).toEqual(['a', 'b', 'cleared', 'cleared']);
     });
   });
 });

@@ -24,6 +24,12 @@ function at(cursor: number, format: WireFormat = plainJson, id?: string): Subscr
   return subscription;
 }
 
+function opened(from: number, to: number): TopicBatches {
+  const batches = new TopicBatches(encode);
+  batches.open(topic, from, to);
+  return batches;
+}
+
 function offsetsIn(batch: Batch): number[] {
   return publicationsIn(Buffer.concat(batch.buffers)).map(({ offset }) => offset);
 }
@@ -37,12 +43,12 @@ beforeEach(() => {
 describe('TopicBatches', () => {
   describe('#for', () => {
     it('encodes nothing until somebody asks', () => {
-      new TopicBatches(topic, 0, 5, encode).release();
+      opened(0, 5).close();
       expect(made).toEqual([]);
     });
 
     it('encodes once for each format and cursor, in whatever order they ask', () => {
-      const batches = new TopicBatches(topic, 0, 5, encode);
+      const batches = opened(0, 5);
       const askers = [
         at(0),
         at(3),
@@ -66,19 +72,19 @@ describe('TopicBatches', () => {
     });
 
     it('has nothing for who has everything', () => {
-      const batches = new TopicBatches(topic, 0, 3, encode);
+      const batches = opened(0, 3);
       expect(batches.for(at(3))).toBeUndefined();
       expect(batches.for(at(5))).toBeUndefined();
       expect(made).toEqual([]);
     });
 
     it('ends with the last publication of the flush', () => {
-      new TopicBatches(topic, 0, 3, encode).for(at(1));
+      opened(0, 3).for(at(1));
       expect(made[0]!.offsets).toEqual([2, 3]);
     });
 
     it('leaves publications out for the one they are not for, and for nobody else', () => {
-      const batches = new TopicBatches(topic, 0, 5, encode);
+      const batches = opened(0, 5);
       const shared = batches.for(at(0));
       const without = batches.for(at(0, plainJson, 'eve'))!;
       expect(offsetsIn(without)).toEqual([1, 2, 4]);
@@ -88,7 +94,7 @@ describe('TopicBatches', () => {
 
     it('encodes nothing anew for those it leaves out: they get views of the shared frames', () => {
       for (const id of ['ann', 'bob']) topic.append('1', 1, id);
-      const batches = new TopicBatches(topic, 0, 7, encode);
+      const batches = opened(0, 7);
       const given = ['eve', 'ann', 'bob'].map(id => offsetsIn(batches.for(at(0, plainJson, id))!));
       expect(given).toEqual([
         [1, 2, 4, 6, 7],
@@ -99,25 +105,35 @@ describe('TopicBatches', () => {
     });
 
     it('has nothing for who is left out of everything new', () => {
-      expect(new TopicBatches(topic, 4, 5, encode).for(at(4, plainJson, 'eve'))).toBeUndefined();
+      expect(opened(4, 5).for(at(4, plainJson, 'eve'))).toBeUndefined();
     });
   });
 
-  describe('#release', () => {
+  describe('#close', () => {
     it('lets go of every batch it made, once', () => {
-      const batches = new TopicBatches(topic, 0, 5, encode);
+      const batches = opened(0, 5);
       for (const asker of [at(0), at(2), at(0, batchedJson), at(0, plainJson, 'eve')]) batches.for(asker);
       expect(made.map(({ sent }) => sent)).toEqual([false, false, false]);
       made[1]!.batch.retain();
-      batches.release();
+      batches.close();
       expect(made.map(({ sent }) => sent)).toEqual([true, false, true]);
     });
 
+    it('comes with turning to another topic or offset, of which nothing old is given then', () => {
+      const batches = opened(0, 3);
+      batches.for(at(0));
+      batches.for(at(0, plainJson, 'eve'));
+      batches.open(topic, 0, 5);
+      expect(made.map(({ sent }) => sent)).toEqual([true]);
+      expect(offsetsIn(batches.for(at(0))!)).toEqual([1, 2, 3, 4, 5]);
+      expect(offsetsIn(batches.for(at(0, plainJson, 'eve'))!)).toEqual([1, 2, 4]);
+    });
+
     it('leaves the shared frames to those that still read a part of them', () => {
-      const batches = new TopicBatches(topic, 0, 5, encode);
+      const batches = opened(0, 5);
       const without = batches.for(at(0, plainJson, 'eve'))!;
       without.retain();
-      batches.release();
+      batches.close();
       expect(made[0]!.sent).toBe(false);
       without.release();
       expect(made[0]!.sent).toBe(true);

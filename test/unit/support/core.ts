@@ -4,6 +4,7 @@ import { type ConnectionHost, SocketConnection } from '../../../lib/connection/s
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { FanOut } from '../../../lib/broadcast/fan-out.js';
 import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
+import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
 import { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
@@ -50,7 +51,7 @@ export class Core {
     const policies = { historyOf: (name: string) => ({ size: historyOf?.(name) ?? 0 }) };
     this.topics = new TopicRegistry(policies, this.clock, topic => this.vacated.push(topic.name));
     this.scheduler = new FlushScheduler(
-      (topic, touched) => this.fanOut.deliver(topic, touched),
+      new TopicWalk(this.fanOut.encode, this.clock.now.bind(this.clock)),
       { ...TIMING, ...timing },
       this.clock,
     );

@@ -6,6 +6,7 @@ import { publicationsIn } from './frames.js';
 /** A sink that keeps its batches until a test lets go of them. */
 export class HandSink implements BatchSink {
   readonly batches: Batch[] = [];
+  feeds = 0;
   writes = 0;
   onWrite: (() => void) | undefined;
 

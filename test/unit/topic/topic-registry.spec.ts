@@ -88,6 +88,17 @@ describe('TopicRegistry', () => {
     });
   });
 
+  it('counts for a sink how many subscriptions feed it', () => {
+    const who = subscriber();
+    const [a] = ['a', 'b', 'a'].map(name => topics.hold(who, name));
+    expect(who.sink.feeds).toBe(2);
+    topics.leave(a!);
+    topics.leave(a!);
+    expect(who.sink.feeds).toBe(1);
+    topics.leaveAll(who);
+    expect(who.sink.feeds).toBe(0);
+  });
+
   describe('#leaveAll', () => {
     it('ends every subscription of one, and none of another', () => {
       const [one, other] = [subscriber(), subscriber()];

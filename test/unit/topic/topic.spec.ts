@@ -36,12 +36,21 @@ describe('Topic', () => {
     });
   });
 
+  describe('#handOut', () => {
+    it('gives the newest offset, which whoever comes to life from now on catches up with', () => {
+      const at = topic();
+      append(at, 3);
+      expect(at.handOut()).toBe(3);
+      expect(at).toMatchObject({ flushed: 3, settled: 0 });
+    });
+  });
+
   describe('#settle', () => {
     it('forgets what was flushed when nobody needs it', () => {
       const at = topic();
       append(at, 3);
       at.settle(3);
-      expect(at).toMatchObject({ flushed: 3, pendingBytes: 0 });
+      expect(at.settled).toBe(3);
       expect(at.log).toMatchObject({ first: 4, bytes: 0 });
     });
 
@@ -111,6 +120,17 @@ describe('Topic', () => {
       at.remove(all[0]!);
       expect(at.subscriptions).toEqual([]);
       expect(all.every(({ held }) => held)).toBe(true);
+    });
+
+    it('counts those that were live', () => {
+      const at = topic();
+      const [held, live] = [hold(at), hold(at)];
+      at.activate(live);
+      at.remove(held);
+      expect(at.departures).toBe(0);
+      at.remove(live);
+      at.remove(live);
+      expect(at.departures).toBe(1);
     });
 
     it('takes a held one out, and does nothing for one that is out', () => {

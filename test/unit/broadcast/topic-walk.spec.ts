@@ -1,0 +1,283 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FanOut } from '../../../lib/broadcast/fan-out.js';
+import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
+import { BufferPool } from '../../../lib/memory/buffer-pool.js';
+import { Subscription, Topic } from '../../../lib/topic/topic.js';
+import type { BatchSink } from '../../../lib/wire/batch.js';
+import { batchedJson } from '../../../lib/wire/json-format.js';
+import { type HandSubscriber, subscriber } from '../support/subscribers.js';
+
+let pool: BufferPool;
+let walk: TopicWalk;
+let topic: Topic;
+let now: number;
+
+beforeEach(() => {
+  pool = new BufferPool();
+  now = 0;
+  walk = new TopicWalk(new FanOut(pool).encode, () => now);
+  topic = new Topic('t', 'e', { size: 0 });
+});
+
+interface Member extends HandSubscriber {
+  readonly subscription: Subscription;
+}
+
+function join(who: HandSubscriber = subscriber()): Member {
+  const subscription = new Subscription(topic, who);
+  topic.activate(subscription);
+  who.sink.feeds++;
+  return Object.assign(who, { subscription });
+}
+
+/** Members whose every write takes a millisecond, so that a slice of `ms` is as many writes, rounded up to 16. */
+function crowd(count: number): Member[] {
+  return Array.from({ length: count }, () => {
+    const member = join();
+    member.sink.onWrite = () => now++;
+    return member;
+  });
+}
+
+function publish(...values: unknown[]): void {
+  for (const value of values) topic.append(JSON.stringify(value), 1);
+}
+
+/** The whole topic in one go; what it leaves to be written. */
+function handOut(place = 0): BatchSink[] {
+  const later: BatchSink[] = [];
+  walk.begin(topic, place);
+  expect(walk.step(Infinity, later)).toBe(true);
+  return later;
+}
+
+const data = (who: HandSubscriber): unknown[] => who.sink.publications.map(publication => publication.data);
+const everything = (members: readonly Member[]): unknown[][] => members.map(data);
+
+describe('TopicWalk', () => {
+  it('hands everybody the same batch of a format, a reference and not a copy', () => {
+    const [a, b, c] = [join(), join(), join(subscriber(batchedJson))];
+    publish(1, 2);
+    handOut();
+    expect(a.sink.batches[0]).toBe(b.sink.batches[0]);
+    expect(c.sink.batches[0]).not.toBe(a.sink.batches[0]);
+    expect(pool.stats().taken).toBe(2);
+    expect(everything([a, b, c])).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ]);
+  });
+
+  it('gives each subscriber what follows its own cursor', () => {
+    const first = join();
+    publish(1);
+    const second = join();
+    publish(2);
+    handOut();
+    publish(3);
+    handOut();
+    expect(everything([first, second])).toEqual([
+      [1, 2, 3],
+      [2, 3],
+    ]);
+  });
+
+  it('writes at once to a sink that only this topic feeds, and leaves the others to be written', () => {
+    const [one, several] = [join(), join()];
+    several.sink.feeds = 2;
+    publish(1);
+    expect(handOut()).toEqual([several.sink]);
+    expect([one, several].map(({ sink }) => sink.writes)).toEqual([1, 0]);
+  });
+
+  it('writes at once to every sink when no other topic is in the flush', () => {
+    const several = join();
+    several.sink.feeds = 2;
+    publish(1);
+    walk.begin(topic, 0);
+    expect(walk.step(Infinity, undefined)).toBe(true);
+    expect(several.sink.writes).toBe(1);
+  });
+
+  it('neither writes to nor names a sink that had something before: somebody will write it already', () => {
+    const [one, several] = [join(), join()];
+    several.sink.feeds = 2;
+    publish(1);
+    handOut();
+    publish(2);
+    expect(handOut()).toEqual([]);
+    expect(one.sink.writes).toBe(1);
+  });
+
+  it.each([
+    [0, [0, 1, 2, 3]],
+    [0.5, [2, 3, 0, 1]],
+    [0.99, [3, 0, 1, 2]],
+  ])('beginning at %d visits everybody once', (place, order) => {
+    const visited: number[] = [];
+    for (let i = 0; i < 4; i++) join().sink.onWrite = () => visited.push(i);
+    publish(1);
+    handOut(place);
+    expect(visited).toEqual(order);
+  });
+
+  it('encodes nothing without subscribers', () => {
+    publish(1);
+    expect(handOut()).toEqual([]);
+    expect(pool.stats().taken).toBe(0);
+    expect(topic.settled).toBe(1);
+  });
+
+  it('gives nothing to a held subscription', () => {
+    const waiting = subscriber();
+    topic.held.add(new Subscription(topic, waiting));
+    publish(1);
+    handOut();
+    expect(waiting.sink.batches).toEqual([]);
+  });
+
+  describe('slabs', () => {
+    it('are out until the last sink lets go, and then at home', () => {
+      const [a, b] = [join(), join()];
+      publish(1);
+      handOut();
+      a.sink.release();
+      expect(pool.stats().inUse).toBe(1);
+      b.sink.release();
+      expect(pool.stats().inUse).toBe(0);
+    });
+
+    it('are not kept out when every sink refuses, nor is the log', () => {
+      join().sink.add = () => false;
+      publish(1);
+      handOut();
+      expect(pool.stats()).toMatchObject({ taken: 1, inUse: 0 });
+      expect(topic).toMatchObject({ flushed: 1, settled: 1, pendingBytes: 0 });
+      expect(topic.log.first).toBe(2);
+    });
+
+    it('are given back by clear in the middle of a topic, which can be begun again', () => {
+      const all = crowd(40);
+      publish(1);
+      walk.begin(topic, 0);
+      expect(walk.step(now + 1, undefined)).toBe(false);
+      walk.clear();
+      for (const { sink } of all) sink.release();
+      expect(pool.stats().inUse).toBe(0);
+      publish(2);
+      handOut();
+      expect(everything(all.slice(0, 16)).every(got => got.join() === '2')).toBe(true);
+      expect(everything(all.slice(16)).every(got => got.join() === '1,2')).toBe(true);
+    });
+  });
+
+  describe('in slices', () => {
+    it('looks at the clock every 16 visits and leaves nobody out', () => {
+      const all = crowd(40);
+      publish(1);
+      walk.begin(topic, 0.5);
+      const served: number[] = [];
+      for (let done = false; !done;) {
+        done = walk.step(now + 1, undefined);
+        served.push(all.filter(({ sink }) => sink.writes > 0).length);
+      }
+      expect(served).toEqual([16, 32, 40]);
+      expect(all.every(({ sink }) => sink.writes === 1)).toBe(true);
+      expect(pool.stats().taken).toBe(1);
+    });
+
+    it('takes along what was published meanwhile, for those still to come; the others get it next time', () => {
+      const all = crowd(40);
+      publish(1);
+      walk.begin(topic, 0);
+      walk.step(now + 1, undefined);
+      publish(2);
+      while (!walk.step(now + 1, undefined));
+      expect(everything(all).map(got => got.join())).toEqual([
+        ...Array(16).fill('1'),
+        ...Array(24).fill('1,2'),
+      ]);
+      expect(topic).toMatchObject({ settled: 1, flushed: 2, pendingBytes: 1 });
+      for (const { sink } of all) sink.release();
+      handOut();
+      expect(everything(all).map(got => got.join())).toEqual([...Array(16).fill('2'), ...Array(24).fill('')]);
+      expect(topic.settled).toBe(2);
+      expect(topic.log.first).toBe(3);
+    });
+
+    it('has nobody left out who was moved behind it when another one left', () => {
+      const all = crowd(40);
+      publish(1);
+      walk.begin(topic, 0);
+      walk.step(now + 1, undefined);
+      topic.remove(all[3]!.subscription);
+      topic.remove(all[7]!.subscription);
+      publish(2);
+      while (!walk.step(now + 1, undefined));
+      expect(all.map(({ sink }) => sink.writes)).toEqual(Array(40).fill(1));
+      // As many visits as there were subscribers: two of the first sixteen are visited again in place of those who left.
+      expect(everything(all).filter(got => got.join() === '1')).toHaveLength(14);
+    });
+
+    it('has nobody left out who is moved while it looks for those that were moved', () => {
+      const all = crowd(40);
+      publish(1);
+      walk.begin(topic, 0);
+      walk.step(now + 1, undefined);
+      topic.remove(all[3]!.subscription);
+      topic.remove(all[7]!.subscription);
+      // The last two are at 3 and 7 now; the one at 3 leaves when it is written to, and brings the one before them there.
+      all[39]!.sink.onWrite = () => topic.remove(all[39]!.subscription);
+      for (let i = 33; i < 38; i++) all[i]!.sink.onWrite = () => topic.remove(all[i]!.subscription);
+      while (!walk.step(now + 1, undefined));
+      expect(all.map(({ sink }) => sink.writes)).toEqual(Array(40).fill(1));
+    });
+
+    it('leaves out of what goes along what is not for its receiver, from its own cursor on', () => {
+      const all = crowd(40);
+      topic.append('1', 1, all[30]!.id);
+      walk.begin(topic, 0);
+      walk.step(now + 1, undefined);
+      topic.append('2', 1);
+      while (!walk.step(now + 1, undefined));
+      expect(data(all[30]!)).toEqual([2]);
+      expect(data(all[31]!)).toEqual([1, 2]);
+    });
+
+    it('has nobody left out who was moved by one that a write found slow', () => {
+      const all = crowd(20);
+      for (const at of [2, 18]) all[at]!.sink.onWrite = () => topic.remove(all[at]!.subscription);
+      publish(1);
+      handOut();
+      expect(all.map(({ sink }) => sink.writes)).toEqual(Array(20).fill(1));
+      expect(topic.subscriptions).toHaveLength(18);
+    });
+
+    it('ends when everybody has left', () => {
+      const all = crowd(20);
+      publish(1);
+      walk.begin(topic, 0);
+      walk.step(now + 1, undefined);
+      for (const { subscription } of all) topic.remove(subscription);
+      expect(walk.step(now + 1, undefined)).toBe(true);
+    });
+
+    it('passes by those who came to life meanwhile and have caught up by themselves', () => {
+      const all = crowd(20);
+      publish(1);
+      const late = subscriber();
+      const subscription = new Subscription(topic, late);
+      subscription.cursor = 0;
+      walk.begin(topic, 0);
+      walk.step(now + 1, undefined);
+      topic.activate(subscription);
+      subscription.cursor = topic.flushed;
+      publish(2);
+      while (!walk.step(now + 1, undefined));
+      handOut();
+      expect(data(late)).toEqual([2]);
+      expect(data(all[0]!)).toEqual([1, 2]);
+    });
+  });
+});
