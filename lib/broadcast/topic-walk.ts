@@ -82,8 +82,7 @@ export class TopicWalk {
     subscription.cursor = Math.max(subscription.cursor, this.#batches.to);
     if (batch === undefined) return;
     const { sink } = subscription;
-    if (!sink.add(batch)) return;
-    if (later === undefined || sink.feeds === 1) sink.write();
-    else later.push(sink);
+    if (later === undefined || sink.feeds === 1) sink.send(batch);
+    else if (sink.add(batch)) later.push(sink);
   }
 }

@@ -1,8 +1,6 @@
 import type { Batch, BatchSink } from '../wire/batch.js';
+import { HeldBatches } from './held-batches.js';
 import { OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
-
-/** Asks a socket to call back when everything before it has left. Empty, so it costs nothing on the wire. */
-const NOTHING = new Uint8Array(0);
 
 /**
  * The outgoing side of a connection. Batches gather between two writes and leave in one system call; until the
@@ -10,21 +8,21 @@ const NOTHING = new Uint8Array(0);
  *
  * It writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. That is safe
  * while the WebSocket is OPEN (nothing may follow a close frame), since every buffer holds whole frames.
+ *
+ * A TCP socket has mostly taken everything when a write returns, and then needs no call-back; a TLS socket never has.
  */
 export class Outbox implements BatchSink {
   feeds = 0;
   readonly #ws: WebSocketPort;
   readonly #socket: SocketPort;
-  readonly #limit: number;
-  readonly #slow: () => void;
-  /** Slots are reused: emptying the array would allocate it anew in each flush. */
-  readonly #pending: (Batch | undefined)[] = [undefined];
+  readonly #encrypted: boolean;
   #count = 0;
   #bytes = 0;
-  #held: Batch[] | undefined;
-  /** Over TLS: how many of the held batches each write under way covers. */
-  #writes: number[] | undefined;
-  #taken: (() => void) | undefined;
+  /** Slots are reused: emptying the array would allocate it anew in each flush. */
+  #pending: (Batch | undefined)[] | undefined;
+  #held: HeldBatches | undefined;
+  readonly #limit: number;
+  readonly #slow: () => void;
 
   /**
    * @param limit bytes that may be unsent before the peer counts as slow
@@ -33,6 +31,7 @@ export class Outbox implements BatchSink {
   constructor(ws: WebSocketPort, socket: SocketPort, limit: number, slow: () => void) {
     this.#ws = ws;
     this.#socket = socket;
+    this.#encrypted = socket.encrypted === true;
     this.#limit = limit;
     this.#slow = slow;
   }
@@ -47,12 +46,34 @@ export class Outbox implements BatchSink {
     return this.#bytes;
   }
 
+  send(batch: Batch): void {
+    const socket = this.#socket;
+    // What nearly every flush meets. The memory of a connection is cold when a flush comes to it, so no more of it is
+    // touched than must be.
+    const simple =
+      this.#count === 0 &&
+      batch.buffers.length === 1 &&
+      !this.#encrypted &&
+      this.#ws.readyState === OPEN &&
+      socket.writableLength === 0;
+    if (!simple) {
+      this.add(batch);
+      return this.write();
+    }
+    try {
+      socket.write(batch.buffers[0]!);
+    } catch {
+      this.#holder().keep(batch);
+      return this.#ws.terminate();
+    }
+    if (socket.writableLength === 0) return;
+    const held = this.#holder();
+    held.keep(batch);
+    held.awaitDrain();
+  }
+
   add(batch: Batch): boolean {
-    if (this.#ws.readyState !== OPEN) return false;
-    batch.retain();
-    this.#pending[this.#count] = batch;
-    this.#bytes += batch.bytes;
-    return this.#count++ === 0;
+    return this.#ws.readyState === OPEN && this.#gather(batch);
   }
 
   write(): void {
@@ -64,38 +85,43 @@ export class Outbox implements BatchSink {
       this.#drop();
       return this.#slow();
     }
-    // A TCP socket has mostly taken everything when the call returns, and then needs no call-back; a TLS socket never has.
-    const taken = this.#socket.encrypted === true ? this.#callback() : undefined;
     try {
-      this.#writePending(taken);
+      this.#writePending(this.#encrypted ? this.#holder().onTaken(this.#count) : undefined);
     } catch {
       // A socket that throws instead of emitting an error is beyond use; its peers are not. It may have taken a part
       // before, so what was gathered is held until its end.
       this.#hold();
       return this.#ws.terminate();
     }
-    if (taken !== undefined) this.#hold();
+    if (this.#encrypted) this.#hold();
     else if (this.#socket.writableLength === 0) this.#drop();
-    else if (this.#hold()) this.#awaitDrain();
+    else this.#hold().awaitDrain();
   }
 
   /** The socket has ended: nothing reads the batches any more. */
   end(): void {
     this.#drop();
-    for (const batch of this.#held ?? []) batch.release();
-    this.#held = undefined;
+    this.#held?.end();
+  }
+
+  /** True when nothing was gathered before. */
+  #gather(batch: Batch): boolean {
+    batch.retain();
+    (this.#pending ??= [])[this.#count] = batch;
+    this.#bytes += batch.bytes;
+    return this.#count++ === 0;
   }
 
   #writePending(taken: (() => void) | undefined): void {
-    const first = this.#pending[0]!;
+    const first = this.#pending![0]!;
     if (this.#count === 1 && first.buffers.length === 1) {
       this.#socket.write(first.buffers[0]!, taken);
       return;
     }
     this.#socket.cork();
-    const last = this.#pending[this.#count - 1]!.buffers.at(-1);
+    const last = this.#pending![this.#count - 1]!.buffers.at(-1);
     for (let i = 0; i < this.#count; i++) {
-      for (const buffer of this.#pending[i]!.buffers)
+      for (const buffer of this.#pending![i]!.buffers)
         this.#socket.write(buffer, buffer === last ? taken : undefined);
     }
     this.#socket.uncork();
@@ -104,45 +130,21 @@ export class Outbox implements BatchSink {
   /** Lets go of what was gathered: sent, or never to be. */
   #drop(): void {
     for (let i = 0; i < this.#count; i++) {
-      this.#pending[i]!.release();
-      this.#pending[i] = undefined;
+      this.#pending![i]!.release();
+      this.#pending![i] = undefined;
     }
     this.#count = this.#bytes = 0;
   }
 
-  /** Keeps what was gathered. True when nothing was held before, so that no call-back of the socket is out. */
-  #hold(): boolean {
-    const idle = this.#held === undefined;
-    this.#held ??= [];
-    for (let i = 0; i < this.#count; i++) {
-      this.#held.push(this.#pending[i]!);
-      this.#pending[i] = undefined;
-    }
-    this.#count = this.#bytes = 0;
-    return idle;
+  /** Keeps what was gathered. */
+  #hold(): HeldBatches {
+    const held = this.#holder();
+    for (let i = 0; i < this.#count; i++) held.keep(this.#pending![i]!);
+    this.#drop();
+    return held;
   }
 
-  /** For the last write of a TLS flush: lets go of what it covers. Bound once a connection. */
-  #callback(): () => void {
-    this.#writes ??= [];
-    this.#writes.push(this.#count);
-    return (this.#taken ??= () => this.#release(this.#writes!.shift()!));
-  }
-
-  /** Lets go of what is held now when the socket says that it has left. */
-  #awaitDrain(): void {
-    const covered = this.#held!.length;
-    this.#socket.write(NOTHING, () => {
-      this.#release(covered);
-      if (this.#held !== undefined) this.#awaitDrain();
-    });
-  }
-
-  #release(count: number): void {
-    // Undefined after end(), which has released them all.
-    const held = this.#held;
-    if (held === undefined) return;
-    for (const batch of held.splice(0, count)) batch.release();
-    if (held.length === 0) this.#held = undefined;
+  #holder(): HeldBatches {
+    return (this.#held ??= new HeldBatches(this.#socket));
   }
 }

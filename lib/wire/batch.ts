@@ -49,8 +49,10 @@ export class Batch {
 
 /** Where batches go: the outgoing side of one connection, as much of it as the fan-out needs. */
 export interface BatchSink {
-  /** Subscriptions that add to it. With one of them nothing else comes in the same flush, so it may be written at once. */
+  /** Subscriptions that add to it. With one of them nothing else comes in the same flush, and what it has may be sent at once. */
   feeds: number;
+  /** Hands a batch to the socket at once, behind what was added before. */
+  send(batch: Batch): void;
   /** Keeps a reference to the batch until it is sent. True when the sink was empty, so that somebody must call `write`. */
   add(batch: Batch): boolean;
   /** Hands everything added so far to the socket in one write. */

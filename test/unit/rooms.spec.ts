@@ -23,7 +23,7 @@ const HOT = [
   /^wire\//,
   /^topic\/(topic|topic-log)\.ts$/,
   /^broadcast\/(fan-out|flush-scheduler|flush-walk|topic-batches|topic-walk|topic-broadcaster)\.ts$/,
-  /^connection\/(outbox|turn-writes)\.ts$/,
+  /^connection\/(held-batches|outbox|turn-writes)\.ts$/,
 ];
 
 const roomOf = (path: string): string => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
@@ -75,7 +75,7 @@ describe('the rooms of lib', () => {
     const limitOf = (path: string): number => (HOT.some(pattern => pattern.test(path)) ? 150 : 300);
     expect(libFiles.filter(({ path, lines }) => lines > limitOf(path)).map(({ path }) => path)).toEqual([]);
     for (const pattern of HOT) expect(libFiles.some(({ path }) => pattern.test(path))).toBe(true);
-    expect(libFiles.filter(({ path }) => HOT.some(pattern => pattern.test(path)))).toHaveLength(16);
+    expect(libFiles.filter(({ path }) => HOT.some(pattern => pattern.test(path)))).toHaveLength(17);
   });
 
   it('have names that say what is in them', () => {

@@ -60,6 +60,82 @@ describe('Outbox', () => {
     });
   });
 
+  describe('#send', () => {
+    /** Sends a batch of pooled memory, which its maker lets go of then. */
+    function send(...texts: string[]): void {
+      const slabs = texts.map(text => pool.take(text.length));
+      texts.forEach((text, i) => slabs[i]!.write(text));
+      const buffers = slabs.map((slab, i) => slab.subarray(0, texts[i]!.length));
+      const batch = new Batch(buffers, pool, slabs);
+      outbox.send(batch);
+      batch.release();
+    }
+
+    it('writes at once, in one call, and keeps nothing that has left', () => {
+      send('abc');
+      expect([String(socket.taken), socket.calls, inUse(), outbox.unsent]).toEqual(['abc', 1, 0, 0]);
+    });
+
+    it('writes what was gathered first, in the same call', () => {
+      add('a');
+      send('b');
+      expect([String(socket.taken), socket.calls, inUse()]).toEqual(['ab', 1, 0]);
+      outbox.write();
+      expect(socket.calls).toBe(1);
+    });
+
+    it('writes a batch of several buffers in one call', () => {
+      send('a', 'b');
+      expect([String(socket.taken), socket.calls, inUse()]).toEqual(['ab', 1, 0]);
+    });
+
+    it('holds the slab until the kernel has taken the bytes', () => {
+      socket.stalled = true;
+      send('aaaa');
+      send('bbbb');
+      reuseSlabs();
+      expect([inUse(), outbox.unsent]).toEqual([2, 8]);
+      socket.drain();
+      expect(String(socket.taken)).toBe('aaaabbbb');
+      expect(inUse()).toBe(0);
+    });
+
+    it('finds a peer slow that has not taken what others wrote to its socket', () => {
+      socket.stalled = true;
+      socket.write(Buffer.alloc(999));
+      send('ab');
+      expect(slow).toHaveBeenCalledOnce();
+      expect(inUse()).toBe(0);
+    });
+
+    it.each([0, 2, 3])('writes nothing when the socket is not open (state %i)', state => {
+      ws.readyState = state;
+      send('a');
+      expect([socket.calls, inUse()]).toEqual([0, 0]);
+    });
+
+    it('holds what it gave to a socket that throws, until the end, and terminates it', () => {
+      const terminated = vi.spyOn(ws, 'terminate');
+      vi.spyOn(socket, 'write').mockImplementation(() => {
+        throw new Error('broken');
+      });
+      send('a');
+      expect(terminated).toHaveBeenCalledOnce();
+      expect(inUse()).toBe(1);
+      outbox.end();
+      expect(inUse()).toBe(0);
+    });
+
+    it('over TLS lets go when the socket calls back', () => {
+      socket = Object.assign(new FakeSocket(), { encrypted: true, stalled: true });
+      outbox = new Outbox(ws, socket, 1000, slow);
+      send('a');
+      expect(inUse()).toBe(1);
+      socket.drain();
+      expect(inUse()).toBe(0);
+    });
+  });
+
   describe('#write', () => {
     it('writes one batch of one buffer in one call, and lets go of it when it has left', () => {
       add('abc');

@@ -10,6 +10,11 @@ export class HandSink implements BatchSink {
   writes = 0;
   onWrite: (() => void) | undefined;
 
+  send(batch: Batch): void {
+    this.add(batch);
+    this.write();
+  }
+
   add(batch: Batch): boolean {
     batch.retain();
     return this.batches.push(batch) === 1;
