@@ -1,67 +1,85 @@
+import { times } from './format.mjs';
+import { timesBetter } from './repeat.mjs';
+
 /**
- * The bounds that `--gate` holds. They are generous on purpose: a gate that fails by chance is soon switched off. The
- * targets themselves are higher and are read off the table.
+ * A target of a shape against what was measured.
+ *
+ * @typedef {object} Verdict
+ * @property {string} name
+ * @property {string} got
+ * @property {boolean} met the target, which is what we want
+ * @property {boolean} [ok] the bound of `--gate`, generous on purpose: a gate that fails by chance is soon switched off. Undefined: not gated
  */
-export const BOUNDS = {
-  timesCheaperAt10: 5, // the target is 8
-  costAt1: 1.25, // of the stringify-once loop: with nothing to batch there is little to win, and machines are noisy
-  heapGrowthBytes: 16 * 2 ** 20,
-  rssGrowthBytes: 64 * 2 ** 20,
-};
 
-/** @returns {{ name: string, ok: boolean, got: string }[]} */
-export function judge({ fanout, soak }) {
-  return [...(fanout ? judgeFanout(fanout.rows) : []), ...(soak ? judgeSoak(soak) : [])];
-}
+const NEVER = ['lost', 'wrong', 'failures'];
+const EXACT = 0.001;
 
-function judgeFanout(rows) {
-  const at = perTurn => rows.find(row => row.peer === 'fanout' && row.perTurn === perTurn);
-  const broken = rows.filter(row => row.lost > 0 || row.wrong > 0 || row.failures > 0);
-  const cheaper = at(10).timesCheaper;
-  const cost = 1 / at(1).timesCheaper;
+/** @returns {Verdict[]} for every target whose case was run, with the peer it is against */
+export function judge({ shape, peers }, rows) {
+  const at = (peer, name) => rows.find(row => row.peer === peer && row.case === name);
+  const ours = rows.filter(row => row.peer === peers[0]);
   return [
-    {
-      name: 'fanout shape: nothing lost, out of order or cut off, for any peer',
-      ok: broken.length === 0,
-      got: broken.map(row => `${row.peer} at ${row.perTurn}`).join(', ') || 'nothing',
-    },
-    {
-      name: `fanout at 10 a flush at least ${BOUNDS.timesCheaperAt10} times cheaper than stringify-once`,
-      ok: cheaper >= BOUNDS.timesCheaperAt10,
-      got: `${cheaper.toFixed(1)} times`,
-    },
-    {
-      name: `fanout at 1 a flush at most ${BOUNDS.costAt1} times the cost of stringify-once`,
-      ok: cost <= BOUNDS.costAt1,
-      got: `${cost.toFixed(2)} times`,
-    },
+    ...ours.filter(row => row.lost !== undefined).map(nothingLost),
+    ...(shape.targets ?? []).flatMap(target =>
+      ours
+        .filter(row =>
+          target.case instanceof RegExp ? target.case.test(row.case) : target.case === row.case,
+        )
+        .map(row => verdict(target, row, at, shape.figure))
+        .filter(Boolean),
+    ),
   ];
 }
 
-function judgeSoak(soak) {
-  const { memory } = soak;
-  const verdicts = [
-    {
-      name: `soak: all ${soak.deliveries} deliveries, in order`,
-      ok: soak.lost === 0 && soak.wrong === 0 && soak.failures === 0 && soak.arrived === soak.deliveries,
-      got: `${soak.arrived} arrived, ${soak.lost} lost, ${soak.wrong} wrong, ${soak.failures} connections failed`,
-    },
-    {
-      name: 'soak: nothing held when all clients are gone',
-      ok: soak.buffersInUse === 0 && soak.connectionsLeft === 0,
-      got: `${soak.buffersInUse} buffers, ${soak.connectionsLeft} connections`,
-    },
-  ];
-  if (memory.rssGrowth !== undefined) {
-    verdicts.push({
-      name: 'soak: memory flat after the first five seconds',
-      ok: memory.heapGrowth <= BOUNDS.heapGrowthBytes && memory.rssGrowth <= BOUNDS.rssGrowthBytes,
-      got: `heap ${mebibytes(memory.heapGrowth)}, resident ${mebibytes(memory.rssGrowth)}`,
-    });
+function nothingLost(row) {
+  const broken = NEVER.filter(name => row[name] > 0);
+  const ok = broken.length === 0;
+  return {
+    name: `${row.case}: nothing lost, out of order or cut off`,
+    got: ok ? 'nothing' : broken.map(name => `${row[name]} ${name}`).join(', '),
+    met: ok,
+    ok,
+  };
+}
+
+function verdict(target, row, at, figure) {
+  const measured = measure(target, row, at, figure);
+  if (measured === undefined || !Number.isFinite(measured.value)) return undefined;
+  const { value, what, shown } = measured;
+  const [kind, bound] = limit(target);
+  return {
+    name: `${row.case}: ${what} ${kind} ${shown(bound)}`,
+    got: shown(value),
+    met: holds(kind, value, bound),
+    ok: target.gate === undefined ? undefined : holds(kind, value, target.gate),
+    gate: target.gate,
+  };
+}
+
+/** The number that a target is about. Undefined when the other side of a comparison was not run. */
+function measure(target, row, at, figure) {
+  if (target.against === undefined) {
+    return { value: target.value(row, at), what: target.name, shown: plain };
   }
-  return verdicts;
+  const other = at(target.against, row.case);
+  if (other === undefined) return undefined;
+  const better = timesBetter(row, other, target.figure ?? figure);
+  const of = target.name === undefined ? '' : `${target.name}, `;
+  return target.atMost === undefined
+    ? { value: better, what: `${of}times better than ${target.against}`, shown: times }
+    : { value: 1 / better, what: `${of}cost against ${target.against}`, shown: times };
 }
 
-function mebibytes(bytes) {
-  return `${bytes < 0 ? '' : '+'}${(bytes / 2 ** 20).toFixed(1)} MiB`;
+function limit({ ratio, atLeast, atMost, exactly }) {
+  if (exactly !== undefined) return ['exactly', exactly];
+  return atMost === undefined ? ['at least', ratio ?? atLeast] : ['at most', atMost];
+}
+
+function holds(kind, value, bound) {
+  if (kind === 'exactly') return Math.abs(value - bound) < EXACT;
+  return kind === 'at most' ? value <= bound : value >= bound;
+}
+
+function plain(value) {
+  return Number(value.toPrecision(3)).toLocaleString('en-US');
 }

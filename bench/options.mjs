@@ -2,62 +2,88 @@ import { parseArgs } from 'node:util';
 
 export const HELP = `node bench/run.mjs [options]
 
-  --quick            smaller and shorter: under two minutes
+  --quick            smaller and shorter: all shapes that have a quick size, under two minutes
   --gate             exit code 1 when a bound is broken (see bench/README.md)
-  --shape NAME       fanout or soak; both without it
+  --shape NAME       this shape, and every other one that is named so; all without it
+  --against NAME     nestjs-fanout and this peer only
   --connections N    instead of the shape's own number
+  --repeats N        instead of three
   --batched          clients ask for fanout.v1.json: many publications in a frame
   --profile          writes CPU profiles of the fanout server to bench/results/ (its figures are then a little worse)
   --json FILE        where the results go, instead of bench/results/
 `;
 
-// A flush to 5,000 sockets takes about 50 ms, and fanout lets flushing take half of the loop before it gathers more in
-// each. Turns 200 ms apart stay well clear of that, so a turn is a flush; otherwise its figures would be too good.
-const FULL = {
-  repeats: 3,
-  fanout: { connections: 5000, perTurn: [1, 10, 100], intervalMs: 200, forMs: 3000 },
-  soak: { connections: 10_000, perSecond: 100, seconds: 20 },
-  limitMs: 15 * 60_000,
-};
+const REPEATS = 3;
 
-// Of fewer sockets more stays in the processor's caches, which favours the loops of ws: ratios are lower than in full.
-const QUICK = {
-  repeats: 3,
-  fanout: { connections: 2000, perTurn: [1, 10, 100], intervalMs: 80, forMs: 1000 },
-  soak: { connections: 2000, perSecond: 100, seconds: 5 },
-  limitMs: 4 * 60_000,
-};
-
-export const SHAPES = ['fanout', 'soak'];
-
-/** @param {string[]} args throws an Error whose message is for the terminal */
-export function readOptions(args) {
+/**
+ * @param {string[]} args
+ * @param {any[]} shapes all there are
+ * @throws an Error whose message is for the terminal
+ */
+export function readOptions(args, shapes) {
   const { values } = parseArgs({
     args,
     options: {
       quick: { type: 'boolean', default: false },
       gate: { type: 'boolean', default: false },
-      shape: { type: 'string' },
+      shape: { type: 'string', multiple: true },
+      against: { type: 'string' },
       connections: { type: 'string' },
+      repeats: { type: 'string' },
       batched: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
-  const { shape, connections, ...rest } = values;
-  if (shape !== undefined && !SHAPES.includes(shape)) {
-    throw new Error(`--shape must be ${SHAPES.join(' or ')}; got ${shape}`);
-  }
-  if (connections !== undefined && !/^[1-9]\d*$/.test(connections)) {
-    throw new Error(`--connections must be a whole number above 0; got ${connections}`);
-  }
+  const connections = wholeNumber(values, 'connections');
+  const repeats = wholeNumber(values, 'repeats');
+  const chosen = choose(shapes, values);
+  return {
+    ...values,
+    connections,
+    repeats,
+    plans: chosen.map(shape => plan(shape, { ...values, connections, repeats })),
+    limitMs: (values.quick ? 4 : 90) * 60_000,
+  };
+}
 
-  const size = structuredClone(values.quick ? QUICK : FULL);
-  if (connections !== undefined) {
-    size.fanout.connections = size.soak.connections = Number(connections);
-    // The same share of the server's time for one flush, whatever the number of sockets.
-    size.fanout.intervalMs = Math.max(5, Math.ceil(Number(connections) / 25));
+/** What is run of a shape: its size, with what the command line changes, and its peers. */
+function plan(shape, { quick, against, connections, repeats }) {
+  const size = { ...(quick ? shape.sizes.quick : shape.sizes.full) };
+  if (connections !== undefined && size.connections !== undefined) {
+    size.connections = Array.isArray(size.connections) ? [connections] : connections;
   }
-  return { ...rest, ...size, shapes: shape === undefined ? SHAPES : [shape] };
+  const [ours, ...others] = size.peers ?? shape.peers;
+  return {
+    shape,
+    size,
+    peers: against === undefined ? [ours, ...others] : [ours, against],
+    repeats: repeats ?? size.repeats ?? REPEATS,
+  };
+}
+
+function choose(shapes, { shape: names, against, quick }) {
+  const known = shapes.map(({ name }) => name);
+  const unknown = names?.find(name => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`--shape must be one of ${known.join(', ')}; got ${unknown}`);
+  const chosen = shapes.filter(
+    shape =>
+      (names?.includes(shape.name) ?? true) &&
+      (against === undefined || shape.peers.slice(1).includes(against)) &&
+      (!quick || shape.sizes.quick !== undefined),
+  );
+  if (chosen.length === 0) {
+    throw new Error(
+      `nothing to run: ${against ? `no such shape has the peer ${against}` : 'no such shape has a quick size'}`,
+    );
+  }
+  return chosen;
+}
+
+function wholeNumber(values, name) {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} must be a whole number above 0; got ${text}`);
+  return Number(text);
 }

@@ -4,11 +4,13 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { judge } from './gate.mjs';
 import { HELP, readOptions } from './options.mjs';
+import { whyNot } from './peers.mjs';
+import { plot } from './plot.mjs';
 import { stopAll } from './process/child.mjs';
 import { machine, openFileLimit } from './process/machine.mjs';
-import { printFanout, printMachine, printSoak, printVerdicts } from './report.mjs';
-import { fanoutShape } from './shapes/fanout.mjs';
-import { soakShape } from './shapes/soak.mjs';
+import { repeatShape } from './repeat.mjs';
+import { machineLine, printMachine, printShape, printVerdicts } from './report.mjs';
+import { loadShapes } from './shapes.mjs';
 
 const OTHER_FILES = 100; // of a process, beside its connections
 const BROKEN = 1;
@@ -18,24 +20,51 @@ const fileAt = path => fileURLToPath(new URL(path, import.meta.url));
 const started = new Date();
 
 async function main() {
-  const options = readOptions(process.argv.slice(2));
+  const options = readOptions(process.argv.slice(2), await loadShapes());
   if (options.help) return console.log(HELP);
-  checkBefore(options);
+  await leaveOut(options.plans);
+  checkBefore(options.plans);
   endWhateverHappens(options.limitMs);
 
   const hardware = machine();
   printMachine(hardware);
   const results = {};
-  for (const shape of options.shapes) {
-    results[shape] = await { fanout: fanoutShape, soak: soakShape }[shape](options, hardware, say);
+  const verdicts = [];
+  for (const plan of options.plans) {
+    const { rows, runs } = await repeatShape(plan, { pinned: hardware.pinned, options, say });
     say('');
-    ({ fanout: printFanout, soak: printSoak })[shape](results[shape], options);
+    printShape(plan, rows);
+    const judged = judge(plan, rows);
+    printVerdicts(judged, options);
+    results[plan.shape.name] = { size: plan.size, verdicts: judged, rows, runs };
+    verdicts.push(...judged);
+    drawPlot(plan.shape, rows, hardware);
   }
 
-  const verdicts = judge(results);
-  printVerdicts(verdicts);
-  writeJson(options.json ?? defaultFile(), { started, machine: hardware, options, verdicts, ...results });
-  if (options.gate && verdicts.some(verdict => !verdict.ok)) process.exitCode = BROKEN;
+  const asked = { ...options, plans: undefined };
+  writeJson(options.json ?? defaultFile(), { started, machine: hardware, options: asked, results });
+  summarise(verdicts, options);
+}
+
+/** Peers that this machine cannot run. */
+async function leaveOut(plans) {
+  const said = new Set();
+  for (const plan of plans) {
+    const why = await Promise.all(plan.peers.map(whyNot));
+    for (const [i, reason] of why.entries()) {
+      if (reason !== undefined) said.add(`without ${plan.peers[i]}: ${reason}`);
+    }
+    plan.peers = plan.peers.filter((_, i) => why[i] === undefined);
+  }
+  for (const line of said) console.log(line);
+}
+
+function summarise(verdicts, { gate }) {
+  const count = test => verdicts.filter(test).length;
+  const broken = count(({ ok }) => ok === false);
+  const kept = `${count(({ met }) => met)} of ${verdicts.length} targets met`;
+  console.log(gate ? `${kept}, ${broken} bounds of the gate broken` : kept);
+  if (gate && broken > 0) process.exitCode = BROKEN;
 }
 
 /** Progress goes to stderr: the tables on stdout can be piped. An empty line clears it on a terminal. */
@@ -44,13 +73,13 @@ function say(line) {
   else if (line !== '') process.stderr.write(`${line}\n`);
 }
 
-function checkBefore({ shapes, fanout, soak }) {
+function checkBefore(plans) {
   if (!existsSync(fileAt('../dist/index.js'))) {
     throw new Error(
       'dist/ is missing, and the benchmark measures the built package: run npm run build first',
     );
   }
-  const most = Math.max(...shapes.map(shape => ({ fanout, soak })[shape].connections));
+  const most = Math.max(...plans.flatMap(({ size }) => size.connections ?? 0));
   if (most + OTHER_FILES > openFileLimit()) {
     throw new Error(
       `${most} connections need ${most + OTHER_FILES} open files; the limit is ${openFileLimit()} (ulimit -n)`,
@@ -70,14 +99,29 @@ function endWhateverHappens(limitMs) {
   setTimeout(() => end(`not finished within ${limitMs / 60_000} minutes`, NOT_RUN), limitMs).unref();
 }
 
+function drawPlot({ name, title, figure }, rows, hardware) {
+  const text = {
+    title,
+    axis: figure.label ?? figure.name,
+    figure: figure.name,
+    better: figure.better,
+    footer: `${machineLine(hardware)} · ${started.toISOString().slice(0, 10)}`,
+  };
+  write(fileAt(`results/${name}.svg`), plot(text, rows));
+}
+
 function defaultFile() {
   return fileAt(`results/${started.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
 }
 
 function writeJson(file, results) {
+  write(file, `${JSON.stringify(results, null, 2)}\n`);
+  console.log(`\nresults in ${file}, plots beside the other results in ${fileAt('results')}`);
+}
+
+function write(file, text) {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
-  console.log(`\nresults in ${file}`);
+  writeFileSync(file, text);
 }
 
 try {

@@ -1,9 +1,11 @@
 // The client process: opens the connections, counts what comes, and answers the runner's questions.
 import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nowUs } from '../message.mjs';
+import { layout, nowUs } from '../message.mjs';
 import { answer, usage } from '../process/answer.mjs';
 import { Connection } from './connection.mjs';
+import { Cursors } from './cursors.mjs';
+import { DIALECTS } from './dialects.mjs';
 import { newTally } from './frame-counter.mjs';
 
 const UPGRADES_AT_ONCE = 256; // enough to keep the server busy, well under its backlog
@@ -14,14 +16,21 @@ const tally = newTally();
 const latency = createHistogram();
 const failures = [];
 const connections = [];
+let cursors;
+let wireBytesBefore = 0;
 
 answer({ connect, wait, begin, usage: () => usage(nowUs), close });
 
-async function connect({ port, count, subprotocol }) {
-  const every = Math.max(1, Math.floor(count / LATENCY_SAMPLES));
+/** @param {{ port: number, audience: import('../measure/pair.mjs').Audience, dialect: string }} target */
+async function connect({ port, audience, dialect }) {
+  const { subprotocol, extensions, payloadBytes } = audience;
+  cursors = new Cursors({ ...audience, perConnection: audience.topicsPerConnection });
+  const target = { port, dialect: DIALECTS[dialect], subprotocol, extensions };
+  const reading = { tally, cursors, layout: layout(payloadBytes), dialect: target.dialect };
+  const every = Math.max(1, Math.floor(audience.connections / LATENCY_SAMPLES));
   const opening = new Set();
-  for (let i = 0; i < count; i++) {
-    const connection = new Connection({ port, subprotocol }, tally, {
+  for (let i = 0; i < audience.connections; i++) {
+    const connection = new Connection(i, target, reading, {
       onStamp: i % every === 0 ? at => latency.record(Math.max(1, nowUs() - at)) : undefined,
       onFailure: error => failures.push(error.message),
     });
@@ -37,33 +46,33 @@ async function connect({ port, count, subprotocol }) {
 function begin() {
   latency.reset();
   tally.lost = tally.repeated = tally.malformed = 0;
+  wireBytesBefore = tally.wireBytes;
 }
 
 /**
- * Waits until every connection has the publication with this sequence number, and reports what came. It ends at
- * `timeoutMs` too: what has not come by then is lost.
+ * Waits until every connection has the publication with this sequence number of each of its topics, and reports what
+ * came. It ends at `timeoutMs` too: what has not come by then is lost.
  */
 async function wait({ lastSeq, timeoutMs }) {
   const giveUp = nowUs() + timeoutMs * 1000;
-  const wanted = lastSeq * connections.length;
+  const wanted = lastSeq * cursors.next.length;
   while (tally.publications < wanted && nowUs() < giveUp && failures.length === 0) await sleep(POLL_MS);
   const at = nowUs();
 
   // What was seen to be missing is counted as it happens; here is added what never came at the end.
-  const unseen = connections.reduce(
-    (sum, { next, base }) => sum + Math.max(0, lastSeq - (next - 1 - base)),
-    0,
-  );
+  const unseen = connections.reduce((sum, { number }) => sum + cursors.missing(number, lastSeq), 0);
   const bytes = connections.map(connection => connection.bytes);
   return {
     at,
     ...tally,
+    wireBytes: tally.wireBytes - wireBytesBefore,
     lost: tally.lost + unseen,
     unequalBytes: bytes.filter(count => count !== bytes[0]).length,
     failures: failures.length,
     firstFailure: failures[0],
     p50: latency.percentile(50) / 1000,
     p99: latency.percentile(99) / 1000,
+    p999: latency.percentile(99.9) / 1000,
     max: latency.max / 1000,
     sampled: latency.count,
   };

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { PATH, TOPIC } from '../message.mjs';
+import { topicIndex } from '../message.mjs';
 import { FrameCounter } from './frame-counter.mjs';
 import { CLOSE, maskedFrame, PONG, TEXT } from './masked-frame.mjs';
 
 const PING = 9;
 const END_OF_HEADERS = Buffer.from('\r\n\r\n');
-const SUBSCRIBE = Buffer.from(JSON.stringify({ event: 'subscribe', data: { topic: TOPIC } }));
 const NORMAL_CLOSURE = Buffer.from([0x03, 0xe8]); // 1000
 
 // Every socket of the client reads into this one buffer: what is read is counted before the next read begins.
@@ -16,37 +15,44 @@ const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
 export class Connection {
   #socket;
   #frames;
-  #subprotocol;
+  #target;
+  #number;
+  #topics;
+  #cursors;
+  #unanswered;
   #upgraded = false;
-  #subscribed = false;
   #closing = false;
   #waiting;
   #response = '';
-  /** Resolves when subscribed. */
+  /** Resolves when subscribed to everything. */
   ready = new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
   /** Resolves when the socket is gone. */
   closed;
 
   /**
-   * @param {{ port: number, subprotocol?: string }} target
-   * @param {import('./frame-counter.mjs').Tally} tally
-   * @param {{ onStamp?: (at: number) => void, onFailure: (error: Error) => void }} hooks
+   * @param {number} number of the connection, which its topics follow from
+   * @param {{ port: number, dialect: typeof import('./dialects.mjs').DIALECTS['nest'], subprotocol?: string, extensions?: string }} target
+   * @param {import('./frame-counter.mjs').Reading} reading
+   * @param {{ onStamp?: (at: number) => void, onFailure: (error: Error) => void, onCompressed?: (payload: Buffer, connection: Connection) => void }} hooks
    */
-  constructor({ port, subprotocol }, tally, { onStamp, onFailure }) {
-    this.#frames = new FrameCounter(
-      tally,
-      text => this.#onText(text),
-      (opcode, payload) => this.#onControl(opcode, payload),
-      onStamp,
-    );
-    this.#subprotocol = subprotocol;
+  constructor(number, target, reading, { onStamp, onFailure, onCompressed }) {
+    this.#number = number;
+    this.#target = target;
+    this.#cursors = reading.cursors;
+    this.#topics = reading.cursors.topicsOf(number);
+    this.#unanswered = new Set(this.#topics);
+    this.#frames = new FrameCounter(reading, number, {
+      text: text => this.#onText(text),
+      other: (firstByte, payload) => this.#onOther(firstByte, payload, onCompressed),
+      stamp: onStamp,
+    });
     this.#socket = connect({
       host: '127.0.0.1',
-      port,
+      port: target.port,
       noDelay: true,
       onread: { buffer: readBuffer, callback: (length, buffer) => this.#onRead(length, buffer) },
     });
-    this.#socket.write(upgradeRequest(port, subprotocol));
+    this.#socket.write(upgradeRequest(target));
 
     const fail = error => {
       this.#waiting.reject(error);
@@ -62,16 +68,27 @@ export class Connection {
     });
   }
 
-  get next() {
-    return this.#frames.next;
+  get number() {
+    return this.#number;
   }
 
-  get base() {
-    return this.#frames.base;
-  }
-
+  /** Bytes of publications. */
   get bytes() {
     return this.#frames.bytes;
+  }
+
+  /** The payload of a text frame that was compressed. */
+  inflated(payload) {
+    this.#frames.text(payload, 0, payload.length);
+  }
+
+  /** Reads nothing more, until `resume`. */
+  pause() {
+    this.#socket.pause();
+  }
+
+  resume() {
+    this.#socket.resume();
   }
 
   /** A proper close: the server's answer and its end of the TCP connection are awaited by `closed`. */
@@ -95,32 +112,55 @@ export class Connection {
     this.#response += chunk.toString('latin1');
     const end = this.#response.indexOf(END_OF_HEADERS.toString());
     if (end < 0) return;
-    if (!this.#response.startsWith('HTTP/1.1 101 ')) {
-      throw new Error(`refused: ${this.#response.slice(0, this.#response.indexOf('\r'))}`);
-    }
-    // Without it the server would send plain frames, and figures of one format would be shown as those of the other.
-    const agreed = /^sec-websocket-protocol: *(\S+)/im.exec(this.#response.slice(0, end))?.[1];
-    if (agreed !== this.#subprotocol) throw new Error(`subprotocol is ${agreed}, not ${this.#subprotocol}`);
+    this.#checkResponse(this.#response.slice(0, end));
     this.#upgraded = true;
-    this.#socket.write(maskedFrame(TEXT, SUBSCRIBE));
+    const hello = this.#target.dialect.hello(this.#topics);
+    if (this.#topics.length === 0) this.#waiting.resolve();
+    else if (hello !== undefined) this.#send(hello);
     const rest = Buffer.from(this.#response.slice(end + END_OF_HEADERS.length), 'latin1');
     this.#response = '';
     if (rest.length > 0) this.#frames.read(rest, 0, rest.length);
   }
 
-  #onText(text) {
-    const { event, data } = JSON.parse(text);
-    if (event !== 'subscribed' || this.#subscribed)
-      throw new Error(`unexpected frame: ${text.slice(0, 200)}`);
-    this.#subscribed = true;
-    // '<epoch>:<offset>' is the last publication before this subscription.
-    this.#frames.base = Number(data.position.slice(data.position.lastIndexOf(':') + 1));
-    this.#frames.next = this.#frames.base + 1;
-    this.#waiting.resolve();
+  #checkResponse(head) {
+    if (!head.startsWith('HTTP/1.1 101 ')) throw new Error(`refused: ${head.slice(0, head.indexOf('\r'))}`);
+    // Without these the server would send frames of one format, and figures would be shown as those of the other.
+    const header = name => new RegExp(`^${name}: *([^;\\s]+)`, 'im').exec(head)?.[1];
+    const { subprotocol, extensions } = this.#target;
+    const agreed = header('sec-websocket-protocol');
+    if (agreed !== subprotocol) throw new Error(`subprotocol is ${agreed}, not ${subprotocol}`);
+    const extension = header('sec-websocket-extensions');
+    if ((extension === undefined) !== (extensions === undefined)) {
+      throw new Error(
+        `the server agreed to ${extension ?? 'no extension'}; asked for ${extensions ?? 'none'}`,
+      );
+    }
   }
 
-  #onControl(opcode, payload) {
-    if (opcode === PING) this.#socket.write(maskedFrame(PONG, payload));
+  #onText(text) {
+    const { reply, subscribed } = this.#target.dialect.onText(text, this.#topics) ?? {};
+    if (reply !== undefined) this.#send(reply);
+    else if (subscribed !== undefined) this.#onSubscribed(subscribed);
+    else throw new Error(`unexpected frame: ${text.slice(0, 200)}`);
+  }
+
+  #onSubscribed({ topic, position }) {
+    if (!this.#unanswered.delete(topic)) throw new Error(`unexpected answer for ${topic}`);
+    // '<epoch>:<offset>' is the last publication before this subscription.
+    const offset = Number(position.slice(position.lastIndexOf(':') + 1));
+    this.#cursors.begin(this.#number, topicIndex(topic), offset);
+    if (this.#unanswered.size === 0) this.#waiting.resolve();
+  }
+
+  #send(text) {
+    this.#socket.write(maskedFrame(TEXT, Buffer.from(text)));
+  }
+
+  #onOther(firstByte, payload, onCompressed) {
+    const opcode = firstByte & 15;
+    const compressed = (firstByte & 0x40) !== 0;
+    if (opcode === TEXT && compressed && onCompressed !== undefined) onCompressed(payload, this);
+    else if (opcode === PING) this.#socket.write(maskedFrame(PONG, payload));
     else if (opcode === CLOSE) this.#onClose(payload);
     else throw new Error(`unexpected opcode ${opcode}`);
   }
@@ -134,15 +174,16 @@ export class Connection {
   }
 }
 
-function upgradeRequest(port, subprotocol) {
+function upgradeRequest({ port, dialect, subprotocol, extensions }) {
   return [
-    `GET ${PATH} HTTP/1.1`,
+    `GET ${dialect.target} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
     'Connection: Upgrade',
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
     `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
     ...(subprotocol ? [`Sec-WebSocket-Protocol: ${subprotocol}`] : []),
+    ...(extensions ? [`Sec-WebSocket-Extensions: ${extensions}`] : []),
     '\r\n',
   ].join('\r\n');
 }

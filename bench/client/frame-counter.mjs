@@ -1,7 +1,6 @@
-import { LAYOUT } from '../message.mjs';
-
 const FINAL_TEXT = 0x81;
 const OPEN_BRACKET = 0x5b;
+const OPEN_BRACE = 0x7b;
 const COMMA = 0x2c;
 const CLOSE_BRACKET = 0x5d;
 const CLOSE_BRACE = 0x7d;
@@ -11,12 +10,22 @@ const T = 0x74; // of {"topic": against the e of {"event":
 /**
  * What all connections of the client have counted together.
  *
- * @typedef {{ publications: number, payloadBytes: number, lost: number, repeated: number, malformed: number }} Tally
+ * @typedef {{ publications: number, wireBytes: number, lost: number, repeated: number, malformed: number }} Tally
  */
 
 export function newTally() {
-  return { publications: 0, payloadBytes: 0, lost: 0, repeated: 0, malformed: 0 };
+  return { publications: 0, wireBytes: 0, lost: 0, repeated: 0, malformed: 0 };
 }
+
+/**
+ * What the counters of all connections share.
+ *
+ * @typedef {object} Reading
+ * @property {Tally} tally
+ * @property {import('./cursors.mjs').Cursors} cursors
+ * @property {ReturnType<typeof import('../message.mjs').layout>} layout
+ * @property {{ envelope: number, envelopeEnd: number }} dialect bytes around a publication in its frame
+ */
 
 /**
  * Reads the frames of one connection and checks that every publication came once, in order and whole.
@@ -25,15 +34,11 @@ export function newTally() {
  * shared read buffer, and copies only the piece of a frame that a read has cut off.
  */
 export class FrameCounter {
-  /** The offset that must come next; set from the answer to subscribe. */
-  next = 0;
-  /** Offsets less this are the server's sequence numbers. */
-  base = 0;
+  /** Bytes of publications. */
   bytes = 0;
-  #tally;
-  #onText;
-  #onControl;
-  #onStamp;
+  #reading;
+  #connection;
+  #on;
   #cut = null;
   #cutLength = 0;
   // Results of #number: a return value of two numbers would be an object for every message.
@@ -41,20 +46,22 @@ export class FrameCounter {
   #end = 0;
 
   /**
-   * @param {Tally} tally
-   * @param {(text: string) => void} onText frames that are no publication
-   * @param {(opcode: number, payload: Buffer) => void} onControl the payload is valid during the call only
-   * @param {((at: number) => void) | undefined} onStamp for connections whose latency is taken
+   * @param {Reading} reading
+   * @param {number} connection its number
+   * @param {object} on
+   * @param {(text: string) => void} on.text frames that are no publication
+   * @param {(firstByte: number, payload: Buffer) => void} on.other frames that are no text; the payload is valid during the call only
+   * @param {((at: number) => void) | undefined} on.stamp for connections whose latency is taken
    */
-  constructor(tally, onText, onControl, onStamp) {
-    this.#tally = tally;
-    this.#onText = onText;
-    this.#onControl = onControl;
-    this.#onStamp = onStamp;
+  constructor(reading, connection, on) {
+    this.#reading = reading;
+    this.#connection = connection;
+    this.#on = on;
   }
 
   /** `chunk` is valid during the call only. */
   read(chunk, start, end) {
+    this.#reading.tally.wireBytes += end - start;
     if (this.#cutLength === 0) {
       const done = this.#frames(chunk, start, end);
       if (done < end) this.#keep(chunk, done, end);
@@ -100,18 +107,21 @@ export class FrameCounter {
       }
       const next = payload + length;
       if (next > end) break;
-      if (buffer[at] === FINAL_TEXT) this.#text(buffer, payload, next);
-      else this.#onControl(buffer[at] & 15, buffer.subarray(payload, next));
+      if (buffer[at] === FINAL_TEXT) this.text(buffer, payload, next);
+      else this.#on.other(buffer[at], buffer.subarray(payload, next));
       at = next;
     }
     return at;
   }
 
-  #text(buffer, start, end) {
-    if (buffer[start] === OPEN_BRACKET) this.#batch(buffer, start, end);
-    else if (buffer[start + 2] === T) {
-      if (this.#publication(buffer, start, end) !== end) this.#tally.malformed++;
-    } else this.#onText(buffer.toString('utf8', start, end));
+  /** The payload of one text frame. Public for payloads that had to be inflated first. */
+  text(buffer, start, end) {
+    const { dialect, tally } = this.#reading;
+    const first = start + dialect.envelope;
+    if (buffer[first] === OPEN_BRACE && buffer[first + 2] === T) {
+      if (this.#publication(buffer, first, end) !== end - dialect.envelopeEnd) tally.malformed++;
+    } else if (buffer[start] === OPEN_BRACKET) this.#batch(buffer, start, end);
+    else this.#on.text(buffer.toString('utf8', start, end));
   }
 
   /** `fanout.v1.json`: an array of publications in one frame. The benchmark's servers put nothing else in it. */
@@ -123,30 +133,36 @@ export class FrameCounter {
       if (buffer[at] !== COMMA) break;
       at++;
     }
-    this.#tally.malformed++;
+    this.#reading.tally.malformed++;
   }
 
   /** Counts the publication at `start` and returns where it ends. */
   #publication(buffer, start, end) {
-    this.#number(buffer, start + LAYOUT.beforeOffset);
+    const { layout, tally, cursors } = this.#reading;
+    this.#number(buffer, start + layout.beforeTopic);
+    const slot = cursors.slot(this.#connection, this.#value);
+    this.#number(buffer, this.#end + layout.beforeOffset);
     const offset = this.#value;
-    this.#number(buffer, this.#end + LAYOUT.beforeAt);
+    this.#number(buffer, this.#end + layout.beforeAt);
     const stamp = this.#value;
-    this.#number(buffer, this.#end + LAYOUT.beforeSeq);
+    this.#number(buffer, this.#end + layout.beforeSeq);
     const seq = this.#value;
-    const stop = this.#end + LAYOUT.tail;
+    const stop = this.#end + layout.tail;
 
-    const tally = this.#tally;
+    if (slot < 0 || stop > end) {
+      tally.malformed++;
+      return stop;
+    }
     // The offset stands at the head of the message and the sequence number, put there by the server's application,
     // at its tail. A buffer that was given to the next batch too early shows as a head that does not fit its tail.
-    if (seq !== offset - this.base || buffer[stop - 1] !== CLOSE_BRACE || stop > end) tally.malformed++;
-    if (offset > this.next) tally.lost += offset - this.next;
-    else if (offset < this.next) tally.repeated++;
-    this.next = offset + 1;
+    if (seq !== offset - cursors.base[slot] || buffer[stop - 1] !== CLOSE_BRACE) tally.malformed++;
+    const wanted = cursors.next[slot];
+    if (offset > wanted) tally.lost += offset - wanted;
+    else if (offset < wanted) tally.repeated++;
+    cursors.next[slot] = offset + 1;
     this.bytes += stop - start;
     tally.publications++;
-    tally.payloadBytes += stop - start;
-    if (this.#onStamp !== undefined) this.#onStamp(stamp);
+    if (this.#on.stamp !== undefined) this.#on.stamp(stamp);
     return stop;
   }
 

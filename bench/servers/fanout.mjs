@@ -5,7 +5,8 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, BufferPool, Connections, FanoutModule, Topic } from 'nestjs-fanout';
-import { PATH, TOPIC } from '../message.mjs';
+import { PATH, topicName } from '../message.mjs';
+import { decorateMethod } from './decorate.mjs';
 import { serve } from './serve.mjs';
 
 class BenchGateway {
@@ -14,17 +15,12 @@ class BenchGateway {
 
 class BenchModule {}
 
-// The bench is plain JavaScript, to run without a build of its own; so decorators are called instead of written.
-// This is what TypeScript emits for `@WebSocketGateway({ path })`, `@Topic(TOPIC) join() {}` and `@Module(…)`.
-decorateMethod(BenchGateway, 'join', Topic(TOPIC));
-WebSocketGateway({ path: PATH })(BenchGateway);
-Module({ imports: [FanoutModule.forRoot()], providers: [BenchGateway] })(BenchModule);
+// What differs from the defaults, as JSON, for the shapes that are about an option.
+const options = JSON.parse(process.env.BENCH_OPTIONS ?? '{}');
 
-function decorateMethod(target, name, decorator) {
-  // What `emitDecoratorMetadata` adds: the parameter types, here of a method without parameters.
-  Reflect.defineMetadata('design:paramtypes', [], target.prototype, name);
-  decorator(target.prototype, name, Object.getOwnPropertyDescriptor(target.prototype, name));
-}
+decorateMethod(BenchGateway, 'join', { decorator: Topic(':topic') });
+WebSocketGateway({ path: PATH })(BenchGateway);
+Module({ imports: [FanoutModule.forRoot(options)], providers: [BenchGateway] })(BenchModule);
 
 const app = await NestFactory.create(BenchModule, { logger: false, abortOnError: false });
 await app.listen(0, '127.0.0.1');
@@ -34,11 +30,11 @@ const connections = app.get(Connections);
 
 serve({
   port: app.getHttpServer().address().port,
-  publish(messages) {
-    for (const message of messages) broadcaster.publish(TOPIC, message);
+  publish(topic, messages) {
+    const name = topicName(topic);
+    for (const message of messages) broadcaster.publish(name, message);
   },
-  // A flush takes one slab for its batch: one topic, one wire format, and less than a slab's 64 KiB.
-  flushes: () => pool.stats().taken,
+  slabs: () => pool.stats().taken,
   extra: {
     leftBehind: () => ({ buffersInUse: pool.stats().inUse, connectionsLeft: connections.size }),
   },

@@ -1,91 +1,78 @@
-import { fileURLToPath } from 'node:url';
-import { median } from '../median.mjs';
-import { figures } from './figures.mjs';
-import { measure, start } from './start.mjs';
+import { thousands } from '../format.mjs';
+import { CPU_A_DELIVERY, DELIVERY_COLUMNS } from '../measure/columns.mjs';
+import { deliver } from '../measure/delivery.mjs';
 
-export const PEERS = ['fanout', 'ws-each', 'ws-once', 'net-floor'];
-export const CONTROL = 'ws-once';
+// A flush to 5,000 sockets takes about 50 ms, and fanout lets flushing take half of the loop before it gathers more in
+// each. Turns 200 ms apart stay well clear of that, so a turn is a flush; otherwise its figures would be too good.
+// The same share of the server's time for one flush, whatever the number of sockets.
+const CONNECTIONS_A_MS = 25;
+const MANY = 10_000; // connections above which only these are measured: a turn of a loop takes 20 s
+const WITH_MANY = ['fanout', 'ws-once', 'net-floor'];
+const WITH_MANY_AND_BATCHES = ['fanout', 'net-floor'];
 
-// One turn of 100 messages to 5,000 clients takes a ws loop five to eight seconds here; ten times that on a slow machine.
-const LOAD_TIMEOUT_MS = 90_000;
+/** (a) One topic: what does one more delivery cost the server? */
+export const shape = {
+  name: 'fanout',
+  title: 'One topic, everyone subscribed: 1, 10 and 100 publications a flush',
+  peers: ['fanout', 'nest', 'socket.io', 'ws-once', 'ws-framed', 'net-floor', 'uws'],
+  sizes: {
+    full: { connections: [1000, 5000, 15_000], perTopic: [1, 10, 100], forMs: 3000 },
+    // Of fewer sockets more stays in the processor's caches, which favours the loops: ratios are lower than in full.
+    quick: {
+      connections: [2000],
+      perTopic: [1, 10, 100],
+      forMs: 700,
+      peers: ['fanout', 'nest', 'ws-once', 'net-floor'],
+      repeats: 2,
+    },
+  },
+  figure: CPU_A_DELIVERY,
 
-/**
- * What one more delivery costs the server, for few and for many publications a flush. The peers run between the
- * repeats of fanout and not after them, so that a machine that grows slower does so for all.
- *
- * @returns one row for each peer and number of publications a flush
- */
-export async function fanoutShape(options, machine, say) {
-  const runs = [];
-  for (let repeat = 0; repeat < options.repeats; repeat++) {
-    // Another one begins each time: what the repeat before left to the machine is not always the same one's burden.
-    for (const peer of [...PEERS.slice(repeat), ...PEERS.slice(0, repeat)]) {
-      say(`fanout ${repeat + 1}/${options.repeats}: ${peer}`);
-      runs.push(...(await onePeer(peer, repeat, options, machine)));
+  async run(peer, { connections: counts, perTopic, forMs }, context) {
+    const rows = [];
+    for (const connections of counts) {
+      if (connections > MANY && !WITH_MANY.includes(peer)) continue;
+      const batches = connections <= MANY || WITH_MANY_AND_BATCHES.includes(peer);
+      const loads = perTopic
+        .filter(count => count < 100 || batches)
+        .map(count => ({
+          case: caseOf(connections, count),
+          perTopic: count,
+          intervalMs: Math.max(5, Math.ceil(connections / CONNECTIONS_A_MS)),
+          forMs,
+        }));
+      rows.push(...(await deliver(peer, { audience: { connections }, loads }, context)));
     }
-  }
-  const rows = options.fanout.perTurn.flatMap(perTurn =>
-    PEERS.map(peer =>
-      summary(
-        peer,
-        perTurn,
-        runs.filter(run => run.peer === peer && run.perTurn === perTurn),
-      ),
-    ),
-  );
-  for (const row of rows) {
-    const control = rows.find(other => other.peer === CONTROL && other.perTurn === row.perTurn);
-    row.timesCheaper = control.usPerDelivery / row.usPerDelivery;
-  }
-  return { rows, runs };
-}
+    return rows;
+  },
 
-async function onePeer(peer, repeat, options, machine) {
-  const { connections, perTurn, intervalMs, forMs } = options.fanout;
-  const pair = await start(peer, {
-    pinned: machine.pinned,
-    connections,
-    subprotocol: options.batched && peer === 'fanout' ? 'fanout.v1.json' : undefined,
-  });
-  try {
-    const runs = [];
-    for (const k of perTurn) {
-      // The first turns of a kind are compiled, and sized in the allocator; ten messages are enough of it for the loops.
-      await measure(
-        pair,
-        { perTurn: Math.min(k, 10), intervalMs, minTurns: 3 },
-        { loadTimeoutMs: LOAD_TIMEOUT_MS },
-      );
-      const profiled = options.profile && peer === 'fanout' && repeat === 0;
-      if (profiled) await pair.server.call('startProfile');
-      const result = await measure(
-        pair,
-        { perTurn: k, intervalMs, forMs },
-        { loadTimeoutMs: LOAD_TIMEOUT_MS },
-      );
-      if (profiled) await pair.server.call('stopProfile', { file: profileFile(k) });
-      runs.push({ peer, perTurn: k, repeat, ...figures(result, connections) });
-    }
-    return runs;
-  } finally {
-    await pair.stop();
-  }
-}
+  columns: DELIVERY_COLUMNS,
+  targets: [
+    { case: /× 100$/, against: 'nest', ratio: 80, gate: 25 },
+    { case: /× 100$/, against: 'socket.io', ratio: 80 },
+    { case: /× 100$/, against: 'net-floor', atMost: 1.15, gate: 2 },
+    { case: /× 10$/, against: 'nest', ratio: 12, gate: 6 },
+    { case: /× 10$/, against: 'net-floor', atMost: 1.2, gate: 1.8 },
+    { case: /× 1$/, against: 'nest', ratio: 1.25, gate: 1 },
+    { case: /× 1$/, against: 'socket.io', ratio: 1.35 },
+    { case: /× 1$/, against: 'ws-once', ratio: 1.05, gate: 0.8 },
+    { case: /× 1$/, against: 'net-floor', atMost: 1.15, gate: 1.5 },
+    {
+      case: /./,
+      name: 'socket writes a connection and flush',
+      value: row => row.writesPerConnection,
+      exactly: 1,
+      gate: 1,
+    },
+    ...[1, 10, 100].map(count => ({
+      case: caseOf(15_000, count),
+      name: 'cost at 15,000 over that at 1,000',
+      value: (row, at) => row.usPerDelivery / at('fanout', caseOf(1000, count))?.usPerDelivery,
+      atMost: 1.25,
+    })),
+  ],
+};
 
-function profileFile(perTurn) {
-  return fileURLToPath(new URL(`../results/fanout-${perTurn}-a-flush.cpuprofile`, import.meta.url));
-}
-
-/** Medians of the repeats; but the worst of what must never happen, and of the client's share. */
-function summary(peer, perTurn, runs) {
-  const of = name => runs.map(run => run[name]);
-  const row = { peer, perTurn };
-  const medians = ['usPerDelivery', 'kernelShare', 'deliveriesPerSecond', 'p50', 'p99', 'serverShare'];
-  for (const name of medians) row[name] = median(of(name));
-  if (runs[0].perFlush !== undefined) row.perFlush = median(of('perFlush'));
-  for (const name of ['clientShare', 'lost', 'wrong', 'failures']) row[name] = Math.max(...of(name));
-  row.lowest = Math.min(...of('usPerDelivery'));
-  row.highest = Math.max(...of('usPerDelivery'));
-  row.firstFailure = of('firstFailure').find(Boolean);
-  return row;
+function caseOf(connections, count) {
+  return `${thousands(connections)} × ${count}`;
 }

@@ -1,44 +1,80 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CPU_A_DELIVERY, DELIVERY_COLUMNS } from '../measure/columns.mjs';
+import { figures } from '../measure/figures.mjs';
+import { measure, start } from '../measure/pair.mjs';
 import { median } from '../median.mjs';
-import { figures } from './figures.mjs';
-import { measure, start } from './start.mjs';
+import { thousands } from '../format.mjs';
 
 const CLOSE_TIMEOUT_MS = 30_000;
 const COME_HOME_MS = 5000; // for the last sockets to be gone and their buffers given back
+const MIB = 2 ** 20;
 
-/**
- * Many connections for a while: nothing lost, nothing out of order, no memory kept, every buffer given back.
- */
-export async function soakShape(options, machine, say) {
-  const { connections, perSecond, seconds } = options.soak;
-  say(`soak: ${connections} connections, ${perSecond} publications a second for ${seconds} s`);
-  const pair = await start('fanout', {
-    pinned: machine.pinned,
-    connections,
-    subprotocol: options.batched ? 'fanout.v1.json' : undefined,
-    nodeArgs: ['--expose-gc'],
-  });
-  try {
-    const samples = [];
-    const sampling = sampleMemory(pair.server, samples);
-    const load = { perTurn: 1, intervalMs: 1000 / perSecond, minTurns: seconds * perSecond, catchUp: true };
-    const result = await measure(pair, load, { loadTimeoutMs: seconds * 3000 + 10_000 });
-    await sampling.stop();
-    say('soak: closing');
-    await pair.client.call('close', {}, CLOSE_TIMEOUT_MS);
-    // Counted again with every connection at its end: a message that came twice may have been the last one.
-    const { lastSeq } = result.published;
-    result.arrived = await pair.client.call('wait', { lastSeq, timeoutMs: 0 });
-    return {
-      ...figures(result, connections),
-      arrived: result.arrived.publications,
-      ...(await leftBehind(pair.server)),
-      memory: memory(samples, seconds),
-    };
-  } finally {
-    await pair.stop();
-  }
-}
+/** Many connections for a while: nothing lost, nothing out of order, no memory kept, every buffer given back. */
+export const shape = {
+  name: 'soak',
+  title: 'Soak: does it lose or keep anything?',
+  peers: ['fanout'],
+  sizes: {
+    full: { connections: 10_000, perSecond: 100, seconds: 20, repeats: 1 },
+    quick: { connections: 2000, perSecond: 100, seconds: 5, repeats: 1 },
+  },
+  figure: CPU_A_DELIVERY,
+
+  async run(peer, { connections, perSecond, seconds }, { pinned, options }) {
+    const subprotocol = options.batched ? 'fanout.v1.json' : undefined;
+    const pair = await start(peer, { pinned, audience: { connections, subprotocol } });
+    try {
+      const samples = [];
+      const sampling = sampleMemory(pair.server, samples);
+      await pair.server.call('startLoopWatch');
+      const load = {
+        perTopic: 1,
+        intervalMs: 1000 / perSecond,
+        minTurns: seconds * perSecond,
+        catchUp: true,
+      };
+      const result = await measure(pair, load, { loadTimeoutMs: seconds * 3000 + 10_000 });
+      const { longestBlockMs } = await pair.server.call('stopLoopWatch');
+      await sampling.stop();
+      await pair.client.call('close', {}, CLOSE_TIMEOUT_MS);
+      // Counted again with every connection at its end: a message that came twice may have been the last one.
+      const { lastSeq } = result.published;
+      const { wireBytes } = result.arrived;
+      result.arrived = { ...(await pair.client.call('wait', { lastSeq, timeoutMs: 0 })), wireBytes };
+      return [
+        {
+          case: `${thousands(connections)} connections, ${perSecond} a second`,
+          ...figures(result, pair.audience),
+          ...pair.memory,
+          ...(await leftBehind(pair.server)),
+          longestBlockMs,
+          ...growth(samples, seconds),
+        },
+      ];
+    } finally {
+      await pair.stop();
+    }
+  },
+
+  columns: [
+    ...DELIVERY_COLUMNS,
+    ['heap grew', row => mebibytes(row.heapGrowth)],
+    ['RSS grew', row => mebibytes(row.rssGrowth)],
+  ],
+  targets: [
+    {
+      case: /./,
+      name: 'buffers in use when all clients are gone',
+      value: row => row.buffersInUse,
+      exactly: 0,
+      gate: 0,
+    },
+    { case: /./, name: 'connections left', value: row => row.connectionsLeft, exactly: 0, gate: 0 },
+    // A leak of one small object a delivery would be gigabytes.
+    { case: /./, name: 'heap growth, MiB', value: row => row.heapGrowth / MIB, atMost: 8, gate: 16 },
+    { case: /./, name: 'resident growth, MiB', value: row => row.rssGrowth / MIB, atMost: 32, gate: 64 },
+  ],
+};
 
 /** Once a second until stopped. An error of the server is the load's to report, so it only ends the sampling here. */
 function sampleMemory(server, samples) {
@@ -73,12 +109,15 @@ async function leftBehind(server) {
  * Flat means: the last samples are no higher than those right after the start-up, but for the noise of an allocator.
  * Medians of three, as one sample may fall into a burst; with fewer than two times three there is nothing to compare.
  */
-function memory(samples, seconds) {
+function growth(samples, seconds) {
   const settled = samples.filter(sample => sample.second >= Math.min(5, seconds / 2));
-  const growth = name => {
-    const of = settled.map(sample => sample[name]);
-    return of.length < 6 ? undefined : median(of.slice(-3)) - median(of.slice(0, 3));
+  const of = name => {
+    const values = settled.map(sample => sample[name]);
+    return values.length < 6 ? undefined : median(values.slice(-3)) - median(values.slice(0, 3));
   };
-  const { rss, heapUsed } = samples.at(-1) ?? {};
-  return { samples, rss, heapUsed, rssGrowth: growth('rss'), heapGrowth: growth('heapUsed') };
+  return { rssGrowth: of('rss'), heapGrowth: of('heapUsed') };
+}
+
+function mebibytes(bytes) {
+  return bytes === undefined ? 'too short' : `${(bytes / MIB).toFixed(1)} MiB`;
 }

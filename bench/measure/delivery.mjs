@@ -1,0 +1,68 @@
+import { fileURLToPath } from 'node:url';
+import { figures } from './figures.mjs';
+import { measure, start } from './pair.mjs';
+
+export const OURS = 'fanout';
+
+// One turn of 100 messages to 5,000 clients takes a ws loop five to eight seconds here; ten times that on a slow machine.
+const LOAD_TIMEOUT_MS = 120_000;
+const WARM_UP_TURNS = 3;
+const WARM_UP_MESSAGES = 10; // of a topic and turn at most: enough for the compiler, and a loop of ws takes a second for them
+
+/**
+ * A load of a delivery shape.
+ *
+ * @typedef {{ case: string, perTopic: number, intervalMs: number, forMs: number }} Load
+ */
+
+/**
+ * One repeat of one peer: its processes are started for the audience, and each load is warmed up, counted in the first
+ * repeat, and measured. Counting costs time, so it has turns of its own.
+ *
+ * @param {string} peer
+ * @param {{ audience: import('./pair.mjs').Audience, loads: Load[], env?: Record<string, string> }} what
+ * @param {{ pinned: object, options: object, repeat: number, shape: string }} run
+ */
+export async function deliver(peer, { audience, loads, env }, { pinned, options, repeat, shape }) {
+  const subprotocol =
+    audience.subprotocol ?? (options.batched && peer === OURS ? 'fanout.v1.json' : undefined);
+  const pair = await start(peer, { pinned, audience: { ...audience, subprotocol }, env });
+  const timeout = { loadTimeoutMs: LOAD_TIMEOUT_MS };
+  try {
+    const rows = [];
+    for (const { case: name, perTopic, intervalMs, forMs } of loads) {
+      const few = Math.min(perTopic, WARM_UP_MESSAGES);
+      await measure(pair, { perTopic: few, intervalMs, minTurns: WARM_UP_TURNS }, timeout);
+      const counted = repeat === 0 ? await count(pair, { perTopic, intervalMs }, timeout) : {};
+      const profiled = options.profile && peer === OURS && repeat === 0;
+      if (profiled) await pair.server.call('startProfile');
+      const result = await measure(pair, { perTopic, intervalMs, forMs }, timeout);
+      if (profiled) await pair.server.call('stopProfile', { file: profileFile(`${shape}-${name}`) });
+      rows.push({ case: name, ...figures(result, pair.audience), ...counted, ...pair.memory });
+    }
+    return rows;
+  } finally {
+    await pair.stop();
+  }
+}
+
+/** One turn in which socket writes, encodings and the longest block of the loop are taken. */
+async function count(pair, load, timeout) {
+  await pair.server.call('startCounting');
+  await pair.server.call('startLoopWatch');
+  const { published, server } = await measure(pair, load, timeout);
+  const { longestBlockMs } = await pair.server.call('stopLoopWatch');
+  const { writes, encodes } = await pair.server.call('stopCounting');
+  return {
+    longestBlockMs,
+    writesPerConnection: writes / pair.audience.connections / published.turns,
+    writesPerPublication: writes / published.messages,
+    encodesPerPublication: encodes / published.messages,
+    slabsPerPublication: server.slabs / published.messages,
+  };
+}
+
+function profileFile(name) {
+  const file = name.replaceAll(/[^\w-]+/g, '-');
+  return fileURLToPath(new URL(`../results/${file}.cpuprofile`, import.meta.url));
+}

@@ -1,0 +1,115 @@
+/**
+ * A bar chart as SVG, drawn by hand: a group of bars for each case, a bar for each peer.
+ *
+ * Text and lines are of a middle grey and the ground is left out, so that it can be read on white and on dark.
+ */
+const INK = '#7d8590';
+const COLOURS = ['#2f81f7', '#d29922', '#a371f7', '#3fb950', '#f0883e', '#8b949e', '#db61a2', '#39c5cf'];
+const BAR = 16;
+const GAP = 26; // between groups
+const TOP = 64;
+const LEFT = 76;
+const HEIGHT = 240;
+const LOG_FROM = 20; // a range wider than this is drawn on a logarithmic axis, or the small bars would not be seen
+
+/**
+ * @param {{ title: string, axis: string, figure: string, better: 'lower' | 'higher', footer: string }} text
+ * @param {{ peer: string, case: string }[]} rows
+ */
+export function plot({ title, axis, figure, better, footer }, rows) {
+  const shown = rows.filter(row => row[figure] > 0);
+  const peers = [...new Set(shown.map(row => row.peer))];
+  const groups = [...new Set(shown.map(row => row.case))].map(name => shown.filter(row => row.case === name));
+  const scale = scaleOf(shown.map(row => row[figure]));
+  let x = LEFT + GAP / 2;
+  const bars = groups.flatMap(group => {
+    const from = x;
+    const drawn = group.map(row =>
+      bar(row[figure], colour(peers, row.peer), (x += BAR) - BAR, scale, row.peer),
+    );
+    x += GAP;
+    return [...drawn, groupName(group[0].case, (from + x - GAP) / 2)];
+  });
+  const width = Math.max(x, LEFT + 560);
+  const kind = scale.log ? ', logarithmic' : '';
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${TOP + HEIGHT + 100}" font-family="system-ui, sans-serif" font-size="11" fill="${INK}">`,
+    text(LEFT, 20, escaped(title), 'font-size="15" font-weight="600"'),
+    text(LEFT, 38, escaped(`${axis}${kind}; ${better} is better`)),
+    ...scale.ticks.map(tick => gridLine(tick, scale, width)),
+    ...bars,
+    ...legend(peers, TOP + HEIGHT + 58),
+    text(LEFT, TOP + HEIGHT + 86, escaped(footer), 'font-size="10"'),
+    '</svg>\n',
+  ].join('\n');
+}
+
+function scaleOf(values) {
+  const most = Math.max(...values);
+  const least = Math.min(...values);
+  if (most / least > LOG_FROM) {
+    const from = Math.floor(Math.log10(least));
+    const to = Math.ceil(Math.log10(most));
+    const ticks = Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i));
+    return { log: true, ticks, height: value => ((Math.log10(value) - from) / (to - from)) * HEIGHT };
+  }
+  const step = niceStep(most / 5);
+  const count = Math.ceil(most / step);
+  const ticks = Array.from({ length: count + 1 }, (_, i) => i * step);
+  return { log: false, ticks, height: value => (value / (count * step)) * HEIGHT };
+}
+
+/** 1, 2 or 5 times a power of ten. */
+function niceStep(rough) {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 5, 10].find(step => step * power >= rough) * power;
+}
+
+function bar(value, fill, x, scale, peer) {
+  const height = scale.height(value);
+  const y = TOP + HEIGHT - height;
+  return (
+    `<g><title>${escaped(`${peer}: ${short(value)}`)}</title>` +
+    `<rect x="${x + 1}" y="${y.toFixed(1)}" width="${BAR - 2}" height="${height.toFixed(1)}" fill="${fill}"/>` +
+    `<text transform="translate(${x + BAR / 2 + 3} ${(y - 3).toFixed(1)}) rotate(-90)" font-size="8">${short(value)}</text></g>`
+  );
+}
+
+function gridLine(tick, scale, width) {
+  const y = TOP + HEIGHT - scale.height(tick || Number.MIN_VALUE) * (tick === 0 ? 0 : 1);
+  return (
+    `<line x1="${LEFT}" x2="${width - 8}" y1="${y}" y2="${y}" stroke="${INK}" stroke-opacity="0.3"/>` +
+    text(LEFT - 6, y + 4, short(tick), 'text-anchor="end"')
+  );
+}
+
+function groupName(name, x) {
+  return text(x, TOP + HEIGHT + 18, escaped(name), 'text-anchor="middle"');
+}
+
+function legend(peers, y) {
+  let x = LEFT;
+  return peers.map(peer => {
+    const entry = `<rect x="${x}" y="${y - 9}" width="10" height="10" fill="${colour(peers, peer)}"/>${text(x + 14, y, escaped(peer))}`;
+    x += 30 + peer.length * 6.5;
+    return entry;
+  });
+}
+
+function colour(peers, peer) {
+  return COLOURS[peers.indexOf(peer) % COLOURS.length];
+}
+
+function text(x, y, content, attributes = '') {
+  return `<text x="${x}" y="${y}" ${attributes}>${content}</text>`;
+}
+
+function short(value) {
+  if (value >= 1e6) return `${Number((value / 1e6).toPrecision(3))}M`;
+  if (value >= 1e4) return `${Number((value / 1e3).toPrecision(3))}k`;
+  return String(Number(value.toPrecision(3)));
+}
+
+function escaped(plain) {
+  return plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
