@@ -4,9 +4,19 @@
  * Text and lines are of a middle grey and the ground is left out, so that it can be read on white and on dark.
  */
 const INK = '#7d8590';
-const COLOURS = ['#2f81f7', '#d29922', '#a371f7', '#3fb950', '#f0883e', '#8b949e', '#db61a2', '#39c5cf'];
-const BAR = 16;
-const GAP = 26; // between groups
+const COLOURS = {
+  fanout: '#2f81f7',
+  nest: '#d29922',
+  'socket.io': '#a371f7',
+  'ws-once': '#3fb950',
+  'net-floor': '#8b949e',
+};
+const OTHERS = ['#f0883e', '#db61a2', '#39c5cf', '#b08800'];
+const WIDTH = 720;
+const NARROW_BAR = 16;
+const WIDE_BAR = 34;
+const GAP = 30; // between groups
+const LETTER = 6; // a character of a label, nearly
 const TOP = 64;
 const LEFT = 76;
 const HEIGHT = 240;
@@ -21,20 +31,32 @@ export function plot({ title, axis, figure, better, footer }, rows) {
   const peers = [...new Set(shown.map(row => row.peer))];
   const groups = [...new Set(shown.map(row => row.case))].map(name => shown.filter(row => row.case === name));
   const scale = scaleOf(shown.map(row => row[figure]));
+  const room = WIDTH - LEFT - groups.length * GAP;
+  const thick = Math.max(NARROW_BAR, Math.min(WIDE_BAR, Math.floor(room / shown.length)));
   let x = LEFT + GAP / 2;
   const bars = groups.flatMap(group => {
-    const from = x;
-    const drawn = group.map(row =>
-      bar(row[figure], colour(peers, row.peer), (x += BAR) - BAR, scale, row.peer),
-    );
-    x += GAP;
-    return [...drawn, groupName(group[0].case, (from + x - GAP) / 2)];
+    const name = group[0].case;
+    const space = Math.max(thick * group.length, name.length * LETTER);
+    let at = x + (space - thick * group.length) / 2;
+    const drawn = group.map(row => {
+      const one = bar(
+        { value: row[figure], peer: row.peer, fill: colour(peers, row.peer) },
+        at,
+        thick,
+        scale,
+      );
+      at += thick;
+      return one;
+    });
+    const label = groupName(name, x + space / 2);
+    x += space + GAP;
+    return [...drawn, label];
   });
-  const width = Math.max(x, LEFT + 560);
+  const width = Math.max(x, WIDTH);
   const kind = scale.log ? ', logarithmic' : '';
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${TOP + HEIGHT + 100}" font-family="system-ui, sans-serif" font-size="11" fill="${INK}">`,
-    text(LEFT, 20, escaped(title), 'font-size="15" font-weight="600"'),
+    text(LEFT, 20, escaped(title), 'font-size="14" font-weight="600"'),
     text(LEFT, 38, escaped(`${axis}${kind}; ${better} is better`)),
     ...scale.ticks.map(tick => gridLine(tick, scale, width)),
     ...bars,
@@ -48,13 +70,13 @@ function scaleOf(values) {
   const most = Math.max(...values);
   const least = Math.min(...values);
   if (most / least > LOG_FROM) {
-    const from = Math.floor(Math.log10(least));
+    const from = Math.floor(Math.log10(least * 0.7)); // so that the smallest bar can be seen
     const to = Math.ceil(Math.log10(most));
     const ticks = Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i));
     return { log: true, ticks, height: value => ((Math.log10(value) - from) / (to - from)) * HEIGHT };
   }
   const step = niceStep(most / 5);
-  const count = Math.ceil(most / step);
+  const count = Math.floor(most / step) + 1; // with room for the number above the highest bar
   const ticks = Array.from({ length: count + 1 }, (_, i) => i * step);
   return { log: false, ticks, height: value => (value / (count * step)) * HEIGHT };
 }
@@ -65,18 +87,18 @@ function niceStep(rough) {
   return [1, 2, 5, 10].find(step => step * power >= rough) * power;
 }
 
-function bar(value, fill, x, scale, peer) {
+function bar({ value, peer, fill }, x, thick, scale) {
   const height = scale.height(value);
   const y = TOP + HEIGHT - height;
   return (
     `<g><title>${escaped(`${peer}: ${short(value)}`)}</title>` +
-    `<rect x="${x + 1}" y="${y.toFixed(1)}" width="${BAR - 2}" height="${height.toFixed(1)}" fill="${fill}"/>` +
-    `<text transform="translate(${x + BAR / 2 + 3} ${(y - 3).toFixed(1)}) rotate(-90)" font-size="8">${short(value)}</text></g>`
+    `<rect x="${x + 1}" y="${y.toFixed(1)}" width="${thick - 2}" height="${height.toFixed(1)}" fill="${fill}"/>` +
+    `<text transform="translate(${x + thick / 2 + 3} ${(y - 3).toFixed(1)}) rotate(-90)" font-size="9">${short(value)}</text></g>`
   );
 }
 
 function gridLine(tick, scale, width) {
-  const y = TOP + HEIGHT - scale.height(tick || Number.MIN_VALUE) * (tick === 0 ? 0 : 1);
+  const y = TOP + HEIGHT - scale.height(tick);
   return (
     `<line x1="${LEFT}" x2="${width - 8}" y1="${y}" y2="${y}" stroke="${INK}" stroke-opacity="0.3"/>` +
     text(LEFT - 6, y + 4, short(tick), 'text-anchor="end"')
@@ -91,13 +113,14 @@ function legend(peers, y) {
   let x = LEFT;
   return peers.map(peer => {
     const entry = `<rect x="${x}" y="${y - 9}" width="10" height="10" fill="${colour(peers, peer)}"/>${text(x + 14, y, escaped(peer))}`;
-    x += 30 + peer.length * 6.5;
+    x += 30 + peer.length * LETTER;
     return entry;
   });
 }
 
 function colour(peers, peer) {
-  return COLOURS[peers.indexOf(peer) % COLOURS.length];
+  const others = peers.filter(name => COLOURS[name] === undefined);
+  return COLOURS[peer] ?? OTHERS[others.indexOf(peer) % OTHERS.length];
 }
 
 function text(x, y, content, attributes = '') {

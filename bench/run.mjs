@@ -31,19 +31,32 @@ async function main() {
   const results = {};
   const verdicts = [];
   for (const plan of options.plans) {
-    const { rows, runs } = await repeatShape(plan, { pinned: hardware.pinned, options, say });
-    say('');
-    printShape(plan, rows);
-    const judged = judge(plan, rows);
-    printVerdicts(judged, options);
-    results[plan.shape.name] = { size: plan.size, verdicts: judged, rows, runs };
-    verdicts.push(...judged);
-    drawPlot(plan.shape, rows, hardware);
+    const result = await runShape(plan, hardware, options);
+    results[plan.shape.name] = { size: plan.size, ...result };
+    verdicts.push(...(result.verdicts ?? []));
   }
 
   const asked = { ...options, plans: undefined };
   writeJson(options.json ?? defaultFile(), { started, machine: hardware, options: asked, results });
   summarise(verdicts, options);
+}
+
+/** A shape that cannot be run does not take the others with it. */
+async function runShape(plan, hardware, options) {
+  try {
+    const { rows, runs } = await repeatShape(plan, { pinned: hardware.pinned, options, say });
+    say('');
+    printShape(plan, rows);
+    const verdicts = judge(plan, rows);
+    printVerdicts(verdicts, options);
+    drawPlot(plan.shape, rows, hardware);
+    return { verdicts, rows, runs };
+  } catch (error) {
+    await stopAll();
+    console.error(`bench: ${plan.shape.name}: ${error.message}`);
+    process.exitCode = NOT_RUN;
+    return { error: error.message };
+  }
 }
 
 /** Peers that this machine cannot run. */
@@ -64,7 +77,7 @@ function summarise(verdicts, { gate }) {
   const broken = count(({ ok }) => ok === false);
   const kept = `${count(({ met }) => met)} of ${verdicts.length} targets met`;
   console.log(gate ? `${kept}, ${broken} bounds of the gate broken` : kept);
-  if (gate && broken > 0) process.exitCode = BROKEN;
+  if (gate && broken > 0) process.exitCode ??= BROKEN;
 }
 
 /** Progress goes to stderr: the tables on stdout can be piped. An empty line clears it on a terminal. */

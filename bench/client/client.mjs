@@ -7,6 +7,7 @@ import { Connection } from './connection.mjs';
 import { Cursors } from './cursors.mjs';
 import { DIALECTS } from './dialects.mjs';
 import { newTally } from './frame-counter.mjs';
+import { SharedInflater } from './shared-inflater.mjs';
 
 const UPGRADES_AT_ONCE = 256; // enough to keep the server busy, well under its backlog
 const LATENCY_SAMPLES = 100; // connections, evenly spread: a reading of the clock for every message would cost more than the parsing
@@ -16,30 +17,75 @@ const tally = newTally();
 const latency = createHistogram();
 const failures = [];
 const connections = [];
+let open;
 let cursors;
+let inflater;
 let wireBytesBefore = 0;
 
-answer({ connect, wait, begin, usage: () => usage(nowUs), close });
+answer({ connect, churn, stall, wait, begin, usage: () => usage(nowUs), close });
 
 /** @param {{ port: number, audience: import('../measure/pair.mjs').Audience, dialect: string }} target */
-async function connect({ port, audience, dialect }) {
+function prepare({ port, audience, dialect }, { late }) {
   const { subprotocol, extensions, payloadBytes } = audience;
-  cursors = new Cursors({ ...audience, perConnection: audience.topicsPerConnection });
+  cursors = new Cursors({ ...audience, perConnection: audience.topicsPerConnection }, { late });
+  inflater = extensions === undefined ? undefined : new SharedInflater(audience.connections);
   const target = { port, dialect: DIALECTS[dialect], subprotocol, extensions };
   const reading = { tally, cursors, layout: layout(payloadBytes), dialect: target.dialect };
   const every = Math.max(1, Math.floor(audience.connections / LATENCY_SAMPLES));
-  const opening = new Set();
-  for (let i = 0; i < audience.connections; i++) {
-    const connection = new Connection(i, target, reading, {
-      onStamp: i % every === 0 ? at => latency.record(Math.max(1, nowUs() - at)) : undefined,
+  open = number =>
+    new Connection(number, target, reading, {
+      onStamp: number % every === 0 ? at => latency.record(Math.max(1, nowUs() - at)) : undefined,
       onFailure: error => failures.push(error.message),
+      onCompressed: inflater?.read,
     });
+}
+
+async function connect(target) {
+  prepare(target, { late: false });
+  const opening = new Set();
+  for (let i = 0; i < target.audience.connections; i++) {
+    const connection = open(i);
     connections.push(connection);
     opening.add(connection.ready);
     connection.ready.then(() => opening.delete(connection.ready)).catch(() => {});
     if (opening.size >= UPGRADES_AT_ONCE) await Promise.race(opening);
   }
   await Promise.all(opening);
+}
+
+/**
+ * Clients that come, stay for a while and go, `perSecond` of them. `audience.connections` must be more than are there
+ * at once, as their numbers are used again.
+ */
+async function churn({ perSecond, stayMs, forMs, ...target }) {
+  prepare(target, { late: true });
+  const from = performance.now();
+  const visits = [];
+  for (let due = 0; due < forMs; due += 1000 / perSecond) {
+    const early = from + due - performance.now();
+    if (early > 0) await sleep(early);
+    visits.push(visit(open(visits.length % target.audience.connections), stayMs));
+  }
+  await Promise.all(visits);
+  return { ...tally, visits: visits.length, failures: failures.length, firstFailure: failures[0] };
+}
+
+async function visit(connection, stayMs) {
+  await connection.ready.catch(() => {}); // counted as a failure
+  await sleep(stayMs);
+  connection.close();
+  await connection.closed;
+}
+
+/** Slow readers: all of them read nothing for a while, then again for a while. Those that were closed are the failures. */
+async function stall({ pauseMs, readMs, forMs }) {
+  const until = performance.now() + forMs;
+  while (performance.now() < until) {
+    for (const connection of connections) connection.pause();
+    await sleep(pauseMs);
+    for (const connection of connections) connection.resume();
+    await sleep(readMs);
+  }
 }
 
 /** A new load: its faults and latencies are its own. What came is counted on, as sequence numbers go on. */
@@ -75,6 +121,7 @@ async function wait({ lastSeq, timeoutMs }) {
     p999: latency.percentile(99.9) / 1000,
     max: latency.max / 1000,
     sampled: latency.count,
+    inflated: inflater?.inflated,
   };
 }
 

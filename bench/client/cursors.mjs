@@ -13,8 +13,12 @@ export class Cursors {
   /** Offsets less this are the server's sequence numbers, by slot. */
   base;
 
-  /** @param {{ connections: number, topics: number, perConnection: number }} audience */
-  constructor({ connections, topics, perConnection }) {
+  /**
+   * @param {{ connections: number, topics: number, perConnection: number }} audience
+   * @param {{ late: boolean }} they `late`: they join when something was published already
+   */
+  constructor({ connections, topics, perConnection }, { late }) {
+    this.late = late;
     this.topics = topics;
     this.perConnection = perConnection;
     this.next = new Float64Array(connections * perConnection);
@@ -36,8 +40,15 @@ export class Cursors {
   /** What the server's answer to a subscribe says: everything up to `offset` is not for this connection. */
   begin(connection, topic, offset) {
     const slot = this.slot(connection, topic);
-    this.base[slot] = offset;
+    this.base[slot] = this.late ? NaN : offset;
     this.next[slot] = offset + 1;
+  }
+
+  /** The first publication tells a late one what offset its sequence numbers began at. @returns whether it was to be learned */
+  learnBase(slot, base) {
+    if (!Number.isNaN(this.base[slot])) return false;
+    this.base[slot] = base;
+    return true;
   }
 
   /** How many publications up to sequence number `lastSeq` of each topic have not come to a connection. */

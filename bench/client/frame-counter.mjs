@@ -118,7 +118,7 @@ export class FrameCounter {
   text(buffer, start, end) {
     const { dialect, tally } = this.#reading;
     const first = start + dialect.envelope;
-    if (buffer[first] === OPEN_BRACE && buffer[first + 2] === T) {
+    if (first + 2 < end && buffer[first] === OPEN_BRACE && buffer[first + 2] === T) {
       if (this.#publication(buffer, first, end) !== end - dialect.envelopeEnd) tally.malformed++;
     } else if (buffer[start] === OPEN_BRACKET) this.#batch(buffer, start, end);
     else this.#on.text(buffer.toString('utf8', start, end));
@@ -155,7 +155,8 @@ export class FrameCounter {
     }
     // The offset stands at the head of the message and the sequence number, put there by the server's application,
     // at its tail. A buffer that was given to the next batch too early shows as a head that does not fit its tail.
-    if (seq !== offset - cursors.base[slot] || buffer[stop - 1] !== CLOSE_BRACE) tally.malformed++;
+    if (seq !== offset - cursors.base[slot] && !cursors.learnBase(slot, offset - seq)) tally.malformed++;
+    if (buffer[stop - 1] !== CLOSE_BRACE) tally.malformed++;
     const wanted = cursors.next[slot];
     if (offset > wanted) tally.lost += offset - wanted;
     else if (offset < wanted) tally.repeated++;

@@ -13,7 +13,7 @@ export function figures({ published, arrived, server, client, tookUs }, audience
     turns: published.turns,
     lateTurns: published.late,
     // A flush takes a slab for each topic that has something; undefined for the peers, which write in every turn.
-    turnsPerFlush: (published.turns * topics) / server.slabs || undefined,
+    turnsPerFlush: server.slabs > 0 ? published.topicTurns / server.slabs : undefined,
     deliveries,
     seconds: tookUs / 1e6,
     deliveriesPerSecond: deliveries / (tookUs / 1e6),

@@ -24,22 +24,45 @@ const DIALECTS = { 'socket.io': 'socket.io' }; // of the peers that speak anothe
  * @param {{ pinned: { server?: number, client?: number }, audience: Audience, nodeArgs?: string[], env?: Record<string, string> }} options
  */
 export async function start(peer, { pinned, audience, nodeArgs = [], env }) {
-  const whole = { topics: 1, topicsPerConnection: 1, payloadBytes: 0, ...audience };
   const server = new Child(scripts(`servers/${peer}`), {
     cpu: pinned.server,
     nodeArgs: ['--expose-gc', ...nodeArgs],
     env,
   });
-  const client = new Child(scripts('client/client'), { cpu: pinned.client });
-  const pair = { server, client, audience: whole, stop: () => Promise.all([client.stop(), server.stop()]) };
   try {
     const port = await server.call('port');
     const before = await server.call('memory');
-    const target = { port, audience: whole, dialect: DIALECTS[peer] ?? 'nest' };
-    await client.call('connect', target, CONNECT_TIMEOUT_MS);
-    return { ...pair, memory: perConnection(before, await server.call('memory'), whole.connections) };
+    const { client, target } = await startClient(peer, port, { pinned, audience });
+    return {
+      server,
+      client,
+      port,
+      audience: target.audience,
+      memory: perConnection(before, await server.call('memory'), audience.connections),
+      stop: () => Promise.all([client.stop(), server.stop()]),
+    };
   } catch (error) {
-    await pair.stop();
+    await server.stop();
+    throw error;
+  }
+}
+
+/**
+ * A client process of a server that runs: with `connect: false` it is told nothing yet.
+ *
+ * @param {string} peer
+ * @param {number} port
+ * @param {{ pinned: { client?: number }, audience: Audience, connect?: boolean }} options
+ */
+export async function startClient(peer, port, { pinned, audience, connect = true }) {
+  const client = new Child(scripts('client/client'), { cpu: pinned.client });
+  const whole = { topics: 1, topicsPerConnection: 1, payloadBytes: 0, ...audience };
+  const target = { port, audience: whole, dialect: DIALECTS[peer] ?? 'nest' };
+  try {
+    if (connect) await client.call('connect', target, CONNECT_TIMEOUT_MS);
+    return { client, target };
+  } catch (error) {
+    await client.stop();
     throw error;
   }
 }

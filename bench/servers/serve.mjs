@@ -10,12 +10,12 @@ import { lastSeqs } from './progress.mjs';
 /**
  * What all servers have in common: the clock of the load, and the answers to the runner. They differ in `publish`,
  * which gets the messages of one topic and turn, and in `endTurn`, for those that gather the topics of a turn. When
- * `endTurn` returns, all messages must be handed on.
+ * `endTurn` has returned, or its promise has resolved, all messages must be handed on.
  *
  * @param {object} server
  * @param {number} server.port
  * @param {(topic: number, messages: object[], firstSeq: number) => void} server.publish
- * @param {() => void} [server.endTurn]
+ * @param {() => void | Promise<void>} [server.endTurn]
  * @param {() => number} [server.slabs] taken from the pool since the start
  * @param {Record<string, (args: any) => unknown>} [server.extra] further answers
  */
@@ -54,7 +54,7 @@ export function serve({ port, publish, endTurn = () => {}, slabs, extra = {} }) 
         publish(topic, messages, seq + 1);
         if (++topic === topics) topic = 0;
       }
-      endTurn();
+      await endTurn();
       turns++;
       due += intervalMs * 1000;
       const early = due - nowUs();
@@ -72,6 +72,7 @@ export function serve({ port, publish, endTurn = () => {}, slabs, extra = {} }) 
       endedAt: nowUs(),
       turns,
       late,
+      topicTurns: turns * topicsPerTurn,
       messages: turns * topicsPerTurn * perTopic,
       lastSeq: lastSeqs[0],
     };

@@ -9,10 +9,10 @@ import { Subscribers } from './subscribers.mjs';
  * A bare `ws` server, as an application without this library has it.
  *
  * @param {(subscribers: Set<any>, topic: number, messages: object[], firstSeq: number) => void} publish
- * @param {{ subscriber?: (client: import('ws').WebSocket, request: import('node:http').IncomingMessage) => any, options?: object }} more
- *   what is kept of a client, itself if nothing is said; and options of the server
+ * @param {{ subscriber?: (client: import('ws').WebSocket, request: import('node:http').IncomingMessage) => any, options?: object, endTurn?: () => Promise<void> }} more
+ *   what is kept of a client, itself if nothing is said; and options of the server; `endTurn` of `serve`
  */
-export async function serveWs(publish, { subscriber = client => client, options = {} } = {}) {
+export async function serveWs(publish, { subscriber = client => client, options = {}, endTurn } = {}) {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, path: PATH, backlog: 4096, ...options });
   const subscribers = new Subscribers();
   server.on('connection', (client, request) => {
@@ -30,6 +30,7 @@ export async function serveWs(publish, { subscriber = client => client, options 
   await once(server, 'listening');
   serve({
     port: server.address().port,
+    endTurn,
     publish: (topic, messages, firstSeq) => publish(subscribers.of(topic), topic, messages, firstSeq),
   });
 }
