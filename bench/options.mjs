@@ -6,7 +6,7 @@ export const HELP = `node bench/run.mjs [options]
   --gate             exit code 1 when a bound is broken (see bench/README.md)
   --shape NAME       this shape, and every other one that is named so; all without it
   --against NAME     nestjs-fanout and this peer only
-  --connections N    instead of the shape's own number
+  --connections N    instead of the shape's own number; several of them for a shape that has several
   --repeats N        instead of three
   --batched          clients ask for fanout.v1.json: many publications in a frame
   --profile          writes CPU profiles of the fanout server to bench/results/ (its figures are then a little worse)
@@ -28,7 +28,7 @@ export function readOptions(args, shapes) {
       gate: { type: 'boolean', default: false },
       shape: { type: 'string', multiple: true },
       against: { type: 'string' },
-      connections: { type: 'string' },
+      connections: { type: 'string', multiple: true },
       repeats: { type: 'string' },
       batched: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
@@ -36,8 +36,8 @@ export function readOptions(args, shapes) {
       help: { type: 'boolean', default: false },
     },
   });
-  const connections = wholeNumber(values, 'connections');
-  const repeats = wholeNumber(values, 'repeats');
+  const connections = values.connections?.map(text => wholeNumber(text, 'connections'));
+  const repeats = values.repeats && wholeNumber(values.repeats, 'repeats');
   const chosen = choose(shapes, values);
   return {
     ...values,
@@ -52,7 +52,7 @@ export function readOptions(args, shapes) {
 function plan(shape, { quick, against, connections, repeats }) {
   const size = { ...(quick ? shape.sizes.quick : shape.sizes.full) };
   if (connections !== undefined && size.connections !== undefined) {
-    size.connections = Array.isArray(size.connections) ? [connections] : connections;
+    size.connections = Array.isArray(size.connections) ? connections : connections[0];
   }
   const [ours, ...others] = size.peers ?? shape.peers;
   return {
@@ -81,9 +81,7 @@ function choose(shapes, { shape: names, against, quick }) {
   return chosen;
 }
 
-function wholeNumber(values, name) {
-  const text = values[name];
-  if (text === undefined) return undefined;
+function wholeNumber(text, name) {
   if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} must be a whole number above 0; got ${text}`);
   return Number(text);
 }

@@ -14,7 +14,7 @@ export const shape = {
       intervalMs: 50,
       forMs: 600,
       peers: ['fanout', 'ws-framed', 'net-floor'],
-      repeats: 2,
+      repeats: 1,
     },
   },
   figure: CPU_A_DELIVERY,

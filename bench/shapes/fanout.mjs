@@ -21,7 +21,7 @@ export const shape = {
     quick: {
       connections: [2000],
       perTopic: [1, 10, 100],
-      forMs: 700,
+      forMs: 500,
       peers: ['fanout', 'nest', 'ws-once', 'net-floor'],
       repeats: 2,
     },

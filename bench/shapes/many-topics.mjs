@@ -14,7 +14,7 @@ export const shape = {
     quick: {
       connections: 1000,
       perTopic: [1, 10],
-      forMs: 600,
+      forMs: 400,
       peers: ['fanout', 'socket.io'],
       repeats: 2,
     },
