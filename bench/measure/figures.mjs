@@ -7,13 +7,14 @@
 export function figures({ published, arrived, server, client, tookUs }, audience) {
   const { connections, topics, topicsPerConnection } = audience;
   const deliveries = (published.messages / topics) * topicsPerConnection * connections;
+  const listenedTo = Math.min(topics, connections + topicsPerConnection - 1) / topics;
   return {
     connections,
     publications: published.messages,
     turns: published.turns,
     lateTurns: published.late,
     // A flush takes a slab for each topic that has something; undefined for the peers, which write in every turn.
-    turnsPerFlush: server.slabs > 0 ? published.topicTurns / server.slabs : undefined,
+    turnsPerFlush: server.slabs > 0 ? (published.topicTurns * listenedTo) / server.slabs : undefined,
     deliveries,
     seconds: tookUs / 1e6,
     deliveriesPerSecond: deliveries / (tookUs / 1e6),

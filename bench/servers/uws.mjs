@@ -8,6 +8,7 @@ import { serve } from './serve.mjs';
 const app = uws.App();
 app.ws(PATH, {
   compression: uws.DISABLED,
+  maxBackpressure: 2 ** 20, // above that it drops messages; as much as fanout lets a connection have
   message(socket, text) {
     const { data } = JSON.parse(Buffer.from(text).toString());
     for (const topic of data.topics ?? [data.topic]) {
