@@ -1,28 +1,34 @@
 import type { BufferPool } from '../memory/buffer-pool.js';
 import type { Batch } from '../wire/batch.js';
+import { type DeflateSettings, deflateOnce } from '../wire/deflate-once.js';
 import { encode } from '../wire/encode.js';
-import type { WireFormat } from '../wire/json-format.js';
-import type { LogEntry } from '../wire/log-entry.js';
 import type { Subscription } from '../topic/topic.js';
-import { TopicBatches } from './topic-batches.js';
+import { type Encode, TopicBatches } from './topic-batches.js';
 
 /** Makes the batches that everybody who listens shares, and knows which of them some socket still holds. */
 export class FanOut {
   readonly #pool: BufferPool;
   /** For single subscriptions, beside the walk that may be under way. */
   readonly #batches: TopicBatches;
+  readonly #deflate: DeflateSettings | undefined;
   /** Batches some socket still holds. */
   readonly #unsent = new Set<Batch>();
   readonly #waiting = new Set<{ readonly batches: Set<Batch>; readonly done: () => void }>();
 
-  constructor(pool: BufferPool) {
+  /** @param deflate for connections that take compressed frames; without it there is none */
+  constructor(pool: BufferPool, deflate?: DeflateSettings) {
     this.#pool = pool;
-    this.#batches = new TopicBatches(this.encode);
+    this.#deflate = deflate;
+    this.#batches = new TopicBatches(this.#encodeUncompressed);
   }
 
   /** Frames publications into slabs of the pool; they go home when the last socket has let go of the batch. */
-  readonly encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]): Batch => {
-    const batch = encode(format, topic, publications, this.#pool, this.#onSent);
+  readonly encode: Encode = (format, topic, publications) => {
+    if (this.#deflate === undefined || format.deflates === undefined) {
+      return this.#encodeUncompressed(format, topic, publications);
+    }
+    const uncompressed = encode(format.deflates, topic, publications, this.#pool);
+    const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#onSent);
     this.#unsent.add(batch);
     return batch;
   };
@@ -52,6 +58,13 @@ export class FanOut {
     if (this.#unsent.size === 0) return Promise.resolve();
     return new Promise(done => this.#waiting.add({ batches: new Set(this.#unsent), done }));
   }
+
+  /** For a batch that one connection gets: compressing it would cost for each client what is meant to be paid once. */
+  readonly #encodeUncompressed: Encode = (format, topic, publications) => {
+    const batch = encode(format, topic, publications, this.#pool, this.#onSent);
+    this.#unsent.add(batch);
+    return batch;
+  };
 
   readonly #onSent = (batch: Batch): void => {
     this.#unsent.delete(batch);

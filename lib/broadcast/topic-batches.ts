@@ -7,6 +7,12 @@ import { PlainFrames } from '../wire/plain-frames.js';
 /** Frames the publications of one topic in one format. */
 export type Encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]) => Batch;
 
+/**
+ * Batches above which no further one is compressed. Nearly all subscribers that a slice of a flush visits are at one or
+ * two cursors in one or two formats.
+ */
+const MOST_DEFLATED = 4;
+
 /** A batch and whom it fits. */
 interface Made {
   readonly format: WireFormat;
@@ -76,6 +82,8 @@ export class TopicBatches {
   }
 
   #shared(cursor: number, format: WireFormat): Batch {
+    // Who joined between two publications shares with few; one compression for each such cursor would add up.
+    if (this.#made.length >= MOST_DEFLATED) format = format.deflates ?? format;
     this.#last = this.#made.find(made => made.cursor === cursor && made.format === format);
     if (this.#last === undefined) {
       const batch = this.#encode(format, this.#topic!.name, this.#after(cursor));

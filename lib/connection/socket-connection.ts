@@ -50,9 +50,10 @@ export class SocketConnection<T = any> extends Connection {
     transport: SocketPort,
     readonly handshake: Handshake,
     host: ConnectionHost,
+    format: WireFormat = formatOf(socket.protocol),
   ) {
     super();
-    this.format = formatOf(socket.protocol);
+    this.format = format;
     this.sink = new Outbox(socket, transport, host.maxUnsentBytes, () => this.closeAs(CLOSE.SLOW));
     this.#socket = transport;
     this.#host = host;

@@ -2,6 +2,9 @@
 const FIN_TEXT = 0x81;
 const FIN_PING = 0x89;
 
+/** Marks a message as deflated, RFC 7692 section 6. */
+const RSV1 = 0x40;
+
 /** An empty ping, ready to be written to any socket. Shared: nobody may write into it. */
 export const PING_FRAME: Buffer = Buffer.from([FIN_PING, 0]);
 
@@ -12,7 +15,18 @@ export function headerSize(length: number): number {
 
 /** Writes the header of a text frame at `at`; returns the position after it. */
 export function writeTextHeader(buffer: Buffer, at: number, length: number): number {
-  buffer[at] = FIN_TEXT;
+  return writeHeader(buffer, at, FIN_TEXT, length);
+}
+
+/** The header of a text frame with a deflated payload, in memory of its own. */
+export function deflatedTextHeader(length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(headerSize(length));
+  writeHeader(buffer, 0, FIN_TEXT | RSV1, length);
+  return buffer;
+}
+
+function writeHeader(buffer: Buffer, at: number, first: number, length: number): number {
+  buffer[at] = first;
   if (length < 126) {
     buffer[at + 1] = length;
     return at + 2;
@@ -24,6 +38,17 @@ export function writeTextHeader(buffer: Buffer, at: number, length: number): num
   buffer[at + 1] = 127;
   buffer.writeUInt32BE(Math.floor(length / 2 ** 32), at + 2);
   return buffer.writeUInt32BE(length >>> 0, at + 6);
+}
+
+/** Where the payload of the server frame at `at` is. */
+export function payloadAt(buffer: Buffer, at: number): { readonly start: number; readonly end: number } {
+  const short = buffer[at + 1]!;
+  if (short < 126) return { start: at + 2, end: at + 2 + short };
+  if (short === 126) return { start: at + 4, end: at + 4 + buffer.readUInt16BE(at + 2) };
+  return {
+    start: at + 10,
+    end: at + 10 + buffer.readUInt32BE(at + 2) * 2 ** 32 + buffer.readUInt32BE(at + 6),
+  };
 }
 
 /** Writes `text` at `at`; `bytes` is its length in UTF-8. Equal lengths mean ASCII, which is copied, not transcoded. */

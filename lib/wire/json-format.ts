@@ -8,6 +8,8 @@ import type { LogEntry } from './log-entry.js';
 export interface WireFormat {
   /** The subprotocol that asks for it, or '' for clients that ask for none. */
   readonly protocol: string;
+  /** The format whose frames this one compresses where that pays; undefined for those that compress nothing. */
+  readonly deflates: WireFormat | undefined;
   /** Bytes the publications take on the wire. */
   size(topic: string, publications: readonly LogEntry[]): number;
   /** Writes their frames from `at` on; returns the position after them. */
@@ -37,6 +39,7 @@ function writePublication(
 /** Every publication is a text frame of its own: what ten lines of browser code understand. */
 export const plainJson: WireFormat = {
   protocol: '',
+  deflates: undefined,
   size(topic, publications) {
     let size = 0;
     for (const publication of publications) {
@@ -57,6 +60,7 @@ export const plainJson: WireFormat = {
 /** A whole batch is one text frame that holds a JSON array; a single publication stays a frame without an array. */
 export const batchedJson: WireFormat = {
   protocol: 'fanout.v1.json',
+  deflates: undefined,
   size(topic, publications) {
     const length = arraySize(topic, publications);
     return headerSize(length) + length;
@@ -87,4 +91,11 @@ const FORMATS: readonly WireFormat[] = [plainJson, batchedJson];
 /** The format of a connection, by the subprotocol that the handshake settled on. */
 export function formatOf(protocol: string): WireFormat {
   return FORMATS.find(format => format.protocol === protocol) ?? plainJson;
+}
+
+const DEFLATED = new Map(FORMATS.map(format => [format, { ...format, deflates: format }]));
+
+/** The same format for connections that can read frames deflated once for all. */
+export function deflated(format: WireFormat): WireFormat {
+  return DEFLATED.get(format) ?? format;
 }

@@ -3,7 +3,9 @@ import { FanOut } from '../../../lib/broadcast/fan-out.js';
 import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription, Topic } from '../../../lib/topic/topic.js';
-import { plainJson } from '../../../lib/wire/json-format.js';
+import { batchedJson, deflated, plainJson } from '../../../lib/wire/json-format.js';
+import { entriesOf } from '../support/entries.js';
+import { messagesIn } from '../support/frames.js';
 import { type HandSubscriber, subscriber } from '../support/subscribers.js';
 
 let pool: BufferPool;
@@ -24,7 +26,7 @@ function join(who: HandSubscriber = subscriber()): HandSubscriber {
 }
 
 function publish(...values: unknown[]): void {
-  for (const value of values) topic.append(JSON.stringify(value), 1);
+  for (const { json, bytes } of entriesOf(values)) topic.append(json, bytes);
 }
 
 /** A flush of the topic. */
@@ -77,6 +79,90 @@ describe('FanOut', () => {
       fanOut.catchUp(subscription);
       expect(data(who)).toEqual([2]);
       who.sink.release();
+      expect(pool.stats().inUse).toBe(0);
+    });
+  });
+
+  describe('with compression', () => {
+    const plain = deflated(plainJson);
+    const batched = deflated(batchedJson);
+    const LONG = 'x'.repeat(300);
+
+    beforeEach(() => {
+      fanOut = new FanOut(pool, { threshold: 200, level: 6 });
+      walk = new TopicWalk(fanOut.encode, () => 0);
+    });
+
+    function messages(who: HandSubscriber): { text: string; deflated: boolean }[] {
+      return messagesIn(Buffer.concat(who.sink.batches.flatMap(({ buffers }) => buffers)));
+    }
+
+    it('compresses once for each format, and shares that among all who take it', () => {
+      const formats = [plain, batched, plainJson, batchedJson];
+      const all = [...formats, ...formats, ...formats].map(format => join(subscriber(format)));
+      publish(LONG, 2, LONG);
+      deliver();
+      const distinct = new Set(all.map(({ sink }) => sink.batches[0]));
+      expect(distinct.size).toBe(4);
+      expect(messages(all[0]!).map(each => each.deflated)).toEqual([true, false, true]);
+      expect(messages(all[1]!).map(each => each.deflated)).toEqual([true]);
+      for (const uncompressed of [all[2]!, all[3]!]) expect(data(uncompressed)).toEqual([LONG, 2, LONG]);
+      expect(pool.stats().inUse).toBe(4);
+      for (const { sink } of all) sink.release();
+      expect(pool.stats().inUse).toBe(0);
+    });
+
+    it('compresses nothing that one subscriber catches up on or ends with', () => {
+      const waiting = subscriber(batched);
+      const subscription = new Subscription(topic, waiting);
+      topic.held.add(subscription);
+      publish(LONG, LONG);
+      deliver();
+      topic.activate(subscription);
+      fanOut.catchUp(subscription);
+      expect(data(waiting)).toEqual([LONG, LONG]);
+      publish(LONG);
+      fanOut.finish(subscription);
+      expect(data(waiting)).toEqual([LONG, LONG, LONG]);
+    });
+
+    it('compresses four batches of a topic at most, however many joined each at another publication', () => {
+      const all = [1, 2, 3, 4, 5, 6, 7].map(value => {
+        const one = join(subscriber(batched));
+        publish(`${LONG}${value}`);
+        return one;
+      });
+      deliver();
+      expect(all.map(one => messages(one).map(each => each.deflated))).toEqual([
+        ...Array(4).fill([true]),
+        ...Array(3).fill([false]),
+      ]);
+      expect(all.map(one => messages(one)[0]!.text.split(LONG).length - 1)).toEqual([7, 6, 5, 4, 3, 2, 1]);
+      publish(LONG);
+      deliver();
+      for (const { sink } of all) expect(sink.batches[1]).toBe(all[0]!.sink.batches[1]);
+    });
+
+    it('compresses nothing for those who are left out of a part of it', () => {
+      const everybody = join(subscriber(batched));
+      const eve = join({ ...subscriber(batched), id: 'eve' });
+      topic.append(JSON.stringify(LONG), LONG.length, 'eve');
+      publish(LONG);
+      deliver();
+      expect(data(eve)).toEqual([LONG]);
+      expect(messages(everybody).map(each => each.deflated)).toEqual([true]);
+    });
+
+    it('keeps those waiting who want to know when all is sent', async () => {
+      const one = join(subscriber(plain));
+      publish(LONG, 2);
+      deliver();
+      let sent = false;
+      const all = fanOut.sent().then(() => (sent = true));
+      await Promise.resolve();
+      expect(sent).toBe(false);
+      one.sink.release();
+      await all;
       expect(pool.stats().inUse).toBe(0);
     });
   });

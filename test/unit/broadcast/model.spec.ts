@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import { batchedJson, deflated, plainJson } from '../../../lib/wire/json-format.js';
 import { Core } from '../support/core.js';
 import { Model } from '../support/model.js';
 
+const FORMATS = [plainJson, batchedJson].flatMap(format => [format, deflated(format)]);
 const TOPICS = ['a', 'b', 'kept.c', 'kept.d'];
 
 /** A few clients get most of the attention, or hardly any two steps would meet. */
@@ -85,7 +87,7 @@ const steps: fc.WeightedArbitrary<[string, Step]>[] = [
 
 const scenario = fc.record({
   /** Milliseconds that a write of each client takes, so that flushes are cut into slices. */
-  clients: fc.array(fc.tuple(fc.constantFrom('', 'fanout.v1.json'), fc.constantFrom(0, 0, 1)), {
+  clients: fc.array(fc.tuple(fc.constantFrom(...FORMATS), fc.constantFrom(0, 0, 1)), {
     minLength: 1,
     maxLength: 24,
     size: 'max',
@@ -111,7 +113,7 @@ describe('the core', () => {
               new Core({ timing: { slice, window }, maxUnsentBytes, historyOf }),
               TOPICS,
             );
-            for (const [protocol, ms] of clients) model.connect(protocol, ms);
+            for (const [format, ms] of clients) model.connect(format, ms);
             if (subscribedAtFirst) {
               for (const one of model.clients) for (const name of TOPICS) model.subscribe(one, name, true);
             }

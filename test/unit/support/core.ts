@@ -9,6 +9,7 @@ import { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import type { Subscription } from '../../../lib/topic/topic.js';
+import { formatOf } from '../../../lib/wire/json-format.js';
 import { FakeSocket, FakeWebSocket } from './fake-socket.js';
 import { HandClock } from './hand-clock.js';
 
@@ -38,7 +39,7 @@ export interface CoreOptions {
 export class Core {
   readonly clock = new HandClock();
   readonly pool = new BufferPool();
-  readonly fanOut = new FanOut(this.pool);
+  readonly fanOut = new FanOut(this.pool, { threshold: 100, level: 1 });
   readonly connections = new ConnectionRegistry();
   /** Names of the topics whose last subscriber left. */
   readonly vacated: string[] = [];
@@ -84,11 +85,11 @@ export class Core {
     };
   }
 
-  connect(protocol = ''): Peer {
+  connect(protocol = '', format = formatOf(protocol)): Peer {
     const socket = new FakeSocket();
     const ws = new FakeWebSocket(protocol);
     const handshake = new Handshake('/', '127.0.0.1', {});
-    const connection = new SocketConnection<Subscription>(ws as never, socket, handshake, this.#host);
+    const connection = new SocketConnection<Subscription>(ws as never, socket, handshake, this.#host, format);
     this.connections.add(connection);
     return { connection, socket, ws };
   }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { Core, type Peer } from './core.js';
-import { publicationsIn } from './frames.js';
+import type { WireFormat } from '../../../lib/wire/json-format.js';
+import { deflatedPublicationsIn, publicationsIn } from './frames.js';
 
 /** What one subscription is owed, from its beginning to its end. */
 interface Period {
@@ -39,8 +40,8 @@ export class Model {
     this.topics = topics;
   }
 
-  connect(protocol: string, msPerWrite: number): void {
-    const peer = this.core.connect(protocol);
+  connect(format: WireFormat, msPerWrite: number): void {
+    const peer = this.core.connect(format.protocol, format);
     peer.socket.onCall = () => (this.core.clock.time += msPerWrite);
     this.clients.push({ ...peer, periods: new Map(), gone: false });
   }
@@ -150,7 +151,8 @@ export class Model {
   }
 
   #check(client: Client): void {
-    const received = publicationsIn(wholeFrames(client));
+    const read = client.connection.format.deflates ? deflatedPublicationsIn : publicationsIn;
+    const received = read(wholeFrames(client));
     for (const topic of this.topics) {
       const got = received
         .filter(publication => publication.topic === topic)

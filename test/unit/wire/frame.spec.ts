@@ -1,6 +1,14 @@
 import * as ws from 'ws';
 import { describe, expect, it } from 'vitest';
-import { headerSize, PING_FRAME, textFrame, writeText, writeTextHeader } from '../../../lib/wire/frame.js';
+import {
+  deflatedTextHeader,
+  headerSize,
+  payloadAt,
+  PING_FRAME,
+  textFrame,
+  writeText,
+  writeTextHeader,
+} from '../../../lib/wire/frame.js';
 import { parseFrames } from '../support/frames.js';
 
 /** The receiver of a `ws` client; `@types/ws` does not know that it is exported. */
@@ -51,6 +59,24 @@ describe('writeTextHeader', () => {
     const buffer = Buffer.alloc(10);
     writeTextHeader(buffer, 0, 2 ** 33 + 5);
     expect(buffer.readBigUInt64BE(2)).toBe(2n ** 33n + 5n);
+  });
+});
+
+describe('deflatedTextHeader', () => {
+  it.each(LENGTHS)('is that of a text frame but for RSV1, with %i bytes', length => {
+    const header = Buffer.alloc(headerSize(length));
+    writeTextHeader(header, 0, length);
+    expect(header[0]).toBe(0x81);
+    header[0] = 0xc1;
+    expect(deflatedTextHeader(length)).toEqual(header);
+  });
+});
+
+describe('payloadAt', () => {
+  it.each([...LENGTHS, 2 ** 33 + 5])('finds %i bytes behind their header', length => {
+    const buffer = Buffer.alloc(20);
+    const start = writeTextHeader(buffer, 3, length);
+    expect(payloadAt(buffer, 3)).toEqual({ start, end: start + length });
   });
 });
 

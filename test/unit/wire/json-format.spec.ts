@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { batchedJson, formatOf, plainJson } from '../../../lib/wire/json-format.js';
+import { batchedJson, deflated, formatOf, plainJson } from '../../../lib/wire/json-format.js';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
 import { entriesOf, entryOf, publicationsOf } from '../support/entries.js';
 import { parseFrames, publicationsIn } from '../support/frames.js';
@@ -92,4 +92,18 @@ describe('formatOf', () => {
   ])('of subprotocol %j is the right one', (protocol, format) => {
     expect(formatOf(protocol)).toBe(format);
   });
+});
+
+describe('deflated', () => {
+  it.each(FORMATS)(
+    'is another format than the %s one, the same each time, with the same frames',
+    (_, format) => {
+      const twin = deflated(format);
+      expect(twin).not.toBe(format);
+      expect(deflated(format)).toBe(twin);
+      expect(twin.deflates).toBe(format);
+      expect(format.deflates).toBeUndefined();
+      expect(written(twin, 't', entriesOf([1, 'a']))).toEqual(written(format, 't', entriesOf([1, 'a'])));
+    },
+  );
 });
