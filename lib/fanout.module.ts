@@ -97,7 +97,7 @@ function compose(
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
   const heartbeat = new HeartbeatMonitor(wallClock);
-  const fanOut = new FanOut(pool);
+  const fanOut = new FanOut(pool, options.compression || undefined);
   const topicWalk = new TopicWalk(fanOut.encode, clock.now);
   const scheduler = new FlushScheduler(topicWalk, options.flush, clock);
   const explorer = new GatewayExplorer(modules);

@@ -2,6 +2,7 @@
 export { FanoutModule, type FanoutOptionsFactory } from './fanout.module.js';
 export type {
   AdaptiveFlush,
+  CompressionOptions,
   FanoutOptions,
   FixedFlush,
   FlushLimits,

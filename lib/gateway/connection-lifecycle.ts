@@ -11,6 +11,7 @@ import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/topic.js';
+import type { WireFormat } from '../wire/json-format.js';
 import { attachSession, type ClientSession, sessionOf } from './client-session.js';
 import type { Endpoint } from './endpoint.js';
 import { Inbound, type Incoming } from './inbound.js';
@@ -56,10 +57,10 @@ export class ConnectionLifecycle {
   }
 
   /** Takes over a WebSocket whose handshake is done. */
-  open(endpoint: Endpoint, socket: WebSocket, request: IncomingMessage): void {
+  open(endpoint: Endpoint, socket: WebSocket, request: IncomingMessage, format: WireFormat): void {
     const { options, connections, heartbeat, host } = this.#parts;
     const handshake = new Handshake(request.url ?? '/', request.socket.remoteAddress ?? '', request.headers);
-    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host);
+    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
     const session: ClientSession = {
       connection,
       endpoint,

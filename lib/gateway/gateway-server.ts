@@ -1,13 +1,14 @@
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
-import { WebSocketServer, type ServerOptions } from 'ws';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { FanoutError } from '../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
-import { batchedJson } from '../wire/json-format.js';
+import { batchedJson, deflated, formatOf, type WireFormat } from '../wire/json-format.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
+import { DEFLATE_OFFER, takesSharedFrames } from './deflate-agreement.js';
 import { Endpoint } from './endpoint.js';
 import type { GatewayExplorer } from './gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
@@ -33,6 +34,8 @@ export class GatewayServer implements Admission {
   readonly #endpoints: Endpoint[] = [];
   readonly #routers = new Map<Server, UpgradeRouter>();
   readonly #ownServers = new Map<number, Server>();
+  /** Requests whose client takes compressed frames. */
+  readonly #deflating = new WeakSet<IncomingMessage>();
   #closing = false;
 
   constructor(parts: ServerParts) {
@@ -46,20 +49,21 @@ export class GatewayServer implements Admission {
     options: ServerOptions,
     httpServer?: Server,
   ): WebSocketServer {
-    const { limits, heartbeat } = this.#parts.options;
+    const { limits, heartbeat, compression } = this.#parts.options;
     // Nest tells 'm' from '/m' and no path from '/'; a client cannot.
     const present = this.#endpointAt(port, path);
     if (present !== undefined) return present.server;
     const server = new WebSocketServer({
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
-      perMessageDeflate: false,
+      perMessageDeflate: compression !== false && DEFLATE_OFFER,
       closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: offered =>
         offered.has(batchedJson.protocol) ? batchedJson.protocol : [...offered][0]!,
       ...options,
       noServer: true,
     } as ServerOptions);
+    if (compression !== false) server.on('headers', this.#noteAgreement);
     const endpoint = new Endpoint(port, servedPath(port, path), server, heartbeat);
     this.#endpoints.push(endpoint);
     this.#routerOf((port === 0 ? httpServer : undefined) ?? this.#ownServer(port)).add(endpoint);
@@ -118,8 +122,18 @@ export class GatewayServer implements Admission {
     endpoint.server.handleUpgrade(request, socket, head, client => {
       // An asynchronous verifyClient may have let in more than there is room for, or taken until the shutdown.
       if (this.refusal() !== undefined) client.close(1013, 'try again later');
-      else this.#parts.lifecycle.open(endpoint, client, request);
+      else this.#parts.lifecycle.open(endpoint, client, request, this.#formatOf(client, request));
     });
+  }
+
+  /** Called by `ws` with the headers of each 101 before it is sent. */
+  readonly #noteAgreement = (headers: readonly string[], request: IncomingMessage): void => {
+    if (takesSharedFrames(headers)) this.#deflating.add(request);
+  };
+
+  #formatOf(client: WebSocket, request: IncomingMessage): WireFormat {
+    const format = formatOf(client.protocol);
+    return this.#deflating.has(request) ? deflated(format) : format;
   }
 
   #endpointAt(port: number, path: string | undefined): Endpoint | undefined {

@@ -34,6 +34,14 @@ export interface SlowConsumerOptions {
   maxBytes?: number;
 }
 
+/** How publications are compressed, for clients that agree to permessage-deflate. */
+export interface CompressionOptions {
+  /** Bytes of a message below which it is sent as it is. 0 tries them all. @default 512 */
+  threshold?: number;
+  /** How hard to try, from 1 (fastest) to 9 (smallest), as in zlib. @default 6 */
+  level?: number;
+}
+
 /** What clients may do. */
 export interface LimitOptions {
   /** Open connections of this process; further upgrades are answered 503. @default 50000 */
@@ -73,8 +81,11 @@ export interface FanoutOptions {
    */
   heartbeat?: Partial<HeartbeatPolicy> | false;
   slowConsumer?: SlowConsumerOptions;
-  /** Only false in this version: frames are never compressed. @default false */
-  compression?: false;
+  /**
+   * Compresses publications, each batch once for all clients that agree to it; true takes the defaults.
+   * @default false
+   */
+  compression?: boolean | CompressionOptions;
   limits?: LimitOptions;
   handshake?: HandshakeOptions;
   shutdown?: ShutdownOptions;
@@ -91,7 +102,7 @@ export interface ResolvedFanoutOptions {
   };
   readonly heartbeat: HeartbeatPolicy | false;
   readonly slowConsumer: { readonly maxBytes: number };
-  readonly compression: false;
+  readonly compression: false | Readonly<Required<CompressionOptions>>;
   readonly limits: Readonly<Required<LimitOptions>>;
   readonly handshake: { readonly keep: readonly string[] };
   readonly shutdown: { readonly drain: number };

@@ -43,6 +43,14 @@ const RULES = {
   },
   heartbeat: { interval: duration(1, 10_000), timeout: duration(1, 30_000) },
   slowConsumer: { maxBytes: integer(1024, 1_048_576, 'bytes') },
+  compression: {
+    threshold: integer(0, 512, 'bytes'),
+    level: {
+      must: 'an integer from 1 to 9',
+      holds: (value: unknown) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 9,
+      default: 6,
+    },
+  },
   limits: {
     connections: integer(1, 50_000, 'connections'),
     payload: integer(1, 65_536, 'bytes'),
@@ -63,18 +71,13 @@ const RULES = {
   shutdown: { drain: duration(0, 5000) },
 } satisfies Record<string, Record<string, Rule>>;
 
-const GROUPS = [...Object.keys(RULES), 'compression'];
-
 /**
  * The options with every default in place, frozen. Pure: `forRoot` and `forRootAsync` both end here.
  * @throws FanoutError FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
 export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions {
   assertObject('options', given);
-  assertKnown('', given, GROUPS);
-  if (given.compression !== undefined && given.compression !== false) {
-    throw new FanoutError('FANOUT_OPTION', 'compression', 'false in this version', shown(given.compression));
-  }
+  assertKnown('', given, Object.keys(RULES));
   const flush = group('flush', given.flush);
   if (flush.window !== undefined) {
     const other = (['maxDelay', 'utilisation'] as const).find(name => given.flush![name] !== undefined);
@@ -93,7 +96,7 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
     flush,
     heartbeat: resolveHeartbeat('heartbeat', given.heartbeat),
     slowConsumer: group('slowConsumer', given.slowConsumer),
-    compression: false,
+    compression: resolveCompression(given.compression),
     limits,
     // Node gives header names in lower case.
     handshake: { keep: (handshake.keep as string[]).map(name => name.toLowerCase()) },
@@ -122,6 +125,14 @@ export function resolveHeartbeat(
     );
   }
   return Object.freeze(resolved);
+}
+
+function resolveCompression(given: FanoutOptions['compression']): Record<string, unknown> | false {
+  if (given === undefined || given === false) return false;
+  if (given === true) return group('compression', {});
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new FanoutError('FANOUT_OPTION', 'compression', 'true, false or an object', shown(given));
+  return group('compression', given);
 }
 
 function group(name: keyof typeof RULES, given: unknown): Record<string, unknown> {

@@ -24,8 +24,10 @@ describe('FanoutModule', () => {
     FanoutModule.forRoot({ heartbeat: { interval: 5 } });
     // @ts-expect-error -- misspelt
     FanoutModule.forRoot({ limits: { paylod: 1 } });
-    // @ts-expect-error -- compression comes later
     FanoutModule.forRoot({ compression: true });
+    FanoutModule.forRoot({ compression: { threshold: 1024, level: 1 } });
+    // @ts-expect-error -- misspelt
+    FanoutModule.forRoot({ compression: { treshold: 1024 } });
     // @ts-expect-error -- no number of anything
     FanoutModule.forRoot({ heartbeat: true });
     FanoutModule.forRootAsync({ useFactory: (): FanoutOptions => ({ flush: { window: 5 } }) });

@@ -194,7 +194,8 @@ describe('a bad option', () => {
       'Option "handshake.keep" must be an array of header names',
       "got 'cookie'.",
     ],
-    [{ compression: true }, 'Option "compression" must be false', 'got true.'],
+    [{ compression: 'gzip' }, 'Option "compression" must be true, false or an object', "got 'gzip'."],
+    [{ compression: { level: 10 } }, 'Option "compression.level" must be an integer from 1 to 9', 'got 10.'],
     [{ flush: 5 }, 'Option "flush" must be an object', 'got 5.'],
     [{ limits: { burst: NaN } }, 'Option "limits.burst" must be', 'got NaN.'],
   ])('is refused at start with its name, what it must be and what it is: %j', async (options, must, got) => {

@@ -7,11 +7,19 @@ const PAGE = 'docs/options.md';
 /** Every option by its dotted name, with its default as the pages write it. */
 const defaults: Record<string, string> = Object.fromEntries(
   Object.entries(resolveOptions()).flatMap(([group, value]) =>
-    typeof value === 'object'
-      ? Object.entries(value as object).map(([name, inner]) => [`${group}.${name}`, written(inner)])
-      : [[group, written(value)]],
+    typeof value === 'object' ? inside(group, value) : [[group, written(value)], ...insideOf(group)],
   ),
 );
+
+/** The options of a group that is off by default: what they are when it is on. */
+function insideOf(group: string): [string, string][] {
+  const on = resolveOptions({ [group]: true }) as unknown as Record<string, object>;
+  return inside(group, on[group]!);
+}
+
+function inside(group: string, values: object): [string, string][] {
+  return Object.entries(values).map(([name, inner]) => [`${group}.${name}`, written(inner)]);
+}
 
 function written(value: unknown): string {
   return value === undefined ? 'none' : `\`${JSON.stringify(value)}\``;

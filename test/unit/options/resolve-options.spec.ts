@@ -4,6 +4,8 @@ import type { FanoutOptions } from '../../../lib/options/fanout-options.js';
 import { resolveHeartbeat, resolveOptions } from '../../../lib/options/resolve-options.js';
 import { documentedOptions, undocumentedOptions, unknownInterfaces } from '../support/options-source.js';
 
+const COMPRESSION = { threshold: 512, level: 6 };
+
 const DEFAULTS = {
   flush: { maxDelay: 50, maxBytes: 65_536, utilisation: 0.5, slice: 8, window: undefined },
   heartbeat: { interval: 10_000, timeout: 30_000 },
@@ -63,6 +65,7 @@ describe('resolveOptions', () => {
         [
           'compression',
           'heartbeat',
+          ...Object.keys(COMPRESSION).map(name => `compression.${name}`),
           ...Object.entries(DEFAULTS)
             .filter(([name]) => name !== 'heartbeat' && name !== 'compression')
             .flatMap(([group, values]) => Object.keys(values as object).map(name => `${group}.${name}`)),
@@ -73,7 +76,8 @@ describe('resolveOptions', () => {
     it.each(documentedOptions.filter(option => option.default !== undefined))(
       'of $name is $default',
       ({ name, default: text }) => {
-        expect(at(resolveOptions(), name)).toEqual(valueOf(text!));
+        const given = name.startsWith('compression.') ? { compression: true } : {};
+        expect(at(resolveOptions(given), name)).toEqual(valueOf(text!));
       },
     );
 
@@ -113,6 +117,9 @@ describe('resolveOptions', () => {
       ['limits.burst', 1],
       ['shutdown.drain', 0],
       ['compression', false],
+      ['compression.threshold', 0],
+      ['compression.level', 1],
+      ['compression.level', 9],
     ])('of %s is %j', (path, value) => {
       expect(at(resolveOptions(withOption(path, value)), path)).toBe(value);
     });
@@ -128,6 +135,21 @@ describe('resolveOptions', () => {
       expect(burst({ messagesPerSecond: 7 })).toBe(14);
       expect(burst({ messagesPerSecond: 0 })).toBe(1);
       expect(burst({ messagesPerSecond: 7, burst: 3 })).toBe(3);
+    });
+
+    it.each([
+      [false, false],
+      [undefined, false],
+      [true, COMPRESSION],
+      [{}, COMPRESSION],
+      [{ level: 1 }, { ...COMPRESSION, level: 1 }],
+      [
+        { threshold: 9, level: undefined },
+        { ...COMPRESSION, threshold: 9 },
+      ],
+    ])('of compression %j is %j', (compression, resolved) => {
+      expect(resolveOptions({ compression }).compression).toEqual(resolved);
+      expect(Object.isFrozen(resolveOptions({ compression: true }).compression)).toBe(true);
     });
 
     it('of keep is taken in lower case, as Node gives header names', () => {
@@ -167,7 +189,18 @@ describe('resolveOptions', () => {
       ['handshake.keep', [''], 'an array of header names'],
       ['handshake.keep', [1], 'an array of header names'],
       ['shutdown.drain', -1, 'a number of milliseconds from 0 to 2147483647'],
-      ['compression', true, 'false in this version'],
+      ...['yes', 1, null, [true]].map((value): [string, unknown, string] => [
+        'compression',
+        value,
+        'true, false or an object',
+      ]),
+      ['compression.threshold', -1, 'an integer of at least 0 (bytes)'],
+      ['compression.threshold', 0.5, 'an integer of at least 0 (bytes)'],
+      ...[0, 10, 1.5, '6'].map((value): [string, unknown, string] => [
+        'compression.level',
+        value,
+        'an integer from 1 to 9',
+      ]),
       ['flush', 5, 'an object'],
       ['limits', [], 'an object'],
       ['heartbeat', true, 'an object'],
@@ -196,9 +229,10 @@ describe('resolveOptions', () => {
 
   describe('an unknown name', () => {
     it.each([
-      ['flsh', { flsh: {} }, 'flush, heartbeat, slowConsumer, limits, handshake, shutdown, compression'],
+      ['flsh', { flsh: {} }, 'flush, heartbeat, slowConsumer, compression, limits, handshake, shutdown'],
       ['flush.maxdelay', { flush: { maxdelay: 5 } }, 'maxDelay, maxBytes, utilisation, slice, window'],
       ['heartbeat.pause', { heartbeat: { pause: 5 } }, 'interval, timeout'],
+      ['compression.treshold', { compression: { treshold: 5 } }, 'threshold, level'],
       ['limits.paylod', { limits: { paylod: 5 } }, 'connections, payload, fragments'],
       ['limits.__proto__', { limits: JSON.parse('{"__proto__":1}') as object }, 'connections, payload'],
       ['handshake.kept', { handshake: { kept: [] } }, 'keep'],

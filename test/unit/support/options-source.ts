@@ -8,6 +8,7 @@ const GROUPS: Record<string, string> = {
   AdaptiveFlush: 'flush.',
   FixedFlush: 'flush.',
   SlowConsumerOptions: 'slowConsumer.',
+  CompressionOptions: 'compression.',
   LimitOptions: 'limits.',
   HandshakeOptions: 'handshake.',
   ShutdownOptions: 'shutdown.',

@@ -1,0 +1,33 @@
+import type { PerMessageDeflateOptions } from 'ws';
+import { WINDOW_BITS } from '../wire/deflate-once.js';
+
+/**
+ * What `ws` agrees to with clients that offer permessage-deflate. Without context takeover no message depends on the
+ * one before, so one compression serves every client; the client is held to the same, so that nothing of its messages
+ * has to be remembered.
+ */
+export const DEFLATE_OFFER: Readonly<PerMessageDeflateOptions> = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  // What the application sends through the `ws` socket would be compressed for each client, with a compressor for each.
+  threshold: Infinity,
+  // `ws` keeps an inflater for each client that has sent a compressed message. Most messages are a subscribe, far below
+  // the 16 KiB that it would reserve for what comes out.
+  zlibInflateOptions: { chunkSize: 1024 },
+};
+
+const AGREED = /^sec-websocket-extensions: *permessage-deflate *(?:;(.*))?$/i;
+const SERVER_WINDOW = 'server_max_window_bits=';
+
+/**
+ * Whether a client can read frames that were deflated once for all, by the headers of its 101 answer: those are what
+ * both sides hold to, whoever negotiated it.
+ */
+export function takesSharedFrames(headers: readonly string[]): boolean {
+  const agreed = headers.map(header => AGREED.exec(header)).find(match => match !== null);
+  if (agreed === undefined) return false;
+  const parameters = (agreed[1] ?? '').split(';').map(parameter => parameter.trim());
+  const window = parameters.find(parameter => parameter.startsWith(SERVER_WINDOW));
+  const bits = window === undefined ? 15 : Number(window.slice(SERVER_WINDOW.length));
+  return parameters.includes('server_no_context_takeover') && bits >= WINDOW_BITS;
+}
