@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { onTestFinished } from 'vitest';
 
 /** One frame as it came over the wire. */
 export interface RawFrame {
   readonly opcode: number;
+  /** Inflated, if it came deflated. */
   readonly payload: Buffer;
+  readonly deflated: boolean;
 }
 
 const TEXT = 1;
@@ -21,6 +24,8 @@ export class RawClient {
   readonly frames: RawFrame[] = [];
   /** Bytes read after the handshake. */
   bytes = 0;
+  /** What the server agreed to, as its header says. */
+  extensions = '';
   /** Settles when the socket has closed. */
   readonly closed: Promise<void>;
   #rest: Buffer = Buffer.alloc(0);
@@ -37,7 +42,7 @@ export class RawClient {
   }
 
   /** Connects and upgrades. */
-  static async connect(url: string, protocol?: string): Promise<RawClient> {
+  static async connect(url: string, protocol?: string, extensions?: string): Promise<RawClient> {
     const { protocol: scheme, hostname: host, port, pathname, search } = new URL(url);
     const options = { host, port: Number(port), rejectUnauthorized: false };
     const socket = scheme === 'wss:' ? tls.connect(options) : net.connect(options);
@@ -49,7 +54,8 @@ export class RawClient {
     socket.write(
       `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
-        `${protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`}\r\n`,
+        `${protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`}` +
+        `${extensions === undefined ? '' : `Sec-WebSocket-Extensions: ${extensions}\r\n`}\r\n`,
     );
     await done;
     return client;
@@ -124,6 +130,7 @@ export class RawClient {
       if (end < 0) return;
       const head = this.#rest.toString('latin1', 0, end);
       if (!head.startsWith('HTTP/1.1 101')) return void this.socket.destroy();
+      this.extensions = /^sec-websocket-extensions: (.*)$/im.exec(head)?.[1] ?? '';
       this.#rest = this.#rest.subarray(end + 4);
       this.#handshake();
       this.#handshake = undefined;
@@ -133,13 +140,22 @@ export class RawClient {
     for (const look of this.#waiting) look();
   }
 
+  /** With the window that was agreed on: bytes that refer further back do not inflate. */
+  #inflate(payload: Buffer): Buffer {
+    const windowBits = Number(/server_max_window_bits=(\d+)/.exec(this.extensions)?.[1] ?? 15);
+    const finishFlush = constants.Z_SYNC_FLUSH;
+    return inflateRawSync(Buffer.concat([payload, TAIL]), { windowBits, finishFlush });
+  }
+
   /** RFC 6455 section 5.2; anything a server may not send is an error. */
   #parse(): void {
     for (;;) {
       const rest = this.#rest;
       if (rest.length < 2) return;
       const opcode = rest[0]! & 0x0f;
-      if ((rest[0]! & 0xf0) !== 0x80 || ![TEXT, CLOSE, PING].includes(opcode) || (rest[1]! & 0x80) !== 0) {
+      const deflated = (rest[0]! & 0x40) !== 0;
+      const flags = rest[0]! & 0xf0 & (this.extensions === '' || opcode !== TEXT ? 0xff : ~0x40);
+      if (flags !== 0x80 || ![TEXT, CLOSE, PING].includes(opcode) || (rest[1]! & 0x80) !== 0) {
         this.#broken = new Error(
           `no server frame after ${this.frames.length} good ones: ${rest.toString('latin1', 0, 40)}`,
         );
@@ -151,23 +167,38 @@ export class RawClient {
       const length =
         short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
       if (rest.length < start + length) return;
-      this.frames.push({ opcode, payload: Buffer.from(rest.subarray(start, start + length)) });
+      const payload = Buffer.from(rest.subarray(start, start + length));
+      this.frames.push({ opcode, payload: deflated ? this.#inflate(payload) : payload, deflated });
       this.#rest = rest.subarray(start + length);
     }
   }
 }
+
+/** Ends a deflated message, which both sides leave out: RFC 7692 section 7.2.1. */
+const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
 
 /** Bytes that a dripping reader takes in one turn of the loop. */
 const BITE = 2048;
 
 /** A text frame as a client has to send it: masked. */
 export function maskedText(text: string): Buffer {
-  const payload = Buffer.from(text);
+  return masked(0x81, Buffer.from(text));
+}
+
+/** A deflated text frame of a client that has agreed to permessage-deflate. */
+export function maskedDeflatedText(text: string): Buffer {
+  const payload = deflateRawSync(text, { level: 9, finishFlush: constants.Z_SYNC_FLUSH });
+  return masked(0xc1, payload.subarray(0, -TAIL.length));
+}
+
+/** @param first FIN, reserved bits and opcode */
+export function masked(first: number, content: Buffer): Buffer {
+  const payload = Buffer.from(content);
   const mask = randomBytes(4);
   for (let i = 0; i < payload.length; i++) payload[i]! ^= mask[i % 4]!;
-  const head = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.alloc(4);
+  const head = payload.length < 126 ? Buffer.from([first, 0x80 | payload.length]) : Buffer.alloc(4);
   if (payload.length >= 126) {
-    head[0] = 0x81;
+    head[0] = first;
     head[1] = 0x80 | 126;
     head.writeUInt16BE(payload.length, 2);
   }
