@@ -64,7 +64,12 @@ export class ConnectionLifecycle {
     const session: ClientSession = {
       connection,
       endpoint,
-      inbound: new Inbound(socket, message => this.#parts.router.route(session, message)),
+      inbound: new Inbound(
+        socket,
+        message => this.#parts.router.route(session, message),
+        // A gateway may have set its own; 0 is no limit there.
+        endpoint.server.options.maxPayload || Infinity,
+      ),
       limiter: rateLimiter(options),
       replies: undefined,
       subscribing: 0,
@@ -131,7 +136,8 @@ export class ConnectionLifecycle {
       this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
       return;
     }
-    session.inbound.receive(isBinary ? copied(data) : String(data));
+    if (!session.inbound.receive(isBinary ? copied(data) : String(data)))
+      this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
   }
 
   async #disconnect(session: ClientSession, close: Close): Promise<void> {

@@ -6,28 +6,46 @@ export type Incoming = string | RawData;
 /** Messages that may wait before the socket is paused. `ws` may still emit what is left of the chunk it has in hand. */
 const QUEUE_LIMIT = 16;
 
+/** More than `ws` can have in hand when the socket is paused, if it came uncompressed. */
+const IN_HAND_BYTES = 256 * 1024;
+
 /**
  * The messages of one connection, handled in order and one at a time, and none before the connection is ready.
- * Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel.
+ * Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel. Only compressed
+ * messages can be more than that, because a chunk of them inflates to a thousand times its size; those are refused.
  */
 export class Inbound {
   readonly #socket: WebSocket;
   readonly #handle: (message: Incoming) => void | Promise<void>;
+  readonly #maxWaitingBytes: number;
   #queue: Incoming[] | undefined;
+  #waitingBytes = 0;
   #busy = true;
   #cleared = false;
 
-  /** @param handle must not throw or reject */
-  constructor(socket: WebSocket, handle: (message: Incoming) => void | Promise<void>) {
+  /**
+   * @param handle must not throw or reject
+   * @param maxPayload bytes of one message
+   */
+  constructor(socket: WebSocket, handle: (message: Incoming) => void | Promise<void>, maxPayload: number) {
     this.#socket = socket;
     this.#handle = handle;
+    this.#maxWaitingBytes = (QUEUE_LIMIT + 1) * maxPayload + IN_HAND_BYTES;
   }
 
-  receive(message: Incoming): void {
-    if (this.#cleared) return;
-    if (!this.#busy) return this.#run(message);
+  /** False when there is no room for the message: it is not handled. */
+  receive(message: Incoming): boolean {
+    if (this.#cleared) return true;
+    if (!this.#busy) {
+      this.#run(message);
+      return true;
+    }
+    const bytes = sizeOf(message);
+    if (this.#waitingBytes + bytes > this.#maxWaitingBytes) return false;
+    this.#waitingBytes += bytes;
     this.#queue ??= [];
     if (this.#queue.push(message) === QUEUE_LIMIT) this.#socket.pause();
+    return true;
   }
 
   /** The connection is ready: handles what has come meanwhile, and from now on each message as it comes. */
@@ -60,7 +78,11 @@ export class Inbound {
     const queue = this.#queue;
     if (queue === undefined) return;
     let at = 0;
-    while (!this.#busy && at < queue.length) this.#run(queue[at++]!);
+    while (!this.#busy && at < queue.length) {
+      const message = queue[at++]!;
+      this.#waitingBytes -= sizeOf(message);
+      this.#run(message);
+    }
     if (at < queue.length) {
       queue.splice(0, at);
       return;
@@ -68,4 +90,10 @@ export class Inbound {
     this.#queue = undefined;
     if (this.#socket.isPaused) this.#socket.resume();
   }
+}
+
+/** As many bytes as it came in, or fewer: a character is at least one. */
+function sizeOf(message: Incoming): number {
+  if (Array.isArray(message)) return message.reduce((sum, { length }) => sum + length, 0);
+  return typeof message === 'string' ? message.length : message.byteLength;
 }

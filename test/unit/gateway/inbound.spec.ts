@@ -2,6 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Inbound, type Incoming } from '../../../lib/gateway/inbound.js';
 import { FakeWebSocket } from '../support/fake-socket.js';
 
+/** Most bytes of one message. */
+const PAYLOAD = 65_536;
+
 let socket: FakeWebSocket;
 let handled: Incoming[];
 /** Lets the handler that runs now end. */
@@ -15,11 +18,12 @@ beforeEach(() => {
 
 /** Handles each message until a test ends it; messages that begin with `now` end at once. */
 function inbound(): Inbound {
-  return new Inbound(socket as never, message => {
+  const handle = (message: Incoming): Promise<void> | undefined => {
     handled.push(message);
     if (String(message).startsWith('now')) return undefined;
     return new Promise(resolve => end.push(resolve));
-  });
+  };
+  return new Inbound(socket as never, handle, PAYLOAD);
 }
 
 /** Ends the oldest handler and lets what waits for it run. */
@@ -109,6 +113,30 @@ describe('Inbound', () => {
     await endOne();
     expect(handled).toHaveLength(200_001);
     expect(socket.isPaused).toBe(false);
+  });
+
+  it('refuses what would wait above seventeen messages and what ws may have in hand', async () => {
+    const messages = inbound();
+    const largest = 'x'.repeat(PAYLOAD);
+    const room = 17 + (256 * 1024) / PAYLOAD;
+    const taken = Array.from({ length: 30 }, () => messages.receive(largest));
+    expect(taken).toEqual(Array.from({ length: 30 }, (_, i) => i < room));
+    expect(messages.receive('x')).toBe(false);
+    messages.open();
+    expect(messages.receive('x')).toBe(true);
+    expect(messages.receive(largest)).toBe(false);
+    for (let i = 0; i < room; i++) await endOne();
+    expect(handled).toEqual([...Array<string>(room).fill(largest), 'x']);
+  });
+
+  it.each([
+    ['one buffer', () => Buffer.alloc(PAYLOAD)],
+    ['fragments', () => [Buffer.alloc(PAYLOAD / 2), Buffer.alloc(PAYLOAD / 2)]],
+    ['an ArrayBuffer', () => new ArrayBuffer(PAYLOAD)],
+  ])('counts the bytes of %s', (_, message) => {
+    const messages = inbound();
+    const taken = Array.from({ length: 30 }, () => messages.receive(message()));
+    expect(taken.filter(Boolean)).toHaveLength(21);
   });
 
   describe('#clear', () => {
