@@ -143,7 +143,12 @@ export class SocketConnection<T = any> extends Connection {
     this.socket.terminate();
   }
 
-  // The heartbeat's view of it.
+  // The heartbeat's view of it, and its notes.
+
+  beatPolicy: { readonly interval: number; readonly timeout: number } | undefined;
+  beatDue = 0;
+  beatSlot = 0;
+  beatIndex = 0;
 
   /** Notes a sign of life if bytes came since the last look, whatever they were: cheaper than a listener. */
   observe(now: number): void {

@@ -15,6 +15,17 @@ export interface Pulse {
   ping(): void;
   /** Called when nothing was heard for longer than the timeout. */
   expire(): void;
+
+  // The monitor's notes of it, which nobody else touches. They are kept on the connection because a Map entry and an
+  // object for each would cost four times the memory.
+
+  /** Undefined while it is not watched. */
+  beatPolicy: HeartbeatPolicy | undefined;
+  /** When to look again, in whole milliseconds of the monitor: small integers, which V8 keeps without an object. */
+  beatDue: number;
+  /** Slot of the wheel, and place in it. */
+  beatSlot: number;
+  beatIndex: number;
 }
 
 /** Time, injected so that tests hold it. */
@@ -32,16 +43,6 @@ const SLOTS = 32;
 /** With intervals of hours, dead peers are still found to the second. */
 const LONGEST_TICK_MS = 1000;
 
-/** One connection on the wheel. */
-interface Beat {
-  readonly pulse: Pulse;
-  readonly policy: HeartbeatPolicy;
-  /** When to look again. */
-  due: number;
-  slot: number;
-  index: number;
-}
-
 /**
  * Finds dead peers with one timer for all connections.
  *
@@ -50,9 +51,11 @@ interface Beat {
  * of life and saves the ping. When the event loop stalled, silence is our fault: deadlines move by the measured stall.
  */
 export class HeartbeatMonitor {
-  readonly #slots: Beat[][] = Array.from({ length: SLOTS }, () => []);
-  readonly #beats = new Map<Pulse, Beat>();
+  readonly #slots: Pulse[][] = Array.from({ length: SLOTS }, () => []);
   readonly #clock: HeartbeatClock;
+  /** Where the milliseconds of `beatDue` begin. */
+  readonly #epoch: number;
+  #size = 0;
   #tickMs = LONGEST_TICK_MS;
   #longestTimeout = 0;
   #stalls: { readonly at: number; readonly ms: number }[] = [];
@@ -62,6 +65,7 @@ export class HeartbeatMonitor {
 
   constructor(clock: HeartbeatClock) {
     this.#clock = clock;
+    this.#epoch = clock.now();
   }
 
   /** Announces a policy before `add` is given it: the shortest interval of all sets the pace of the wheel. */
@@ -72,29 +76,29 @@ export class HeartbeatMonitor {
 
   /** Connections watched. */
   get size(): number {
-    return this.#beats.size;
+    return this.#size;
   }
 
   /** Watches a connection until `delete`. The timer runs while there is one. */
   add(pulse: Pulse, policy: HeartbeatPolicy): void {
     if (this.#timer === undefined) this.#start();
-    const beat: Beat = { pulse, policy, due: 0, slot: 0, index: 0 };
-    this.#beats.set(pulse, beat);
-    this.#schedule(beat, this.#clock.now() + policy.interval * this.#clock.random());
+    pulse.beatPolicy = policy;
+    this.#size++;
+    this.#schedule(pulse, this.#clock.now() + policy.interval * this.#clock.random());
   }
 
   delete(pulse: Pulse): void {
-    const beat = this.#beats.get(pulse);
-    if (beat === undefined) return;
-    this.#beats.delete(pulse);
-    this.#take(beat);
-    if (this.#beats.size === 0) this.stop();
+    if (pulse.beatPolicy === undefined) return;
+    pulse.beatPolicy = undefined;
+    this.#size--;
+    this.#take(pulse);
+    if (this.#size === 0) this.stop();
   }
 
   /** Whether the peer was silent for longer than its timeout, stalls of our own left out. */
   isExpired(pulse: Pulse): boolean {
-    const beat = this.#beats.get(pulse);
-    return beat !== undefined && this.#silence(pulse, this.#clock.now()) > beat.policy.timeout;
+    const policy = pulse.beatPolicy;
+    return policy !== undefined && this.#silence(pulse, this.#clock.now()) > policy.timeout;
   }
 
   stop(): void {
@@ -116,14 +120,14 @@ export class HeartbeatMonitor {
     const slot = this.#slots[this.#at]!;
     // Backwards: what is taken out is replaced by the last, which was looked at already.
     for (let i = slot.length - 1; i >= 0; i--) {
-      const beat = slot[i];
+      const pulse = slot[i];
       // Later: it waits for another round of the wheel. Undefined: a look at another one closed several.
-      if (beat !== undefined && beat.due <= now + this.#tickMs) this.#look(beat, now);
+      if (pulse !== undefined && pulse.beatDue <= now + this.#tickMs - this.#epoch) this.#look(pulse, now);
     }
   };
 
-  #look(beat: Beat, now: number): void {
-    const { pulse, policy } = beat;
+  #look(pulse: Pulse, now: number): void {
+    const policy = pulse.beatPolicy!;
     pulse.observe(now);
     const silence = this.#silence(pulse, now);
     if (silence > policy.timeout) {
@@ -134,11 +138,11 @@ export class HeartbeatMonitor {
     // A beat may come a tick early, which must not cost its connection a whole interval.
     const silent = silence >= policy.interval - this.#tickMs;
     if (silent) pulse.ping();
-    this.#take(beat);
+    this.#take(pulse);
     const next = silent
       ? Math.min(policy.interval, policy.timeout - silence + this.#tickMs)
       : policy.interval - silence;
-    this.#schedule(beat, now + next);
+    this.#schedule(pulse, now + next);
   }
 
   #silence({ lastSeen }: Pulse, now: number): number {
@@ -156,18 +160,18 @@ export class HeartbeatMonitor {
     this.#stalls = this.#stalls.filter(({ at }) => now - at < this.#longestTimeout + lost);
   }
 
-  #schedule(beat: Beat, due: number): void {
-    beat.due = due;
-    const ticks = Math.max(1, Math.ceil((due - this.#lastTick) / this.#tickMs));
-    beat.slot = (this.#at + ticks) % SLOTS;
-    beat.index = this.#slots[beat.slot]!.push(beat) - 1;
+  #schedule(pulse: Pulse, at: number): void {
+    pulse.beatDue = Math.round(at - this.#epoch);
+    const ticks = Math.max(1, Math.ceil((at - this.#lastTick) / this.#tickMs));
+    pulse.beatSlot = (this.#at + ticks) % SLOTS;
+    pulse.beatIndex = this.#slots[pulse.beatSlot]!.push(pulse) - 1;
   }
 
-  #take(beat: Beat): void {
-    const slot = this.#slots[beat.slot]!;
+  #take(pulse: Pulse): void {
+    const slot = this.#slots[pulse.beatSlot]!;
     const last = slot.pop()!;
-    if (last === beat) return;
-    slot[beat.index] = last;
-    last.index = beat.index;
+    if (last === pulse) return;
+    slot[pulse.beatIndex] = last;
+    last.beatIndex = pulse.beatIndex;
   }
 }

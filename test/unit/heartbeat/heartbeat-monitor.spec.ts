@@ -19,6 +19,10 @@ class Peer implements Pulse {
   onExpire = (): void => {};
   readonly pings: number[] = [];
   readonly expiries: number[] = [];
+  beatPolicy: Pulse['beatPolicy'];
+  beatDue = 0;
+  beatSlot = 0;
+  beatIndex = 0;
 
   constructor() {
     this.lastSeen = clock.time;
