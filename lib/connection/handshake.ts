@@ -1,5 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+/** For everything that is empty: an object of its own would be 56 bytes a connection. */
+const NOTHING: Readonly<Record<string, never>> = Object.freeze({});
+
 /** The HTTP request a connection began with, as much of it as is worth its memory. */
 export class Handshake {
   /** Request target as sent, with the query string. */
@@ -8,13 +11,13 @@ export class Handshake {
   readonly ip: string;
   /** Parameters of the gateway's path; empty, because paths have none yet. */
   readonly params: Readonly<Record<string, string>>;
-  #headers: IncomingHttpHeaders;
+  #headers: Readonly<IncomingHttpHeaders>;
 
   constructor(
     url: string,
     ip: string,
     headers: IncomingHttpHeaders,
-    params: Readonly<Record<string, string>> = {},
+    params: Readonly<Record<string, string>> = NOTHING,
   ) {
     this.url = url;
     this.ip = ip.startsWith('::ffff:') ? ip.slice(7) : ip;
@@ -41,8 +44,9 @@ export class Handshake {
 
   /** Forgets the headers but for the named ones: they are most of the memory of an idle connection. */
   keep(names: readonly string[]): void {
-    const kept: IncomingHttpHeaders = {};
-    for (const name of names) if (this.#headers[name] !== undefined) kept[name] = this.#headers[name];
-    this.#headers = kept;
+    let kept: IncomingHttpHeaders | undefined;
+    for (const name of names)
+      if (this.#headers[name] !== undefined) (kept ??= {})[name] = this.#headers[name];
+    this.#headers = kept ?? NOTHING;
   }
 }
