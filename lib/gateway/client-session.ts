@@ -5,25 +5,23 @@ import type { SocketConnection } from '../connection/socket-connection.js';
 import type { Subscription } from '../topic/topic.js';
 import type { Endpoint } from './endpoint.js';
 import type { Inbound } from './inbound.js';
-import type { RateLimiter } from './rate-limiter.js';
+import type { Bucket } from './rate-limiter.js';
 
 /** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
 export type ClientConnection = SocketConnection<Subscription>;
 
 /** What the rim knows of one client beyond its connection. Hangs on the `ws` socket, so that listeners need no closures. */
-export interface ClientSession {
+export interface ClientSession extends Bucket {
   readonly connection: ClientConnection;
   readonly endpoint: Endpoint;
   readonly inbound: Inbound;
-  /** Undefined when messages are not limited. */
-  readonly limiter: RateLimiter | undefined;
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
   /** Subscribes on their way through a handler, which count towards the topic limit. */
   subscribing: number;
   /** The context of request-scoped gateways: one for the life of the connection. */
   contextId: ContextId | undefined;
-  /** Settles when every `handleConnection` has. */
+  /** Settles when every `handleConnection` has; undefined where there is none. */
   connected: Promise<void> | undefined;
 }
 

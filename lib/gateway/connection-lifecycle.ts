@@ -35,6 +35,8 @@ export interface LifecycleParts {
  */
 export class ConnectionLifecycle {
   readonly #parts: LifecycleParts;
+  /** Undefined when messages are not limited. */
+  readonly #limiter: RateLimiter | undefined;
   /** Hooks on their way, which a shutdown waits for. */
   readonly #hooks = new Set<Promise<unknown>>();
   #draining = false;
@@ -45,12 +47,12 @@ export class ConnectionLifecycle {
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
+    this.#limiter = rateLimiter(parts.options);
     const receive = this.#receive.bind(this);
     this.#onMessage = function (data, isBinary) {
       receive(sessionOf(this)!, data, isBinary);
     };
-    const disconnect = (session: ClientSession, close: Close): unknown =>
-      this.#track(this.#disconnect(session, close));
+    const disconnect = this.#disconnect.bind(this);
     this.#onClose = function (code, reason) {
       disconnect(sessionOf(this)!, { code, reason: reason.toString() });
     };
@@ -58,7 +60,7 @@ export class ConnectionLifecycle {
 
   /** Takes over a WebSocket whose handshake is done. */
   open(endpoint: Endpoint, socket: WebSocket, request: IncomingMessage, format: WireFormat): void {
-    const { options, connections, heartbeat, host } = this.#parts;
+    const { connections, heartbeat, host } = this.#parts;
     const handshake = new Handshake(request.url ?? '/', request.socket.remoteAddress ?? '', request.headers);
     const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
     const session: ClientSession = {
@@ -70,7 +72,8 @@ export class ConnectionLifecycle {
         // A gateway may have set its own; 0 is no limit there.
         endpoint.server.options.maxPayload || Infinity,
       ),
-      limiter: rateLimiter(options),
+      tokens: this.#limiter?.burst ?? 0,
+      filledAt: 0,
       replies: undefined,
       subscribing: 0,
       contextId: undefined,
@@ -82,7 +85,8 @@ export class ConnectionLifecycle {
     socket.on('message', this.#onMessage);
     socket.on('error', ignore);
     socket.on('close', this.#onClose);
-    session.connected = this.#track(this.#connect(session, request));
+    if (endpoint.connectHooks.length === 0) this.#ready(session, request);
+    else session.connected = this.#track(this.#connect(session, request));
     endpoint.server.emit('connection', socket, request);
   }
 
@@ -97,34 +101,36 @@ export class ConnectionLifecycle {
   }
 
   async #connect(session: ClientSession, request: IncomingMessage): Promise<void> {
-    const { connection, endpoint, inbound } = session;
+    const { connection, endpoint } = session;
     const { logger, options } = this.#parts;
-    if (endpoint.connectHooks.length > 0) {
-      let deadline: NodeJS.Timeout | undefined;
-      const late = new Promise<[]>(resolve => {
-        deadline = setTimeout(() => {
-          connection.closeAs(CLOSE.HANDSHAKE_TIMEOUT);
-          resolve([]);
-        }, options.limits.handshake);
-      });
-      const hooks = Promise.allSettled(
-        endpoint.connectHooks.map(async hook => {
-          await hook(connection.socket, request);
-        }),
-      );
-      const outcomes = await Promise.race([hooks, late]);
-      clearTimeout(deadline);
-      for (const outcome of outcomes) {
-        if (outcome.status === 'fulfilled') continue;
-        logger.error(outcome.reason, 'handleConnection failed; its connection is closed');
-        connection.closeAs(CLOSE.HOOK_FAILED);
-      }
+    let deadline: NodeJS.Timeout | undefined;
+    const late = new Promise<[]>(resolve => {
+      deadline = setTimeout(() => {
+        connection.closeAs(CLOSE.HANDSHAKE_TIMEOUT);
+        resolve([]);
+      }, options.limits.handshake);
+    });
+    const hooks = Promise.allSettled(
+      endpoint.connectHooks.map(async hook => {
+        await hook(connection.socket, request);
+      }),
+    );
+    const outcomes = await Promise.race([hooks, late]);
+    clearTimeout(deadline);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') continue;
+      logger.error(outcome.reason, 'handleConnection failed; its connection is closed');
+      connection.closeAs(CLOSE.HOOK_FAILED);
     }
+    this.#ready(session, request);
+  }
+
+  #ready({ connection, inbound }: ClientSession, request: IncomingMessage): void {
     // A hook may have refused the client by closing the socket itself, so nothing of one that is gone is handled.
     if (!connection.open) return inbound.clear();
     const { user } = request as { user?: unknown };
     if (connection.user === undefined && user !== undefined) connection.user = user;
-    connection.handshake.keep(options.handshake.keep);
+    connection.handshake.keep(this.#parts.options.handshake.keep);
     inbound.open();
   }
 
@@ -132,7 +138,7 @@ export class ConnectionLifecycle {
     if (this.#draining || !session.connection.open) return;
     const now = wallTime();
     session.connection.lastSeen = now;
-    if (session.limiter?.take(now) === false) {
+    if (this.#limiter?.take(session, now) === false) {
       this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
       return;
     }
@@ -140,7 +146,7 @@ export class ConnectionLifecycle {
       this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
   }
 
-  async #disconnect(session: ClientSession, close: Close): Promise<void> {
+  #disconnect(session: ClientSession, close: Close): void {
     const { connections, topics, heartbeat, logger } = this.#parts;
     const { connection, endpoint } = session;
     heartbeat.delete(connection);
@@ -156,10 +162,13 @@ export class ConnectionLifecycle {
         logger.error(error, 'a reply stream failed in its teardown');
       }
     }
-    if (endpoint.disconnectHooks.length === 0) return;
+    if (endpoint.disconnectHooks.length > 0)
+      this.#track(this.#tellDisconnected(session, connection.closedWith ?? close));
+  }
+
+  async #tellDisconnected({ connection, endpoint, connected }: ClientSession, reason: Close): Promise<void> {
     // A gateway learns of the end after it has learned of the beginning.
-    await session.connected;
-    const reason = connection.closedWith ?? close;
+    await connected;
     // Side by side, so that one that hangs does not keep the end from the other gateways.
     const outcomes = await Promise.allSettled(
       endpoint.disconnectHooks.map(async hook => {
@@ -167,7 +176,7 @@ export class ConnectionLifecycle {
       }),
     );
     for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') logger.error(outcome.reason, 'handleDisconnect failed');
+      if (outcome.status === 'rejected') this.#parts.logger.error(outcome.reason, 'handleDisconnect failed');
     }
   }
 

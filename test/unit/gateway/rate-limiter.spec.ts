@@ -1,35 +1,54 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RateLimiter } from '../../../lib/gateway/rate-limiter.js';
+import { type Bucket, RateLimiter } from '../../../lib/gateway/rate-limiter.js';
 
-const taken = (limiter: RateLimiter, now: number, tries: number): number =>
-  Array.from({ length: tries }, () => limiter.take(now)).filter(Boolean).length;
+/** One sender and its limiter. */
+class Sender {
+  readonly limiter: RateLimiter;
+  readonly bucket: Bucket;
+
+  constructor(perSecond: number, burst: number, now: number) {
+    this.limiter = new RateLimiter(perSecond, burst, now);
+    this.bucket = { tokens: burst, filledAt: 0 };
+  }
+}
+
+const taken = ({ limiter, bucket }: Sender, now: number, tries: number): number =>
+  Array.from({ length: tries }, () => limiter.take(bucket, now)).filter(Boolean).length;
 
 describe('RateLimiter', () => {
   it('lets the burst pass at once, and the rate after it', () => {
-    const limiter = new RateLimiter(100, 200, 0);
-    expect(taken(limiter, 0, 500)).toBe(200);
-    expect(taken(limiter, 9, 10)).toBe(0);
-    expect(taken(limiter, 10, 10)).toBe(1);
-    expect(taken(limiter, 1010, 500)).toBe(100);
+    const sender = new Sender(100, 200, 0);
+    expect(taken(sender, 0, 500)).toBe(200);
+    expect(taken(sender, 9, 10)).toBe(0);
+    expect(taken(sender, 10, 10)).toBe(1);
+    expect(taken(sender, 1010, 500)).toBe(100);
   });
 
   it('saves up no more than the burst', () => {
-    const limiter = new RateLimiter(100, 200, 0);
-    expect(taken(limiter, 3_600_000, 500)).toBe(200);
+    const sender = new Sender(100, 200, 0);
+    expect(taken(sender, 3_600_000, 500)).toBe(200);
+  });
+
+  it('counts each sender by itself', () => {
+    const { limiter, bucket } = new Sender(10, 1, 0);
+    const other = { tokens: limiter.burst, filledAt: 0 };
+    expect(limiter.take(bucket, 0)).toBe(true);
+    expect(limiter.take(other, 0)).toBe(true);
+    expect(limiter.take(bucket, 0)).toBe(false);
   });
 
   it('costs nobody a token when it refuses', () => {
-    const limiter = new RateLimiter(10, 1, 0);
-    expect(taken(limiter, 0, 100)).toBe(1);
-    expect(taken(limiter, 100, 100)).toBe(1);
+    const sender = new Sender(10, 1, 0);
+    expect(taken(sender, 0, 100)).toBe(1);
+    expect(taken(sender, 100, 100)).toBe(1);
   });
 
   it('gives nothing for a clock that is put back, and goes on from there', () => {
-    const limiter = new RateLimiter(10, 2, 10_000);
-    expect(taken(limiter, 10_000, 5)).toBe(2);
-    expect(taken(limiter, 0, 5)).toBe(0);
-    expect(taken(limiter, 100, 5)).toBe(1);
+    const sender = new Sender(10, 2, 10_000);
+    expect(taken(sender, 10_000, 5)).toBe(2);
+    expect(taken(sender, 0, 5)).toBe(0);
+    expect(taken(sender, 100, 5)).toBe(1);
   });
 
   it('never lets more pass than the burst and the rate allow, however messages come', () => {
@@ -40,12 +59,12 @@ describe('RateLimiter', () => {
         fc.integer({ min: 1, max: 50 }),
         gaps,
         (rate, burst, all) => {
-          const limiter = new RateLimiter(rate, burst, 0);
+          const sender = new Sender(rate, burst, 0);
           let now = 0;
           let passed = 0;
           for (const gap of all) {
             now += gap;
-            passed += taken(limiter, now, 3);
+            passed += taken(sender, now, 3);
             expect(passed).toBeLessThanOrEqual(burst + (now * rate) / 1000 + 1e-6);
           }
         },
