@@ -15,10 +15,13 @@ export abstract class Connections implements Iterable<Connection> {
   abstract [Symbol.iterator](): Iterator<Connection>;
 }
 
+type Carrier = WebSocket & { [onSocket: symbol]: SocketConnection | undefined };
+
 /** @internal */
 export class ConnectionRegistry extends Connections {
   readonly #byId = new Map<string, SocketConnection>();
-  readonly #bySocket = new WeakMap<WebSocket, SocketConnection>();
+  /** The property of a socket that holds its connection: one word, where an entry of a WeakMap takes 50 bytes. */
+  readonly #onSocket = Symbol('fanout:connection');
   readonly #byUser = new Map<string, Set<SocketConnection>>();
   /** The id each connection is found by: the application may change its user object meanwhile. */
   readonly #userIds = new Map<SocketConnection, string>();
@@ -32,7 +35,7 @@ export class ConnectionRegistry extends Connections {
   }
 
   of(socket: WebSocket): SocketConnection | undefined {
-    return this.#bySocket.get(socket);
+    return (socket as Carrier)[this.#onSocket];
   }
 
   ofUser(id: string | number): ReadonlySet<SocketConnection> {
@@ -45,11 +48,11 @@ export class ConnectionRegistry extends Connections {
 
   add(connection: SocketConnection): void {
     this.#byId.set(connection.id, connection);
-    this.#bySocket.set(connection.socket, connection);
+    (connection.socket as Carrier)[this.#onSocket] = connection;
     this.#index(connection);
   }
 
-  /** The socket keeps its entry: a handler that is still running may ask for its connection. */
+  /** The socket keeps its connection: a handler that is still running may ask for its connection. */
   delete(connection: SocketConnection): void {
     if (this.#byId.delete(connection.id)) this.#forget(connection);
   }

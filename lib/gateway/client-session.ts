@@ -4,25 +4,39 @@ import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../connection/socket-connection.js';
 import type { Subscription } from '../topic/topic.js';
 import type { Endpoint } from './endpoint.js';
-import type { Inbound } from './inbound.js';
+import { Inbound, type Incoming } from './inbound.js';
 import type { Bucket } from './rate-limiter.js';
 
 /** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
 export type ClientConnection = SocketConnection<Subscription>;
 
 /** What the rim knows of one client beyond its connection. Hangs on the `ws` socket, so that listeners need no closures. */
-export interface ClientSession extends Bucket {
-  readonly connection: ClientConnection;
-  readonly endpoint: Endpoint;
-  readonly inbound: Inbound;
+export class ClientSession implements Bucket {
+  readonly inbound: Inbound<ClientSession>;
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
   /** Subscribes on their way through a handler, which count towards the topic limit. */
-  subscribing: number;
+  subscribing = 0;
   /** The context of request-scoped gateways: one for the life of the connection. */
   contextId: ContextId | undefined;
   /** Settles when every `handleConnection` has; undefined where there is none. */
   connected: Promise<void> | undefined;
+  filledAt = 0;
+
+  /**
+   * @param handle takes each message; must not throw or reject
+   * @param tokens messages it may send at once, when messages are limited
+   */
+  constructor(
+    readonly connection: ClientConnection,
+    readonly endpoint: Endpoint,
+    handle: (session: ClientSession, message: Incoming) => void | Promise<void>,
+    public tokens: number,
+  ) {
+    // A gateway may have set its own; 0 is no limit there.
+    const maxPayload = endpoint.server.options.maxPayload || Infinity;
+    this.inbound = new Inbound<ClientSession>(connection.socket, this, handle, maxPayload);
+  }
 }
 
 const SESSION = Symbol('fanout:session');

@@ -12,9 +12,9 @@ import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/topic.js';
 import type { WireFormat } from '../wire/json-format.js';
-import { attachSession, type ClientSession, sessionOf } from './client-session.js';
+import { attachSession, ClientSession, sessionOf } from './client-session.js';
 import type { Endpoint } from './endpoint.js';
-import { Inbound, type Incoming } from './inbound.js';
+import type { Incoming } from './inbound.js';
 import type { MessageRouter } from './message-router.js';
 import { RateLimiter } from './rate-limiter.js';
 
@@ -60,25 +60,10 @@ export class ConnectionLifecycle {
 
   /** Takes over a WebSocket whose handshake is done. */
   open(endpoint: Endpoint, socket: WebSocket, request: IncomingMessage, format: WireFormat): void {
-    const { connections, heartbeat, host } = this.#parts;
+    const { connections, heartbeat, host, router } = this.#parts;
     const handshake = new Handshake(request.url ?? '/', request.socket.remoteAddress ?? '', request.headers);
     const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
-    const session: ClientSession = {
-      connection,
-      endpoint,
-      inbound: new Inbound(
-        socket,
-        message => this.#parts.router.route(session, message),
-        // A gateway may have set its own; 0 is no limit there.
-        endpoint.server.options.maxPayload || Infinity,
-      ),
-      tokens: this.#limiter?.burst ?? 0,
-      filledAt: 0,
-      replies: undefined,
-      subscribing: 0,
-      contextId: undefined,
-      connected: undefined,
-    };
+    const session = new ClientSession(connection, endpoint, router.route, this.#limiter?.burst ?? 0);
     attachSession(socket, session);
     connections.add(connection);
     if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);

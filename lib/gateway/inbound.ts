@@ -14,9 +14,10 @@ const IN_HAND_BYTES = 256 * 1024;
  * Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel. Only compressed
  * messages can be more than that, because a chunk of them inflates to a thousand times its size; those are refused.
  */
-export class Inbound {
+export class Inbound<Owner> {
   readonly #socket: WebSocket;
-  readonly #handle: (message: Incoming) => void | Promise<void>;
+  readonly #owner: Owner;
+  readonly #handle: (owner: Owner, message: Incoming) => void | Promise<void>;
   readonly #maxWaitingBytes: number;
   #queue: Incoming[] | undefined;
   #waitingBytes = 0;
@@ -24,11 +25,18 @@ export class Inbound {
   #cleared = false;
 
   /**
+   * @param owner whom the messages are from. Handed to `handle`, so that one function serves all connections
    * @param handle must not throw or reject
    * @param maxPayload bytes of one message
    */
-  constructor(socket: WebSocket, handle: (message: Incoming) => void | Promise<void>, maxPayload: number) {
+  constructor(
+    socket: WebSocket,
+    owner: Owner,
+    handle: (owner: Owner, message: Incoming) => void | Promise<void>,
+    maxPayload: number,
+  ) {
     this.#socket = socket;
+    this.#owner = owner;
     this.#handle = handle;
     this.#maxWaitingBytes = (QUEUE_LIMIT + 1) * maxPayload + IN_HAND_BYTES;
   }
@@ -48,7 +56,7 @@ export class Inbound {
     return true;
   }
 
-  /** The connection is ready: handles what has come meanwhile, and from now on each message as it comes. */
+  /** Ready for the next message: handles what has come meanwhile, and from now on each message as it comes. */
   open(): void {
     this.#busy = false;
     this.#drain();
@@ -62,16 +70,12 @@ export class Inbound {
   }
 
   #run(message: Incoming): void {
-    const handled = this.#handle(message);
+    const handled = this.#handle(this.#owner, message);
     if (handled === undefined) return;
     this.#busy = true;
-    void handled.then(this.#next);
+    // Made when it is needed: one bound for the life of the connection would be 100 bytes of an idle one.
+    void handled.then(() => this.open());
   }
-
-  readonly #next = (): void => {
-    this.#busy = false;
-    this.#drain();
-  };
 
   // A loop, not a recursion: a peer can put thousands of messages into one chunk.
   #drain(): void {

@@ -17,13 +17,14 @@ beforeEach(() => {
 });
 
 /** Handles each message until a test ends it; messages that begin with `now` end at once. */
-function inbound(): Inbound {
-  const handle = (message: Incoming): Promise<void> | undefined => {
+function inbound(): Inbound<string> {
+  const handle = (owner: string, message: Incoming): Promise<void> | undefined => {
+    expect(owner).toBe('owner');
     handled.push(message);
     if (String(message).startsWith('now')) return undefined;
     return new Promise(resolve => end.push(resolve));
   };
-  return new Inbound(socket as never, handle, PAYLOAD);
+  return new Inbound<string>(socket as never, 'owner', handle, PAYLOAD);
 }
 
 /** Ends the oldest handler and lets what waits for it run. */
