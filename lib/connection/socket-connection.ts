@@ -11,6 +11,7 @@ import { connectionId } from './connection-id.js';
 import type { Handshake } from './handshake.js';
 import { Outbox } from './outbox.js';
 import { OPEN, type SocketPort } from './socket-port.js';
+import { Subscriptions } from './subscriptions.js';
 import type { TurnWrites } from './turn-writes.js';
 import { wallTime } from './wall-time.js';
 
@@ -28,15 +29,12 @@ export interface ConnectionHost {
   closing(connection: SocketConnection): void;
 }
 
-/** A subscription as its connection keeps it; what is in it is the business of the topic room. */
-type Subscriptions<T> = Map<string, T>;
-
-/** A {@link Connection} over a `ws` socket. */
+/** A {@link Connection} over a `ws` socket. `T` is a subscription: what is in one is the business of the topic room. */
 export class SocketConnection<T = any> extends Connection {
   readonly id = connectionId();
   readonly format: WireFormat;
   readonly sink: Outbox;
-  readonly subscriptions: Subscriptions<T> = new Map<string, T>();
+  readonly subscriptions = new Subscriptions<T>();
   lastSeen = wallTime();
   /** What the server closed it with, if the server did. */
   closedWith: Close | undefined;

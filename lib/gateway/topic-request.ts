@@ -2,7 +2,7 @@ import { EMPTY, isObservable, type Subscription as RxSubscription } from 'rxjs';
 import { Refusal } from '../errors/refusals.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/topic.js';
-import type { ClientSession } from './client-session.js';
+import type { ClientConnection, ClientSession } from './client-session.js';
 import type { Endpoint } from './endpoint.js';
 import type { Invocation } from './invocation.js';
 import type { TopicSources } from './topic-sources.js';
@@ -121,7 +121,7 @@ export class TopicRequest {
 }
 
 /** Subscriptions that the client itself asked for. */
-function countRequested(subscriptions: ReadonlyMap<string, Subscription>): number {
+function countRequested(subscriptions: ClientConnection['subscriptions']): number {
   let count = 0;
   for (const { requested } of subscriptions.values()) if (requested) count++;
   return count;

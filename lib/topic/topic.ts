@@ -9,7 +9,16 @@ export interface Subscriber {
   readonly format: WireFormat;
   readonly sink: BatchSink;
   /** By topic name; kept by {@link TopicRegistry}, so that a disconnect costs as much as the connection has topics. */
-  readonly subscriptions: Map<string, Subscription>;
+  readonly subscriptions: Subscriptions;
+}
+
+/** The part of a Map that a topic needs. */
+interface Subscriptions {
+  readonly size: number;
+  get(topic: string): Subscription | undefined;
+  set(topic: string, subscription: Subscription): unknown;
+  delete(topic: string): boolean;
+  values(): Iterable<Subscription>;
 }
 
 /** A cursor into a topic's log: what follows it is still to be delivered. It has no queue of its own. */
