@@ -23,10 +23,14 @@ export class GatewayHandlers {
   handler(gateway: Gateway, method: string): GatewayHandler {
     const { wrapper } = gateway;
     if (wrapper.isDependencyTreeStatic()) return this.#creator.create(wrapper.instance as object, method);
-    return async (...args) => {
-      const client = args[0] as WebSocket;
+    return async (client, ...args) => {
       const instance = await scopedInstance(gateway, client);
-      return this.#creator.create(instance, method, sessionOf(client)!.contextId, wrapper.id)(...args);
+      return this.#creator.create(
+        instance,
+        method,
+        sessionOf(client)!.contextId,
+        wrapper.id,
+      )(client, ...args);
     };
   }
 

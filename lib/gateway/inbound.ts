@@ -82,7 +82,8 @@ export class Inbound<Owner> {
     const queue = this.#queue;
     if (queue === undefined) return;
     let at = 0;
-    while (!this.#busy && at < queue.length) {
+    // A handler that closes the connection clears what waits behind its message.
+    while (!this.#busy && !this.#cleared && at < queue.length) {
       const message = queue[at++]!;
       this.#waitingBytes -= sizeOf(message);
       this.#run(message);

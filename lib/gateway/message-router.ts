@@ -8,6 +8,7 @@ import type { Incoming } from './inbound.js';
 import type { Invocation } from './invocation.js';
 import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
 import type { Fail, SubscribeRouter } from './subscribe-router.js';
+import { isThenable } from './wrapped-method.js';
 
 /** Observables that may answer one connection at once: each is work that goes on after its message. */
 const MAX_STREAMS = 128;
@@ -72,21 +73,32 @@ export class MessageRouter {
     }
   }
 
-  async #handle(session: ClientSession, message: Message, route: Route): Promise<void> {
-    let streaming = false;
-    const invocation: Invocation = {
-      streamed(stream) {
-        streaming = true;
-        return stream;
-      },
-    };
+  /** A handler that has its result at once is answered at once; the next message need not wait. */
+  #handle(session: ClientSession, message: Message, route: Route): void | Promise<void> {
+    const invocation = new MessageInvocation();
+    try {
+      const result = route.handle(session.connection.socket, message.data, invocation, route.pattern);
+      if (invocation.streaming || isThenable(result))
+        return this.#settle(session, message, invocation, result);
+      this.#reply(session, message, result);
+    } catch (error) {
+      this.#fail(session, message.id, error);
+    }
+  }
+
+  async #settle(
+    session: ClientSession,
+    message: Message,
+    invocation: MessageInvocation,
+    promised: unknown,
+  ): Promise<void> {
     this.#active++;
     try {
-      const result = await route.handle(session.connection.socket, message.data, invocation, route.pattern);
+      const result = await promised;
       if (!isObservable(result)) return this.#reply(session, message, result);
       const ended = this.#replyEach(session, message, result);
       // Interceptors wrap a single value into an Observable too; that one keeps its place in the order of messages.
-      if (!streaming) await ended;
+      if (!invocation.streaming) await ended;
     } catch (error) {
       this.#fail(session, message.id, error);
     } finally {
@@ -135,6 +147,17 @@ export class MessageRouter {
 
   #send(session: ClientSession, text: string): void {
     session.connection.sendText(text);
+  }
+}
+
+/** The call of an event's handler. */
+class MessageInvocation implements Invocation {
+  /** Whether the method itself returned an Observable. */
+  streaming = false;
+
+  streamed(stream: Observable<unknown>): Observable<unknown> {
+    this.streaming = true;
+    return stream;
   }
 }
 

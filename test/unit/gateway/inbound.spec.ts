@@ -161,6 +161,16 @@ describe('Inbound', () => {
       expect(handled).toEqual([]);
     });
 
+    it('forgets what waits behind a message whose handler ends the connection at once', () => {
+      const messages: Inbound = new Inbound(socket as never, message => {
+        handled.push(message);
+        if (message === 'bye') messages.clear();
+      });
+      for (const name of ['a', 'bye', 'b']) messages.receive(name);
+      messages.open();
+      expect(handled).toEqual(['a', 'bye']);
+    });
+
     it('forgets everything before the connection was ready', () => {
       const messages = inbound();
       messages.receive('a');
