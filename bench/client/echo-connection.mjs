@@ -6,11 +6,6 @@ import { RawSocket } from './raw-socket.mjs';
 const HEADER = 6; // two bytes and the mask
 const ZERO = 0x30;
 
-/** What all connections of the client have counted together. */
-export function newTally() {
-  return { replies: 0, wrong: 0 };
-}
-
 /** One client that keeps a number of messages in flight: for each reply it sends the next, those of one read in one write. */
 export class EchoConnection {
   #socket;
@@ -29,7 +24,7 @@ export class EchoConnection {
 
   /**
    * @param {number} port
-   * @param {ReturnType<typeof newTally>} tally
+   * @param {{ done: number, wrong: number }} tally of all connections
    * @param {{ onRoundTrip?: (us: number) => void, onFailure: (error: Error) => void }} hooks
    */
   constructor(port, tally, { onRoundTrip, onFailure }) {
@@ -49,16 +44,12 @@ export class EchoConnection {
     return this.#socket.opened;
   }
 
-  get closed() {
-    return this.#socket.closed;
-  }
-
   /** Messages without a reply. */
-  get inFlight() {
+  get waiting() {
     return this.#sent - this.#next;
   }
 
-  begin(event, inFlight) {
+  begin({ event, inFlight }) {
     const text = Buffer.from(request(event));
     this.#template = maskedFrame(TEXT, text);
     this.#requestDigits = text.indexOf(String(FIRST_NUMBER));
@@ -73,13 +64,9 @@ export class EchoConnection {
     this.#asking = false;
   }
 
-  close() {
-    this.#socket.close();
-  }
-
   #onRead() {
     if (this.#answered === 0) return;
-    this.#tally.replies += this.#answered;
+    this.#tally.done += this.#answered;
     const count = this.#answered;
     this.#answered = 0;
     if (this.#asking) this.#send(count);

@@ -1,9 +1,9 @@
-// The gateway of the echo shape, the same class for this library and for Nest's own adapter. Decorators are called by
-// hand, as TypeScript would emit them: the benchmark is plain JavaScript and has no build of its own.
+// The gateway of the echo shape, the same class for this library and for Nest's own adapter.
 import 'reflect-metadata';
-import { Injectable, UseGuards } from '@nestjs/common';
+import { applyDecorators, Injectable, UseGuards } from '@nestjs/common';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { ECHO_PATH } from '../echo-message.mjs';
+import { decorateMethod } from './decorate.mjs';
 
 /** A guard as most are: it reads something of the client and says yes. */
 class ClientGuard {
@@ -33,14 +33,9 @@ export class EchoGateway {
   }
 }
 
-decorate('echo', [SubscribeMessage('echo')], [MessageBody()]);
-decorate('guarded', [UseGuards(ClientGuard), SubscribeMessage('guarded')], [MessageBody(OrderPipe)]);
+decorateMethod(EchoGateway, 'echo', { decorator: SubscribeMessage('echo'), parameters: [MessageBody()] });
+decorateMethod(EchoGateway, 'guarded', {
+  decorator: applyDecorators(UseGuards(ClientGuard), SubscribeMessage('guarded')),
+  parameters: [MessageBody(OrderPipe)],
+});
 WebSocketGateway({ path: ECHO_PATH })(EchoGateway);
-
-function decorate(name, methodDecorators, parameterDecorators) {
-  const { prototype } = EchoGateway;
-  Reflect.defineMetadata('design:paramtypes', [Object], prototype, name);
-  parameterDecorators.forEach((decorator, index) => decorator(prototype, name, index));
-  const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
-  for (const decorator of methodDecorators) decorator(prototype, name, descriptor);
-}
