@@ -199,10 +199,10 @@ function errorProxy(target: EnhancedHandler, handler: FilterHandler, type: strin
     try {
       const result = await target(...args);
       if (!isObservable(result)) return result;
-      const { feedsTopic } = args[INVOCATION_INDEX] as Invocation;
+      const invocation = args[INVOCATION_INDEX] as Invocation;
       return result.pipe(
         catchError(exception => {
-          if (feedsTopic?.()) throw exception;
+          if (invocation.feedsTopic?.()) throw exception;
           return defer(() => filtered(exception, args)).pipe(ignoreElements());
         }),
       );

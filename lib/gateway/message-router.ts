@@ -50,27 +50,24 @@ export class MessageRouter {
   }
 
   #protocol(session: ClientSession, message: Message): void | Promise<void> {
-    const fail: Fail = (error, topic) => this.#fail(session, message.id, error, topic);
     switch (message.event) {
       case 'ping':
         this.#send(session, JSON.stringify({ event: 'pong', id: message.id }));
         return undefined;
       case 'subscribe':
-        return this.#subscribe(session, message, fail);
+        return this.#subscribe(session, message);
       case 'unsubscribe':
-        return this.#subscribes.unsubscribe(session, message, fail);
+        return this.#subscribes.unsubscribe(session, message, this.#fail);
       default:
-        return fail(new Refusal('UNKNOWN_EVENT'));
+        return this.#fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
     }
   }
 
-  async #subscribe(session: ClientSession, message: Message, fail: Fail): Promise<void> {
+  #subscribe(session: ClientSession, message: Message): void | Promise<void> {
+    const answered = this.#subscribes.subscribe(session, message, this.#fail);
+    if (answered === undefined) return undefined;
     this.#active++;
-    try {
-      await this.#subscribes.subscribe(session, message, fail);
-    } finally {
-      this.#active--;
-    }
+    return answered.finally(() => this.#active--);
   }
 
   /** A handler that has its result at once is answered at once; the next message need not wait. */
@@ -139,11 +136,11 @@ export class MessageRouter {
     this.#send(session, JSON.stringify(id === undefined ? result : withId(event, id, result)));
   }
 
-  #fail(session: ClientSession, id: MessageId | undefined, error: unknown, topic?: string): void {
+  readonly #fail: Fail = (session, id, error, topic) => {
     if (!isAnswer(error)) this.#logger.error(error);
     const answer = errorAnswer(error);
     this.#send(session, errorFrame(id, { ...answer, topic: answer.topic ?? topic }));
-  }
+  };
 
   #send(session: ClientSession, text: string): void {
     session.connection.sendText(text);

@@ -2,20 +2,28 @@ import type { FanOut } from '../broadcast/fan-out.js';
 import { Refusal } from '../errors/refusals.js';
 import { isTopicName } from '../topic/topic-name.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
-import { offsetIn, positionOf, type Subscription } from '../topic/topic.js';
+import { offsetIn, type Subscription } from '../topic/topic.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import type { Message, MessageId } from './message.js';
+import { gapText, subscribedText, unsubscribedText } from './topic-answers.js';
 import { FILTERED, TopicRequest } from './topic-request.js';
 import type { TopicSources } from './topic-sources.js';
+import { isThenable } from './wrapped-method.js';
 
-/** Answers a refused subscribe. */
-export type Fail = (error: unknown, topic?: string) => void;
+/** Answers a request that is refused. */
+export type Fail = (
+  session: ClientSession,
+  id: MessageId | undefined,
+  error: unknown,
+  topic?: string,
+) => void;
 
-/** What goes before the first publication of a new subscription. */
-interface Answer {
-  readonly id?: MessageId | undefined;
-  readonly since?: string | undefined;
-  readonly snapshot?: unknown;
+/** What the answer to a topic's subscribe takes from the client's message. */
+interface Asked {
+  readonly id: MessageId | undefined;
+  /** The position it wants to go on from. */
+  readonly since: string | undefined;
+  readonly fail: Fail;
 }
 
 /** Subscribes and unsubscribes connections: by their own message, or from the server's side. */
@@ -33,24 +41,26 @@ export class SubscribeRouter {
     this.#limit = limit;
   }
 
-  /** Handles a `subscribe` message; each topic in it is answered by itself. */
-  async subscribe(session: ClientSession, message: Message, fail: Fail): Promise<void> {
-    const names = this.#namesIn(message, fail);
-    await Promise.all(
-      names.map(name =>
-        this.#subscribe(session, message, name).catch((error: unknown) => {
-          if (error !== FILTERED) fail(error, name);
-        }),
-      ),
-    );
+  /** Handles a `subscribe` message; each topic in it is answered by itself. A promise while one of them takes time. */
+  subscribe(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
+    const names = this.#namesIn(session, message, fail);
+    if (names.length === 0) return undefined;
+    const payloadOf = payloads(message.data as object);
+    let waiting: Promise<void>[] | undefined;
+    for (const name of names) {
+      const answered = this.#subscribe(session, message, name, payloadOf(name), fail);
+      if (answered !== undefined) (waiting ??= []).push(answered);
+    }
+    return waiting && Promise.all(waiting).then(() => {});
   }
 
   /** Handles an `unsubscribe` message. Answered also when there was no subscription: the client wants none, and has none. */
   unsubscribe(session: ClientSession, message: Message, fail: Fail): void {
-    for (const name of this.#namesIn(message, fail)) {
-      const subscription = session.connection.subscriptions.get(name);
+    const { connection } = session;
+    for (const name of this.#namesIn(session, message, fail)) {
+      const subscription = connection.subscriptions.get(name);
       if (subscription !== undefined) this.#topics.leave(subscription);
-      sendUnsubscribed(session.connection, name, message.id);
+      connection.sendText(unsubscribedText(name, message.id));
     }
   }
 
@@ -72,7 +82,7 @@ export class SubscribeRouter {
     this.#fanOut.finish(subscription);
     connection.requestWrite();
     this.#topics.leave(subscription);
-    sendUnsubscribed(connection, name);
+    connection.sendText(unsubscribedText(name));
     return true;
   }
 
@@ -81,7 +91,7 @@ export class SubscribeRouter {
     for (const subscription of connection.subscriptions.values()) this.#fanOut.finish(subscription);
   }
 
-  #namesIn({ data }: Message, fail: Fail): readonly string[] {
+  #namesIn(session: ClientSession, { id, data }: Message, fail: Fail): readonly string[] {
     const { topic, topics } = (typeof data === 'object' && data !== null ? data : {}) as {
       topic?: unknown;
       topics?: unknown;
@@ -89,43 +99,70 @@ export class SubscribeRouter {
     const names: readonly unknown[] = Array.isArray(topics) ? topics : [topic];
     // Two ways to name topics in one message: whoever reads one of them, such as a guard, would miss the other.
     if (topics !== undefined && topic !== undefined) {
-      fail(new Refusal('BAD_TOPIC'));
+      fail(session, id, new Refusal('BAD_TOPIC'));
       return [];
     }
-    if (names.length === 0) fail(new Refusal('BAD_TOPIC'));
+    if (names.length === 0) fail(session, id, new Refusal('BAD_TOPIC'));
     // More than may be subscribed is refused whole: an answer to each would be many times the question.
     if (names.length > Math.max(1, this.#limit)) {
-      fail(new Refusal('TOO_MANY_TOPICS'));
+      fail(session, id, new Refusal('TOO_MANY_TOPICS'));
       return [];
     }
     return [...new Set(names)].filter((name): name is string => {
       const valid = isTopicName(name);
-      if (!valid) fail(new Refusal('BAD_TOPIC'));
+      if (!valid) fail(session, id, new Refusal('BAD_TOPIC'));
       return valid;
     });
   }
 
-  async #subscribe(session: ClientSession, message: Message, name: string): Promise<void> {
-    const { connection, endpoint } = session;
-    const found = endpoint.topics.find(name);
-    if (found === undefined) throw new Refusal('UNKNOWN_TOPIC', name);
-    const request = new TopicRequest(session, name, this.#topics, this.#sources, this.#limit);
+  /** One topic of a message: answered now where its method answers now. */
+  #subscribe(
+    session: ClientSession,
+    { id, data }: Message,
+    name: string,
+    payload: object,
+    fail: Fail,
+  ): void | Promise<void> {
+    const { since } = data as { since?: unknown };
+    const found = session.endpoint.topics.find(name);
+    if (found === undefined) return fail(session, id, new Refusal('UNKNOWN_TOPIC', name));
+    const asked: Asked = { id, since: typeof since === 'string' ? since : undefined, fail };
+    const request = new TopicRequest(session, name, found, this.#topics, this.#sources);
+    if (!request.reserve(this.#limit)) return fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
     try {
-      const snapshot = await request.ask(found, payloadOf(message, name));
-      if (!connection.open) return;
-      const { since } = message.data as { since?: unknown };
-      const answer = { id: message.id, snapshot, since: typeof since === 'string' ? since : undefined };
-      this.#start(connection, request.hold(), answer);
+      const snapshot = request.ask(payload);
+      if (!isThenable(snapshot)) return this.#answer(session, request, asked, snapshot);
+      return (snapshot as Promise<unknown>).then(
+        value => this.#answer(session, request, asked, value),
+        error => this.#refuse(session, request, asked, error),
+      );
     } catch (error) {
-      request.abandon();
-      throw error;
-    } finally {
-      request.end();
+      return this.#refuse(session, request, asked, error);
     }
   }
 
+  #answer(session: ClientSession, request: TopicRequest, asked: Asked, snapshot: unknown): void {
+    try {
+      if (session.connection.open) this.#start(session.connection, request.hold(), asked, snapshot);
+    } catch (error) {
+      return this.#refuse(session, request, asked, error);
+    }
+    request.end();
+  }
+
+  #refuse(session: ClientSession, request: TopicRequest, { id, fail }: Asked, error: unknown): void {
+    request.abandon();
+    request.end();
+    if (error !== FILTERED) fail(session, id, error, request.name);
+  }
+
   /** Answers, then delivers what the subscription missed, then everything. */
-  #start(connection: ClientConnection, subscription: Subscription, { id, since, snapshot }: Answer): void {
+  #start(
+    connection: ClientConnection,
+    subscription: Subscription,
+    { id, since }: Partial<Asked>,
+    snapshot?: unknown,
+  ): void {
     const { topic } = subscription;
     const { log } = topic;
     const from = since === undefined ? undefined : offsetIn(log.epoch, since);
@@ -134,14 +171,7 @@ export class SubscribeRouter {
     const recovered = from !== undefined && from >= oldest && from <= log.head;
     if (recovered && subscription.held) subscription.cursor = from;
     const asked = since === undefined ? undefined : recovered;
-    const position = positionOf(log.epoch, subscription.cursor);
-    connection.sendText(
-      JSON.stringify({
-        event: 'subscribed',
-        id,
-        data: { topic: topic.name, position, recovered: asked, snapshot },
-      }),
-    );
+    connection.sendText(subscribedText(subscription, id, asked, snapshot));
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
       announceGap(connection, subscription);
@@ -152,23 +182,19 @@ export class SubscribeRouter {
   }
 }
 
-/** What guards, pipes and the method see of a message: always the one topic they are asked about. */
-function payloadOf({ data }: Message, topic: string): object {
-  const { topics: _, ...others } = data as { topics?: unknown };
-  return { ...others, topic };
+/** What guards, pipes and the method see of a message: always the one topic they are asked about, in an object of its own. */
+function payloads(data: object): (topic: string) => object {
+  if (!('topics' in data)) return () => ({ ...data });
+  const { topics: _, ...others } = data;
+  return topic => ({ ...others, topic });
 }
 
 /** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */
 function announceGap(connection: ClientConnection, subscription: Subscription): void {
-  const { name, log } = subscription.topic;
+  const { log } = subscription.topic;
   const from = subscription.cursor + 1;
   const to = log.first - 1;
   if (from > to) return;
   subscription.cursor = to;
-  const data = { topic: name, from, to, position: positionOf(log.epoch, to) };
-  connection.sendText(JSON.stringify({ event: 'gap', data }));
-}
-
-function sendUnsubscribed(connection: ClientConnection, topic: string, id?: MessageId): void {
-  connection.sendText(JSON.stringify({ event: 'unsubscribed', id, data: { topic } }));
+  connection.sendText(gapText(subscription, from, to));
 }

@@ -1,11 +1,12 @@
-import { EMPTY, isObservable, type Subscription as RxSubscription } from 'rxjs';
+import { EMPTY, isObservable, type Observable, type Subscription as RxSubscription } from 'rxjs';
 import { Refusal } from '../errors/refusals.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/topic.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import type { Endpoint } from './endpoint.js';
-import type { Invocation } from './invocation.js';
+import type { Invocation, RequestedTopic } from './invocation.js';
 import type { TopicSources } from './topic-sources.js';
+import { isThenable } from './wrapped-method.js';
 
 /** Thrown where a filter has answered: nobody is subscribed, and nothing is left to be said. */
 export const FILTERED = Symbol('filtered');
@@ -13,36 +14,73 @@ export const FILTERED = Symbol('filtered');
 /** The route of a topic and its pattern. */
 type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
 
-/** One topic that a client asks for, from its message to the answer. */
-export class TopicRequest {
+/** One topic that a client asks for, from its message to the answer: what its `@Topic` method is called for. */
+export class TopicRequest implements Invocation {
   readonly #session: ClientSession;
-  readonly #name: string;
+  readonly name: string;
+  readonly #found: Found;
   readonly #topics: TopicRegistry;
   readonly #sources: TopicSources;
   readonly #isNew: boolean;
-  #reserved: boolean;
+  #reserved = false;
   #subscription: Subscription | undefined;
+  #topic: RequestedTopic | undefined;
+  #isOwner = false;
+  #isFiltered = false;
+  /** Whether the method has returned an Observable, and who waits to know. */
+  #isSource = false;
+  #becameSource: (() => void) | undefined;
 
-  /** @throws Refusal TOO_MANY_TOPICS above `limit` */
   constructor(
     session: ClientSession,
     name: string,
+    found: Found,
     topics: TopicRegistry,
     sources: TopicSources,
-    limit: number,
   ) {
-    const { subscriptions } = session.connection;
-    this.#isNew = !subscriptions.has(name);
-    if (this.#isNew && countRequested(subscriptions) + session.subscribing >= limit) {
-      throw new Refusal('TOO_MANY_TOPICS', name);
-    }
     this.#session = session;
-    this.#name = name;
+    this.name = name;
+    this.#found = found;
     this.#topics = topics;
     this.#sources = sources;
-    // Counts towards the limit until the subscription is there and counts by itself.
-    this.#reserved = this.#isNew;
-    if (this.#reserved) session.subscribing++;
+    this.#isNew = !session.connection.subscriptions.has(name);
+  }
+
+  /**
+   * Counts towards the limit from now on, until the subscription is there and counts by itself. False, and nothing is
+   * counted, when the client has as many topics as it may.
+   */
+  reserve(limit: number): boolean {
+    if (!this.#isNew) return true;
+    const { connection, subscribing } = this.#session;
+    if (isFull(connection.subscriptions, subscribing, limit)) return false;
+    this.#session.subscribing++;
+    return (this.#reserved = true);
+  }
+
+  /** Taken apart only when a parameter of the method asks for it. */
+  get topic(): RequestedTopic {
+    return (this.#topic ??= { name: this.name, params: this.#found.pattern.paramsOf(this.name) });
+  }
+
+  /** What is published while the method makes the snapshot follows the answer. */
+  called(): void {
+    if (this.#session.connection.open) this.hold();
+  }
+
+  filtered(): void {
+    this.#isFiltered = true;
+  }
+
+  feedsTopic(): boolean {
+    return this.#isOwner;
+  }
+
+  streamed(stream: Observable<unknown>): Observable<unknown> {
+    this.#isSource = true;
+    this.#becameSource?.();
+    this.#isOwner = this.#sources.claim(this.name);
+    return this.#isOwner ? stream : EMPTY;
   }
 
   /**
@@ -52,52 +90,52 @@ export class TopicRequest {
   hold(): Subscription {
     this.#release();
     const { connection } = this.#session;
-    if (this.#subscription !== undefined && connection.subscriptions.get(this.#name) !== this.#subscription) {
-      throw new Refusal('FORBIDDEN', this.#name);
+    if (this.#subscription !== undefined && connection.subscriptions.get(this.name) !== this.#subscription) {
+      throw new Refusal('FORBIDDEN', this.name);
     }
-    this.#subscription ??= this.#topics.hold(connection, this.#name);
+    this.#subscription ??= this.#topics.hold(connection, this.name);
     this.#subscription.requested = true;
     return this.#subscription;
   }
 
-  /** Runs the `@Topic` method. Its last value is the snapshot; a source has none. @throws what refuses the client */
-  async ask({ route, pattern }: Found, payload: unknown): Promise<unknown> {
-    const { connection } = this.#session;
-    let isOwner = false;
-    let isFiltered = false;
-    let isSource!: () => void;
-    const becameSource = new Promise<void>(resolve => (isSource = resolve));
-    const invocation: Invocation = {
-      topic: { name: this.#name, params: pattern.paramsOf(this.#name) },
-      // What is published while the method makes the snapshot follows the answer.
-      called: () => void (connection.open && this.hold()),
-      filtered: () => void (isFiltered = true),
-      feedsTopic: () => isOwner,
-      streamed: stream => {
-        isSource();
-        isOwner = this.#sources.claim(this.#name);
-        return isOwner ? stream : EMPTY;
-      },
-    };
-    const result = await route.handle(connection.socket, payload, invocation, route.pattern);
-    if (isFiltered) throw FILTERED;
-    if (!isObservable(result)) return result;
-    const { subscription, value } = this.#sources.connect(this.#name, result, () => isOwner);
+  /**
+   * Runs the `@Topic` method. Its last value is the snapshot; a source has none. A promise only where the method or
+   * what is around it takes time. @throws what refuses the client, or rejects with it
+   */
+  ask(payload: unknown): unknown {
+    const { route } = this.#found;
+    const result = route.handle(this.#session.connection.socket, payload, this, route.pattern);
+    return isThenable(result) || isObservable(result) ? this.#settle(result) : this.#unfiltered(result);
+  }
+
+  async #settle(promised: unknown): Promise<unknown> {
+    const result = await promised;
+    if (!isObservable(result) || this.#isFiltered) return this.#unfiltered(result);
+    const { subscription, value } = this.#sources.connect(this.name, result, () => this.#isOwner);
     untilClosed(this.#session, subscription);
-    const snapshot = await Promise.race([becameSource, value]);
-    if (isOwner) {
+    const snapshot = await Promise.race([this.#untilSource(), value]);
+    if (this.#isOwner) {
       this.#feed(subscription);
       return undefined;
     }
     // What an interceptor adds to a source that runs already is nobody's.
     subscription.unsubscribe();
-    if (isFiltered) throw FILTERED;
+    return this.#unfiltered(snapshot);
+  }
+
+  #untilSource(): Promise<void> {
+    if (this.#isSource) return Promise.resolve();
+    return new Promise(resolve => (this.#becameSource = resolve));
+  }
+
+  #unfiltered(snapshot: unknown): unknown {
+    if (this.#isFiltered) throw FILTERED;
     return snapshot;
   }
 
   /** Gives back what was taken for a client that is refused. */
   abandon(): void {
-    const subscription = this.#session.connection.subscriptions.get(this.#name);
+    const subscription = this.#session.connection.subscriptions.get(this.name);
     if (this.#isNew && subscription?.held) this.#topics.leave(subscription);
   }
 
@@ -105,13 +143,13 @@ export class TopicRequest {
   end(): void {
     this.#release();
     // The connection may have gone while the method ran, before its source was there to be stopped.
-    if (this.#topics.find(this.#name)?.vacant !== false) this.#sources.stop(this.#name);
+    if (this.#topics.find(this.name)?.vacant !== false) this.#sources.stop(this.name);
   }
 
   /** The stream belongs to the topic from now on, and outlives the connection that brought it about. */
   #feed(stream: RxSubscription): void {
     this.#session.replies?.delete(stream);
-    if (!this.#sources.attach(this.#name, stream)) throw new Refusal('SOURCE_FAILED', this.#name);
+    if (!this.#sources.attach(this.name, stream)) throw new Refusal('SOURCE_FAILED', this.name);
   }
 
   #release(): void {
@@ -120,11 +158,17 @@ export class TopicRequest {
   }
 }
 
-/** Subscriptions that the client itself asked for. */
-function countRequested(subscriptions: ClientConnection['subscriptions']): number {
-  let count = 0;
-  for (const { requested } of subscriptions.values()) if (requested) count++;
-  return count;
+/** Whether the client has as many topics as it may, those included that it is just asking for. */
+function isFull(
+  subscriptions: ClientConnection['subscriptions'],
+  subscribing: number,
+  limit: number,
+): boolean {
+  // The server may have subscribed it to more. Only then they need to be told apart, and that takes a look at each.
+  if (subscriptions.size + subscribing < limit) return false;
+  let requested = subscribing;
+  for (const subscription of subscriptions.values()) if (subscription.requested) requested++;
+  return requested >= limit;
 }
 
 /** A stream that one client asked for ends with its connection, also when that has gone while the method ran. */

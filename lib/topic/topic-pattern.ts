@@ -63,7 +63,7 @@ export class TopicPatterns<T> {
 
   /** The route for a topic name, or undefined. */
   find(name: string): { readonly pattern: TopicPattern; readonly route: T } | undefined {
-    return search(this.#root, name.split('.'), 0);
+    return search(this.#root, name, 0);
   }
 }
 
@@ -77,9 +77,12 @@ function literal<T>(parent: Branch<T>, segment: string): Branch<T> {
   return child;
 }
 
-function search<T>(at: Branch<T>, segments: readonly string[], depth: number): Branch<T>['value'] {
-  if (depth === segments.length) return at.value;
-  const exact = at.literals.get(segments[depth]!);
-  const found = exact && search(exact, segments, depth + 1);
-  return found ?? (at.parameter && search(at.parameter, segments, depth + 1));
+/** @param from where the next segment begins; behind the end of the name when there is none */
+function search<T>(at: Branch<T>, name: string, from: number): Branch<T>['value'] {
+  if (from > name.length) return at.value;
+  const dot = name.indexOf('.', from);
+  const end = dot < 0 ? name.length : dot;
+  const exact = at.literals.get(name.slice(from, end));
+  const found = exact && search(exact, name, end + 1);
+  return found ?? (at.parameter && search(at.parameter, name, end + 1));
 }
