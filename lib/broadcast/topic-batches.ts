@@ -8,10 +8,10 @@ import { PlainFrames } from '../wire/plain-frames.js';
 export type Encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]) => Batch;
 
 /**
- * Batches above which no further one is compressed. Nearly all subscribers that a slice of a flush visits are at one or
- * two cursors in one or two formats.
+ * Batches of a topic above which no further one is compressed. Nearly all subscribers that a slice of a flush visits are
+ * at one or two cursors, in one or two formats.
  */
-const MOST_DEFLATED = 4;
+const MOST_COMPRESSED = 4;
 
 /** A batch and whom it fits. */
 interface Made {
@@ -82,14 +82,22 @@ export class TopicBatches {
   }
 
   #shared(cursor: number, format: WireFormat): Batch {
-    // Who joined between two publications shares with few; one compression for each such cursor would add up.
-    if (this.#made.length >= MOST_DEFLATED) format = format.deflates ?? format;
-    this.#last = this.#made.find(made => made.cursor === cursor && made.format === format);
-    if (this.#last === undefined) {
-      const batch = this.#encode(format, this.#topic!.name, this.#after(cursor));
-      this.#made.push((this.#last = { format, cursor, batch }));
-    }
+    this.#last = this.#find(cursor, format) ?? this.#make(cursor, format);
     return this.#last.batch;
+  }
+
+  #find(cursor: number, format: WireFormat): Made | undefined {
+    return this.#made.find(made => made.cursor === cursor && made.format === format);
+  }
+
+  #make(cursor: number, format: WireFormat): Made {
+    // Who joined between two publications shares with few; one compression for each such cursor would add up.
+    if (format.deflates !== undefined && this.#made.length >= MOST_COMPRESSED) {
+      return this.#find(cursor, format.deflates) ?? this.#make(cursor, format.deflates);
+    }
+    const made = { format, cursor, batch: this.#encode(format, this.#topic!.name, this.#after(cursor)) };
+    this.#made.push(made);
+    return made;
   }
 
   #without(cursor: number, offsets: readonly number[]): Batch | undefined {

@@ -134,8 +134,8 @@ describe('FanOut', () => {
       });
       deliver();
       expect(all.map(one => messages(one).map(each => each.deflated))).toEqual([
-        ...Array(4).fill([true]),
-        ...Array(3).fill([false]),
+        ...[1, 2, 3, 4].map(() => [true]),
+        ...[5, 6, 7].map(() => [false]),
       ]);
       expect(all.map(one => messages(one)[0]!.text.split(LONG).length - 1)).toEqual([7, 6, 5, 4, 3, 2, 1]);
       publish(LONG);

@@ -162,10 +162,11 @@ describe('Inbound', () => {
     });
 
     it('forgets what waits behind a message whose handler ends the connection at once', () => {
-      const messages: Inbound = new Inbound(socket as never, message => {
+      const handle = (_owner: string, message: Incoming): void => {
         handled.push(message);
         if (message === 'bye') messages.clear();
-      });
+      };
+      const messages = new Inbound<string>(socket as never, 'owner', handle, PAYLOAD);
       for (const name of ['a', 'bye', 'b']) messages.receive(name);
       messages.open();
       expect(handled).toEqual(['a', 'bye']);
