@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { figures } from './figures.mjs';
+import { faults, figures } from './figures.mjs';
 import { measure, start } from './pair.mjs';
 
 export const OURS = 'fanout';
@@ -32,13 +32,16 @@ export async function deliver(peer, { audience, loads, env }, { pinned, options,
     const rows = [];
     for (const { case: name, perTopic, intervalMs, forMs } of loads) {
       const few = Math.min(perTopic, WARM_UP_MESSAGES);
-      await measure(pair, { perTopic: few, intervalMs, minTurns: WARM_UP_TURNS }, timeout);
+      const warmUp = await measure(pair, { perTopic: few, intervalMs, minTurns: WARM_UP_TURNS }, timeout);
       const counted = repeat === 0 ? await count(pair, { perTopic, intervalMs }, timeout) : {};
       const profiled = options.profile && peer === OURS && repeat === 0;
       if (profiled) await pair.server.call('startProfile');
       const result = await measure(pair, { perTopic, intervalMs, forMs }, timeout);
       if (profiled) await pair.server.call('stopProfile', { file: profileFile(`${shape}-${name}`) });
-      rows.push({ case: name, ...figures(result, pair.audience), ...counted, ...pair.memory });
+      const row = { case: name, ...figures(result, pair.audience), ...counted, ...pair.memory };
+      // What went wrong before the measured seconds went wrong too.
+      const before = faults(warmUp);
+      rows.push({ ...row, lost: row.lost + before.lost, wrong: row.wrong + before.wrong });
     }
     return rows;
   } finally {

@@ -29,9 +29,13 @@ export function figures({ published, arrived, server, client, tookUs }, audience
     p999: arrived.p999,
     max: arrived.max,
     bytesPerDelivery: arrived.wireBytes / deliveries,
-    lost: arrived.lost,
-    wrong: arrived.repeated + arrived.malformed + arrived.unequalBytes,
+    ...faults({ arrived }),
     failures: arrived.failures,
     firstFailure: arrived.firstFailure,
   };
+}
+
+/** What must not happen in any load. */
+export function faults({ arrived }) {
+  return { lost: arrived.lost, wrong: arrived.repeated + arrived.malformed + arrived.unequalBytes };
 }
