@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CLOSE } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../support/client.js';
-import { startFeed, VALUES } from './feed.js';
+import { BYTES, COMPRESSION, startFeed, VALUES } from './feed.js';
 
 const PYTHON = '/usr/bin/python3';
 const SUBSCRIBER = fileURLToPath(new URL('subscriber.py', import.meta.url));
@@ -17,41 +17,47 @@ const hasPython =
 
 describe.skipIf(!hasPython)('websockets of Python', () => {
   describe.each(['ws', 'wss'] as const)('over %s', scheme => {
-    it.each([[[]], [['fanout.v1.json']]])(
-      'receives everything in order, has its pings answered and sees the close, with %j',
-      async protocols => {
-        const { url, publishAll, close } = await startFeed(scheme);
-        const child = spawn(PYTHON, [SUBSCRIBER, url, 'feed.python', ...protocols], {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        });
-        onTestFinished(() => void child.kill('SIGKILL'));
-        const seen: any[] = [];
-        createInterface({ input: child.stdout }).on('line', line => seen.push(JSON.parse(line)));
-        const ended = once(child, 'close');
-        const publications = (): any[] => seen.flatMap(({ frame }) => (frame?.topic ? [frame] : []));
+    describe.each(COMPRESSION)('%s', (compression, options) => {
+      it.each([[[]], [['fanout.v1.json']]])(
+        'receives everything in order, has its pings answered and sees the close, with %j',
+        async protocols => {
+          const { url, publishAll, close, bytesSent } = await startFeed(scheme, options);
+          const child = spawn(PYTHON, [SUBSCRIBER, url, 'feed.python', ...protocols], {
+            stdio: ['ignore', 'pipe', 'inherit'],
+          });
+          onTestFinished(() => void child.kill('SIGKILL'));
+          const seen: any[] = [];
+          createInterface({ input: child.stdout }).on('line', line => seen.push(JSON.parse(line)));
+          const ended = once(child, 'close');
+          const publications = (): any[] => seen.flatMap(({ frame }) => (frame?.topic ? [frame] : []));
 
-        await eventually(() => seen.length >= 2 || child.exitCode !== null, 'the answer to Python');
-        expect(seen).toMatchObject([
-          { protocol: protocols[0] ?? null },
-          {
-            frame: {
-              event: 'subscribed',
-              id: 1,
-              data: { topic: 'feed.python', snapshot: { hello: 'python' } },
+          await eventually(() => seen.length >= 2 || child.exitCode !== null, 'the answer to Python');
+          expect(seen).toMatchObject([
+            {
+              protocol: protocols[0] ?? null,
+              extensions: compression === 'compressed' ? ['permessage-deflate'] : [],
             },
-          },
-        ]);
-        await publishAll('feed.python');
-        await eventually(() => publications().length === VALUES.length, 'the last publication');
-        expect(publications().map(({ data }) => data)).toEqual(VALUES);
-        expect(publications().map(({ offset }) => offset)).toEqual(VALUES.map((_, i) => i + 1));
-        await close();
-        expect(await ended).toEqual([0, null]);
-        expect(seen.at(-1)).toEqual({
-          code: CLOSE.SHUTDOWN.code,
-          reason: expect.stringMatching(/retry-after=\d+$/),
-        });
-      },
-    );
+            {
+              frame: {
+                event: 'subscribed',
+                id: 1,
+                data: { topic: 'feed.python', snapshot: { hello: 'python' } },
+              },
+            },
+          ]);
+          await publishAll('feed.python');
+          await eventually(() => publications().length === VALUES.length, 'the last publication');
+          expect(publications().map(({ data }) => data)).toEqual(VALUES);
+          expect(publications().map(({ offset }) => offset)).toEqual(VALUES.map((_, i) => i + 1));
+          expect(bytesSent() < BYTES / 2).toBe(compression === 'compressed');
+          await close();
+          expect(await ended).toEqual([0, null]);
+          expect(seen.at(-1)).toEqual({
+            code: CLOSE.SHUTDOWN.code,
+            reason: expect.stringMatching(/retry-after=\d+$/),
+          });
+        },
+      );
+    });
   });
 });

@@ -24,7 +24,7 @@ async def main(url, topic, *subprotocols):
     connection = await websockets.connect(
         url, ssl=context, subprotocols=list(subprotocols) or None, ping_interval=0.05, ping_timeout=5
     )
-    show(protocol=connection.subprotocol)
+    show(protocol=connection.subprotocol, extensions=[extension.name for extension in connection.extensions])
     await connection.send(json.dumps({"event": "subscribe", "id": 1, "data": {"topic": topic}}))
     try:
         while True:

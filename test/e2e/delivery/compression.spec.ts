@@ -118,6 +118,21 @@ describe('permessage-deflate', () => {
     ).rejects.toThrow('400');
   });
 
+  it.each([
+    ['its defaults', undefined],
+    ['a window of 1 KiB', { serverMaxWindowBits: 10 }],
+    ['a window of 4 KiB', { serverMaxWindowBits: 12, clientMaxWindowBits: 9 }],
+    ['no extension', false],
+  ])('is read by ws with %s', async (_, perMessageDeflate) => {
+    const { url, broadcaster } = await start();
+    const client = await Client.connect(url, ['fanout.v1.json'], { perMessageDeflate });
+    await client.subscribe('feed');
+    const values = Array.from({ length: 3000 }, (_each, i) => ticker(i));
+    for (const value of values) broadcaster.publish('feed', value);
+    await client.until(() => client.publications('feed').length === values.length);
+    expect(client.publications('feed').map(({ data }) => data)).toEqual(values);
+  });
+
   it('is not agreed to by default, whatever is offered', async () => {
     const { broadcaster, join } = await start({});
     const client = await join(OFFER);
