@@ -2,6 +2,14 @@ import type { Batch, BatchSink } from '../wire/batch.js';
 import { HeldBatches } from './held-batches.js';
 import { OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
 
+/** Whose outbox it is. An object, because a closure would be 100 bytes for each connection. */
+export interface OutboxOwner {
+  /** Bytes that may be unsent before the peer counts as slow. */
+  readonly maxUnsentBytes: number;
+  /** Called instead of a write that would go over that. */
+  tooSlow(): void;
+}
+
 /**
  * The outgoing side of a connection. Batches gather between two writes and leave in one system call; until the
  * kernel has taken them they are held, because the socket reads from the shared slabs.
@@ -15,25 +23,17 @@ export class Outbox implements BatchSink {
   feeds = 0;
   readonly #ws: WebSocketPort;
   readonly #socket: SocketPort;
-  readonly #encrypted: boolean;
   #count = 0;
   #bytes = 0;
   /** Slots are reused: emptying the array would allocate it anew in each flush. */
   #pending: (Batch | undefined)[] | undefined;
   #held: HeldBatches | undefined;
-  readonly #limit: number;
-  readonly #slow: () => void;
+  readonly #owner: OutboxOwner;
 
-  /**
-   * @param limit bytes that may be unsent before the peer counts as slow
-   * @param slow called instead of a write that would go over the limit
-   */
-  constructor(ws: WebSocketPort, socket: SocketPort, limit: number, slow: () => void) {
+  constructor(ws: WebSocketPort, socket: SocketPort, owner: OutboxOwner) {
     this.#ws = ws;
     this.#socket = socket;
-    this.#encrypted = socket.encrypted === true;
-    this.#limit = limit;
-    this.#slow = slow;
+    this.#owner = owner;
   }
 
   /** Bytes that the kernel has not taken yet, gathered ones included. */
@@ -53,7 +53,7 @@ export class Outbox implements BatchSink {
     const simple =
       this.#count === 0 &&
       batch.buffers.length === 1 &&
-      !this.#encrypted &&
+      socket.encrypted !== true &&
       this.#ws.readyState === OPEN &&
       socket.writableLength === 0;
     if (!simple) {
@@ -81,19 +81,19 @@ export class Outbox implements BatchSink {
     if (this.#ws.readyState !== OPEN) return this.#drop();
     const queued = this.#socket.writableLength;
     // A socket that has taken all it was given is not slow, however much comes at once.
-    if (queued > 0 && queued + this.#bytes > this.#limit) {
+    if (queued > 0 && queued + this.#bytes > this.#owner.maxUnsentBytes) {
       this.#drop();
-      return this.#slow();
+      return this.#owner.tooSlow();
     }
     try {
-      this.#writePending(this.#encrypted ? this.#holder().onTaken(this.#count) : undefined);
+      this.#writePending(this.#socket.encrypted ? this.#holder().onTaken(this.#count) : undefined);
     } catch {
       // A socket that throws instead of emitting an error is beyond use; its peers are not. It may have taken a part
       // before, so what was gathered is held until its end.
       this.#hold();
       return this.#ws.terminate();
     }
-    if (this.#encrypted) this.#hold();
+    if (this.#socket.encrypted) this.#hold();
     else if (this.#socket.writableLength === 0) this.#drop();
     else this.#hold().awaitDrain();
   }

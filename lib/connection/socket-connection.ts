@@ -9,7 +9,7 @@ import { assertClose } from './close.js';
 import { Connection } from './connection.js';
 import { connectionId } from './connection-id.js';
 import type { Handshake } from './handshake.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type OutboxOwner } from './outbox.js';
 import { OPEN, type SocketPort } from './socket-port.js';
 import { Subscriptions } from './subscriptions.js';
 import type { TurnWrites } from './turn-writes.js';
@@ -30,7 +30,7 @@ export interface ConnectionHost {
 }
 
 /** A {@link Connection} over a `ws` socket. `T` is a subscription: what is in one is the business of the topic room. */
-export class SocketConnection<T = any> extends Connection {
+export class SocketConnection<T = any> extends Connection implements OutboxOwner {
   readonly id = connectionId();
   readonly format: WireFormat;
   readonly sink: Outbox;
@@ -52,7 +52,7 @@ export class SocketConnection<T = any> extends Connection {
   ) {
     super();
     this.format = format;
-    this.sink = new Outbox(socket, transport, host.maxUnsentBytes, () => this.closeAs(CLOSE.SLOW));
+    this.sink = new Outbox(socket, transport, this);
     this.#socket = transport;
     this.#host = host;
   }
@@ -96,7 +96,7 @@ export class SocketConnection<T = any> extends Connection {
   sendText(text: string): boolean {
     if (!this.open) return false;
     // More than the limit in one turn goes to the socket at once: only then it shows whether the peer reads.
-    if (this.sink.gathered > this.#host.maxUnsentBytes) this.sink.write();
+    if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
     if (!this.open) return false;
     const batch = new Batch([textFrame(text)]);
     if (this.sink.add(batch)) this.#host.turnWrites.request(this.sink);
@@ -139,6 +139,16 @@ export class SocketConnection<T = any> extends Connection {
     this.closedWith ??= close;
     this.#host.closing(this);
     this.socket.terminate();
+  }
+
+  // The outbox's view of it.
+
+  get maxUnsentBytes(): number {
+    return this.#host.maxUnsentBytes;
+  }
+
+  tooSlow(): void {
+    this.closeAs(CLOSE.SLOW);
   }
 
   // The heartbeat's view of it, and its notes.

@@ -15,7 +15,7 @@ beforeEach(() => {
   ws = new FakeWebSocket();
   socket = new FakeSocket();
   slow = vi.fn<() => void>();
-  outbox = new Outbox(ws, socket, 1000, slow);
+  outbox = new Outbox(ws, socket, { maxUnsentBytes: 1000, tooSlow: slow });
 });
 
 /** A batch of pooled memory, filled with each text; its maker has let go once it was added. */
@@ -128,7 +128,7 @@ describe('Outbox', () => {
 
     it('over TLS lets go when the socket calls back', () => {
       socket = Object.assign(new FakeSocket(), { encrypted: true, stalled: true });
-      outbox = new Outbox(ws, socket, 1000, slow);
+      outbox = new Outbox(ws, socket, { maxUnsentBytes: 1000, tooSlow: slow });
       send('a');
       expect(inUse()).toBe(1);
       socket.drain();
