@@ -64,6 +64,7 @@ export class ConnectionLifecycle {
     const handshake = new Handshake(request.url ?? '/', request.socket.remoteAddress ?? '', request.headers);
     const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
     const session = new ClientSession(connection, endpoint, router.route, this.#limiter?.burst ?? 0);
+    endpoint.server.adopt(socket);
     attachSession(socket, session);
     connections.add(connection);
     if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);
@@ -134,6 +135,7 @@ export class ConnectionLifecycle {
   #disconnect(session: ClientSession, close: Close): void {
     const { connections, topics, heartbeat, logger } = this.#parts;
     const { connection, endpoint } = session;
+    endpoint.server.forget(connection.socket);
     heartbeat.delete(connection);
     topics.leaveAll(connection);
     connection.sink.end();

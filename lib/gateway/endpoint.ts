@@ -1,8 +1,8 @@
-import type { WebSocketServer } from 'ws';
 import { FanoutError } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import { resolveHeartbeat } from '../options/resolve-options.js';
 import { type TopicPattern, TopicPatterns } from '../topic/topic-pattern.js';
+import type { EndpointServer } from './endpoint-server.js';
 import type { GatewayHandler } from './gateway-context-creator.js';
 import type { Gateway } from './gateway-explorer.js';
 import type { GatewayHandlers, GatewayHook } from './gateway-handlers.js';
@@ -33,7 +33,7 @@ export class Endpoint {
   constructor(
     readonly port: number,
     readonly path: string | undefined,
-    readonly server: WebSocketServer,
+    readonly server: EndpointServer,
     heartbeat: HeartbeatPolicy | false,
   ) {
     this.heartbeat = heartbeat;

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { FanoutError } from '../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
@@ -10,6 +10,7 @@ import { batchedJson, deflated, formatOf, type WireFormat } from '../wire/json-f
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import { DEFLATE_OFFER, takesSharedFrames } from './deflate-agreement.js';
 import { Endpoint } from './endpoint.js';
+import { EndpointServer } from './endpoint-server.js';
 import type { GatewayExplorer } from './gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
 import { type Admission, trimmed, UpgradeRouter } from './upgrade-router.js';
@@ -53,7 +54,7 @@ export class GatewayServer implements Admission {
     // Nest tells 'm' from '/m' and no path from '/'; a client cannot.
     const present = this.#endpointAt(port, path);
     if (present !== undefined) return present.server;
-    const server = new WebSocketServer({
+    const server = new EndpointServer({
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
       perMessageDeflate: compression !== false && DEFLATE_OFFER,
