@@ -8,6 +8,7 @@ const CONTROL = 'ws-once';
 const SHARES = [0.3, 0.9]; // of the rate at which the control is saturated
 const MAX_DELAY_MS = 50; // flush.maxDelay
 const SATURATE_MS = 2000;
+const WARM_UP_MS = 1000;
 const WARM_UP_TURNS = 5;
 const BLOCK = { connections: 15_000, intervalMs: 500 }; // a flush of 15,000 takes about 150 ms
 const LOAD_TIMEOUT_MS = 60_000;
@@ -85,7 +86,9 @@ async function saturatingRate(connections, { pinned, repeat }) {
   const pair = await start(CONTROL, { pinned, audience: { connections } });
   try {
     const load = { perTopic: 1, intervalMs: 0, forMs: SATURATE_MS };
-    const { published } = await measure(pair, load, { loadTimeoutMs: LOAD_TIMEOUT_MS });
+    const timeout = { loadTimeoutMs: LOAD_TIMEOUT_MS };
+    await measure(pair, { ...load, forMs: WARM_UP_MS }, timeout);
+    const { published } = await measure(pair, load, timeout);
     const rate = published.messages / ((published.endedAt - published.startedAt) / 1e6);
     saturating.set(connections, { repeat, rate });
     return rate;
