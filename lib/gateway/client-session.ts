@@ -4,15 +4,18 @@ import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../connection/socket-connection.js';
 import type { Subscription } from '../topic/topic.js';
 import type { Endpoint } from './endpoint.js';
-import { Inbound, type Incoming } from './inbound.js';
+import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
 import type { Bucket } from './rate-limiter.js';
 
 /** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
 export type ClientConnection = SocketConnection<Subscription>;
 
+/** Takes a client's message to where it belongs; must not throw or reject. */
+type Route = (session: ClientSession, message: Incoming) => void | Promise<void>;
+
 /** What the rim knows of one client beyond its connection. Hangs on the `ws` socket, so that listeners need no closures. */
-export class ClientSession implements Bucket {
-  readonly inbound: Inbound<ClientSession>;
+export class ClientSession implements Bucket, InboundOwner {
+  readonly inbound = new Inbound(this);
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
   /** Subscribes on their way through a handler, which count towards the topic limit. */
@@ -22,20 +25,29 @@ export class ClientSession implements Bucket {
   /** Settles when every `handleConnection` has; undefined where there is none. */
   connected: Promise<void> | undefined;
   filledAt = 0;
+  readonly #route: Route;
 
-  /**
-   * @param handle takes each message; must not throw or reject
-   * @param tokens messages it may send at once, when messages are limited
-   */
+  /** @param tokens messages it may send at once, when messages are limited */
   constructor(
     readonly connection: ClientConnection,
     readonly endpoint: Endpoint,
-    handle: (session: ClientSession, message: Incoming) => void | Promise<void>,
+    route: Route,
     public tokens: number,
   ) {
-    // A gateway may have set its own; 0 is no limit there.
-    const maxPayload = endpoint.server.options.maxPayload || Infinity;
-    this.inbound = new Inbound<ClientSession>(connection.socket, this, handle, maxPayload);
+    this.#route = route;
+  }
+
+  get socket(): WebSocket {
+    return this.connection.socket;
+  }
+
+  /** Bytes. A gateway may have set its own; 0 is no limit there. */
+  get maxPayload(): number {
+    return this.endpoint.server.options.maxPayload || Infinity;
+  }
+
+  handle(message: Incoming): void | Promise<void> {
+    return this.#route(this, message);
   }
 }
 

@@ -61,7 +61,8 @@ export class ConnectionLifecycle {
   /** Takes over a WebSocket whose handshake is done. */
   open(endpoint: Endpoint, socket: WebSocket, request: IncomingMessage, format: WireFormat): void {
     const { connections, heartbeat, host, router } = this.#parts;
-    const handshake = new Handshake(request.url ?? '/', request.socket.remoteAddress ?? '', request.headers);
+    const url = ownString(request.url ?? '/', endpoint.path);
+    const handshake = new Handshake(url, request.socket.remoteAddress ?? '', request.headers);
     const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
     const session = new ClientSession(connection, endpoint, router.route, this.#limiter?.burst ?? 0);
     endpoint.server.adopt(socket);
@@ -171,6 +172,11 @@ export class ConnectionLifecycle {
     this.#hooks.add(work);
     return work.finally(() => this.#hooks.delete(work));
   }
+}
+
+/** The same text is in every request for a path: with ours in its place, none of them stays in memory. */
+function ownString(url: string, path: string | undefined): string {
+  return url === path ? path : url;
 }
 
 /** Binary frames may be views into the chunk they came in, which a waiting message must not keep alive. */

@@ -9,36 +9,34 @@ const QUEUE_LIMIT = 16;
 /** More than `ws` can have in hand when the socket is paused, if it came uncompressed. */
 const IN_HAND_BYTES = 256 * 1024;
 
+/** Whose messages they are. An object, so that no connection needs a function of its own. */
+export interface InboundOwner {
+  readonly socket: Pick<WebSocket, 'isPaused' | 'pause' | 'resume'>;
+  /** Bytes of one message. */
+  readonly maxPayload: number;
+  /** Takes a message; the next one comes when it returns, or what it returns resolves. Must not throw or reject. */
+  handle(message: Incoming): void | Promise<void>;
+}
+
+/** Messages that came while another one was being handled. Most connections never have any. */
+interface Waiting {
+  readonly messages: Incoming[];
+  bytes: number;
+}
+
 /**
  * The messages of one connection, handled in order and one at a time, and none before the connection is ready.
  * Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel. Only compressed
  * messages can be more than that, because a chunk of them inflates to a thousand times its size; those are refused.
  */
-export class Inbound<Owner> {
-  readonly #socket: WebSocket;
-  readonly #owner: Owner;
-  readonly #handle: (owner: Owner, message: Incoming) => void | Promise<void>;
-  readonly #maxWaitingBytes: number;
-  #queue: Incoming[] | undefined;
-  #waitingBytes = 0;
+export class Inbound {
+  readonly #owner: InboundOwner;
+  #waiting: Waiting | undefined;
   #busy = true;
   #cleared = false;
 
-  /**
-   * @param owner whom the messages are from. Handed to `handle`, so that one function serves all connections
-   * @param handle must not throw or reject
-   * @param maxPayload bytes of one message
-   */
-  constructor(
-    socket: WebSocket,
-    owner: Owner,
-    handle: (owner: Owner, message: Incoming) => void | Promise<void>,
-    maxPayload: number,
-  ) {
-    this.#socket = socket;
+  constructor(owner: InboundOwner) {
     this.#owner = owner;
-    this.#handle = handle;
-    this.#maxWaitingBytes = (QUEUE_LIMIT + 1) * maxPayload + IN_HAND_BYTES;
   }
 
   /** False when there is no room for the message: it is not handled. */
@@ -48,11 +46,11 @@ export class Inbound<Owner> {
       this.#run(message);
       return true;
     }
-    const bytes = sizeOf(message);
-    if (this.#waitingBytes + bytes > this.#maxWaitingBytes) return false;
-    this.#waitingBytes += bytes;
-    this.#queue ??= [];
-    if (this.#queue.push(message) === QUEUE_LIMIT) this.#socket.pause();
+    const waiting = (this.#waiting ??= { messages: [], bytes: 0 });
+    const bytes = waiting.bytes + sizeOf(message);
+    if (bytes > (QUEUE_LIMIT + 1) * this.#owner.maxPayload + IN_HAND_BYTES) return false;
+    waiting.bytes = bytes;
+    if (waiting.messages.push(message) === QUEUE_LIMIT) this.#owner.socket.pause();
     return true;
   }
 
@@ -65,12 +63,11 @@ export class Inbound<Owner> {
   /** Forgets what waits and ignores what still comes: the connection is closing. */
   clear(): void {
     this.#cleared = true;
-    this.#queue = undefined;
-    if (this.#socket.isPaused) this.#socket.resume();
+    this.#resume();
   }
 
   #run(message: Incoming): void {
-    const handled = this.#handle(this.#owner, message);
+    const handled = this.#owner.handle(message);
     if (handled === undefined) return;
     this.#busy = true;
     // Made when it is needed: one bound for the life of the connection would be 100 bytes of an idle one.
@@ -79,21 +76,25 @@ export class Inbound<Owner> {
 
   // A loop, not a recursion: a peer can put thousands of messages into one chunk.
   #drain(): void {
-    const queue = this.#queue;
-    if (queue === undefined) return;
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const { messages } = waiting;
     let at = 0;
     // A handler that closes the connection clears what waits behind its message.
-    while (!this.#busy && !this.#cleared && at < queue.length) {
-      const message = queue[at++]!;
-      this.#waitingBytes -= sizeOf(message);
+    while (!this.#busy && !this.#cleared && at < messages.length) {
+      const message = messages[at++]!;
+      waiting.bytes -= sizeOf(message);
       this.#run(message);
     }
-    if (at < queue.length) {
-      queue.splice(0, at);
-      return;
-    }
-    this.#queue = undefined;
-    if (this.#socket.isPaused) this.#socket.resume();
+    if (at < messages.length) messages.splice(0, at);
+    else this.#resume();
+  }
+
+  /** Nothing waits any more. */
+  #resume(): void {
+    this.#waiting = undefined;
+    const { socket } = this.#owner;
+    if (socket.isPaused) socket.resume();
   }
 }
 

@@ -16,15 +16,17 @@ beforeEach(() => {
   end = [];
 });
 
+function inboundTo(handle: (message: Incoming) => void | Promise<void>): Inbound {
+  return new Inbound({ socket, maxPayload: PAYLOAD, handle });
+}
+
 /** Handles each message until a test ends it; messages that begin with `now` end at once. */
-function inbound(): Inbound<string> {
-  const handle = (owner: string, message: Incoming): Promise<void> | undefined => {
-    expect(owner).toBe('owner');
+function inbound(): Inbound {
+  return inboundTo(message => {
     handled.push(message);
     if (String(message).startsWith('now')) return undefined;
     return new Promise(resolve => end.push(resolve));
-  };
-  return new Inbound<string>(socket as never, 'owner', handle, PAYLOAD);
+  });
 }
 
 /** Ends the oldest handler and lets what waits for it run. */
@@ -162,11 +164,10 @@ describe('Inbound', () => {
     });
 
     it('forgets what waits behind a message whose handler ends the connection at once', () => {
-      const handle = (_owner: string, message: Incoming): void => {
+      const messages = inboundTo(message => {
         handled.push(message);
         if (message === 'bye') messages.clear();
-      };
-      const messages = new Inbound<string>(socket as never, 'owner', handle, PAYLOAD);
+      });
       for (const name of ['a', 'bye', 'b']) messages.receive(name);
       messages.open();
       expect(handled).toEqual(['a', 'bye']);
