@@ -380,6 +380,24 @@ describe('a handler with nothing around it answers as one with a guard that lets
     expect(plain!.names).toEqual(['promised', 'silent', 'values.3', 'values.4', 'values.5', 'values.6']);
   });
 
+  it.each([
+    ['at once', PLAIN],
+    ['on their way', GUARDED],
+  ])('no more topics than a client may have, those included that are answered %s', async (_, gateway) => {
+    const { frames, topics } = await conversation(
+      gateway,
+      [
+        { event: 'subscribe', id: 1, data: { topic: 'silent' } },
+        { event: 'subscribe', id: 2, data: { topics: ['values.1', 'values.2', 'values.3'] } },
+        { event: 'subscribe', id: 3, data: { topic: 'values.4' } },
+      ],
+      { limits: { topicsPerConnection: 3 } },
+    );
+    expect(topics).toEqual(['silent', 'values.1', 'values.2']);
+    const refused = frames.filter(({ data }) => data.code === 'TOO_MANY_TOPICS');
+    expect(refused.map(({ data }) => data.topic)).toEqual(['values.3', 'values.4']);
+  });
+
   it('one at a time and in order, however each of them answers', async () => {
     const messages = ['promise', 'count', 'many', 'throws', 'count', 'rejects', 'body', 'promised many'].map(
       (event, id) => ({ event, id, data: id }),
