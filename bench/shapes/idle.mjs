@@ -12,7 +12,7 @@ export const shape = {
   peers: ['fanout', 'nest', 'ws'],
   sizes: {
     full: { connections: 15_000, warmUp: 500, idleMs: 20_000, repeats: 2 },
-    quick: { connections: 5000, warmUp: 500, idleMs: 3000, repeats: 1 },
+    quick: { connections: 10_000, warmUp: 500, idleMs: 1000, repeats: 1, peers: ['fanout', 'nest'] },
   },
   figure: { name: 'heapPerConnection', better: 'lower', label: 'heap, bytes/connection' },
 

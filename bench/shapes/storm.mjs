@@ -10,7 +10,7 @@ export const shape = {
   peers: ['fanout', 'nest', 'ws'],
   sizes: {
     full: { connections: 10_000, warmUp: 3000, repeats: 5 },
-    quick: { connections: 4000, warmUp: 2000, repeats: 2 },
+    quick: { connections: 4000, warmUp: 2000, repeats: 1 },
   },
   figure: { name: 'acceptsPerSecond', better: 'higher', label: 'accepts/s' },
 

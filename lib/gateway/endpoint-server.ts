@@ -11,9 +11,8 @@ export class EndpointServer extends WebSocketServer {
 
   /** Takes over a client from `ws`, before anybody else listens to it. */
   adopt(client: WebSocket): void {
-    const [listener, other] = client.listeners('close');
     // With `clientTracking: false` there are no clients, and a socket class of the application's may listen too.
-    if (this.clients !== undefined && other === undefined) client.off('close', listener as () => void);
+    if (this.clients !== undefined && client.listenerCount('close') === 1) client.removeAllListeners('close');
   }
 
   /** To be called when an adopted client has closed. */

@@ -37,19 +37,26 @@ export class UpgradeRouter {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Until somebody takes over, an error on the socket has no listener but this and would end the process.
-    socket.on('error', destroy);
-    const endpoint = this.#endpoints.get(pathOf(request.url ?? '/')) ?? this.#endpoints.get(undefined);
-    if (endpoint === undefined) {
-      // Another listener (a proxy, a dev server) may be waiting for this one.
-      if (this.#server.listenerCount('upgrade') === 1) refuse(socket, 404);
-      return;
-    }
+    const endpoint = this.#endpointOf(request.url ?? '/');
+    if (endpoint === undefined) return this.#leave(socket);
     const status = this.#admission.refusal();
-    if (status !== undefined) return refuse(socket, status);
-    socket.off('error', destroy);
-    this.#admission.accept(endpoint, request, socket, head);
+    if (status === undefined) this.#admission.accept(endpoint, request, socket, head);
+    else refuse(socket, status);
   };
+
+  /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
+  #leave(socket: Duplex): void {
+    if (this.#server.listenerCount('upgrade') === 1) return refuse(socket, 404);
+    // Until that one takes over, an error on the socket has no listener but this and would end the process.
+    socket.on('error', destroy);
+  }
+
+  #endpointOf(target: string): Endpoint | undefined {
+    // Mostly a target is a path and nothing else, and then it is the key itself.
+    return (
+      this.#endpoints.get(target) ?? this.#endpoints.get(pathOf(target)) ?? this.#endpoints.get(undefined)
+    );
+  }
 }
 
 /** The path of a request target, compared as it was sent: nothing is decoded, so nothing can be hidden in an encoding. */
@@ -65,6 +72,8 @@ export function trimmed(path: string): string {
 }
 
 function refuse(socket: Duplex, status: number): void {
+  // Nobody else listens, and an error would end the process.
+  socket.on('error', destroy);
   const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : '';
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n${retry}Content-Length: 0\r\n\r\n`,

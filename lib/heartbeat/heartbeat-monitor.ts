@@ -79,12 +79,12 @@ export class HeartbeatMonitor {
     return this.#size;
   }
 
-  /** Watches a connection until `delete`. The timer runs while there is one. */
+  /** Watches a connection that was just heard of, until `delete`. The timer runs while there is one. */
   add(pulse: Pulse, policy: HeartbeatPolicy): void {
     if (this.#timer === undefined) this.#start();
     pulse.beatPolicy = policy;
     this.#size++;
-    this.#schedule(pulse, this.#clock.now() + policy.interval * this.#clock.random());
+    this.#schedule(pulse, pulse.lastSeen + policy.interval * this.#clock.random());
   }
 
   delete(pulse: Pulse): void {
