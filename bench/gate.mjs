@@ -44,7 +44,10 @@ function nothingLost(row) {
 
 function verdict(target, row, at, figure) {
   const measured = measure(target, row, at, figure);
-  if (measured === undefined || !Number.isFinite(measured.value)) return undefined;
+  // A figure that nobody measured holds no bound, but must not switch one off either.
+  if (measured === undefined || (target.gate === undefined && !Number.isFinite(measured.value))) {
+    return undefined;
+  }
   const { value, what, shown } = measured;
   const [kind, bound] = limit(target);
   return {

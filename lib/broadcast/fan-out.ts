@@ -28,9 +28,14 @@ export class FanOut {
       return this.#encodeUncompressed(format, topic, publications);
     }
     const uncompressed = encode(format.deflates, topic, publications, this.#pool);
-    const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#onSent);
-    this.#unsent.add(batch);
-    return batch;
+    try {
+      const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#onSent);
+      this.#unsent.add(batch);
+      return batch;
+    } catch (error) {
+      uncompressed.release();
+      throw error;
+    }
   };
 
   /** Delivers to one subscription what it missed up to the last flush; what follows comes with the next one. */

@@ -24,15 +24,12 @@ export interface SchedulerClock {
 /** How much a new measurement of the flush cost counts: about the last five flushes matter. */
 const SMOOTHING = 0.2;
 
-/** Share of the way round that the start of a flush moves on: steps of the golden ratio never come close to an earlier one. */
-const GOLDEN = (Math.sqrt(5) - 1) / 2;
-
 /**
  * Decides when topics are flushed, and spreads a flush over slices.
  *
  * Idle, a flush runs at the end of the loop turn. Under load the next one waits `cost × (1 − u) / u`, so that flushing
  * takes the share `u` of the loop and batches grow with the load. A flush writes to each connection once; after
- * `slice` ms it lets the loop turn and goes on. What is published meanwhile goes into the next flush.
+ * `slice` ms it lets the loop turn and goes on. What is published meanwhile is also for the next flush.
  */
 export class FlushScheduler {
   readonly #walk: FlushWalk;
@@ -43,7 +40,6 @@ export class FlushScheduler {
   #cost = 0;
   #spent = 0;
   #endedAt = -Infinity;
-  #place = 0;
   #waiting: (() => void)[] = [];
 
   constructor(
@@ -111,14 +107,22 @@ export class FlushScheduler {
     this.#disarm();
     this.#walking = true;
     this.#spent = 0;
-    this.#dirty = this.#walk.start(this.#dirty, this.#place);
+    this.#dirty = this.#walk.start(this.#dirty);
     this.#step();
   };
 
   readonly #step = (): void => {
     this.#immediate = undefined;
     const from = this.clock.now();
-    const done = this.#walk.step(from + this.timing.slice);
+    let done: boolean;
+    try {
+      done = this.#walk.step(from + this.timing.slice);
+    } catch (error) {
+      // Memory may have run out. What was not handed out goes with the next publication: the cursors stand where they stood.
+      this.#walk.clear();
+      this.#end();
+      throw error;
+    }
     this.#spent += this.clock.now() - from;
     if (done) this.#end();
     else this.#immediate = this.clock.setImmediate(this.#step);
@@ -128,8 +132,6 @@ export class FlushScheduler {
     this.#cost += (this.#spent - this.#cost) * SMOOTHING;
     this.#endedAt = this.clock.now();
     this.#finish();
-    // Nobody is to be the last one always. But who waits since the walk has passed must not be put at the end of the next.
-    if (this.#dirty.length === 0) this.#place = (this.#place + GOLDEN) % 1;
     if (this.#dirty.length > 0) this.#arm(this.#dirty.some(topic => this.#full(topic)) ? 0 : this.#wait());
   }
 

@@ -15,7 +15,6 @@ export class FlushWalk {
   readonly #now: () => number;
   readonly #sinks: BatchSink[] = [];
   #topics: Topic[] = [];
-  #place = 0;
   #topicAt = 0;
   #topicBegun = false;
   #sinkAt = 0;
@@ -25,14 +24,10 @@ export class FlushWalk {
     this.#now = now;
   }
 
-  /**
-   * Takes over a list of topics, and gives an empty one for it: what is published from now on belongs to the next flush.
-   * @param place where in each topic's list of subscribers to begin, from 0 up to but without 1
-   */
-  start(topics: Topic[], place: number): Topic[] {
+  /** Takes over a list of topics, and gives an empty one for it: topics published to from now on are for the next flush. */
+  start(topics: Topic[]): Topic[] {
     const empty = this.#topics;
     this.#topics = topics;
-    this.#place = place;
     return empty;
   }
 
@@ -67,6 +62,6 @@ export class FlushWalk {
   #begin(topic: Topic): void {
     this.#topicBegun = true;
     topic.dirty = false;
-    this.#topicWalk.begin(topic, this.#place);
+    this.#topicWalk.begin(topic);
   }
 }

@@ -122,8 +122,8 @@ export class GatewayServer implements Admission {
   accept(endpoint: Endpoint, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     endpoint.server.handleUpgrade(request, socket, head, client => {
       // An asynchronous verifyClient may have let in more than there is room for, or taken until the shutdown.
-      if (this.refusal() !== undefined) client.close(1013, 'try again later');
-      else this.#parts.lifecycle.open(endpoint, client, request, this.#formatOf(client, request));
+      if (this.refusal() !== undefined) return turnAway(client);
+      this.#parts.lifecycle.open(endpoint, client, request, this.#formatOf(client, request));
     });
   }
 
@@ -170,6 +170,12 @@ export class GatewayServer implements Admission {
       });
     });
   }
+}
+
+/** `ws` goes on reading until the peer has answered the close, and reports what is wrong with it as an error event. */
+function turnAway(client: WebSocket): void {
+  client.on('error', () => {});
+  client.close(1013, 'try again later');
 }
 
 function topicLine(gateway: string, { port, path }: Endpoint, pattern: string): string {

@@ -112,7 +112,8 @@ export class TopicRequest implements Invocation {
     const result = await promised;
     if (!isObservable(result) || this.#isFiltered) return this.#unfiltered(result);
     const { subscription, value } = this.#sources.connect(this.name, result, () => this.#isOwner);
-    untilClosed(this.#session, subscription);
+    // A source is the topic's, also when the client that brought it about is closing by now.
+    if (!this.#isOwner) untilClosed(this.#session, subscription);
     const snapshot = await Promise.race([this.#untilSource(), value]);
     if (this.#isOwner) {
       this.#feed(subscription);

@@ -23,23 +23,25 @@ interface Subscriptions {
 
 /** A cursor into a topic's log: what follows it is still to be delivered. It has no queue of its own. */
 export class Subscription {
+  // What a flush reads comes first, so that it is in one line of the processor's cache: a flush finds nothing of a
+  // connection there. For the same reason the subscriber's sink and format are kept here too.
   /** Offset of the last publication handed over. */
   cursor: number;
-  /** Whether the client asked for it, so that it counts towards its limit. */
-  requested = false;
-  /** Place in `topic.subscriptions`, or -1 while held. */
-  index = -1;
-  // The subscriber's own, kept here too: a flush would else touch one more object of each connection, out of the cache.
   readonly sink: BatchSink;
   readonly format: WireFormat;
+  readonly topic: Topic;
+  readonly subscriber: Subscriber;
+  /** Place in `topic.subscriptions`, or -1 while held. */
+  index = -1;
+  /** Whether the client asked for it, so that it counts towards its limit. */
+  requested = false;
 
-  constructor(
-    readonly topic: Topic,
-    readonly subscriber: Subscriber,
-  ) {
+  constructor(topic: Topic, subscriber: Subscriber) {
     this.cursor = topic.log.head;
     this.sink = subscriber.sink;
     this.format = subscriber.format;
+    this.topic = topic;
+    this.subscriber = subscriber;
   }
 
   /** Held: the client is not answered yet. The log keeps what follows the cursor, and nothing is delivered. */
@@ -72,6 +74,8 @@ export class Topic {
   pendingBytes = 0;
   /** Whether the flush scheduler has the topic on its list. */
   dirty = false;
+  /** Where among the subscriptions the next walk begins: 0 at the head of the list, up to but without 1. */
+  place = 0;
   /** Live subscriptions that have left so far: each may have put another one into its place. */
   departures = 0;
 
@@ -108,7 +112,7 @@ export class Topic {
 
   /** Every live subscription has what was published up to `offset`: forgets what nobody needs any more. */
   settle(offset: number): void {
-    this.settled = offset;
+    this.settled = Math.max(this.settled, offset);
     let first = offset + 1;
     if (this.log.bytes <= HELD_BYTES) for (const { cursor } of this.held) first = Math.min(first, cursor + 1);
     this.log.dropBefore(Math.min(first, this.log.head - this.history.size + 1));

@@ -5,6 +5,7 @@ import { CLOSE, Connections } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
+import { RawClient } from '../delivery/support/raw-client.js';
 import { Client, eventually } from '../../support/client.js';
 
 describe('an upgrade that is left to another listener', () => {
@@ -95,5 +96,24 @@ describe('an asynchronous verifyClient', () => {
     const admitted = clients.filter(({ socket }) => socket.readyState === socket.OPEN);
     expect(admitted).toHaveLength(2);
     for (const client of admitted) expect((await client.request('ping')).event).toBe('pong');
+  });
+
+  it('survives what a client sends that was turned away after it', async () => {
+    const waiting: ((pass: boolean) => void)[] = [];
+    @WebSocketGateway({
+      verifyClient: (_: unknown, done: (pass: boolean) => void) => void waiting.push(done),
+    })
+    class Gateway {}
+    const { url } = await startApp({ providers: [Gateway], options: { limits: { connections: 1 } } });
+    const admitted = Client.connect(url);
+    await eventually(() => waiting.length === 1);
+    const refused = RawClient.connect(url);
+    await eventually(() => waiting.length === 2);
+    for (const done of waiting) done(true);
+    const attacker = await refused;
+    await attacker.until(() => attacker.close?.code === 1013);
+    attacker.socket.write(Buffer.from([0xf1, 0x01, 0x61])); // reserved bits, and not masked
+    await attacker.closed;
+    expect((await (await admitted).request('ping')).event).toBe('pong');
   });
 });

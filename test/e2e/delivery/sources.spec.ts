@@ -11,6 +11,7 @@ import { defer, endWith, finalize, map, type Observable, of, Subject, throwError
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
+import { RawClient } from './support/raw-client.js';
 
 const seen: string[] = [];
 
@@ -90,6 +91,7 @@ async function start() {
     broadcaster: get(Broadcaster),
     connections: get(Connections),
     connect: () => Client.connect(url),
+    connectRaw: () => RawClient.connect(url),
   };
 }
 
@@ -114,6 +116,26 @@ describe('an Observable of a @Topic method', () => {
     }
     await second.until(() => values(second, 'feed.b').length === 1);
     expect(first.publications('feed.b')).toEqual([]);
+  });
+
+  it('goes on for the others when the client that started it was about to close', async () => {
+    const { gateway, connect, connectRaw } = await start();
+    const leaving = await connectRaw();
+    // It does not answer the server's end, so that its connection is closing for a while.
+    leaving.socket.allowHalfOpen = true;
+    leaving.socket.cork();
+    leaving.send({ event: 'subscribe', data: { topic: 'feed.a' } });
+    leaving.socket.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0])); // a close frame, in the same chunk
+    leaving.socket.uncork();
+    await leaving.until(() => leaving.frames.length > 0);
+    const staying = await connect();
+    await staying.subscribe('feed.a');
+    gateway.feed('feed.a').next('tick');
+    await staying.until(() => values(staying, 'feed.a').length === 1);
+    leaving.socket.destroy();
+    await staying.request('unsubscribe', { topic: 'feed.a' });
+    await eventually(() => gateway.stopped.length === gateway.started.length, 'the teardown');
+    expect(gateway.feed('feed.a').observed).toBe(false);
   });
 
   it('is torn down with its last subscriber and restarted by the next', async () => {

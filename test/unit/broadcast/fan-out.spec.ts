@@ -31,7 +31,7 @@ function publish(...values: unknown[]): void {
 
 /** A flush of the topic. */
 function deliver(): void {
-  walk.begin(topic, 0);
+  walk.begin(topic);
   walk.step(Infinity, []);
 }
 

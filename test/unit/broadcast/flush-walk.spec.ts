@@ -12,7 +12,7 @@ let cost: number;
 let steps: number;
 /** The sinks that each topic leaves to be written. */
 let touches: HandSink[];
-let places: number[];
+let begun: string[];
 /** Whether each step could leave sinks to be written. */
 let laters: boolean[];
 let walk: FlushWalk;
@@ -23,15 +23,15 @@ beforeEach(() => {
   cost = 0;
   steps = 1;
   touches = [];
-  places = [];
+  begun = [];
   laters = [];
   let at: Topic;
   let left: number;
   const topicWalk = {
-    begin(topic: Topic, place: number) {
+    begin(topic: Topic) {
       at = topic;
       left = steps;
-      places.push(place);
+      begun.push(topic.name);
     },
     step(_until: number, later: BatchSink[] | undefined) {
       log.push(at.name);
@@ -63,57 +63,56 @@ function dirty(...names: string[]): Topic[] {
 describe('FlushWalk', () => {
   it('hands every topic out before it writes, and writes to each sink once', () => {
     touches = sinks(2);
-    walk.start(dirty('a', 'b'), 0);
+    walk.start(dirty('a', 'b'));
     expect(walk.step(8)).toBe(true);
     expect(log).toEqual(['a', 'b', 'write 0', 'write 1', 'cleared']);
-    walk.start([], 0);
+    walk.start([]);
     expect(walk.step(8)).toBe(true);
     expect(log).toHaveLength(6);
   });
 
   it('leaves nothing to be written later when there is one topic only', () => {
-    walk.start(dirty('a'), 0);
+    walk.start(dirty('a'));
     walk.step(8);
-    walk.start(dirty('a', 'b'), 0);
+    walk.start(dirty('a', 'b'));
     walk.step(8);
     expect(laters).toEqual([false, true, true]);
   });
 
-  it('begins each topic once, at the place that the flush has', () => {
+  it('begins each topic once', () => {
     steps = 2;
-    walk.start(dirty('a', 'b'), 0.25);
+    walk.start(dirty('a', 'b'));
     for (let done = false; !done;) done = walk.step(8);
-    walk.start(dirty('a'), 0.5);
-    expect(places).toEqual([0.25, 0.25]);
+    expect(begun).toEqual(['a', 'b']);
   });
 
   it('gives an empty list for the next flush, and never the one it walks', () => {
     const first = dirty('a');
-    const next = walk.start(first, 0);
+    const next = walk.start(first);
     expect(next).toEqual([]);
     expect(next).not.toBe(first);
     walk.step(8);
-    expect(walk.start(next, 0)).toEqual([]);
+    expect(walk.start(next)).toEqual([]);
   });
 
   it('takes a topic off the list before it hands it out, so that it can be asked for again', () => {
     const topics = dirty('a', 'b');
     steps = 2;
-    walk.start([...topics], 0);
+    walk.start([...topics]);
     expect(walk.step(8)).toBe(false);
     expect(topics.map(topic => topic.dirty)).toEqual([false, true]);
   });
 
   it('goes on with a topic that was not done in one slice', () => {
     steps = 3;
-    walk.start(dirty('a', 'b'), 0);
+    walk.start(dirty('a', 'b'));
     for (let done = false; !done;) done = walk.step(8);
     expect(log).toEqual(['a', 'a', 'a', 'b', 'b', 'b', 'cleared']);
   });
 
   it('stops after a topic when time is up, and goes on with the next', () => {
     cost = 4;
-    walk.start(dirty('a', 'b', 'c'), 0);
+    walk.start(dirty('a', 'b', 'c'));
     expect(walk.step(now + 8)).toBe(false);
     expect(log).toEqual(['a', 'b']);
     expect(walk.step(now + 8)).toBe(true);
@@ -122,7 +121,7 @@ describe('FlushWalk', () => {
 
   it('spreads the writes over slices, and leaves nobody out', () => {
     touches = sinks(100, 1);
-    walk.start(dirty('a', 'b'), 0);
+    walk.start(dirty('a', 'b'));
     const writes: number[] = [];
     for (let done = false; !done;) {
       done = walk.step(now + 8);
@@ -137,7 +136,7 @@ describe('FlushWalk', () => {
     it('forgets what is left, so that each of its topics can be asked for anew', () => {
       const [a, b, c, d] = dirty('a', 'b', 'c', 'd') as [Topic, Topic, Topic, Topic];
       cost = 10;
-      walk.start([a, b, c, d], 0);
+      walk.start([a, b, c, d]);
       walk.step(now + 8);
       steps = 2;
       walk.step(now + 8);

@@ -46,7 +46,8 @@ function publish(...values: unknown[]): void {
 /** The whole topic in one go; what it leaves to be written. */
 function handOut(place = 0): BatchSink[] {
   const later: BatchSink[] = [];
-  walk.begin(topic, place);
+  topic.place = place;
+  walk.begin(topic);
   expect(walk.step(Infinity, later)).toBe(true);
   return later;
 }
@@ -95,7 +96,7 @@ describe('TopicWalk', () => {
     const several = join();
     several.sink.feeds = 2;
     publish(1);
-    walk.begin(topic, 0);
+    walk.begin(topic);
     expect(walk.step(Infinity, undefined)).toBe(true);
     expect(several.sink.writes).toBe(1);
   });
@@ -120,6 +121,38 @@ describe('TopicWalk', () => {
     publish(1);
     handOut(place);
     expect(visited).toEqual(order);
+  });
+
+  it('begins elsewhere each time, in every part of the round', () => {
+    join();
+    const places = Array.from({ length: 100 }, () => {
+      publish(1);
+      const { place } = topic;
+      walk.begin(topic);
+      walk.step(Infinity, undefined);
+      return place;
+    });
+    expect(new Set(places).size).toBe(100);
+    for (let tenth = 0; tenth < 10; tenth++) {
+      const inIt = places.filter(place => Math.floor(place * 10) === tenth);
+      expect(inIt.length).toBeGreaterThanOrEqual(9);
+      expect(inIt.length).toBeLessThanOrEqual(11);
+    }
+  });
+
+  it('begins where it did when something was published meanwhile: who was passed waits for one round only', () => {
+    const all = crowd(20);
+    topic.place = 0.5;
+    publish(1);
+    walk.begin(topic);
+    walk.step(now + 1, undefined);
+    publish(2);
+    while (!walk.step(now + 1, undefined));
+    expect(topic.place).toBe(0.5);
+    for (const { sink } of all) sink.release();
+    walk.begin(topic);
+    while (!walk.step(now + 1, undefined));
+    expect(topic.place).not.toBe(0.5);
   });
 
   it('encodes nothing without subscribers', () => {
@@ -160,7 +193,7 @@ describe('TopicWalk', () => {
     it('are given back by clear in the middle of a topic, which can be begun again', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic, 0);
+      walk.begin(topic);
       expect(walk.step(now + 1, undefined)).toBe(false);
       walk.clear();
       for (const { sink } of all) sink.release();
@@ -176,7 +209,8 @@ describe('TopicWalk', () => {
     it('looks at the clock every 16 visits and leaves nobody out', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic, 0.5);
+      topic.place = 0.5;
+      walk.begin(topic);
       const served: number[] = [];
       for (let done = false; !done;) {
         done = walk.step(now + 1, undefined);
@@ -190,7 +224,7 @@ describe('TopicWalk', () => {
     it('takes along what was published meanwhile, for those still to come; the others get it next time', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic, 0);
+      walk.begin(topic);
       walk.step(now + 1, undefined);
       publish(2);
       while (!walk.step(now + 1, undefined));
@@ -209,7 +243,7 @@ describe('TopicWalk', () => {
     it('has nobody left out who was moved behind it when another one left', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic, 0);
+      walk.begin(topic);
       walk.step(now + 1, undefined);
       topic.remove(all[3]!.subscription);
       topic.remove(all[7]!.subscription);
@@ -223,7 +257,7 @@ describe('TopicWalk', () => {
     it('has nobody left out who is moved while it looks for those that were moved', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic, 0);
+      walk.begin(topic);
       walk.step(now + 1, undefined);
       topic.remove(all[3]!.subscription);
       topic.remove(all[7]!.subscription);
@@ -234,10 +268,37 @@ describe('TopicWalk', () => {
       expect(all.map(({ sink }) => sink.writes)).toEqual(Array(40).fill(1));
     });
 
+    it.each([1, 3])('has nobody left out for %i who came meanwhile, wherever it began', count => {
+      const all = crowd(40);
+      topic.place = 0.5;
+      publish(1);
+      walk.begin(topic);
+      walk.step(now + 1, undefined);
+      for (let i = 0; i < count; i++) join();
+      while (!walk.step(now + 1, undefined));
+      expect(everything(all).map(got => got.join())).toEqual(Array(40).fill('1'));
+    });
+
+    it('looks at the clock while it goes after those that were moved, too', () => {
+      const all = crowd(100);
+      publish(1);
+      walk.begin(topic);
+      for (let i = 0; i < 3; i++) walk.step(now + 1, undefined);
+      for (const { subscription } of all.slice(0, 48)) topic.remove(subscription);
+      const served: number[] = [];
+      for (let done = false; !done;) {
+        const before = all.filter(({ sink }) => sink.writes > 0).length;
+        done = walk.step(now + 1, undefined);
+        served.push(all.filter(({ sink }) => sink.writes > 0).length - before);
+      }
+      expect(Math.max(...served)).toBeLessThanOrEqual(16);
+      expect(all.every(({ sink }) => sink.writes >= 1)).toBe(true);
+    });
+
     it('leaves out of what goes along what is not for its receiver, from its own cursor on', () => {
       const all = crowd(40);
       topic.append('1', 1, all[30]!.id);
-      walk.begin(topic, 0);
+      walk.begin(topic);
       walk.step(now + 1, undefined);
       topic.append('2', 1);
       while (!walk.step(now + 1, undefined));
@@ -257,7 +318,7 @@ describe('TopicWalk', () => {
     it('ends when everybody has left', () => {
       const all = crowd(20);
       publish(1);
-      walk.begin(topic, 0);
+      walk.begin(topic);
       walk.step(now + 1, undefined);
       for (const { subscription } of all) topic.remove(subscription);
       expect(walk.step(now + 1, undefined)).toBe(true);
@@ -269,7 +330,7 @@ describe('TopicWalk', () => {
       const late = subscriber();
       const subscription = new Subscription(topic, late);
       subscription.cursor = 0;
-      walk.begin(topic, 0);
+      walk.begin(topic);
       walk.step(now + 1, undefined);
       topic.activate(subscription);
       subscription.cursor = topic.flushed;
