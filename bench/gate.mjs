@@ -44,10 +44,8 @@ function nothingLost(row) {
 
 function verdict(target, row, at, figure) {
   const measured = measure(target, row, at, figure);
-  // A figure that nobody measured holds no bound, but must not switch one off either.
-  if (measured === undefined || (target.gate === undefined && !Number.isFinite(measured.value))) {
-    return undefined;
-  }
+  // A run may be too short for a figure, as the quick soak is for the growth of memory.
+  if (measured === undefined || !Number.isFinite(measured.value)) return undefined;
   const { value, what, shown } = measured;
   const [kind, bound] = limit(target);
   return {

@@ -26,7 +26,7 @@ export const shape = {
       connections: 200,
       warmMs: 600,
       forMs: 800,
-      repeats: 2,
+      repeats: 1,
       cases: PLAIN,
       peers: ['fanout', 'nest', 'ws'],
     },

@@ -16,7 +16,7 @@ export const shape = {
       perTopic: [1, 10],
       forMs: 400,
       peers: ['fanout', 'socket.io'],
-      repeats: 2,
+      repeats: 1,
     },
   },
   figure: CPU_A_DELIVERY,

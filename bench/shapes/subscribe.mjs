@@ -9,7 +9,6 @@ export const shape = {
   peers: ['fanout', 'nest', 'socket.io'],
   sizes: {
     full: { connections: 300, warmMs: 1500, forMs: 3000 },
-    quick: { connections: 200, warmMs: 500, forMs: 600, repeats: 2 },
   },
   figure: saturatedFigure('subscribes'),
   columns: [

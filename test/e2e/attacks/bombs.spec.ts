@@ -108,7 +108,8 @@ describe('many messages that each inflate to the limit, while handleConnection i
   const COUNT = 400;
   const SIZE = 65_000;
 
-  it('are handled up to what may wait, and the others refused', async () => {
+  // Over TLS a chunk is a record of 16 KiB, and the pause comes after the first.
+  it.skipIf(process.env.FANOUT_TLS)('are handled up to what may wait, and the others refused', async () => {
     const { connect, gateway } = await start({ limits: { messagesPerSecond: 0 } });
     const client = await connect('/?waits');
     const bytes = Buffer.concat(Array<Buffer>(COUNT).fill(bomb(SIZE)));
