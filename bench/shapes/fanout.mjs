@@ -50,13 +50,13 @@ export const shape = {
   targets: [
     { case: /× 100$/, against: 'nest', ratio: 80, gate: 25 },
     { case: /× 100$/, against: 'socket.io', ratio: 80 },
-    { case: /× 100$/, against: 'net-floor', atMost: 1.15, gate: 2 },
+    { case: /× 100$/, against: 'net-floor', atMost: 1.15, gate: 2.5 },
     { case: /× 10$/, against: 'nest', ratio: 12, gate: 6 },
-    { case: /× 10$/, against: 'net-floor', atMost: 1.2, gate: 1.8 },
-    { case: /× 1$/, against: 'nest', ratio: 1.25, gate: 1 },
+    { case: /× 10$/, against: 'net-floor', atMost: 1.2, gate: 2.2 },
+    { case: /× 1$/, against: 'nest', ratio: 1.25, gate: 0.8 },
     { case: /× 1$/, against: 'socket.io', ratio: 1.35 },
-    { case: /× 1$/, against: 'ws-once', ratio: 1.05, gate: 0.8 },
-    { case: /× 1$/, against: 'net-floor', atMost: 1.15, gate: 1.5 },
+    { case: /× 1$/, against: 'ws-once', ratio: 1.05, gate: 0.7 },
+    { case: /× 1$/, against: 'net-floor', atMost: 1.15, gate: 1.8 },
     {
       case: /./,
       name: 'socket writes a connection and flush',

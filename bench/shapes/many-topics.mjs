@@ -34,7 +34,7 @@ export const shape = {
 
   columns: DELIVERY_COLUMNS,
   targets: [
-    { case: /× 1$/, against: 'socket.io', ratio: 1.3, gate: 0.9 },
+    { case: /× 1$/, against: 'socket.io', ratio: 1.3, gate: 0.8 },
     { case: /× 10$/, against: 'socket.io', ratio: 5, gate: 2.5 },
     {
       case: /./,

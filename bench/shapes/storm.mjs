@@ -57,7 +57,7 @@ export const shape = {
   ],
   targets: [
     { case: /./, against: 'nest', ratio: 1, gate: 0.8 },
-    { case: /./, against: 'ws', ratio: 0.9, gate: 0.7 },
-    { case: /./, name: 'CPU', against: 'ws', figure: CPU, ratio: 0.9, gate: 0.7 },
+    { case: /./, against: 'ws', ratio: 0.9, gate: 0.5 },
+    { case: /./, name: 'CPU', against: 'ws', figure: CPU, ratio: 0.9, gate: 0.5 },
   ],
 };
