@@ -28,3 +28,12 @@ export const CPU_A_DELIVERY = {
   label: 'µs CPU/delivery',
   digits: 3,
 };
+
+/** The target that is no matter of speed: whatever a flush holds, it is one system call for a connection. */
+export const ONE_WRITE = {
+  case: /./,
+  name: 'socket writes a connection and flush',
+  value: row => row.writesPerConnection,
+  exactly: 1,
+  gate: 1,
+};

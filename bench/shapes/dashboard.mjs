@@ -1,5 +1,5 @@
 import { thousands } from '../format.mjs';
-import { CPU_A_DELIVERY, DELIVERY_COLUMNS } from '../measure/columns.mjs';
+import { CPU_A_DELIVERY, DELIVERY_COLUMNS, ONE_WRITE } from '../measure/columns.mjs';
 import { deliver } from '../measure/delivery.mjs';
 
 /** (d) Each connection has some of many topics: their batches differ from client to client, and still leave in one write. */
@@ -29,13 +29,7 @@ export const shape = {
 
   columns: DELIVERY_COLUMNS,
   targets: [
-    {
-      case: /./,
-      name: 'socket writes a connection and flush',
-      value: row => row.writesPerConnection,
-      exactly: 1,
-      gate: 1,
-    },
+    ONE_WRITE,
     // Both ways to write separately: each message, and each topic. The second is the one to beat.
     { case: /./, against: 'ws-framed', ratio: 8, gate: 4 },
     { case: /./, against: 'ws-batched', ratio: 8, gate: 2.5 },

@@ -1,5 +1,5 @@
 import { thousands } from '../format.mjs';
-import { CPU_A_DELIVERY, DELIVERY_COLUMNS } from '../measure/columns.mjs';
+import { CPU_A_DELIVERY, DELIVERY_COLUMNS, ONE_WRITE } from '../measure/columns.mjs';
 import { deliver } from '../measure/delivery.mjs';
 
 // A flush to 5,000 sockets takes about 50 ms, and fanout lets flushing take half of the loop before it gathers more in
@@ -57,13 +57,7 @@ export const shape = {
     { case: /× 1$/, against: 'socket.io', ratio: 1.35 },
     { case: /× 1$/, against: 'ws-once', ratio: 1.05, gate: 0.7 },
     { case: /× 1$/, against: 'net-floor', atMost: 1.15, gate: 1.8 },
-    {
-      case: /./,
-      name: 'socket writes a connection and flush',
-      value: row => row.writesPerConnection,
-      exactly: 1,
-      gate: 1,
-    },
+    ONE_WRITE,
     ...[1, 10, 100].map(count => ({
       case: caseOf(15_000, count),
       name: 'cost at 15,000 over that at 1,000',

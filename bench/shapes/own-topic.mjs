@@ -1,5 +1,5 @@
 import { thousands } from '../format.mjs';
-import { CPU_A_DELIVERY, DELIVERY_COLUMNS } from '../measure/columns.mjs';
+import { CPU_A_DELIVERY, DELIVERY_COLUMNS, ONE_WRITE } from '../measure/columns.mjs';
 import { deliver } from '../measure/delivery.mjs';
 
 const CONNECTIONS_A_MS = 25; // as in the shape of one topic: a turn is a flush
@@ -26,12 +26,6 @@ export const shape = {
   targets: [
     { case: /× 1$/, against: 'socket.io', ratio: 1.3, gate: 0.9 },
     { case: /× 10$/, against: 'socket.io', ratio: 5, gate: 2.5 },
-    {
-      case: /./,
-      name: 'socket writes a connection and flush',
-      value: row => row.writesPerConnection,
-      exactly: 1,
-      gate: 1,
-    },
+    ONE_WRITE,
   ],
 };
