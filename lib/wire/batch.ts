@@ -15,22 +15,28 @@ export class Batch {
   readonly #slabs: readonly Buffer[];
   readonly #pool: BufferPool | undefined;
   readonly #sent: ((batch: Batch) => void) | undefined;
+  /** The batch that this one is a part of. */
+  readonly #whole: Batch | undefined;
   #references = 1;
+  #pins = 0;
 
   /**
    * @param slabs the pool's buffers behind `buffers`, owned by the batch from now on
    * @param sent called once, when the last holder let go
+   * @param whole the batch whose memory this one shows parts of; the caller retains it
    */
   constructor(
     buffers: readonly Buffer[],
     pool?: BufferPool,
     slabs: readonly Buffer[] = [],
     sent?: (batch: Batch) => void,
+    whole?: Batch,
   ) {
     this.buffers = buffers;
     this.#pool = pool;
     this.#slabs = slabs;
     this.#sent = sent;
+    this.#whole = whole;
     let bytes = 0;
     for (const buffer of buffers) bytes += buffer.length;
     this.bytes = bytes;
@@ -38,6 +44,18 @@ export class Batch {
 
   retain(): void {
     this.#references++;
+  }
+
+  /** A socket has not taken it yet. Returns the bytes that are so kept from being reused, and were not before. */
+  pin(): number {
+    if (this.#whole !== undefined) return this.#whole.pin();
+    return this.#pins++ === 0 ? this.bytes : 0;
+  }
+
+  /** The socket has taken it. Returns the bytes that are no longer kept. */
+  unpin(): number {
+    if (this.#whole !== undefined) return this.#whole.unpin();
+    return --this.#pins === 0 ? this.bytes : 0;
   }
 
   release(): void {
@@ -51,10 +69,20 @@ export class Batch {
 export interface BatchSink {
   /** Subscriptions that add to it. With one of them nothing else comes in the same flush, and what it has may be sent at once. */
   feeds: number;
-  /** Hands a batch to the socket at once, behind what was added before. */
-  send(batch: Batch): void;
+  /** Bytes it takes now; Infinity when its socket has taken all it was given. */
+  readonly room: number;
+  /** Bytes it was given that the kernel has not taken. */
+  readonly unsent: number;
+  /** Hands a batch to the socket at once, behind what was added before. False, and nothing is sent, without room for it. */
+  send(batch: Batch): boolean;
   /** Keeps a reference to the batch until it is sent. True when the sink was empty, so that somebody must call `write`. */
   add(batch: Batch): boolean;
   /** Hands everything added so far to the socket in one write. */
   write(): void;
+  /** Tells its owner when the socket has taken what it was given so far. */
+  awaitDrain(): void;
+  /** Closes the connection because it is too slow. */
+  tooSlow(): void;
+  /** Ends the connection because it is too slow, and lets go of what it holds, without waiting for the peer. */
+  evict(): void;
 }

@@ -2,7 +2,7 @@ import { headerSize, writeText, writeTextHeader } from './frame.js';
 import type { LogEntry } from './log-entry.js';
 
 /**
- * How the publications of one topic become frames. Connections of one format share every batch.
+ * How the publications of one topic, and the gaps between them, become frames. Connections of one format share every batch.
  * A format is a pair of functions that agree: `write` fills exactly the bytes that `size` foretold.
  */
 export interface WireFormat {
@@ -20,7 +20,8 @@ const AFTER_OFFSET = ',"data":';
 const beforeOffset = (topic: string): string => `{"topic":"${topic}","offset":`;
 
 /** Topic names are ASCII, so their length is their size. */
-function publicationSize(topic: string, { offset, bytes }: LogEntry): number {
+function publicationSize(topic: string, { offset, bytes, gapFrom }: LogEntry): number {
+  if (gapFrom !== 0) return bytes;
   return beforeOffset(topic).length + String(offset).length + AFTER_OFFSET.length + bytes + 1;
 }
 
@@ -28,8 +29,9 @@ function writePublication(
   buffer: Buffer,
   at: number,
   topic: string,
-  { offset, json, bytes }: LogEntry,
+  { offset, json, bytes, gapFrom }: LogEntry,
 ): number {
+  if (gapFrom !== 0) return writeText(buffer, at, json, bytes);
   const head = beforeOffset(topic) + offset + AFTER_OFFSET;
   // One piece of text and one call: a second call into the buffer costs more than joining the two.
   return writeText(buffer, at, `${head}${json}}`, head.length + bytes + 1);

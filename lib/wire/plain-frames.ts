@@ -1,61 +1,166 @@
 import { Batch } from './batch.js';
+import { FramePlaces } from './frame-places.js';
+import { textFrame } from './frame.js';
+import { gapText, type GapReason } from './gap-frame.js';
 import { plainJson } from './json-format.js';
 import type { LogEntry } from './log-entry.js';
+import { firstAbove } from './sorted-search.js';
 
-/** Where the frame of one publication is. */
-interface Place {
-  readonly buffer: number;
-  readonly start: number;
-  readonly end: number;
+/** A part of a batch, and how far it takes the connection that gets it. */
+export interface Part {
+  /** Owned by the caller. */
+  readonly batch: Batch;
+  /** Offset after which the next part begins. */
+  readonly cursor: number;
 }
 
+/** Counts batches until they are sent. */
+export interface Outgoing {
+  add(batch: Batch): void;
+  readonly onSent: (batch: Batch) => void;
+}
+
+const NONE: readonly number[] = [];
+
 /**
- * A batch of plain frames that can be had without some of them, from the same memory. Plain frames are legal in every
- * format, so connections that are excepted from a publication cost a few views and no encoding of their own.
+ * A batch of plain frames of which any part can be had, from the same memory. Plain frames are legal in every format, so
+ * connections that are excepted from a publication, or stand elsewhere, cost a few views and no encoding of their own.
+ * Offsets ascend and may have holes, as those of conflated publications do.
  */
 export class PlainFrames {
   readonly #batch: Batch;
-  readonly #places = new Map<number, Place>();
+  readonly #outgoing: Outgoing | undefined;
+  readonly #topic: string;
+  readonly #epoch: string;
+  readonly #places: FramePlaces;
+  /** Of the publications, of which only numbers are kept: the log may drop their text meanwhile. */
+  readonly #offsets: readonly number[];
+  readonly #gapFroms: readonly number[];
 
-  /** @param batch the publications in the plain format; each use of it retains it */
-  constructor(batch: Batch, topic: string, publications: readonly LogEntry[]) {
+  /**
+   * @param batch the publications in the plain format; each use of it retains it
+   * @param upTo where a connection stands that has all of it: further than the last publication when those that follow
+   * were conflated away
+   * @param outgoing counts the parts until their last holder has let go
+   */
+  constructor(
+    batch: Batch,
+    topic: string,
+    epoch: string,
+    publications: readonly LogEntry[],
+    readonly upTo: number = publications.at(-1)?.offset ?? 0,
+    outgoing?: Outgoing,
+  ) {
+    this.#outgoing = outgoing;
     this.#batch = batch;
-    let buffer = 0;
-    let start = 0;
-    for (const publication of publications) {
-      if (start === batch.buffers[buffer]!.length) {
-        buffer++;
-        start = 0;
-      }
-      const end = start + plainJson.size(topic, [publication]);
-      this.#places.set(publication.offset, { buffer, start, end });
-      start = end;
-    }
+    this.#topic = topic;
+    this.#epoch = epoch;
+    this.#offsets = publications.map(({ offset }) => offset);
+    this.#gapFroms = publications.map(({ gapFrom }) => gapFrom);
+    const sizes = publications.map(publication => plainJson.size(topic, [publication]));
+    this.#places = new FramePlaces(batch.buffers, sizes);
   }
 
-  /** The batch without the frames of these offsets, in ascending order; undefined when nothing is left. Owned by the caller. */
-  without(offsets: readonly number[]): Batch | undefined {
-    const parts: Buffer[] = [];
-    let buffer = 0;
-    let from = 0;
-    const takeTo = (place: Place): void => {
-      for (; buffer < place.buffer; buffer++, from = 0) this.#take(parts, buffer, from, undefined);
-      this.#take(parts, buffer, from, place.start);
-      from = place.end;
-    };
-    for (const offset of offsets) {
-      const place = this.#places.get(offset);
-      if (place !== undefined) takeTo(place);
+  /** All of it, with gaps in the place of these ascending offsets. Owned by the caller. */
+  without(excepted: readonly number[]): Batch {
+    return (this.after(-1, Infinity, excepted) ?? this.#whole()).batch;
+  }
+
+  /**
+   * The frames after offset `cursor`: as many whole ones as go into `limit` bytes, and one at least.
+   * @param excepted ascending offsets that the connection does not get: a gap stands in the place of each run of them.
+   * Those that are not in the batch do not matter
+   * @returns the batch itself where that is all of it; undefined when nothing follows `cursor`, so that who stands there
+   * has come to `upTo`
+   */
+  after(cursor: number, limit: number, excepted: readonly number[] = NONE): Part | undefined {
+    const end = this.#offsets.length;
+    let at = firstAbove(this.#offsets, cursor);
+    if (at === end) return undefined;
+    const pieces = new Pieces(limit);
+    const gapFrom = this.#gapFroms[at]!;
+    // Whoever stands inside a gap was told its beginning.
+    if (gapFrom > 0 && gapFrom <= cursor) this.#addGap(pieces, cursor + 1, ++at, 'expired');
+    let run = this.#nextRun(excepted, at);
+    if (run === undefined && at === 0 && (this.#batch.bytes <= limit || end === 1)) return this.#whole();
+    while (run !== undefined) {
+      at = this.#addFrames(pieces, at, run.first);
+      if (at < run.first || !this.#addGap(pieces, this.#offsets[at]!, run.end, 'except')) break;
+      at = run.end;
+      run = this.#nextRun(excepted, at);
     }
-    for (; buffer < this.#batch.buffers.length; buffer++, from = 0)
-      this.#take(parts, buffer, from, undefined);
-    if (parts.length === 0) return undefined;
+    if (run === undefined) at = this.#addFrames(pieces, at, end);
+    return { batch: this.#view(pieces.buffers), cursor: at === end ? this.upTo : this.#offsets[at - 1]! };
+  }
+
+  #whole(): Part {
+    if (this.#outgoing !== undefined) return { batch: this.#view(this.#batch.buffers), cursor: this.upTo };
     this.#batch.retain();
-    return new Batch(parts, undefined, [], () => this.#batch.release());
+    return { batch: this.#batch, cursor: this.upTo };
   }
 
-  #take(parts: Buffer[], buffer: number, from: number, to: number | undefined): void {
-    const part = this.#batch.buffers[buffer]!.subarray(from, to);
-    if (part.length > 0) parts.push(part);
+  #view(buffers: readonly Buffer[]): Batch {
+    const outgoing = this.#outgoing;
+    this.#batch.retain();
+    const sent = (view: Batch): void => {
+      this.#batch.release();
+      outgoing?.onSent(view);
+    };
+    const view = new Batch(buffers, undefined, [], sent, this.#batch);
+    outgoing?.add(view);
+    return view;
+  }
+
+  /** The next frames from `at` on that all are excepted. */
+  #nextRun(excepted: readonly number[], at: number): { first: number; end: number } | undefined {
+    if (excepted.length === 0 || at === this.#offsets.length) return undefined;
+    for (let i = firstAbove(excepted, this.#offsets[at]! - 1); i < excepted.length; i++) {
+      const first = firstAbove(this.#offsets, excepted[i]! - 1);
+      if (!this.#isExcepted(excepted, first)) continue;
+      let end = first + 1;
+      while (this.#isExcepted(excepted, end)) end++;
+      return { first, end };
+    }
+    return undefined;
+  }
+
+  /** What is a gap already stays the gap that it is. */
+  #isExcepted(excepted: readonly number[], frame: number): boolean {
+    if (this.#gapFroms[frame] !== 0) return false;
+    const offset = this.#offsets[frame]!;
+    return excepted[firstAbove(excepted, offset) - 1] === offset;
+  }
+
+  /** @param end the frame after those that the gap stands for @returns false when there was no room */
+  #addGap(pieces: Pieces, from: number, end: number, reason: GapReason): boolean {
+    const frame = textFrame(gapText(this.#topic, this.#epoch, from, this.#offsets[end - 1]!, reason));
+    if (!pieces.empty && frame.length > pieces.room) return false;
+    pieces.add(frame);
+    return true;
+  }
+
+  /** Adds the frames from `at` up to but without `end`, as far as there is room. Returns the first one left. */
+  #addFrames(pieces: Pieces, at: number, end: number): number {
+    const least = pieces.empty ? at + 1 : at;
+    const reached = Math.min(Math.max(this.#places.reach(at, pieces.room), least), end);
+    for (const view of this.#places.views(at, reached)) pieces.add(view);
+    return reached;
+  }
+}
+
+/** What a part is put together from. */
+class Pieces {
+  readonly buffers: Buffer[] = [];
+
+  /** @param room bytes that may be added; the first frame is, whatever its size */
+  constructor(public room: number) {}
+
+  get empty(): boolean {
+    return this.buffers.length === 0;
+  }
+
+  add(buffer: Buffer): void {
+    this.buffers.push(buffer);
+    this.room -= buffer.length;
   }
 }

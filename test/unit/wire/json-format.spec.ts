@@ -59,6 +59,19 @@ describe.each(FORMATS)('the %s format', (_, format) => {
     ]);
   });
 
+  it('writes a gap as it is, alone and among publications', () => {
+    const text = '{"event":"gap","data":{"topic":"t","from":2,"to":3}}';
+    const gap = { ...entryOf(0, 3), json: text, bytes: text.length, gapFrom: 2 };
+    const [before, after] = [entryOf('a', 1), entryOf('b', 4)];
+    for (const entries of [[gap], [gap, after], [before, gap], [before, gap, after]]) {
+      const texts = entries.map(entry =>
+        entry === gap ? text : JSON.stringify(publicationsOf('t', [entry])[0]),
+      );
+      const frames = parseFrames(written(format, 't', entries)).map(({ payload }) => String(payload));
+      expect(frames).toEqual(format === plainJson || entries.length === 1 ? texts : [`[${texts.join()}]`]);
+    }
+  });
+
   it('writes a single publication as one object in one frame', () => {
     const frames = parseFrames(written(format, 'prices.AAPL', [entryOf({ last: 1 }, 43)]));
     expect(frames.map(({ payload }) => String(payload))).toEqual([

@@ -1,0 +1,31 @@
+import { gapEntry } from './gap-entry.js';
+import type { LogEntry } from './log-entry.js';
+
+/**
+ * The entries as they can be sent at the time `now`: each run of publications that have expired is one gap.
+ * The array itself when none has, which costs a look at each and nothing else.
+ */
+export function withoutExpired(
+  entries: readonly LogEntry[],
+  now: number,
+  topic: string,
+  epoch: string,
+): readonly LogEntry[] {
+  let at = entries.findIndex(entry => hasExpired(entry, now));
+  if (at < 0) return entries;
+  const left = entries.slice(0, at);
+  while (at < entries.length) {
+    const first = entries[at++]!;
+    if (!hasExpired(first, now)) {
+      left.push(first);
+      continue;
+    }
+    while (at < entries.length && hasExpired(entries[at]!, now)) at++;
+    left.push(gapEntry(topic, epoch, first.offset, entries[at - 1]!.offset, 'expired'));
+  }
+  return left;
+}
+
+function hasExpired({ expires }: LogEntry, now: number): boolean {
+  return expires !== 0 && expires <= now;
+}

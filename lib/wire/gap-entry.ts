@@ -1,0 +1,24 @@
+import { gapText, type GapReason } from './gap-frame.js';
+import type { LogEntry } from './log-entry.js';
+
+/** What stands in a range of publications in the place of those that are not sent: it is written as a gap frame. */
+export function gapEntry(
+  topic: string,
+  epoch: string,
+  from: number,
+  to: number,
+  reason: GapReason,
+): LogEntry {
+  const json = gapText(topic, epoch, from, to, reason);
+  return {
+    offset: to,
+    json,
+    bytes: json.length,
+    except: undefined,
+    at: 0,
+    expires: 0,
+    key: undefined,
+    until: 0,
+    gapFrom: from,
+  };
+}
