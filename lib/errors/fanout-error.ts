@@ -23,6 +23,9 @@ export const FANOUT_ERRORS = {
     'name used once; got %s.',
   FANOUT_TOPIC_AMBIGUOUS:
     'Topic patterns "%s" (%s) and "%s" (%s) on path "%s" match the same topics: change one of them or remove it.',
+  FANOUT_TOPIC_CONFLICT:
+    'Topic patterns "%s" (%s) and "%s" (%s) match the same topics, but their options "%s" differ: a topic is the same on ' +
+    'every path, so give both the same.',
   FANOUT_TOPIC_HOST:
     '@Topic("%s") on %s has no effect: the class is no gateway. Decorate it with @WebSocketGateway() or move the method.',
   FANOUT_TOPIC_UNRESOLVED:
@@ -35,6 +38,8 @@ export const FANOUT_ERRORS = {
   FANOUT_PAYLOAD_SIZE:
     'A payload must be at most %s bytes of JSON, because more would make every subscriber a slow consumer; ' +
     'got %s bytes for topic "%s". Split it, or raise slowConsumer.maxBytes.',
+  FANOUT_CONFLATION_KEY:
+    'The function of option "conflate" must give a string or a number for each payload; for topic "%s" it did not: %s.',
   FANOUT_EVENT:
     'An event sent to a connection must have a name that is a non-empty string and data that is JSON: %s.',
   FANOUT_CLOSE:

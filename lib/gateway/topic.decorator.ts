@@ -1,18 +1,13 @@
-import { FanoutError, shown } from '../errors/fanout-error.js';
+import { resolveTopicOptions } from '../options/resolve-topic-options.js';
+import type { ResolvedTopicOptions, TopicOptions } from '../options/topic-options.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
-
-/** Options of one `@Topic`. */
-export interface TopicOptions {
-  /** Publications kept for clients that come back with `since`, and for `Broadcaster.history()`. 0 keeps none. @default 0 */
-  history?: number;
-}
 
 /** What one `@Topic` leaves on a class. */
 export interface TopicMetadata {
   /** Name of the decorated method, which may have several. */
   readonly method: string;
   readonly pattern: TopicPattern;
-  readonly history: number;
+  readonly options: ResolvedTopicOptions;
 }
 
 const TOPIC_METADATA = Symbol('fanout:topic');
@@ -26,21 +21,11 @@ const TOPIC_METADATA = Symbol('fanout:topic');
  * what it emits is published.
  *
  * @param pattern segments joined by dots; `:name` stands for one segment, and `@TopicParam('name')` gives it
+ * @param options every one has a default; a topic that several paths declare has to have the same, but for `history`
  * @throws FanoutError FANOUT_TOPIC_PATTERN, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
 export function Topic(pattern: string, options: TopicOptions = {}): MethodDecorator {
-  const { history = 0, ...others } = options;
-  if (!Number.isSafeInteger(history) || history < 0) {
-    throw new FanoutError(
-      'FANOUT_OPTION',
-      'history',
-      'an integer of at least 0 (publications)',
-      shown(history),
-    );
-  }
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw new FanoutError('FANOUT_OPTION_UNKNOWN', unknown, 'history');
-  const declared = { pattern: new TopicPattern(pattern), history };
+  const declared = { options: resolveTopicOptions(options), pattern: new TopicPattern(pattern) };
   return (target, name) => {
     // On the class, because other decorators may replace the function.
     const metatype = target.constructor;

@@ -1,4 +1,5 @@
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+import type { SlowPolicy } from '../topic/topic-policy.js';
 
 /** When publications leave. Adaptive by default; `window` replaces that by a fixed rhythm. */
 export type FlushOptions = FlushLimits & (AdaptiveFlush | FixedFlush);
@@ -28,10 +29,38 @@ export interface FixedFlush {
   utilisation?: undefined;
 }
 
-/** What a connection that cannot keep up may cost. */
+/** What connections that cannot keep up may cost, and what becomes of them. */
 export interface SlowConsumerOptions {
-  /** Bytes one connection may have unsent before it is closed with `CLOSE.SLOW`; also the largest payload. @default 1048576 */
+  /**
+   * Bytes of a topic, beyond its history, that are kept for subscribers that are behind; further behind, the policy of
+   * the topic decides. Also the largest payload. @default 1048576
+   */
   maxBytes?: number;
+  /**
+   * Milliseconds after which a connection that is behind is closed with `CLOSE.SLOW` when its socket took nothing at
+   * all in that time; one that takes something now and then is never closed for it. @default 15000
+   */
+  grace?: number;
+  /**
+   * Bytes that this process may keep only because connections are behind, each batch counted once. Above it, the
+   * connection with the most of them is terminated first. @default a quarter of the heap limit
+   */
+  budget?: number;
+  /**
+   * What becomes of a subscriber that is further behind than `maxBytes`, on topics without a `slow` of their own:
+   * `catch-up` goes on at the oldest publication that is kept, after a `gap`; `gap` goes on at the newest, with the
+   * snapshot if the topic has one; `disconnect` closes with `CLOSE.SLOW`. @default 'catch-up'
+   */
+  policy?: Exclude<SlowPolicy, 'conflate'>;
+}
+
+/** What the histories of all topics may cost together; how much one topic keeps, its `@Topic` says. */
+export interface HistoryOptions {
+  /**
+   * Bytes that all histories of this process may take. Above it topics that nobody is subscribed to are forgotten
+   * first, then a topic that publishes forgets its oldest. @default a quarter of the heap limit
+   */
+  budget?: number;
 }
 
 /** How publications are compressed, for clients that agree to permessage-deflate. */
@@ -81,6 +110,7 @@ export interface FanoutOptions {
    */
   heartbeat?: Partial<HeartbeatPolicy> | false;
   slowConsumer?: SlowConsumerOptions;
+  history?: HistoryOptions;
   /**
    * Compresses publications, each batch once for all clients that agree to it; true takes the defaults.
    * @default false
@@ -101,7 +131,8 @@ export interface ResolvedFanoutOptions {
     readonly window: number | undefined;
   };
   readonly heartbeat: HeartbeatPolicy | false;
-  readonly slowConsumer: { readonly maxBytes: number };
+  readonly slowConsumer: Readonly<Required<SlowConsumerOptions>>;
+  readonly history: Readonly<Required<HistoryOptions>>;
   readonly compression: false | Readonly<Required<CompressionOptions>>;
   readonly limits: Readonly<Required<LimitOptions>>;
   readonly handshake: { readonly keep: readonly string[] };

@@ -1,32 +1,23 @@
+import { getHeapStatistics } from 'node:v8';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import type { FanoutOptions, ResolvedFanoutOptions } from './fanout-options.js';
+import {
+  assertKnown,
+  assertObject,
+  badOption,
+  check,
+  deepFreeze,
+  definedOf,
+  duration,
+  integer,
+  isObject,
+  oneOf,
+  type Rules,
+} from './rules.js';
 
-/** What a value must be, in words and as a test, so that the sentence of an error cannot differ from the check. */
-interface Rule {
-  readonly must: string;
-  readonly holds: (value: unknown) => boolean;
-  readonly default: unknown;
-}
-
-function integer(min: number, fallback: number | undefined, unit: string): Rule {
-  return {
-    must: `an integer of at least ${min} (${unit})`,
-    holds: value => Number.isSafeInteger(value) && (value as number) >= min,
-    default: fallback,
-  };
-}
-
-/** The longest delay a Node timer can wait; more would fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-function duration(min: number, fallback: number | undefined): Rule {
-  return {
-    must: `a number of milliseconds from ${min} to ${LONGEST_TIMER}`,
-    holds: value => typeof value === 'number' && value >= min && value <= LONGEST_TIMER,
-    default: fallback,
-  };
-}
+/** Bytes. What the process may take on the heap does not change while it runs. */
+const QUARTER_OF_HEAP = Math.floor(getHeapStatistics().heap_size_limit / 4);
 
 /** Every option that is a plain value, by group. The one place that knows the defaults. */
 const RULES = {
@@ -42,7 +33,13 @@ const RULES = {
     window: duration(0, undefined),
   },
   heartbeat: { interval: duration(1, 10_000), timeout: duration(1, 30_000) },
-  slowConsumer: { maxBytes: integer(1024, 1_048_576, 'bytes') },
+  slowConsumer: {
+    maxBytes: integer(1024, 1_048_576, 'bytes'),
+    grace: duration(1, 15_000),
+    budget: integer(1024, QUARTER_OF_HEAP, 'bytes'),
+    policy: oneOf(['catch-up', 'gap', 'disconnect'], 'catch-up'),
+  },
+  history: { budget: integer(1024, QUARTER_OF_HEAP, 'bytes') },
   compression: {
     threshold: integer(0, 512, 'bytes'),
     level: {
@@ -69,7 +66,7 @@ const RULES = {
     },
   },
   shutdown: { drain: duration(0, 5000) },
-} satisfies Record<string, Record<string, Rule>>;
+} satisfies Record<string, Rules>;
 
 /**
  * The options with every default in place, frozen. Pure: `forRoot` and `forRootAsync` both end here.
@@ -81,13 +78,7 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
   const flush = group('flush', given.flush);
   if (flush.window !== undefined) {
     const other = (['maxDelay', 'utilisation'] as const).find(name => given.flush![name] !== undefined);
-    if (other)
-      throw new FanoutError(
-        'FANOUT_OPTION',
-        `flush.${other}`,
-        'left out when flush.window is set',
-        shown(given.flush![other]),
-      );
+    if (other) throw badOption(`flush.${other}`, 'left out when flush.window is set', given.flush![other]);
   }
   const limits = group('limits', given.limits);
   limits.burst ??= Math.max(1, (limits.messagesPerSecond as number) * 2);
@@ -96,6 +87,7 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
     flush,
     heartbeat: resolveHeartbeat('heartbeat', given.heartbeat),
     slowConsumer: group('slowConsumer', given.slowConsumer),
+    history: group('history', given.history),
     compression: resolveCompression(given.compression),
     limits,
     // Node gives header names in lower case.
@@ -115,7 +107,7 @@ export function resolveHeartbeat(
 ): HeartbeatPolicy | false {
   if (given === false) return false;
   const policy = { ...fallback, ...definedOf(name, given) };
-  const resolved = check(name, policy, RULES.heartbeat) as unknown as HeartbeatPolicy;
+  const resolved = check(`${name}.`, policy, RULES.heartbeat) as unknown as HeartbeatPolicy;
   if (resolved.timeout <= resolved.interval) {
     throw new FanoutError(
       'FANOUT_OPTION',
@@ -130,51 +122,10 @@ export function resolveHeartbeat(
 function resolveCompression(given: FanoutOptions['compression']): Record<string, unknown> | false {
   if (given === undefined || given === false) return false;
   if (given === true) return group('compression', {});
-  if (typeof given !== 'object' || given === null || Array.isArray(given))
-    throw new FanoutError('FANOUT_OPTION', 'compression', 'true, false or an object', shown(given));
+  if (!isObject(given)) throw badOption('compression', 'true, false or an object', given);
   return group('compression', given);
 }
 
 function group(name: keyof typeof RULES, given: unknown): Record<string, unknown> {
-  return check(name, definedOf(name, given), RULES[name]);
-}
-
-function check(
-  prefix: string,
-  given: Record<string, unknown>,
-  rules: Record<string, Rule>,
-): Record<string, unknown> {
-  assertKnown(`${prefix}.`, given, Object.keys(rules));
-  const resolved: Record<string, unknown> = {};
-  for (const [name, rule] of Object.entries(rules)) {
-    const value = given[name];
-    if (value !== undefined && !rule.holds(value)) {
-      throw new FanoutError('FANOUT_OPTION', `${prefix}.${name}`, rule.must, shown(value));
-    }
-    resolved[name] = value ?? rule.default;
-  }
-  return resolved;
-}
-
-function definedOf(name: string, given: unknown): Record<string, unknown> {
-  if (given === undefined) return {};
-  assertObject(name, given);
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-}
-
-function assertObject(name: string, given: unknown): asserts given is object {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
-  throw new FanoutError('FANOUT_OPTION', name, 'an object', shown(given));
-}
-
-function assertKnown(prefix: string, given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).find(name => !known.includes(name));
-  if (unknown !== undefined)
-    throw new FanoutError('FANOUT_OPTION_UNKNOWN', prefix + unknown, known.join(', '));
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value))
-    if (typeof inner === 'object' && inner !== null) deepFreeze(inner as object);
-  return Object.freeze(value);
+  return check(`${name}.`, definedOf(name, given), RULES[name]);
 }

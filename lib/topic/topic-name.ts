@@ -15,3 +15,11 @@ export function isTopicName(name: unknown): name is string {
 export function assertTopicName(name: unknown): asserts name is string {
   if (!isTopicName(name)) throw new FanoutError('FANOUT_TOPIC_NAME', shown(name));
 }
+
+/** What stands behind the name of a topic in the name of the topic of its presence. */
+export const PRESENCE_SUFFIX = '~presence';
+
+/** Whether `name` is that of a presence. A pattern for such names ends in the same way: no parameter has a `~`. */
+export function isPresenceName(name: string): boolean {
+  return name.endsWith(PRESENCE_SUFFIX);
+}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../../lib/options/resolve-options.js';
+import { resolveTopicOptions } from '../../../lib/options/resolve-topic-options.js';
 import { read, sections } from './markdown.js';
 
 const PAGE = 'docs/options.md';
@@ -7,7 +8,7 @@ const PAGE = 'docs/options.md';
 /** Every option by its dotted name, with its default as the pages write it. */
 const defaults: Record<string, string> = Object.fromEntries(
   Object.entries(resolveOptions()).flatMap(([group, value]) =>
-    typeof value === 'object' ? inside(group, value) : [[group, written(value)], ...insideOf(group)],
+    typeof value === 'object' ? inside(group, value) : [[group, written(group, value)], ...insideOf(group)],
   ),
 );
 
@@ -18,32 +19,61 @@ function insideOf(group: string): [string, string][] {
 }
 
 function inside(group: string, values: object): [string, string][] {
-  return Object.entries(values).map(([name, inner]) => [`${group}.${name}`, written(inner)]);
+  return Object.entries(values).map(([name, inner]) => {
+    const path = `${group}.${name}`;
+    return [path, written(path, inner)];
+  });
 }
 
-function written(value: unknown): string {
-  return value === undefined ? 'none' : `\`${JSON.stringify(value)}\``;
+function written(name: string, value: unknown): string {
+  // What the machine decides has no number that a page could name.
+  if (name.endsWith('.budget')) return 'a quarter of the heap limit';
+  return value === undefined ? 'none' : `\`${JSON.stringify(value).replaceAll('"', "'")}\``;
 }
 
-/** The options of the page: third-level headings that are a name in back quotes, up to the decorators' options. */
-function documented(): { name: string; body: string }[] {
-  const all = sections(read(PAGE));
-  const end = all.findIndex(({ title }) => title === 'Options of decorators');
-  expect(end).toBeGreaterThan(0);
+const topic = resolveTopicOptions({ presence: true });
+
+/** Every option of `@Topic`, in the order of the code. */
+const topicDefaults: Record<string, string> = {
+  ...Object.fromEntries(inside('history', topic.history)),
+  slow: "`'conflate'` where `conflate` is set, else `slowConsumer.policy`",
+  conflate: 'none: every publication counts',
+  every: written('every', topic.every),
+  presence: 'none: nobody is told',
+  ...Object.fromEntries(inside('presence', topic.presence!)),
+};
+
+const all = sections(read(PAGE));
+
+/** Where the heading is on the page. */
+function place(heading: string): number {
+  const found = all.findIndex(({ title }) => title === heading);
+  expect(found, heading).toBeGreaterThan(0);
+  return found;
+}
+
+/** The options between two headings of the page: third-level headings that are a name in back quotes. */
+function documented(from: number, to: number): { name: string; body: string }[] {
   return all
-    .slice(0, end)
+    .slice(from, to)
     .filter(({ level }) => level === 3)
     .map(({ title, body }) => ({ name: title.replaceAll('`', ''), body }));
 }
 
-describe(PAGE, () => {
+const ofModule = documented(0, place('Options of decorators'));
+const ofTopic = documented(place('@Topic'), place('@WebSocketGateway'));
+
+describe.each([
+  ['forRoot', ofModule, defaults],
+  ['@Topic', ofTopic, topicDefaults],
+])(`${PAGE}, of %s`, (_, options, expected) => {
   it('has every option once, in the order of the code, and no other', () => {
-    expect(documented().map(({ name }) => name)).toEqual(Object.keys(defaults));
+    expect(options.map(({ name }) => name)).toEqual(Object.keys(expected));
   });
 
-  it.each(Object.keys(defaults))('says of %s its unit, default, zero and cost', name => {
-    const { body } = documented().find(option => option.name === name)!;
-    expect(/^- Default: (.*)$/m.exec(body)?.[1]).toBe(defaults[name]);
+  it.each(Object.keys(expected))('says of %s its unit, default, zero and cost', name => {
+    const { body } = options.find(option => option.name === name)!;
+    expect(/^- Default: (.*)$/m.exec(body)?.[1]).toBe(expected[name]);
     for (const label of ['Unit', 'Zero', 'Cost']) expect(body).toMatch(new RegExp(`^- ${label}: \\S`, 'm'));
   });
 });

@@ -41,6 +41,11 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     ['a.:b', 'A.b', 'a.:c', 'C.d', '/x'],
     'Topic patterns "a.:b" (A.b) and "a.:c" (C.d) on path "/x" match the same topics: change one of them or remove it.',
   ],
+  FANOUT_TOPIC_CONFLICT: [
+    ['a.:b', 'A.b', 'a.:c', 'C.d', 'every'],
+    'Topic patterns "a.:b" (A.b) and "a.:c" (C.d) match the same topics, but their options "every" differ: a topic is ' +
+      'the same on every path, so give both the same.',
+  ],
   FANOUT_TOPIC_HOST: [
     ['clock', 'Feed.clock'],
     '@Topic("clock") on Feed.clock has no effect: the class is no gateway. Decorate it with @WebSocketGateway() or move the method.',

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
 import { Topic, topicsOf } from '../../../lib/gateway/topic.decorator.js';
+import { resolveTopicOptions } from '../../../lib/options/resolve-topic-options.js';
 
 class Base {
   @Topic('clock')
@@ -20,11 +21,11 @@ class Child extends Base {
 
 const described = (metatype: object): unknown =>
   Object.fromEntries(
-    topicsOf(metatype).map(({ method, pattern, history }) => [method, [pattern.text, history]]),
+    topicsOf(metatype).map(({ method, pattern, options }) => [method, [pattern.text, options.history.size]]),
   );
 
 describe('Topic', () => {
-  it('notes pattern and history of each method, and keeps no history by default', () => {
+  it('notes pattern and options of each method, and keeps no history by default', () => {
     expect(described(Base)).toEqual({ clock: ['clock', 0], prices: ['prices.:symbol', 100] });
   });
 
@@ -61,15 +62,21 @@ describe('Topic', () => {
     expect(() => Topic(pattern)).toThrow(expect.objectContaining({ code: 'FANOUT_TOPIC_PATTERN' }));
   });
 
-  it.each([-1, 1.5, Number.NaN, Infinity, '5', null])('refuses a history of %j', history => {
-    expect(() => Topic('a', { history: history as number })).toThrow(
-      'Option "history" must be an integer of at least 0 (publications); got ',
-    );
+  it('notes every option as it is resolved', () => {
+    const info = (): string => 'x';
+    class Quotes {
+      @Topic('quotes', { conflate: true, every: 250, presence: info })
+      quotes(): void {}
+    }
+    const expected = resolveTopicOptions({ conflate: true, every: 250, presence: info });
+    expect(topicsOf(Quotes).map(({ options }) => options)).toEqual([expected]);
   });
 
-  it('refuses an option it does not know', () => {
-    expect(() => Topic('a', { histroy: 5 } as never)).toThrow(
-      'Option "histroy" does not exist; the options here are history.',
-    );
+  it.each([
+    [{ history: -1 }, 'FANOUT_OPTION'],
+    [{ histroy: 5 }, 'FANOUT_OPTION_UNKNOWN'],
+    [null, 'FANOUT_OPTION'],
+  ])('refuses the options %j where they are written', (options, code) => {
+    expect(() => Topic('a', options as never)).toThrow(expect.objectContaining({ code }));
   });
 });

@@ -1,15 +1,19 @@
+import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { FanoutError } from '../../../lib/errors/fanout-error.js';
 import type { FanoutOptions } from '../../../lib/options/fanout-options.js';
 import { resolveHeartbeat, resolveOptions } from '../../../lib/options/resolve-options.js';
-import { documentedOptions, undocumentedOptions, unknownInterfaces } from '../support/options-source.js';
+import { fanoutOptions } from '../support/options-source.js';
 
 const COMPRESSION = { threshold: 512, level: 6 };
+
+const QUARTER_OF_HEAP = Math.floor(getHeapStatistics().heap_size_limit / 4);
 
 const DEFAULTS = {
   flush: { maxDelay: 50, maxBytes: 65_536, utilisation: 0.5, slice: 8, window: undefined },
   heartbeat: { interval: 10_000, timeout: 30_000 },
-  slowConsumer: { maxBytes: 1_048_576 },
+  slowConsumer: { maxBytes: 1_048_576, grace: 15_000, budget: QUARTER_OF_HEAP, policy: 'catch-up' },
+  history: { budget: QUARTER_OF_HEAP },
   compression: false,
   limits: {
     connections: 50_000,
@@ -46,7 +50,8 @@ function errorOf(given: unknown): FanoutError {
 /** What stands after `@default`, as a value. */
 function valueOf(text: string): unknown {
   if (text === 'twice messagesPerSecond') return DEFAULTS.limits.messagesPerSecond * 2;
-  return JSON.parse(text.replaceAll(/(\w+):/g, '"$1":'));
+  if (text === 'a quarter of the heap limit') return QUARTER_OF_HEAP;
+  return JSON.parse(text.replaceAll(/(\w+):/g, '"$1":').replaceAll("'", '"'));
 }
 
 describe('resolveOptions', () => {
@@ -59,9 +64,9 @@ describe('resolveOptions', () => {
 
   describe('the documented defaults', () => {
     it('are read from every interface, and every option says what it is', () => {
-      expect(unknownInterfaces).toEqual([]);
-      expect(undocumentedOptions).toEqual([]);
-      expect(documentedOptions.map(({ name }) => name).sort()).toEqual(
+      expect(fanoutOptions.unknownInterfaces).toEqual([]);
+      expect(fanoutOptions.undocumented).toEqual([]);
+      expect(fanoutOptions.documented.map(({ name }) => name).sort()).toEqual(
         [
           'compression',
           'heartbeat',
@@ -73,7 +78,7 @@ describe('resolveOptions', () => {
       );
     });
 
-    it.each(documentedOptions.filter(option => option.default !== undefined))(
+    it.each(fanoutOptions.documented.filter(option => option.default !== undefined))(
       'of $name is $default',
       ({ name, default: text }) => {
         const given = name.startsWith('compression.') ? { compression: true } : {};
@@ -82,7 +87,7 @@ describe('resolveOptions', () => {
     );
 
     it('are given for all but the window, which says that it has none', () => {
-      const without = documentedOptions.filter(option => option.default === undefined);
+      const without = fanoutOptions.documented.filter(option => option.default === undefined);
       expect(without.map(({ name }) => name)).toEqual(['flush.window']);
       expect(without[0]!.comment).toContain('No default');
       expect(resolveOptions().flush.window).toBeUndefined();
@@ -94,7 +99,9 @@ describe('resolveOptions', () => {
     const resolved = resolveOptions(given);
     const parts = [resolved, resolved.flush, resolved.heartbeat, resolved.handshake, resolved.handshake.keep];
     expect(parts.map(part => Object.isFrozen(part))).toEqual([true, true, true, true, true]);
-    expect([resolved.limits, resolved.shutdown, resolved.slowConsumer].every(Object.isFrozen)).toBe(true);
+    expect(
+      [resolved.limits, resolved.shutdown, resolved.slowConsumer, resolved.history].every(Object.isFrozen),
+    ).toBe(true);
     given.handshake.keep.push('b');
     expect(resolved.handshake.keep).toEqual(['a']);
     expect([given, given.heartbeat, given.handshake].some(Object.isFrozen)).toBe(false);
@@ -111,6 +118,10 @@ describe('resolveOptions', () => {
       ['flush.window', 500],
       ['flush.window', 0],
       ['slowConsumer.maxBytes', 1024],
+      ['slowConsumer.grace', 1],
+      ['slowConsumer.budget', 1024],
+      ...['catch-up', 'gap', 'disconnect'].map((value): [string, unknown] => ['slowConsumer.policy', value]),
+      ['history.budget', 1024],
       ['limits.connections', 1],
       ['limits.topicsPerConnection', 0],
       ['limits.messagesPerSecond', 0],
@@ -177,6 +188,12 @@ describe('resolveOptions', () => {
       ['heartbeat.interval', 0, 'a number of milliseconds from 1 to 2147483647'],
       ['heartbeat.timeout', '1s', 'a number of milliseconds from 1 to 2147483647'],
       ['slowConsumer.maxBytes', 1023, 'an integer of at least 1024 (bytes)'],
+      ['slowConsumer.grace', 0, 'a number of milliseconds from 1 to 2147483647'],
+      ['slowConsumer.budget', 1023, 'an integer of at least 1024 (bytes)'],
+      ['slowConsumer.policy', 'conflate', "'catch-up', 'gap' or 'disconnect'"],
+      ['slowConsumer.policy', ['gap'], "'catch-up', 'gap' or 'disconnect'"],
+      ['history.budget', 0, 'an integer of at least 1024 (bytes)'],
+      ['history', 5, 'an object'],
       ['limits.connections', 0, 'an integer of at least 1 (connections)'],
       ['limits.payload', 0, 'an integer of at least 1 (bytes)'],
       ['limits.fragments', 0, 'an integer of at least 1 (fragments)'],
@@ -217,7 +234,7 @@ describe('resolveOptions', () => {
 
     it('is tried for every option there is', () => {
       const tried = new Set(BAD.map(([path]) => path));
-      const missing = documentedOptions.filter(({ name }) => !tried.has(name)).map(({ name }) => name);
+      const missing = fanoutOptions.documented.filter(({ name }) => !tried.has(name)).map(({ name }) => name);
       expect(missing).toEqual([]);
     });
 
@@ -229,9 +246,15 @@ describe('resolveOptions', () => {
 
   describe('an unknown name', () => {
     it.each([
-      ['flsh', { flsh: {} }, 'flush, heartbeat, slowConsumer, compression, limits, handshake, shutdown'],
+      [
+        'flsh',
+        { flsh: {} },
+        'flush, heartbeat, slowConsumer, history, compression, limits, handshake, shutdown',
+      ],
       ['flush.maxdelay', { flush: { maxdelay: 5 } }, 'maxDelay, maxBytes, utilisation, slice, window'],
       ['heartbeat.pause', { heartbeat: { pause: 5 } }, 'interval, timeout'],
+      ['slowConsumer.grase', { slowConsumer: { grase: 5 } }, 'maxBytes, grace, budget, policy'],
+      ['history.size', { history: { size: 5 } }, 'budget'],
       ['compression.treshold', { compression: { treshold: 5 } }, 'threshold, level'],
       ['limits.paylod', { limits: { paylod: 5 } }, 'connections, payload, fragments'],
       ['limits.__proto__', { limits: JSON.parse('{"__proto__":1}') as object }, 'connections, payload'],

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { assertTopicName, isTopicName, MAX_TOPIC_BYTES } from '../../../lib/topic/topic-name.js';
+import {
+  assertTopicName,
+  isPresenceName,
+  isTopicName,
+  MAX_TOPIC_BYTES,
+  PRESENCE_SUFFIX,
+} from '../../../lib/topic/topic-name.js';
 
 describe('isTopicName', () => {
   it.each([
@@ -51,5 +57,13 @@ describe('assertTopicName', () => {
   it('shows what it got, not all of it', () => {
     expect(() => assertTopicName('a b')).toThrow("got 'a b'.");
     expect(() => assertTopicName('!'.repeat(5000))).toThrow(/^.{1,300}$/);
+  });
+});
+
+describe('isPresenceName', () => {
+  it('tells the topic of a presence, whose name is that of the topic with the suffix', () => {
+    const names = ['clock', `clock${PRESENCE_SUFFIX}`, 'clock~presence.a', '~presence', 'clock.presence'];
+    expect(names.filter(isPresenceName)).toEqual(['clock~presence', '~presence']);
+    expect(isTopicName(`prices.AAPL${PRESENCE_SUFFIX}`)).toBe(true);
   });
 });
