@@ -12,10 +12,8 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { Broadcaster } from './broadcast/broadcaster.js';
-import { FanOut } from './broadcast/fan-out.js';
-import { FlushScheduler } from './broadcast/flush-scheduler.js';
-import { TopicWalk } from './broadcast/topic-walk.js';
-import { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
+import { Delivery } from './broadcast/delivery.js';
+import type { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
 import { wallTime } from './connection/wall-time.js';
 import { TurnWrites } from './connection/turn-writes.js';
@@ -31,6 +29,7 @@ import { GatewayHandlers } from './gateway/gateway-handlers.js';
 import { GatewayServer } from './gateway/gateway-server.js';
 import { MessageRouter } from './gateway/message-router.js';
 import { Shutdown } from './gateway/shutdown.js';
+import { SnapshotRenewal } from './gateway/snapshot-renewal.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
 import { SubscribeRouter } from './gateway/subscribe-router.js';
 import { GatewayTopicPolicies } from './gateway/topic-policies.js';
@@ -39,7 +38,7 @@ import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
 import { BufferPool } from './memory/buffer-pool.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
-import { TopicRegistry } from './topic/topic-registry.js';
+import type { TopicRegistry } from './topic/topic-registry.js';
 
 /** What `useClass` and `useExisting` of `FanoutModule.forRootAsync()` name. */
 export interface FanoutOptionsFactory {
@@ -52,8 +51,8 @@ interface FanoutRuntime {
   readonly pool: BufferPool;
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
-  readonly scheduler: FlushScheduler;
-  readonly topics: TopicRegistry;
+  readonly delivery: Delivery;
+  readonly policies: GatewayTopicPolicies;
   readonly broadcaster: TopicBroadcaster;
   readonly router: MessageRouter;
   readonly server: GatewayServer;
@@ -97,26 +96,31 @@ function compose(
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
   const heartbeat = new HeartbeatMonitor(wallClock);
-  const fanOut = new FanOut(pool, options.compression || undefined);
-  const topicWalk = new TopicWalk(fanOut.encode, clock.now);
-  const scheduler = new FlushScheduler(topicWalk, options.flush, clock);
   const explorer = new GatewayExplorer(modules);
-  const topics = new TopicRegistry(new GatewayTopicPolicies(explorer), clock, topic =>
-    sources.stop(topic.name),
-  );
-  const broadcaster = new TopicBroadcaster(
-    topics,
-    scheduler,
-    fanOut,
+  const policies = new GatewayTopicPolicies(explorer, options.slowConsumer.policy);
+  const delivery = new Delivery({
+    settings: options,
+    clock,
+    pool,
+    policies,
     connections,
-    options.slowConsumer.maxBytes,
-  );
+    listeners: {
+      vacated: topic => sources.stop(topic.name),
+      joined: () => {},
+      left: () => {},
+    },
+    resync: subscription => renewal.renew(subscription),
+  });
+  const { topics, broadcaster, backlog, catchUp } = delivery;
   const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), logger);
-  const subscribes = new SubscribeRouter(topics, fanOut, sources, options.limits.topicsPerConnection);
+  const subscribes = new SubscribeRouter(delivery, sources, options.limits.topicsPerConnection);
   const router = new MessageRouter(subscribes, logger);
+  const renewal = new SnapshotRenewal({ topics, catchUp, sources, fail: router.fail });
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),
     maxUnsentBytes: options.slowConsumer.maxBytes,
+    pinned: backlog.add.bind(backlog),
+    drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
     subscribe: subscribes.subscribeFromServer.bind(subscribes),
     unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
     userChanged: connections.userChanged.bind(connections),
@@ -150,12 +154,23 @@ function compose(
     options.shutdown.drain,
   );
   const adapter = new FanoutAdapter(moduleRef);
-  return { adapter, pool, connections, heartbeat, scheduler, topics, broadcaster, router, server, shutdown };
+  return {
+    adapter,
+    pool,
+    connections,
+    heartbeat,
+    delivery,
+    policies,
+    broadcaster,
+    router,
+    server,
+    shutdown,
+  };
 }
 
 function tellSourceFailed(topics: TopicRegistry, connections: ConnectionRegistry, name: string): void {
   const text = errorFrame(undefined, errorAnswer(new Refusal('SOURCE_FAILED', name)));
-  for (const { subscriber } of topics.find(name)?.subscriptions ?? [])
+  for (const { subscriber } of topics.find(name)?.listeners() ?? [])
     connections.get(subscriber.id)?.sendText(text);
 }
 
@@ -224,6 +239,7 @@ export class FanoutModule
       );
     }
     this.#runtime.server.bind();
+    this.#runtime.policies.load();
   }
 
   /** @internal */
@@ -233,10 +249,9 @@ export class FanoutModule
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    const { shutdown, heartbeat, scheduler, topics } = this.#runtime;
+    const { shutdown, heartbeat, delivery } = this.#runtime;
     await shutdown.run();
     heartbeat.stop();
-    scheduler.stop();
-    topics.stop();
+    delivery.stop();
   }
 }

@@ -8,12 +8,14 @@ export type {
   FlushLimits,
   FlushOptions,
   HandshakeOptions,
+  HistoryOptions,
   LimitOptions,
   ShutdownOptions,
   SlowConsumerOptions,
 } from './options/fanout-options.js';
+export type { PresenceOptions, TopicHistoryOptions, TopicOptions } from './options/topic-options.js';
 
-export { Topic, type TopicOptions } from './gateway/topic.decorator.js';
+export { Topic } from './gateway/topic.decorator.js';
 export { CurrentConnection, TopicName, TopicParam } from './gateway/param.decorators.js';
 export { Publish, type TopicOf } from './gateway/publish.decorator.js';
 export { Heartbeat } from './gateway/heartbeat.decorator.js';
@@ -40,5 +42,6 @@ export { FanoutError, type FanoutErrorCode } from './errors/fanout-error.js';
 export { CLOSE, type Close } from './errors/close-codes.js';
 export type { RefusalCode } from './errors/refusals.js';
 
+export type { SlowPolicy } from './topic/topic-policy.js';
 // A star, because declaration merging from an application reaches a re-exported interface only through one.
 export * from './topic/topics.js';

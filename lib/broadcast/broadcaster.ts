@@ -19,6 +19,16 @@ export interface History<T = unknown> {
   readonly complete: boolean;
 }
 
+/** How far the subscribers of a topic are behind; see {@link Broadcaster.pressure}. On this process alone. */
+export interface Pressure {
+  /** Subscriptions whose socket is too busy for what was published, or that are catching up. */
+  readonly slow: number;
+  /** Bytes of payload that wait: for the next flush, and for each slow subscription what it has not been sent. */
+  readonly queuedBytes: number;
+  /** Milliseconds since the oldest publication that waits was published; 0 when none does. */
+  readonly oldestMs: number;
+}
+
 /** One connection by its id, or every connection of a user by the user's id. */
 export type Target = { readonly connection: string } | { readonly user: string | number };
 
@@ -29,6 +39,8 @@ export type CloseRequest = Pick<Close, 'code'> & Partial<Close>;
 export interface PublishOptions {
   /** The connection that does not get it, itself or its id: usually the one whose message caused it. */
   readonly except?: string | { readonly id: string };
+  /** Milliseconds after which it is not worth sending any more: whoever is behind gets a gap in its place. No default. */
+  readonly ttl?: number;
 }
 
 /**
@@ -70,6 +82,12 @@ export abstract class Broadcaster {
    * @throws FanoutError FANOUT_TOPIC_NAME
    */
   abstract history<Name extends string>(topic: Name, since?: Position): History<TopicData<Name>>;
+
+  /**
+   * How far the subscribers of a topic are behind. A publisher that can wait, or leave out, does so when this grows.
+   * @throws FanoutError FANOUT_TOPIC_NAME
+   */
+  abstract pressure(topic: string): Pressure;
 
   /**
    * Closes the connections of a target, after what was sent to them.

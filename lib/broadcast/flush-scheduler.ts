@@ -1,4 +1,4 @@
-import type { Topic } from '../topic/topic.js';
+import type { Lane } from '../topic/lane.js';
 import { FlushWalk } from './flush-walk.js';
 import type { TopicWalk } from './topic-walk.js';
 
@@ -25,7 +25,7 @@ export interface SchedulerClock {
 const SMOOTHING = 0.2;
 
 /**
- * Decides when topics are flushed, and spreads a flush over slices.
+ * Decides when what was published is flushed, and spreads a flush over slices.
  *
  * Idle, a flush runs at the end of the loop turn. Under load the next one waits `cost × (1 − u) / u`, so that flushing
  * takes the share `u` of the loop and batches grow with the load. A flush writes to each connection once; after
@@ -33,7 +33,7 @@ const SMOOTHING = 0.2;
  */
 export class FlushScheduler {
   readonly #walk: FlushWalk;
-  #dirty: Topic[] = [];
+  #dirty: Lane[] = [];
   #walking = false;
   #timer: unknown;
   #immediate: unknown;
@@ -50,14 +50,14 @@ export class FlushScheduler {
     this.#walk = new FlushWalk(topicWalk, () => clock.now());
   }
 
-  /** The topic has something to flush. */
-  request(topic: Topic): void {
-    if (!topic.dirty) {
-      topic.dirty = true;
-      this.#dirty.push(topic);
+  /** The lane has something to flush. */
+  request(lane: Lane): void {
+    if (!lane.dirty) {
+      lane.dirty = true;
+      this.#dirty.push(lane);
     }
     if (this.#walking || this.#immediate !== undefined) return;
-    if (this.#full(topic)) this.#arm(0);
+    if (this.#full(lane)) this.#arm(0);
     else if (this.#timer === undefined) this.#arm(this.#wait());
   }
 
@@ -79,8 +79,8 @@ export class FlushScheduler {
     this.#finish();
   }
 
-  #full(topic: Topic): boolean {
-    return topic.pendingBytes >= this.timing.maxBytes;
+  #full(lane: Lane): boolean {
+    return lane.pendingBytes >= this.timing.maxBytes;
   }
 
   #wait(): number {
@@ -132,7 +132,7 @@ export class FlushScheduler {
     this.#cost += (this.#spent - this.#cost) * SMOOTHING;
     this.#endedAt = this.clock.now();
     this.#finish();
-    if (this.#dirty.length > 0) this.#arm(this.#dirty.some(topic => this.#full(topic)) ? 0 : this.#wait());
+    if (this.#dirty.length > 0) this.#arm(this.#dirty.some(lane => this.#full(lane)) ? 0 : this.#wait());
   }
 
   #finish(): void {

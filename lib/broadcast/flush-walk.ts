@@ -1,4 +1,4 @@
-import type { Topic } from '../topic/topic.js';
+import type { Lane } from '../topic/lane.js';
 import type { BatchSink } from '../wire/batch.js';
 import type { TopicWalk } from './topic-walk.js';
 
@@ -6,7 +6,7 @@ import type { TopicWalk } from './topic-walk.js';
 const WRITES_PER_LOOK = 16;
 
 /**
- * One flush, in slices: every topic hands out its batch, then every connection that may have got several writes, once.
+ * One flush, in slices: every lane hands out its batch, then every connection that may have got several writes, once.
  * A connection that cannot get another batch in this flush writes on the spot, while its memory is at hand.
  * The two lists are swapped in and emptied, never made anew.
  */
@@ -14,9 +14,9 @@ export class FlushWalk {
   readonly #topicWalk: Pick<TopicWalk, 'begin' | 'step' | 'clear'>;
   readonly #now: () => number;
   readonly #sinks: BatchSink[] = [];
-  #topics: Topic[] = [];
-  #topicAt = 0;
-  #topicBegun = false;
+  #lanes: Lane[] = [];
+  #laneAt = 0;
+  #laneBegun = false;
   #sinkAt = 0;
 
   constructor(topicWalk: Pick<TopicWalk, 'begin' | 'step' | 'clear'>, now: () => number) {
@@ -24,21 +24,21 @@ export class FlushWalk {
     this.#now = now;
   }
 
-  /** Takes over a list of topics, and gives an empty one for it: topics published to from now on are for the next flush. */
-  start(topics: Topic[]): Topic[] {
-    const empty = this.#topics;
-    this.#topics = topics;
+  /** Takes over a list of lanes, and gives an empty one for it: those published to from now on are for the next flush. */
+  start(lanes: Lane[]): Lane[] {
+    const empty = this.#lanes;
+    this.#lanes = lanes;
     return empty;
   }
 
   /** Goes on until the end (true) or until the clock says `until` (false). */
   step(until: number): boolean {
-    const later = this.#topics.length === 1 ? undefined : this.#sinks;
-    while (this.#topicAt < this.#topics.length) {
-      if (!this.#topicBegun) this.#begin(this.#topics[this.#topicAt]!);
+    const later = this.#lanes.length === 1 ? undefined : this.#sinks;
+    while (this.#laneAt < this.#lanes.length) {
+      if (!this.#laneBegun) this.#begin(this.#lanes[this.#laneAt]!);
       if (!this.#topicWalk.step(until, later)) return false;
-      this.#topicBegun = false;
-      this.#topicAt++;
+      this.#laneBegun = false;
+      this.#laneAt++;
       if (this.#now() >= until) return false;
     }
     while (this.#sinkAt < this.#sinks.length) {
@@ -53,15 +53,15 @@ export class FlushWalk {
   clear(): void {
     this.#topicWalk.clear();
     // Those begun may be dirty again, on the list of the next flush.
-    const next = this.#topicAt + (this.#topicBegun ? 1 : 0);
-    for (let at = next; at < this.#topics.length; at++) this.#topics[at]!.dirty = false;
-    this.#topics.length = this.#sinks.length = this.#topicAt = this.#sinkAt = 0;
-    this.#topicBegun = false;
+    const next = this.#laneAt + (this.#laneBegun ? 1 : 0);
+    for (let at = next; at < this.#lanes.length; at++) this.#lanes[at]!.dirty = false;
+    this.#lanes.length = this.#sinks.length = this.#laneAt = this.#sinkAt = 0;
+    this.#laneBegun = false;
   }
 
-  #begin(topic: Topic): void {
-    this.#topicBegun = true;
-    topic.dirty = false;
-    this.#topicWalk.begin(topic);
+  #begin(lane: Lane): void {
+    this.#laneBegun = true;
+    lane.dirty = false;
+    this.#topicWalk.begin(lane);
   }
 }

@@ -1,4 +1,5 @@
-import type { Subscription, Topic } from '../topic/topic.js';
+import type { Lane } from '../topic/lane.js';
+import type { Subscription } from '../topic/subscription.js';
 import type { Batch } from '../wire/batch.js';
 import { plainJson, type WireFormat } from '../wire/json-format.js';
 import type { LogEntry } from '../wire/log-entry.js';
@@ -21,17 +22,18 @@ interface Made {
 }
 
 /**
- * The batches of one topic in one flush, made when the first subscriber asks. Nearly every subscriber stands at the
+ * The batches of one lane in one flush, made when the first subscriber asks. Nearly every subscriber stands at the
  * same cursor and speaks the same format, so the last answer is looked at before the few there are. Holds the maker's
- * reference to each batch until `close`. One object serves topic after topic: a flush of ten thousand small ones would
+ * reference to each batch until `close`. One object serves lane after lane: a flush of ten thousand small ones would
  * else make that many.
  */
 export class TopicBatches {
   readonly #encode: Encode;
+  readonly #now: () => number;
   readonly #made: Made[] = [];
   /** Offset of the last publication in these batches. */
   to = 0;
-  #topic: Topic | undefined;
+  #lane: Lane | undefined;
   #from = 0;
   /** What follows `from`: nearly everybody stands there. */
   #range: readonly LogEntry[] = [];
@@ -42,21 +44,22 @@ export class TopicBatches {
   #single: Batch[] | undefined;
   #last: Made | undefined;
 
-  constructor(encode: Encode) {
+  constructor(encode: Encode, now: () => number) {
     this.#encode = encode;
+    this.#now = now;
   }
 
   /**
-   * Turns to a topic; what was made for the one before is let go of.
+   * Turns to a lane; what was made for the one before is let go of.
    * @param from lowest cursor that will ask
    * @param to offset of the last publication in these batches
    */
-  open(topic: Topic, from: number, to: number): void {
+  open(lane: Lane, from: number, to: number): void {
     this.close();
-    this.#topic = topic;
+    this.#lane = lane;
     this.#from = from;
     this.to = to;
-    this.#range = topic.log.range(from, to);
+    this.#range = lane.range(from, to, this.#now());
     this.#excepted = exceptedIn(this.#range);
   }
 
@@ -73,7 +76,7 @@ export class TopicBatches {
 
   /** Lets go of everything. */
   close(): void {
-    this.#topic = this.#last = this.#excepted = this.#plain = undefined;
+    this.#lane = this.#last = this.#excepted = this.#plain = undefined;
     for (const { batch } of this.#made) batch.release();
     this.#made.length = 0;
     for (const batch of this.#single ?? []) batch.release();
@@ -95,31 +98,33 @@ export class TopicBatches {
     if (format.deflates !== undefined && this.#made.length >= MOST_COMPRESSED) {
       return this.#find(cursor, format.deflates) ?? this.#make(cursor, format.deflates);
     }
-    const made = { format, cursor, batch: this.#encode(format, this.#topic!.name, this.#after(cursor)) };
+    const made = { format, cursor, batch: this.#encode(format, this.#lane!.topic.name, this.#after(cursor)) };
     this.#made.push(made);
     return made;
   }
 
-  #without(cursor: number, offsets: readonly number[]): Batch | undefined {
+  #without(cursor: number, offsets: readonly number[]): Batch {
     this.#plain ??= new Map();
     let frames = this.#plain.get(cursor);
     if (frames === undefined) {
-      const publications = this.#after(cursor);
-      frames = new PlainFrames(this.#shared(cursor, plainJson), this.#topic!.name, publications);
+      const { name, log } = this.#lane!.topic;
+      frames = new PlainFrames(this.#shared(cursor, plainJson), name, log.epoch, this.#after(cursor));
       this.#plain.set(cursor, frames);
     }
     const batch = frames.without(offsets);
-    if (batch !== undefined) (this.#single ??= []).push(batch);
+    (this.#single ??= []).push(batch);
     return batch;
   }
 
   #after(cursor: number): readonly LogEntry[] {
-    return cursor === this.#from ? this.#range : this.#topic!.log.range(cursor, this.to);
+    return cursor === this.#from ? this.#range : this.#lane!.range(cursor, this.to, this.#now());
   }
 }
 
 /** Offsets by the connection they leave out; undefined in the common case of none. */
-function exceptedIn(publications: readonly LogEntry[]): ReadonlyMap<string, readonly number[]> | undefined {
+export function exceptedIn(
+  publications: readonly LogEntry[],
+): ReadonlyMap<string, readonly number[]> | undefined {
   let offsets: Map<string, number[]> | undefined;
   for (const { except, offset } of publications) {
     if (except === undefined) continue;

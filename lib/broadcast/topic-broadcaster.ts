@@ -4,44 +4,61 @@ import type { SocketConnection } from '../connection/socket-connection.js';
 import { CLOSE } from '../errors/close-codes.js';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
-import { offsetIn } from '../topic/topic.js';
 import type { TopicData } from '../topic/topics.js';
 import {
   Broadcaster,
   type CloseRequest,
   type History,
   type Position,
+  type Pressure,
   type PublishOptions,
   type Target,
 } from './broadcaster.js';
-import type { FanOut } from './fan-out.js';
-import type { FlushScheduler } from './flush-scheduler.js';
+import type { CatchUp } from './catch-up.js';
+import { conflationKey } from './conflation-key.js';
+import { historyOf } from './history.js';
+import type { LanePacer } from './lane-pacer.js';
+import { NO_PRESSURE, pressureOf } from './pressure.js';
+import type { UnsentBatches } from './unsent-batches.js';
+import type { FlushScheduler, SchedulerClock } from './flush-scheduler.js';
+
+/** The collaborators of {@link TopicBroadcaster}. */
+export interface BroadcasterParts {
+  readonly topics: TopicRegistry;
+  readonly scheduler: FlushScheduler;
+  readonly pacer: LanePacer;
+  readonly catchUp: CatchUp;
+  readonly unsent: UnsentBatches;
+  readonly connections: ConnectionRegistry;
+  readonly clock: SchedulerClock;
+  /** Bytes of JSON of one publication. */
+  readonly maxPayload: number;
+}
 
 /** The {@link Broadcaster} of one process. */
 export class TopicBroadcaster extends Broadcaster {
-  constructor(
-    readonly topics: TopicRegistry,
-    readonly scheduler: FlushScheduler,
-    readonly fanOut: FanOut,
-    readonly connections: ConnectionRegistry,
-    readonly maxPayload: number,
-  ) {
+  readonly #parts: BroadcasterParts;
+
+  constructor(parts: BroadcasterParts) {
     super();
+    this.#parts = parts;
   }
 
   publish(name: string, data: unknown, options?: PublishOptions): number {
-    const topic = this.topics.forPublication(name);
+    const { topics, pacer, connections, clock, maxPayload } = this.#parts;
+    const topic = topics.forPublication(name);
     // Nobody is here and nothing is kept: stop before encoding.
     if (topic === undefined) return 0;
     const json = serialise(name, data);
     const bytes = Buffer.byteLength(json);
-    if (bytes > this.maxPayload) throw new FanoutError('FANOUT_PAYLOAD_SIZE', this.maxPayload, bytes, name);
+    if (bytes > maxPayload) throw new FanoutError('FANOUT_PAYLOAD_SIZE', maxPayload, bytes, name);
     const except = options?.except === undefined ? undefined : exceptedId(options.except);
-    topic.append(json, bytes, except);
-    this.scheduler.request(topic);
-    const excepted =
-      except !== undefined && this.connections.get(except)?.subscriptions.get(name)?.held === false;
-    return topic.subscriptions.length - (excepted ? 1 : 0);
+    const at = Math.floor(clock.now());
+    const expires = options?.ttl === undefined ? 0 : at + options.ttl;
+    topic.append(json, bytes, { at, expires, key: conflationKey(topic, data), except });
+    pacer.request(topic);
+    const excepted = except !== undefined && connections.get(except)?.subscriptions.get(name)?.held === false;
+    return topic.subscribers - (excepted ? 1 : 0);
   }
 
   async publishConfirmed<Name extends string>(
@@ -54,33 +71,30 @@ export class TopicBroadcaster extends Broadcaster {
   }
 
   async flush(): Promise<void> {
-    await this.scheduler.flush();
-    await this.fanOut.sent();
+    const { scheduler, catchUp, unsent } = this.#parts;
+    await scheduler.flush();
+    await catchUp.caughtUp();
+    await unsent.sent();
   }
 
   subscribers(name: string): number {
-    return this.topics.find(name)?.subscriptions.length ?? 0;
+    return this.#parts.topics.find(name)?.subscribers ?? 0;
   }
 
   position(name: string): Position {
-    return this.topics.find(name)?.position ?? this.topics.nowhere;
+    return this.#parts.topics.find(name)?.position ?? this.#parts.topics.nowhere;
   }
 
   history<Name extends string>(name: Name, since?: Position): History<TopicData<Name>> {
-    const topic = this.topics.find(name);
-    if (topic === undefined) return { publications: [], position: this.topics.nowhere, complete: false };
-    const { log, history } = topic;
-    const first = Math.max(log.first, log.head - history.size + 1);
-    const from = since === undefined ? 0 : offsetIn(log.epoch, since);
-    const publications = log.range(Math.max(from ?? 0, first - 1), log.head);
-    return {
-      publications: publications.map(({ offset, json }) => ({
-        offset,
-        data: JSON.parse(json) as TopicData<Name>,
-      })),
-      position: topic.position,
-      complete: from !== undefined && from >= first - 1 && from <= log.head,
-    };
+    const { topics, clock } = this.#parts;
+    const topic = topics.find(name);
+    if (topic === undefined) return { publications: [], position: topics.nowhere, complete: false };
+    return historyOf<TopicData<Name>>(topic, since, clock.now());
+  }
+
+  pressure(name: string): Pressure {
+    const topic = this.#parts.topics.find(name);
+    return topic === undefined ? NO_PRESSURE : pressureOf(topic, this.#parts.clock.now());
   }
 
   disconnect(target: Target, request: CloseRequest = CLOSE.REMOVED): number {
@@ -93,7 +107,7 @@ export class TopicBroadcaster extends Broadcaster {
   }
 
   unsubscribe(target: Target, name: string): number {
-    this.topics.find(name);
+    this.#parts.topics.find(name);
     return this.#each(target, connection => connection.unsubscribe(name));
   }
 
@@ -106,11 +120,11 @@ export class TopicBroadcaster extends Broadcaster {
   #connectionsOf(target: Target): Iterable<SocketConnection> {
     if (typeof target === 'object' && target !== null) {
       if ('connection' in target && typeof target.connection === 'string') {
-        const connection = this.connections.get(target.connection);
+        const connection = this.#parts.connections.get(target.connection);
         return connection === undefined ? [] : [connection];
       }
       if ('user' in target && (typeof target.user === 'string' || typeof target.user === 'number')) {
-        return this.connections.ofUser(target.user);
+        return this.#parts.connections.ofUser(target.user);
       }
     }
     throw new FanoutError('FANOUT_TARGET', shown(target));

@@ -4,20 +4,31 @@ import type { SocketPort } from './socket-port.js';
 /** Asks a socket to call back when everything before it has left. Empty, so it costs nothing on the wire. */
 const NOTHING = new Uint8Array(0);
 
+/** Who wants to know of them. */
+export interface HeldOwner {
+  /** @param bytes that are kept for the socket from now on; negative for what is not any more */
+  pinned(bytes: number): void;
+  /** The socket has taken what it was given when it was asked for. */
+  drained(): void;
+}
+
 /** The batches that a socket was given and may still read from, in order. Made only for sockets that ever lag. */
 export class HeldBatches {
   readonly #socket: SocketPort;
+  readonly #owner: HeldOwner;
   readonly #batches: Batch[] = [];
   /** How many of the batches each write under way covers, where every write calls back. */
   readonly #covered: number[] = [];
   #asked = false;
 
-  constructor(socket: SocketPort) {
+  constructor(socket: SocketPort, owner: HeldOwner) {
     this.#socket = socket;
+    this.#owner = owner;
   }
 
   keep(batch: Batch): void {
     batch.retain();
+    this.#owner.pinned(batch.pin());
     this.#batches.push(batch);
   }
 
@@ -25,11 +36,13 @@ export class HeldBatches {
   awaitDrain(): void {
     if (this.#asked) return;
     this.#asked = true;
-    const covered = this.#batches.length;
+    // Where every write calls back, they let go themselves.
+    const covered = this.#socket.encrypted ? 0 : this.#batches.length;
     this.#socket.write(NOTHING, () => {
       this.#asked = false;
       this.#release(covered);
-      if (this.#batches.length > 0) this.awaitDrain();
+      if (this.#batches.length > 0 && !this.#socket.encrypted) this.awaitDrain();
+      this.#owner.drained();
     });
   }
 
@@ -48,6 +61,9 @@ export class HeldBatches {
 
   /** Late call-backs find nothing: `end` has released it all. */
   #release(count: number): void {
-    for (const batch of this.#batches.splice(0, count)) batch.release();
+    for (const batch of this.#batches.splice(0, count)) {
+      this.#owner.pinned(-batch.unpin());
+      batch.release();
+    }
   }
 }

@@ -1,14 +1,23 @@
 import type { Batch, BatchSink } from '../wire/batch.js';
-import { HeldBatches } from './held-batches.js';
+import { HeldBatches, type HeldOwner } from './held-batches.js';
 import { OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
+import { writeBatches } from './write-batches.js';
 
 /** Whose outbox it is. An object, because a closure would be 100 bytes for each connection. */
-export interface OutboxOwner {
-  /** Bytes that may be unsent before the peer counts as slow. */
+export interface OutboxOwner extends HeldOwner {
+  /** Bytes that may be unsent. */
   readonly maxUnsentBytes: number;
-  /** Called instead of a write that would go over that. */
+  /** Called instead of a write that would go over that, and when its subscriptions are too far behind. */
   tooSlow(): void;
+  /** What it holds is needed for others: ends it at once. */
+  evict(): void;
 }
+
+/**
+ * Bytes that a busy socket is given. So much waits before a reply, and so often a slow peer shows that it is not frozen;
+ * publications beyond that wait in the log, where they are kept once for everybody.
+ */
+const MOST_IN_FLIGHT = 64 * 1024;
 
 /**
  * The outgoing side of a connection. Batches gather between two writes and leave in one system call; until the
@@ -46,7 +55,13 @@ export class Outbox implements BatchSink {
     return this.#bytes;
   }
 
-  send(batch: Batch): void {
+  get room(): number {
+    const queued = this.#socket.writableLength;
+    if (queued === 0 || this.#ws.readyState !== OPEN) return Infinity;
+    return MOST_IN_FLIGHT - queued - this.#bytes;
+  }
+
+  send(batch: Batch): boolean {
     const socket = this.#socket;
     // What nearly every flush meets. The memory of a connection is cold when a flush comes to it, so no more of it is
     // touched than must be.
@@ -57,19 +72,23 @@ export class Outbox implements BatchSink {
       this.#ws.readyState === OPEN &&
       socket.writableLength === 0;
     if (!simple) {
+      if (this.room < batch.bytes) return false;
       this.add(batch);
-      return this.write();
+      this.write();
+      return true;
     }
     try {
       socket.write(batch.buffers[0]!);
     } catch {
       this.#holder().keep(batch);
-      return this.#ws.terminate();
+      this.#ws.terminate();
+      return true;
     }
-    if (socket.writableLength === 0) return;
+    if (socket.writableLength === 0) return true;
     const held = this.#holder();
     held.keep(batch);
     held.awaitDrain();
+    return true;
   }
 
   add(batch: Batch): boolean {
@@ -86,7 +105,8 @@ export class Outbox implements BatchSink {
       return this.#owner.tooSlow();
     }
     try {
-      this.#writePending(this.#socket.encrypted ? this.#holder().onTaken(this.#count) : undefined);
+      const taken = this.#socket.encrypted ? this.#holder().onTaken(this.#count) : undefined;
+      writeBatches(this.#socket, this.#pending!, this.#count, taken);
     } catch {
       // A socket that throws instead of emitting an error is beyond use; its peers are not. It may have taken a part
       // before, so what was gathered is held until its end.
@@ -96,6 +116,18 @@ export class Outbox implements BatchSink {
     if (this.#socket.encrypted) this.#hold();
     else if (this.#socket.writableLength === 0) this.#drop();
     else this.#hold().awaitDrain();
+  }
+
+  awaitDrain(): void {
+    if (this.#ws.readyState === OPEN) this.#holder().awaitDrain();
+  }
+
+  tooSlow(): void {
+    this.#owner.tooSlow();
+  }
+
+  evict(): void {
+    this.#owner.evict();
   }
 
   /** The socket has ended: nothing reads the batches any more. */
@@ -110,21 +142,6 @@ export class Outbox implements BatchSink {
     (this.#pending ??= [])[this.#count] = batch;
     this.#bytes += batch.bytes;
     return this.#count++ === 0;
-  }
-
-  #writePending(taken: (() => void) | undefined): void {
-    const first = this.#pending![0]!;
-    if (this.#count === 1 && first.buffers.length === 1) {
-      this.#socket.write(first.buffers[0]!, taken);
-      return;
-    }
-    this.#socket.cork();
-    const last = this.#pending![this.#count - 1]!.buffers.at(-1);
-    for (let i = 0; i < this.#count; i++) {
-      for (const buffer of this.#pending![i]!.buffers)
-        this.#socket.write(buffer, buffer === last ? taken : undefined);
-    }
-    this.#socket.uncork();
   }
 
   /** Lets go of what was gathered: sent, or never to be. */
@@ -145,6 +162,6 @@ export class Outbox implements BatchSink {
   }
 
   #holder(): HeldBatches {
-    return (this.#held ??= new HeldBatches(this.#socket));
+    return (this.#held ??= new HeldBatches(this.#socket, this.#owner));
   }
 }

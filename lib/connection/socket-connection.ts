@@ -20,6 +20,10 @@ export interface ConnectionHost {
   readonly turnWrites: TurnWrites;
   /** Bytes a connection may have unsent. */
   readonly maxUnsentBytes: number;
+  /** @param bytes that are kept for a busy socket from now on; negative for what is not any more */
+  pinned(bytes: number): void;
+  /** A busy socket has taken what it was given. */
+  drained(connection: SocketConnection): void;
   subscribe(connection: SocketConnection, topic: string): boolean;
   unsubscribe(connection: SocketConnection, topic: string): boolean;
   userChanged(connection: SocketConnection): void;
@@ -149,6 +153,19 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
 
   tooSlow(): void {
     this.closeAs(CLOSE.SLOW);
+  }
+
+  evict(): void {
+    this.terminateAs(CLOSE.SLOW);
+    this.sink.end();
+  }
+
+  pinned(bytes: number): void {
+    this.#host.pinned(bytes);
+  }
+
+  drained(): void {
+    this.#host.drained(this);
   }
 
   // The heartbeat's view of it, and its notes.

@@ -2,7 +2,7 @@ import type { ContextId } from '@nestjs/core';
 import type { Subscription as RxSubscription } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../connection/socket-connection.js';
-import type { Subscription } from '../topic/topic.js';
+import type { Subscription } from '../topic/subscription.js';
 import type { Endpoint } from './endpoint.js';
 import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
 import type { Bucket } from './rate-limiter.js';

@@ -10,7 +10,7 @@ import { Refusal } from '../errors/refusals.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
-import type { Subscription } from '../topic/topic.js';
+import type { Subscription } from '../topic/subscription.js';
 import type { WireFormat } from '../wire/json-format.js';
 import { attachSession, ClientSession, sessionOf } from './client-session.js';
 import type { Endpoint } from './endpoint.js';

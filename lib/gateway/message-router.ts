@@ -36,7 +36,7 @@ export class MessageRouter {
     try {
       message = readMessage(this.parser, frame);
     } catch (error) {
-      return this.#fail(session, undefined, error);
+      return this.fail(session, undefined, error);
     }
     if (message === undefined) return undefined;
     const route = session.endpoint.events.get(message.event);
@@ -46,7 +46,7 @@ export class MessageRouter {
 
   /** Answers a message that was not even read. */
   refuse(session: ClientSession, refusal: Refusal): void {
-    this.#fail(session, undefined, refusal);
+    this.fail(session, undefined, refusal);
   }
 
   #protocol(session: ClientSession, message: Message): void | Promise<void> {
@@ -57,14 +57,14 @@ export class MessageRouter {
       case 'subscribe':
         return this.#subscribe(session, message);
       case 'unsubscribe':
-        return this.#subscribes.unsubscribe(session, message, this.#fail);
+        return this.#subscribes.unsubscribe(session, message, this.fail);
       default:
-        return this.#fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
+        return this.fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
     }
   }
 
   #subscribe(session: ClientSession, message: Message): void | Promise<void> {
-    const answered = this.#subscribes.subscribe(session, message, this.#fail);
+    const answered = this.#subscribes.subscribe(session, message, this.fail);
     if (answered === undefined) return undefined;
     this.#active++;
     return answered.finally(() => this.#active--);
@@ -79,7 +79,7 @@ export class MessageRouter {
         return this.#settle(session, message, invocation, result);
       this.#reply(session, message, result);
     } catch (error) {
-      this.#fail(session, message.id, error);
+      this.fail(session, message.id, error);
     }
   }
 
@@ -97,7 +97,7 @@ export class MessageRouter {
       // Interceptors wrap a single value into an Observable too; that one keeps its place in the order of messages.
       if (!invocation.streaming) await ended;
     } catch (error) {
-      this.#fail(session, message.id, error);
+      this.fail(session, message.id, error);
     } finally {
       this.#active--;
     }
@@ -112,7 +112,7 @@ export class MessageRouter {
     return new Promise(resolve => {
       const subscription = values.subscribe({
         next: value => this.#tryReply(session, message, value),
-        error: error => this.#fail(session, message.id, error),
+        error: error => this.fail(session, message.id, error),
       });
       replies.add(subscription);
       subscription.add(() => {
@@ -126,7 +126,7 @@ export class MessageRouter {
     try {
       this.#reply(session, message, value);
     } catch (error) {
-      this.#fail(session, message.id, error);
+      this.fail(session, message.id, error);
     }
   }
 
@@ -136,7 +136,8 @@ export class MessageRouter {
     this.#send(session, JSON.stringify(id === undefined ? result : withId(event, id, result)));
   }
 
-  readonly #fail: Fail = (session, id, error, topic) => {
+  /** Answers a request that failed, and logs what is nobody's answer. */
+  readonly fail: Fail = (session, id, error, topic) => {
     if (!isAnswer(error)) this.#logger.error(error);
     const answer = errorAnswer(error);
     this.#send(session, errorFrame(id, { ...answer, topic: answer.topic ?? topic }));

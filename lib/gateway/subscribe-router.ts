@@ -1,11 +1,17 @@
+import type { CatchUp } from '../broadcast/catch-up.js';
+import type { Delivery } from '../broadcast/delivery.js';
 import type { FanOut } from '../broadcast/fan-out.js';
 import { Refusal } from '../errors/refusals.js';
+import { reachOf } from '../topic/missed.js';
+import { rateClass } from '../topic/rate-class.js';
 import { isTopicName } from '../topic/topic-name.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
-import { offsetIn, type Subscription } from '../topic/topic.js';
+import { type Subscription } from '../topic/subscription.js';
+import { offsetIn } from '../topic/position.js';
+import { gapText } from '../wire/gap-frame.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import type { Message, MessageId } from './message.js';
-import { gapText, subscribedText, unsubscribedText } from './topic-answers.js';
+import { subscribedText, unsubscribedText } from './topic-answers.js';
 import { FILTERED, TopicRequest } from './topic-request.js';
 import type { TopicSources } from './topic-sources.js';
 import { isThenable } from './wrapped-method.js';
@@ -23,6 +29,8 @@ interface Asked {
   readonly id: MessageId | undefined;
   /** The position it wants to go on from. */
   readonly since: string | undefined;
+  /** The rate class it gets; undefined when it asked for none. */
+  readonly maxRate: number | undefined;
   readonly fail: Fail;
 }
 
@@ -30,13 +38,15 @@ interface Asked {
 export class SubscribeRouter {
   readonly #topics: TopicRegistry;
   readonly #fanOut: FanOut;
+  readonly #catchUp: CatchUp;
   readonly #sources: TopicSources;
   readonly #limit: number;
 
   /** @param limit topics one connection may be subscribed to by its own wish */
-  constructor(topics: TopicRegistry, fanOut: FanOut, sources: TopicSources, limit: number) {
+  constructor({ topics, fanOut, catchUp }: Delivery, sources: TopicSources, limit: number) {
     this.#topics = topics;
     this.#fanOut = fanOut;
+    this.#catchUp = catchUp;
     this.#sources = sources;
     this.#limit = limit;
   }
@@ -79,7 +89,7 @@ export class SubscribeRouter {
     const subscription = connection.subscriptions.get(name);
     if (subscription === undefined) return false;
     // What was published before is still for it; nobody else would write it, now that the topic lets go.
-    this.#fanOut.finish(subscription);
+    this.#finish(subscription);
     connection.requestWrite();
     this.#topics.leave(subscription);
     connection.sendText(unsubscribedText(name));
@@ -88,7 +98,12 @@ export class SubscribeRouter {
 
   /** Hands over what was published and not flushed yet: the connection is about to close. */
   finish(connection: ClientConnection): void {
-    for (const subscription of connection.subscriptions.values()) this.#fanOut.finish(subscription);
+    for (const subscription of connection.subscriptions.values()) this.#finish(subscription);
+  }
+
+  #finish(subscription: Subscription): void {
+    if (subscription.live) this.#fanOut.finish(subscription);
+    else this.#catchUp.giveUp(subscription);
   }
 
   #namesIn(session: ClientSession, { id, data }: Message, fail: Fail): readonly string[] {
@@ -123,10 +138,13 @@ export class SubscribeRouter {
     payload: object,
     fail: Fail,
   ): void | Promise<void> {
-    const { since } = data as { since?: unknown };
+    const { since, maxRate } = data as { since?: unknown; maxRate?: unknown };
     const found = session.endpoint.topics.find(name);
     if (found === undefined) return fail(session, id, new Refusal('UNKNOWN_TOPIC', name));
-    const asked: Asked = { id, since: typeof since === 'string' ? since : undefined, fail };
+    const rate = maxRate === undefined ? undefined : rateClass(maxRate);
+    if (maxRate !== undefined && (rate === undefined || this.#topics.policyOf(name).keyOf === undefined))
+      return fail(session, id, new Refusal('BAD_RATE', name));
+    const asked: Asked = { id, since: typeof since === 'string' ? since : undefined, maxRate: rate, fail };
     const request = new TopicRequest(session, name, found, this.#topics, this.#sources);
     if (!request.reserve(this.#limit)) return fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
     try {
@@ -160,25 +178,34 @@ export class SubscribeRouter {
   #start(
     connection: ClientConnection,
     subscription: Subscription,
-    { id, since }: Partial<Asked>,
+    { id, since, maxRate }: Partial<Asked>,
     snapshot?: unknown,
   ): void {
     const { topic } = subscription;
-    const { log } = topic;
-    const from = since === undefined ? undefined : offsetIn(log.epoch, since);
-    // A subscription that lives already goes on from where it is: nothing is replayed to it.
-    const oldest = subscription.held ? log.first - 1 : subscription.cursor;
-    const recovered = from !== undefined && from >= oldest && from <= log.head;
-    if (recovered && subscription.held) subscription.cursor = from;
-    const asked = since === undefined ? undefined : recovered;
-    connection.sendText(subscribedText(subscription, id, asked, snapshot));
+    topic.assign(subscription, maxRate === undefined ? 0 : 1000 / maxRate);
+    const recovered = since === undefined ? undefined : this.#recover(subscription, since);
+    connection.sendText(subscribedText(subscription, id, { recovered, maxRate }, snapshot));
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
+      subscription.snapshot = snapshot !== undefined;
       announceGap(connection, subscription);
-      topic.activate(subscription);
-      this.#fanOut.catchUp(subscription);
+      this.#topics.answered(subscription);
+      this.#catchUp.join(subscription);
     }
     this.#sources.start(topic.name);
+  }
+
+  /** Sets a subscription that is new back to a position; false when that cannot be done without a loss. */
+  #recover(subscription: Subscription, since: string): boolean {
+    const { topic, held } = subscription;
+    const from = offsetIn(topic.log.epoch, since);
+    if (from === undefined) return false;
+    this.#topics.refresh(topic);
+    // A subscription that lives already goes on from where it is: nothing is replayed to it.
+    const oldest = held ? reachOf(topic) : subscription.cursor;
+    if (from < oldest || from > topic.log.head) return false;
+    if (held) subscription.cursor = from;
+    return true;
   }
 }
 
@@ -191,10 +218,10 @@ function payloads(data: object): (topic: string) => object {
 
 /** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */
 function announceGap(connection: ClientConnection, subscription: Subscription): void {
-  const { log } = subscription.topic;
+  const { name, log } = subscription.topic;
   const from = subscription.cursor + 1;
-  const to = log.first - 1;
+  const to = reachOf(subscription.topic);
   if (from > to) return;
   subscription.cursor = to;
-  connection.sendText(gapText(subscription, from, to));
+  connection.sendText(gapText(name, log.epoch, from, to, 'slow'));
 }

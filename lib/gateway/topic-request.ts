@@ -1,7 +1,7 @@
 import { EMPTY, isObservable, type Observable, type Subscription as RxSubscription } from 'rxjs';
 import { Refusal } from '../errors/refusals.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
-import type { Subscription } from '../topic/topic.js';
+import type { Subscription } from '../topic/subscription.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import type { Endpoint } from './endpoint.js';
 import type { Invocation, RequestedTopic } from './invocation.js';

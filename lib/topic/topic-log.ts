@@ -1,15 +1,22 @@
 import type { LogEntry } from '../wire/log-entry.js';
+import type { HistoryPolicy } from './topic-policy.js';
+
+/** What a publication has beside its payload. */
+export type EntryTerms = Pick<LogEntry, 'at' | 'expires' | 'key' | 'except'>;
 
 /**
- * The publications of one topic that somebody may still need, oldest first, without holes.
- * Offsets count from 1. Appending is O(1) whoever listens; dropping is amortised O(1).
+ * The publications of one topic that somebody may still need, oldest first, without holes. The newest of them are its
+ * history. Offsets count from 1. Appending is O(1) whoever listens; dropping is amortised O(1).
  */
 export class TopicLog {
   #entries: (LogEntry | undefined)[] = [];
   /** Dropped entries still at the head of the array: shifting at each drop would make a flush O(log). */
   #dropped = 0;
   #head = 0;
-  #bytes = 0;
+  /** Bytes of all payloads there ever were. */
+  #total = 0;
+  #remembered = 1;
+  #mortal = 0;
 
   /** @param epoch names this log: offsets of another epoch mean nothing here */
   constructor(readonly epoch: string) {}
@@ -24,14 +31,35 @@ export class TopicLog {
     return this.#head - (this.#entries.length - this.#dropped) + 1;
   }
 
-  /** Bytes of the payloads kept. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Offset of the oldest publication of the history; `head + 1` when there is none. */
+  get remembered(): number {
+    return Math.max(this.#remembered, this.first);
   }
 
-  append(json: string, bytes: number, except?: string): void {
-    this.#entries.push({ offset: ++this.#head, json, bytes, except });
-    this.#bytes += bytes;
+  /** Whether a publication is kept that may become stale. */
+  get mortal(): boolean {
+    return this.#mortal > 0;
+  }
+
+  append(json: string, bytes: number, { at, expires, key, except }: EntryTerms): LogEntry {
+    const offset = ++this.#head;
+    const until = (this.#total += bytes);
+    const entry = { offset, json, bytes, until, at, expires, key, except, gapFrom: 0 };
+    this.#entries.push(entry);
+    if (expires > 0) this.#mortal++;
+    return entry;
+  }
+
+  /** The publication at an offset that is kept. */
+  at(offset: number): LogEntry {
+    return this.#entries[this.#dropped + offset - this.first]!;
+  }
+
+  /** Bytes of the payloads kept after an offset. */
+  bytesAfter(offset: number): number {
+    if (offset >= this.#head) return 0;
+    const { until, bytes } = this.at(Math.max(offset + 1, this.first));
+    return this.#total - until + bytes;
   }
 
   /** The publications after offset `since`, up to and with `to`. Whatever was dropped is not in it. */
@@ -41,12 +69,38 @@ export class TopicLog {
     return this.#entries.slice(from, this.#dropped + Math.max(to + 1 - first, 0)) as LogEntry[];
   }
 
+  /** The lowest offset from which on no more than `bytes` of payload are kept. */
+  firstWithin(bytes: number): number {
+    let low = this.first;
+    let high = this.#head + 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.bytesAfter(middle - 1) > bytes) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Takes out of the history what its policy does not cover; it stays in the log until it is dropped. */
+  forget({ size, bytes, ttl }: HistoryPolicy, now: number): void {
+    let first = Math.max(this.remembered, this.#head - size + 1);
+    if (first <= this.#head && this.bytesAfter(first - 1) > bytes)
+      first = Math.max(first, this.firstWithin(bytes));
+    while (first <= this.#head && this.at(first).at + ttl <= now) first++;
+    this.#remembered = first;
+  }
+
+  /** Takes the oldest publication out of the history. */
+  forgetOldest(): void {
+    this.#remembered = this.remembered + 1;
+  }
+
   /** Drops what is older than offset `first`. */
   dropBefore(first: number): void {
     const end =
       this.#dropped + Math.min(Math.max(first - this.first, 0), this.#entries.length - this.#dropped);
     for (let i = this.#dropped; i < end; i++) {
-      this.#bytes -= this.#entries[i]!.bytes;
+      if (this.#entries[i]!.expires > 0) this.#mortal--;
       this.#entries[i] = undefined;
     }
     if (end === this.#entries.length) {

@@ -1,40 +1,55 @@
 import { randomBytes } from 'node:crypto';
+import { type ByteLedger, Retention } from './retention.js';
+import { type Subscriber, Subscription } from './subscription.js';
+import { type ExpiryClock, TopicExpiry } from './topic-expiry.js';
 import { assertTopicName } from './topic-name.js';
-import { type Subscriber, Subscription, Topic, type TopicHistory } from './topic.js';
+import type { TopicPolicies, TopicPolicy } from './topic-policy.js';
+import { Topic } from './topic.js';
 
-/** A topic with history but without subscribers is forgotten when nothing was published for this long. */
-export const IDLE_TOPIC_MS = 300_000;
-
-/** What the registry is told by the rest of the application. */
-export interface TopicPolicies {
-  /** The history of a topic, by the pattern it matches. */
-  historyOf(name: string): TopicHistory;
+/** Who wants to know what becomes of topics and their subscriptions. */
+export interface TopicListeners {
+  /** The last subscriber of a topic has left. */
+  vacated(topic: Topic): void;
+  /** A subscription was answered. */
+  joined(subscription: Subscription): void;
+  /** A subscription ends, whatever state it is in. */
+  left(subscription: Subscription): void;
 }
 
-/** Timers, injected so that tests hold the clock. */
-export interface RegistryClock {
-  now(): number;
-  setTimeout(callback: () => void, ms: number): { unref(): unknown };
-  clearTimeout(timer: unknown): void;
+/** What topics may keep; see {@link Retention}. */
+export interface TopicMemory {
+  /** Bytes of one topic, beside its history, for those who wait or are behind. */
+  readonly backlogLimit: number;
+  readonly history: ByteLedger;
+  readonly backlog: ByteLedger;
 }
+
+/** Least time between two looks at one topic's history, as a share of its ttl: it is exact only where it is read. */
+const EXPIRY_SHARE = 0.25;
 
 /** Every topic there is, by name, and the only place where one comes into being or ends. */
 export class TopicRegistry implements Iterable<Topic> {
   readonly #topics = new Map<string, Topic>();
-  /** Topics kept only for their history, with the time until which they are. Insertion order is time order. */
-  readonly #idle = new Map<Topic, number>();
+  /** Topics kept only for their history. Insertion order is the order in which they were last published to. */
+  readonly #idle = new Set<Topic>();
   readonly #process = randomBytes(6).toString('base64url');
   readonly #policies: TopicPolicies;
-  readonly #clock: RegistryClock;
-  readonly #vacated: (topic: Topic) => void;
+  readonly #clock: ExpiryClock;
+  readonly #listeners: TopicListeners;
+  readonly #history: ByteLedger;
+  readonly #retention: Retention;
+  readonly #expiry: TopicExpiry<Topic>;
+  /** Topics that wait in the expiry. */
+  readonly #expiring = new WeakSet<Topic>();
   #created = 0;
-  #sweep: { unref(): unknown } | undefined;
 
-  /** @param vacated called when the last subscriber of a topic has left */
-  constructor(policies: TopicPolicies, clock: RegistryClock, vacated: (topic: Topic) => void = () => {}) {
+  constructor(policies: TopicPolicies, clock: ExpiryClock, memory: TopicMemory, listeners: TopicListeners) {
     this.#policies = policies;
     this.#clock = clock;
-    this.#vacated = vacated;
+    this.#listeners = listeners;
+    this.#history = memory.history;
+    this.#retention = new Retention(memory.backlogLimit, memory.history, memory.backlog, this.#forgetIdle);
+    this.#expiry = new TopicExpiry(clock, this.#expire);
   }
 
   get size(): number {
@@ -59,28 +74,49 @@ export class TopicRegistry implements Iterable<Topic> {
    */
   forPublication(name: string): Topic | undefined {
     const topic = this.find(name);
-    if (topic !== undefined) {
-      if (this.#idle.delete(topic)) this.#keepIdle(topic);
-      return topic;
+    if (topic === undefined) {
+      const policy = this.#policies.policyOf(name);
+      if (policy.history.size === 0) return undefined;
+      const fresh = this.#create(name, policy);
+      this.#idle.add(fresh);
+      this.#expireLater(fresh);
+      return fresh;
     }
-    const history = this.#policies.historyOf(name);
-    if (history.size === 0) return undefined;
-    const fresh = this.#create(name, history);
-    this.#keepIdle(fresh);
-    return fresh;
+    if (topic.policy.history.size > 0) {
+      if (this.#idle.delete(topic)) this.#idle.add(topic);
+      this.#expireLater(topic);
+    }
+    return topic;
   }
 
-  /** The subscription of `subscriber`, held until `activate` unless there was one. @throws FanoutError FANOUT_TOPIC_NAME */
+  /** The policy of a topic, whether it exists or not. */
+  policyOf(name: string): TopicPolicy {
+    return this.#topics.get(name)?.policy ?? this.#policies.policyOf(name);
+  }
+
+  /** Forgets what is out of date by now, so that nobody goes on from there. */
+  refresh(topic: Topic): void {
+    topic.trim(this.#clock.now());
+  }
+
+  /** The subscription of `subscriber`, held until it is answered unless there was one. @throws FanoutError FANOUT_TOPIC_NAME */
   hold(subscriber: Subscriber, name: string): Subscription {
     const present = subscriber.subscriptions.get(name);
     if (present !== undefined) return present;
-    const topic = this.find(name) ?? this.#create(name, this.#policies.historyOf(name));
+    const topic = this.find(name) ?? this.#create(name, this.#policies.policyOf(name));
     this.#idle.delete(topic);
     const subscription = new Subscription(topic, subscriber);
-    topic.held.add(subscription);
+    topic.hold(subscription);
     subscriber.subscriptions.set(name, subscription);
     subscriber.sink.feeds++;
     return subscription;
+  }
+
+  /** The client of a subscription was answered: from now on it counts. */
+  answered(subscription: Subscription): void {
+    if (subscription.answered) return;
+    subscription.answered = true;
+    this.#listeners.joined(subscription);
   }
 
   /** Ends a subscription; the topic ends with its last one, or the map would grow with every name clients think of. */
@@ -88,13 +124,19 @@ export class TopicRegistry implements Iterable<Topic> {
     const { topic, subscriber } = subscription;
     if (subscriber.subscriptions.get(topic.name) !== subscription) return;
     subscriber.subscriptions.delete(topic.name);
+    this.#listeners.left(subscription);
+    const waited = !subscription.live;
     topic.remove(subscription);
     subscriber.sink.feeds--;
-    if (!topic.vacant) return;
-    topic.settle(topic.handOut());
-    if (topic.history.size > 0 && topic.log.head > 0) this.#keepIdle(topic);
-    else this.#topics.delete(topic.name);
-    this.#vacated(topic);
+    if (!topic.vacant) {
+      // The log was kept for it. As long as it is kept for others too, the next flush will do.
+      if (waited && topic.held.size === 0 && topic.behind.size === 0) topic.trim(this.#clock.now());
+      return;
+    }
+    topic.lane.settle(topic.lane.handOut(), this.#clock.now());
+    if (topic.log.remembered > topic.log.head) this.#end(topic);
+    else this.#idle.add(topic);
+    this.#listeners.vacated(topic);
   }
 
   leaveAll(subscriber: Subscriber): void {
@@ -107,33 +149,46 @@ export class TopicRegistry implements Iterable<Topic> {
   }
 
   stop(): void {
-    this.#clock.clearTimeout(this.#sweep);
-    this.#sweep = undefined;
+    this.#expiry.stop();
   }
 
-  #create(name: string, history: TopicHistory): Topic {
-    const topic = new Topic(name, `${this.#process}.${(this.#created++).toString(36)}`, history);
+  #create(name: string, policy: TopicPolicy): Topic {
+    const epoch = `${this.#process}.${(this.#created++).toString(36)}`;
+    const topic = new Topic(name, epoch, policy, this.#retention);
     this.#topics.set(name, topic);
     return topic;
   }
 
-  #keepIdle(topic: Topic): void {
-    this.#idle.set(topic, this.#clock.now() + IDLE_TOPIC_MS);
-    if (this.#sweep !== undefined) return;
-    this.#sweep = this.#clock.setTimeout(this.#forgetIdle, IDLE_TOPIC_MS / 4);
-    this.#sweep.unref();
+  #end(topic: Topic): void {
+    this.#idle.delete(topic);
+    this.#topics.delete(topic.name);
+    this.#retention.release(topic);
   }
 
-  readonly #forgetIdle = (): void => {
-    this.#sweep = undefined;
+  #expireLater(topic: Topic): void {
+    if (this.#expiring.has(topic)) return;
+    this.#expiring.add(topic);
+    this.#expiry.add(topic, this.#clock.now() + topic.policy.history.ttl);
+  }
+
+  readonly #expire = (topic: Topic): void => {
+    this.#expiring.delete(topic);
+    if (this.#topics.get(topic.name) !== topic) return;
     const now = this.#clock.now();
-    for (const [topic, until] of this.#idle) {
-      if (until > now) break;
-      this.#idle.delete(topic);
-      this.#topics.delete(topic.name);
+    topic.trim(now);
+    const { log, policy } = topic;
+    if (log.remembered <= log.head) {
+      this.#expiring.add(topic);
+      const oldest = log.at(log.remembered).at + policy.history.ttl;
+      this.#expiry.add(topic, Math.max(oldest, now + policy.history.ttl * EXPIRY_SHARE));
+    } else if (topic.vacant) this.#end(topic);
+  };
+
+  /** The histories are too large: those that nobody was interested in for longest go first. */
+  readonly #forgetIdle = (publishing: Topic): void => {
+    for (const topic of this.#idle) {
+      if (!this.#history.exceeded) return;
+      if (topic !== publishing) this.#end(topic);
     }
-    if (this.#idle.size === 0) return;
-    this.#sweep = this.#clock.setTimeout(this.#forgetIdle, IDLE_TOPIC_MS / 4);
-    this.#sweep.unref();
   };
 }

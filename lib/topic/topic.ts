@@ -1,90 +1,37 @@
-import type { BatchSink } from '../wire/batch.js';
-import type { WireFormat } from '../wire/json-format.js';
-import { TopicLog } from './topic-log.js';
+import { positionOf } from './position.js';
+import { Lane } from './lane.js';
+import { LatestByKey } from './latest-by-key.js';
+import { BEHIND, HELD, type Subscription } from './subscription.js';
+import { type EntryTerms, TopicLog } from './topic-log.js';
+import type { TopicPolicy } from './topic-policy.js';
+import type { Retention } from './retention.js';
 
-/** What a topic needs of a connection. The rest of a connection is none of its business. */
-export interface Subscriber {
-  readonly id: string;
-  /** Fixed for the life of the connection. */
-  readonly format: WireFormat;
-  readonly sink: BatchSink;
-  /** By topic name; kept by {@link TopicRegistry}, so that a disconnect costs as much as the connection has topics. */
-  readonly subscriptions: Subscriptions;
-}
-
-/** The part of a Map that a topic needs. */
-interface Subscriptions {
-  readonly size: number;
-  get(topic: string): Subscription | undefined;
-  set(topic: string, subscription: Subscription): unknown;
-  delete(topic: string): boolean;
-  values(): Iterable<Subscription>;
-}
-
-/** A cursor into a topic's log: what follows it is still to be delivered. It has no queue of its own. */
-export class Subscription {
-  // What a flush reads comes first, so that it is in one line of the processor's cache: a flush finds nothing of a
-  // connection there. For the same reason the subscriber's sink and format are kept here too.
-  /** Offset of the last publication handed over. */
-  cursor: number;
-  readonly sink: BatchSink;
-  readonly format: WireFormat;
-  readonly topic: Topic;
-  readonly subscriber: Subscriber;
-  /** Place in `topic.subscriptions`, or -1 while held. */
-  index = -1;
-  /** Whether the client asked for it, so that it counts towards its limit. */
-  requested = false;
-
-  constructor(topic: Topic, subscriber: Subscriber) {
-    this.cursor = topic.log.head;
-    this.sink = subscriber.sink;
-    this.format = subscriber.format;
-    this.topic = topic;
-    this.subscriber = subscriber;
-  }
-
-  /** Held: the client is not answered yet. The log keeps what follows the cursor, and nothing is delivered. */
-  get held(): boolean {
-    return this.index < 0;
-  }
-}
-
-/** How much a topic remembers for clients that come back. */
-export interface TopicHistory {
-  /** Publications kept after they were delivered; 0 keeps none. */
-  readonly size: number;
-}
-
-/** Most bytes of log kept for subscriptions that wait for an answer. A handler that takes longer costs its client a gap. */
-const HELD_BYTES = 1024 * 1024;
+const NOBODY: ReadonlySet<Subscription> = new Set();
 
 /** One concrete topic: its log and who listens. Exists while somebody does, or while it has history. */
 export class Topic {
   readonly log: TopicLog;
-  /** Live subscriptions, in no order. */
-  readonly subscriptions: Subscription[] = [];
-  /** Subscriptions that wait for their answer; see {@link Subscription.held}. */
-  readonly held = new Set<Subscription>();
-  /** Offset of the newest publication that a flush hands out or has handed out. */
-  flushed = 0;
-  /** Offset up to which every live subscription has been served. */
-  settled = 0;
-  /** Bytes appended since the last flush began. */
-  pendingBytes = 0;
-  /** Whether the flush scheduler has the topic on its list. */
-  dirty = false;
-  /** Where among the subscriptions the next walk begins: 0 at the head of the list, up to but without 1. */
-  place = 0;
-  /** Live subscriptions that have left so far: each may have put another one into its place. */
-  departures = 0;
+  /** Everybody who asked for no rate of their own. */
+  readonly lane: Lane;
+  /** The other lanes, by interval. Undefined when there are none. */
+  #lanes: Map<number, Lane> | undefined;
+  /** Undefined on topics where every publication counts. */
+  readonly latest: LatestByKey | undefined;
+  #held: Set<Subscription> | undefined;
+  #behind: Set<Subscription> | undefined;
+  /** What {@link Retention} has counted it with. */
+  historyBytes = 0;
+  backlogBytes = 0;
 
   constructor(
     readonly name: string,
     epoch: string,
-    readonly history: TopicHistory,
+    readonly policy: TopicPolicy,
+    readonly retention: Retention,
   ) {
     this.log = new TopicLog(epoch);
+    this.lane = new Lane(this, policy.every);
+    this.latest = policy.keyOf && new LatestByKey(retention.backlogLimit);
   }
 
   /** `<epoch>:<offset>` of the newest publication. */
@@ -92,59 +39,112 @@ export class Topic {
     return positionOf(this.log.epoch, this.log.head);
   }
 
+  /** Whether a newer publication stands for the older ones of its key. */
+  get conflates(): boolean {
+    return this.latest !== undefined;
+  }
+
+  /** Every lane there is. */
+  get lanes(): Iterable<Lane> {
+    return this.#lanes === undefined ? [this.lane] : [this.lane, ...this.#lanes.values()];
+  }
+
+  /** Subscriptions that wait for their answer. */
+  get held(): ReadonlySet<Subscription> {
+    return this.#held ?? NOBODY;
+  }
+
+  /** Subscriptions whose socket is busy or that catch up. */
+  get behind(): ReadonlySet<Subscription> {
+    return this.#behind ?? NOBODY;
+  }
+
+  /** How many clients were answered and get what is published. */
+  get subscribers(): number {
+    let count = this.lane.subscriptions.length + this.behind.size;
+    if (this.#lanes !== undefined)
+      for (const { subscriptions } of this.#lanes.values()) count += subscriptions.length;
+    return count;
+  }
+
   /** Whether nobody listens and nobody waits to. */
   get vacant(): boolean {
-    return this.subscriptions.length === 0 && this.held.size === 0;
+    return this.subscribers === 0 && this.held.size === 0;
   }
 
-  append(json: string, bytes: number, except?: string): void {
-    this.log.append(json, bytes, except);
-    this.pendingBytes += bytes;
+  /** Everybody who was answered. */
+  *listeners(): Generator<Subscription, void> {
+    for (const { subscriptions } of this.lanes) yield* subscriptions;
+    yield* this.behind;
   }
 
-  /**
-   * Everything published so far is being handed out: a subscription that comes to life from now on catches up with it
-   * by itself. Returns the offset of the newest publication.
-   */
-  handOut(): number {
-    return (this.flushed = this.log.head);
+  append(json: string, bytes: number, terms: EntryTerms): void {
+    const entry = this.log.append(json, bytes, terms);
+    this.latest?.set(entry);
   }
 
-  /** Every live subscription has what was published up to `offset`: forgets what nobody needs any more. */
-  settle(offset: number): void {
-    this.settled = Math.max(this.settled, offset);
-    let first = offset + 1;
-    if (this.log.bytes <= HELD_BYTES) for (const { cursor } of this.held) first = Math.min(first, cursor + 1);
-    this.log.dropBefore(Math.min(first, this.log.head - this.history.size + 1));
+  /** Puts a subscription among those that get at most one flush in `interval` milliseconds. */
+  assign(subscription: Subscription, interval: number): void {
+    const lane = this.#laneOf(interval);
+    if (lane === subscription.lane) return;
+    const { live } = subscription;
+    this.#detach(subscription);
+    this.#leaveLane(subscription);
+    lane.members++;
+    subscription.lane = lane;
+    if (live) lane.add(subscription);
+    else this.hold(subscription);
   }
 
+  /** Takes a subscription out of the flushes until it is activated: its client waits for an answer. */
+  hold(subscription: Subscription): void {
+    this.#detach(subscription);
+    (this.#held ??= new Set()).add(subscription);
+  }
+
+  /** Takes a subscription out of the flushes until it is activated: it is served from the log. */
+  defer(subscription: Subscription): void {
+    this.#detach(subscription);
+    subscription.index = BEHIND;
+    (this.#behind ??= new Set()).add(subscription);
+  }
+
+  /** From now on every flush hands it what is new. */
   activate(subscription: Subscription): void {
-    this.held.delete(subscription);
-    subscription.index = this.subscriptions.push(subscription) - 1;
+    this.#detach(subscription);
+    subscription.lane.add(subscription);
   }
 
+  /** Ends a subscription. */
   remove(subscription: Subscription): void {
-    if (this.held.delete(subscription) || subscription.held) return;
-    const last = this.subscriptions.pop()!;
-    if (last !== subscription) {
-      this.subscriptions[subscription.index] = last;
-      last.index = subscription.index;
-    }
-    subscription.index = -1;
-    this.departures++;
+    this.#detach(subscription);
+    this.#leaveLane(subscription);
   }
-}
 
-/** A position as it goes over the wire. */
-export function positionOf(epoch: string, offset: number): string {
-  return `${epoch}:${offset}`;
-}
+  /** Forgets what nobody needs any more. */
+  trim(now: number): void {
+    this.retention.trim(this, now);
+  }
 
-/** The offset that `position` names in this epoch, or undefined when it is of another one or no position at all. */
-export function offsetIn(epoch: string, position: string): number | undefined {
-  const at = position.lastIndexOf(':');
-  const digits = position.slice(at + 1);
-  if (at < 0 || position.slice(0, at) !== epoch || !/^\d{1,16}$/.test(digits)) return undefined;
-  const offset = Number(digits);
-  return Number.isSafeInteger(offset) ? offset : undefined;
+  #laneOf(interval: number): Lane {
+    if (interval <= this.lane.interval) return this.lane;
+    this.#lanes ??= new Map();
+    let lane = this.#lanes.get(interval);
+    if (lane === undefined) this.#lanes.set(interval, (lane = new Lane(this, interval)));
+    return lane;
+  }
+
+  #leaveLane({ lane }: Subscription): void {
+    if (lane === this.lane || --lane.members > 0) return;
+    this.#lanes!.delete(lane.interval);
+    if (this.#lanes!.size === 0) this.#lanes = undefined;
+  }
+
+  /** Out of whatever it is in. */
+  #detach(subscription: Subscription): void {
+    if (subscription.live) return subscription.lane.remove(subscription);
+    subscription.index = HELD;
+    if (this.#held?.delete(subscription) && this.#held.size === 0) this.#held = undefined;
+    if (this.#behind?.delete(subscription) && this.#behind.size === 0) this.#behind = undefined;
+  }
 }

@@ -49,6 +49,9 @@ async function start() {
 const said = (client: Client, topic = 'chat.1'): unknown[] =>
   client.publications(topic).map(({ data }) => data);
 
+const gapsOf = (client: Client): unknown[] =>
+  client.frames.filter(({ event }) => event === 'gap').map(({ data }) => data);
+
 /** Everything that was published before has come when this has. */
 async function settle(broadcaster: Broadcaster, ...clients: Client[]): Promise<void> {
   await broadcaster.flush();
@@ -79,6 +82,24 @@ describe('Broadcaster#publish', () => {
     await settle(broadcaster, speaker.client, listener.client);
     expect(said(listener.client)).toEqual(['one', 'two', 'three']);
     expect(speaker.client.publications('chat.1')).toEqual([{ topic: 'chat.1', offset: 3, data: 'three' }]);
+    expect(gapsOf(listener.client)).toEqual([]);
+  });
+
+  it('tells the one it leaves out which offsets those were, one gap for each run', async () => {
+    const { broadcaster, join } = await start();
+    const [speaker] = [await join(undefined, ['fanout.v1.json']), await join()];
+    const except = speaker.connection;
+    for (const theirs of [true, true, false, true])
+      broadcaster.publish('chat.1', theirs, theirs ? { except } : {});
+    const position = broadcaster.position('chat.1');
+    await settle(broadcaster, speaker.client);
+    const [epoch] = position.split(':');
+    expect(gapsOf(speaker.client)).toEqual([
+      { topic: 'chat.1', from: 1, to: 2, position: `${epoch}:2`, reason: 'except' },
+      { topic: 'chat.1', from: 4, to: 4, position, reason: 'except' },
+    ]);
+    const kinds = speaker.client.frames.slice(1).map(({ event, topic }) => event ?? topic);
+    expect(kinds.slice(0, 3)).toEqual(['gap', 'chat.1', 'gap']);
   });
 
   it('leaves each out of its own in one batch', async () => {

@@ -243,9 +243,12 @@ describe('what one client gets', () => {
     broadcaster.publish('feed', LONG, { except: connection! });
     broadcaster.publish('feed', LONG);
     await other.until(() => dataOf(other).length === 2);
-    await excepted.until(() => dataOf(excepted).length === 1);
+    await excepted.until(() => excepted.frames.length === 2);
     expect(other.frames.map(({ deflated }) => deflated)).toEqual([true]);
-    expect(excepted.frames.map(({ deflated }) => deflated)).toEqual([false]);
+    expect(excepted.frames.map(({ deflated }) => deflated)).toEqual([false, false]);
+    const [gap, publication] = excepted.texts.map(text => JSON.parse(text) as { data: unknown });
+    expect(gap).toMatchObject({ event: 'gap', data: { from: 1, to: 1, reason: 'except' } });
+    expect(publication).toMatchObject({ offset: 2, data: LONG });
   });
 
   it('is not compressed by ws either, when the application sends through the socket itself', async () => {

@@ -107,7 +107,13 @@ describe('a snapshot', () => {
     const from = Number(answer.data.position.split(':')[1]) + 1;
     expect(gap).toStrictEqual({
       event: 'gap',
-      data: { topic: 'slow.3', from, to: expect.any(Number), position: expect.any(String) },
+      data: {
+        topic: 'slow.3',
+        from,
+        to: expect.any(Number),
+        position: expect.any(String),
+        reason: 'slow',
+      },
     });
     expect(gap.data.position.split(':')[1]).toBe(String(gap.data.to));
     expect(publications.map(({ offset }) => offset)).toEqual(

@@ -163,6 +163,23 @@ describe('an error at start', () => {
       expect(message).toContain(part);
   });
 
+  it('is the same topics on two paths with options that contradict each other', async () => {
+    @WebSocketGateway({ path: '/live' })
+    class Prices {
+      @Topic('prices.:symbol', { conflate: true })
+      bySymbol() {}
+    }
+    @WebSocketGateway({ path: '/archive' })
+    class Archive {
+      @Topic('prices.:isin')
+      byIsin() {}
+    }
+    const { code, message } = await failureOf(Prices, Archive);
+    expect(code).toBe('FANOUT_TOPIC_CONFLICT');
+    for (const part of ['prices.:symbol', 'Prices.bySymbol', 'prices.:isin', 'Archive.byIsin', '"conflate"'])
+      expect(message).toContain(part);
+  });
+
   it('is a @Topic on a class that is no gateway', async () => {
     @Injectable()
     class Stray {

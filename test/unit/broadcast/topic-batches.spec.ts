@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Encode, TopicBatches } from '../../../lib/broadcast/topic-batches.js';
-import { Subscription, Topic } from '../../../lib/topic/topic.js';
+import { Subscription } from '../../../lib/topic/subscription.js';
+import { Topic } from '../../../lib/topic/topic.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
-import { publicationsIn } from '../support/frames.js';
+import { parseFrames, publicationsIn } from '../support/frames.js';
 import { subscriber } from '../support/subscribers.js';
 
 let topic: Topic;
@@ -104,8 +105,14 @@ describe('TopicBatches', () => {
       expect(made).toHaveLength(1);
     });
 
-    it('has nothing for who is left out of everything new', () => {
-      expect(opened(4, 5).for(at(4, plainJson, 'eve'))).toBeUndefined();
+    it('has a gap for who is left out of everything new', () => {
+      const { buffers } = opened(4, 5).for(at(4, plainJson, 'eve'))!;
+      const [text, ...others] = parseFrames(Buffer.concat(buffers)).map(({ payload }) => payload.toString());
+      expect(JSON.parse(text!)).toEqual({
+        event: 'gap',
+        data: { topic: 't', from: 5, to: 5, position: 'e:5', reason: 'except' },
+      });
+      expect(others).toEqual([]);
     });
   });
 

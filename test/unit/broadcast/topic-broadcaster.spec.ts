@@ -63,8 +63,10 @@ describe('TopicBroadcaster', () => {
       const [author, reader] = [join(core, 'a'), join(core, 'a')];
       const except = how === 'id' ? author.connection.id : author.connection;
       expect(core.broadcaster.publish('a', 1, { except })).toBe(1);
+      const position = core.broadcaster.position('a');
       core.clock.settle();
-      expect(author.socket.frames).toEqual([]);
+      const gap = { topic: 'a', from: 1, to: 1, position, reason: 'except' };
+      expect(author.socket.frames).toEqual([{ event: 'gap', data: gap }]);
       expect(reader.socket.frames).toHaveLength(1);
     });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { gapText, subscribedText, unsubscribedText } from '../../../lib/gateway/topic-answers.js';
-import { Subscription, Topic } from '../../../lib/topic/topic.js';
+import { subscribedText, unsubscribedText } from '../../../lib/gateway/topic-answers.js';
+import { Subscription } from '../../../lib/topic/subscription.js';
+import { Topic } from '../../../lib/topic/topic.js';
 
 const NAME = 'a.B~1@_-';
 const subscription = new Subscription(new Topic(NAME, 'Ab-_1.z', { size: 0 }), {} as never);
@@ -50,12 +51,5 @@ describe('unsubscribedText', () => {
   it.each([undefined, 5, 'x"y'])('is what JSON.stringify makes of it, with the id %j', id => {
     const frame = { event: 'unsubscribed', id, data: { topic: NAME } };
     expect(unsubscribedText(NAME, id)).toBe(JSON.stringify(frame));
-  });
-});
-
-describe('gapText', () => {
-  it('is what JSON.stringify makes of it', () => {
-    const data = { topic: NAME, from: 3, to: 9, position: 'Ab-_1.z:9' };
-    expect(gapText(subscription, 3, 9)).toBe(JSON.stringify({ event: 'gap', data }));
   });
 });

@@ -2,16 +2,18 @@ import { ConnectionRegistry } from '../../../lib/connection/connection-registry.
 import { Handshake } from '../../../lib/connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../../../lib/connection/socket-connection.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
-import { FanOut } from '../../../lib/broadcast/fan-out.js';
-import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
-import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
-import { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
+import { Delivery } from '../../../lib/broadcast/delivery.js';
+import type { FanOut } from '../../../lib/broadcast/fan-out.js';
+import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
+import type { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
-import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
-import type { Subscription } from '../../../lib/topic/topic.js';
+import type { TopicOptions } from '../../../lib/options/topic-options.js';
+import type { Subscription } from '../../../lib/topic/subscription.js';
+import type { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import { formatOf } from '../../../lib/wire/json-format.js';
 import { FakeSocket, FakeWebSocket } from './fake-socket.js';
 import { HandClock } from './hand-clock.js';
+import { policiesOf } from './policies.js';
 
 export const TIMING: FlushTiming = {
   maxDelay: 50,
@@ -31,58 +33,95 @@ export interface Peer {
 export interface CoreOptions {
   readonly timing?: Partial<FlushTiming>;
   readonly maxUnsentBytes?: number;
-  readonly maxPayload?: number;
-  readonly historyOf?: (name: string) => number;
+  readonly grace?: number;
+  readonly budget?: number;
+  readonly historyBudget?: number;
+  /** What `@Topic` says of a topic. */
+  readonly optionsOf?: (name: string) => TopicOptions;
+  /** Takes over a subscription that lost publications; false leaves it to the core. */
+  readonly resync?: (subscription: Subscription) => boolean;
 }
 
-/** The real core (topics, fan-out, scheduler, broadcaster, connections) on a clock and sockets that a test holds. */
+/** The real core (topics, delivery, connections) on a clock and sockets that a test holds. */
 export class Core {
   readonly clock = new HandClock();
   readonly pool = new BufferPool();
-  readonly fanOut = new FanOut(this.pool, { threshold: 100, level: 1 });
   readonly connections = new ConnectionRegistry();
   /** Names of the topics whose last subscriber left. */
   readonly vacated: string[] = [];
-  readonly topics: TopicRegistry;
-  readonly scheduler: FlushScheduler;
-  readonly broadcaster: TopicBroadcaster;
+  /** Subscriptions of which others may know, as presence is told. */
+  readonly present = new Set<Subscription>();
+  readonly delivery: Delivery;
   readonly #host: ConnectionHost;
 
-  constructor({ timing, maxUnsentBytes = 1_048_576, maxPayload = 1_048_576, historyOf }: CoreOptions = {}) {
-    const policies = { historyOf: (name: string) => ({ size: historyOf?.(name) ?? 0 }) };
-    this.topics = new TopicRegistry(policies, this.clock, topic => this.vacated.push(topic.name));
-    this.scheduler = new FlushScheduler(
-      new TopicWalk(this.fanOut.encode, this.clock.now.bind(this.clock)),
-      { ...TIMING, ...timing },
-      this.clock,
-    );
-    this.broadcaster = new TopicBroadcaster(
-      this.topics,
-      this.scheduler,
-      this.fanOut,
-      this.connections,
-      maxPayload,
-    );
+  constructor({
+    timing,
+    maxUnsentBytes = 1_048_576,
+    grace = 15_000,
+    budget = 2 ** 30,
+    historyBudget = 2 ** 30,
+    optionsOf = () => ({}),
+    resync = () => false,
+  }: CoreOptions = {}) {
+    this.delivery = new Delivery({
+      settings: {
+        flush: { ...TIMING, ...timing },
+        slowConsumer: { maxBytes: maxUnsentBytes, grace, budget },
+        history: { budget: historyBudget },
+        compression: { threshold: 100, level: 1 },
+      },
+      clock: this.clock,
+      pool: this.pool,
+      policies: policiesOf(optionsOf),
+      connections: this.connections,
+      listeners: {
+        vacated: topic => this.vacated.push(topic.name),
+        joined: subscription => this.present.add(subscription),
+        left: subscription => this.present.delete(subscription),
+      },
+      resync,
+    });
+    const { backlog, catchUp, fanOut, topics } = this.delivery;
     this.#host = {
       turnWrites: new TurnWrites(this.clock.setImmediate),
       maxUnsentBytes,
+      pinned: backlog.add.bind(backlog),
+      drained: connection => catchUp.drained(connection.sink),
       subscribe: (connection, name) => {
         const fresh = !connection.subscriptions.has(name);
-        this.activate(this.topics.hold(connection, name));
+        this.activate(topics.hold(connection, name));
         return fresh;
       },
       unsubscribe: (connection, name) => {
         const subscription = connection.subscriptions.get(name) as Subscription | undefined;
-        if (subscription !== undefined) this.topics.leave(subscription);
+        if (subscription !== undefined) topics.leave(subscription);
         return subscription !== undefined;
       },
       userChanged: this.connections.userChanged.bind(this.connections),
       finishing: connection => {
-        for (const subscription of connection.subscriptions.values())
-          this.fanOut.finish(subscription as Subscription);
+        for (const subscription of connection.subscriptions.values() as Iterable<Subscription>) {
+          if (subscription.live) fanOut.finish(subscription);
+          else catchUp.giveUp(subscription);
+        }
       },
-      closing: this.topics.leaveAll.bind(this.topics),
+      closing: topics.leaveAll.bind(topics),
     };
+  }
+
+  get topics(): TopicRegistry {
+    return this.delivery.topics;
+  }
+
+  get scheduler(): FlushScheduler {
+    return this.delivery.scheduler;
+  }
+
+  get fanOut(): FanOut {
+    return this.delivery.fanOut;
+  }
+
+  get broadcaster(): TopicBroadcaster {
+    return this.delivery.broadcaster;
   }
 
   connect(protocol = '', format = formatOf(protocol)): Peer {
@@ -97,8 +136,8 @@ export class Core {
   /** What the gateway does once a client has its answer. */
   activate(subscription: Subscription): void {
     if (!subscription.held) return;
-    subscription.topic.activate(subscription);
-    this.fanOut.catchUp(subscription);
+    this.topics.answered(subscription);
+    this.delivery.catchUp.join(subscription);
     (subscription.subscriber as unknown as SocketConnection).requestWrite();
   }
 

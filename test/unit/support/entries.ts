@@ -3,7 +3,8 @@ import type { LogEntry } from '../../../lib/wire/log-entry.js';
 /** A log entry of a value, as publishing it makes one. */
 export function entryOf(value: unknown, offset: number, except?: string): LogEntry {
   const json = JSON.stringify(value);
-  return { offset, json, bytes: Buffer.byteLength(json), except };
+  const bytes = Buffer.byteLength(json);
+  return { offset, json, bytes, except, at: 0, expires: 0, key: undefined, until: bytes, gapFrom: 0 };
 }
 
 /** Consecutive entries from an offset on. */

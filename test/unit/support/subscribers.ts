@@ -1,4 +1,4 @@
-import type { Subscriber } from '../../../lib/topic/topic.js';
+import type { Subscriber } from '../../../lib/topic/subscription.js';
 import type { Batch, BatchSink } from '../../../lib/wire/batch.js';
 import { plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
 import { publicationsIn } from './frames.js';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { IDLE_TOPIC_MS, TopicRegistry } from '../../../lib/topic/topic-registry.js';
-import type { Subscriber, Subscription } from '../../../lib/topic/topic.js';
+import type { Subscriber, Subscription } from '../../../lib/topic/subscription.js';
 import { HandClock } from '../support/hand-clock.js';
 import { subscriber } from '../support/subscribers.js';
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { offsetIn, positionOf, Subscription, Topic } from '../../../lib/topic/topic.js';
+import { Subscription } from '../../../lib/topic/subscription.js';
+import { offsetIn, positionOf } from '../../../lib/topic/position.js';
+import { Topic } from '../../../lib/topic/topic.js';
 import { subscriber } from '../support/subscribers.js';
 
 function topic(history = 0): Topic {

@@ -1,0 +1,190 @@
+import { reachOf } from '../topic/missed.js';
+import type { Subscription } from '../topic/subscription.js';
+import type { Topic } from '../topic/topic.js';
+import { Batch, type BatchSink } from '../wire/batch.js';
+import { textFrame } from '../wire/frame.js';
+import { gapText } from '../wire/gap-frame.js';
+import type { SchedulerClock } from './flush-scheduler.js';
+import type { Laggard, Laggards } from './laggards.js';
+import type { LogSegments } from './log-segments.js';
+
+/** Bytes handed to a socket at once: so much a slow one is ahead of what it has taken, and replies wait behind. */
+const ROUND_BYTES = 64 * 1024;
+
+/** Asks a topic's method again for the snapshot of a subscription that lost publications; false when it has none. */
+export type Resync = (subscription: Subscription) => boolean;
+
+/** The collaborators of {@link CatchUp}. */
+export interface CatchUpParts {
+  readonly segments: LogSegments;
+  readonly laggards: Laggards;
+  readonly clock: SchedulerClock;
+  /** Milliseconds after which the loop turns. */
+  readonly slice: number;
+  /** Bytes behind above which a topic's policy `gap` or `disconnect` comes into force. */
+  readonly maxBytes: number;
+  readonly resync: Resync;
+}
+
+/**
+ * Serves subscriptions from the log of their topic: those that come back, and those whose socket was busy when a flush
+ * came by. Piece by piece, as the socket takes them; when it has everything a subscription is live again.
+ */
+export class CatchUp {
+  readonly #parts: CatchUpParts;
+  /** Whose socket has room, for this turn of the loop. */
+  readonly #ready = new Set<BatchSink>();
+  #turn: unknown;
+  readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
+
+  constructor(parts: CatchUpParts) {
+    this.#parts = parts;
+  }
+
+  /** The client was answered: what it missed goes to its sink, for the write at the end of this turn, then all that comes. */
+  join(subscription: Subscription): void {
+    const { topic, lane, sink } = subscription;
+    if (subscription.cursor >= lane.flushed) return topic.activate(subscription);
+    topic.defer(subscription);
+    this.#serve(this.#parts.laggards.add(subscription));
+    this.#goOn(sink);
+  }
+
+  /** A flush found the socket busy: the subscription keeps its cursor. */
+  readonly defer = (subscription: Subscription): void => {
+    subscription.topic.defer(subscription);
+    this.#parts.laggards.add(subscription);
+    subscription.sink.awaitDrain();
+  };
+
+  /** A flush of the topic is over: those that its policy gives up are closed, whether their sockets drain or not. */
+  passed({ policy, behind }: Topic): void {
+    if (policy.slow !== 'disconnect') return;
+    for (const subscription of behind) if (this.#isTooFar(subscription)) subscription.sink.tooSlow();
+  }
+
+  /** The socket has taken what it was given. */
+  drained(sink: BatchSink): void {
+    const laggard = this.#parts.laggards.of(sink);
+    if (laggard !== undefined) this.#round(laggard);
+  }
+
+  /** A subscription that is behind ends in good order: its client is told what it does not get any more. */
+  giveUp(subscription: Subscription): void {
+    if (subscription.behind) this.#skip(subscription, subscription.topic.log.head);
+  }
+
+  /** The subscription ends, in whatever state it is. */
+  forget(subscription: Subscription): void {
+    this.#parts.laggards.delete(subscription);
+    this.#reached(subscription, Infinity);
+  }
+
+  /** Resolves when those who are behind have been handed what has been published by now, or have ended. */
+  caughtUp(): Promise<void> {
+    const targets = new Map<Subscription, number>();
+    for (const subscription of this.#parts.laggards.subscriptions())
+      targets.set(subscription, subscription.topic.log.head);
+    if (targets.size === 0) return Promise.resolve();
+    return new Promise(done => this.#waiting.add({ targets, done }));
+  }
+
+  stop(): void {
+    this.#parts.clock.clearImmediate(this.#turn);
+    this.#turn = undefined;
+    this.#ready.clear();
+  }
+
+  #round(laggard: Laggard): void {
+    laggard.idle = 0;
+    this.#serve(laggard);
+    laggard.sink.write();
+    this.#goOn(laggard.sink);
+  }
+
+  /** Each in turn, until all have caught up or the socket has enough. */
+  #serve({ subscriptions, sink }: Laggard): void {
+    let room = Math.min(ROUND_BYTES, sink.room);
+    for (const subscription of subscriptions) {
+      if (room <= 0) return;
+      // To the end of the line, or the first one would have it all.
+      subscriptions.delete(subscription);
+      subscriptions.add(subscription);
+      room -= this.#advance(subscription, room);
+    }
+  }
+
+  /** Returns the bytes that the sink was given. */
+  #advance(subscription: Subscription, room: number): number {
+    const { topic, lane, sink } = subscription;
+    if (this.#isTooFar(subscription)) {
+      if (topic.policy.slow === 'disconnect') sink.tooSlow();
+      else if (subscription.snapshot && !topic.conflates && this.#parts.resync(subscription)) {
+        this.#parts.laggards.delete(subscription);
+      } else this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : reachOf(topic));
+      if (!subscription.behind) return 0;
+    }
+    const to = lane.flushed;
+    const part = subscription.cursor < to ? this.#parts.segments.after(subscription, to, room) : undefined;
+    subscription.cursor = Math.max(subscription.cursor, part?.cursor ?? to);
+    if (part !== undefined) {
+      sink.add(part.batch);
+      part.batch.release();
+    }
+    if (subscription.cursor >= to) {
+      this.#parts.laggards.delete(subscription);
+      topic.activate(subscription);
+    }
+    this.#reached(subscription, subscription.cursor);
+    return part?.batch.bytes ?? 0;
+  }
+
+  /** Whether what it missed is no longer kept, or more than its topic's policy bears. */
+  #isTooFar({ topic, cursor }: Subscription): boolean {
+    if (cursor < reachOf(topic)) return true;
+    const { slow } = topic.policy;
+    return (slow === 'gap' || slow === 'disconnect') && topic.log.bytesAfter(cursor) > this.#parts.maxBytes;
+  }
+
+  #skip(subscription: Subscription, to: number): void {
+    const { topic, cursor, sink } = subscription;
+    if (cursor >= to) return;
+    const gap = new Batch([textFrame(gapText(topic.name, topic.log.epoch, cursor + 1, to, 'slow'))]);
+    sink.add(gap);
+    gap.release();
+    subscription.cursor = to;
+  }
+
+  /** The next round: when the socket has drained, or with the next turn of the loop when it has taken everything. */
+  #goOn(sink: BatchSink): void {
+    if (this.#parts.laggards.of(sink) === undefined) return;
+    if (sink.room < Infinity) return sink.awaitDrain();
+    this.#ready.add(sink);
+    this.#turn ??= this.#parts.clock.setImmediate(this.#serveReady);
+  }
+
+  readonly #serveReady = (): void => {
+    this.#turn = undefined;
+    const { clock, laggards, slice } = this.#parts;
+    const until = clock.now() + slice;
+    for (const sink of this.#ready) {
+      if (clock.now() >= until) break;
+      this.#ready.delete(sink);
+      const laggard = laggards.of(sink);
+      if (laggard !== undefined) this.#round(laggard);
+    }
+    if (this.#ready.size > 0) this.#turn ??= clock.setImmediate(this.#serveReady);
+  };
+
+  /** Somebody may wait for it. */
+  #reached(subscription: Subscription, offset: number): void {
+    for (const waiter of this.#waiting) {
+      const target = waiter.targets.get(subscription);
+      if (target === undefined || offset < target) continue;
+      waiter.targets.delete(subscription);
+      if (waiter.targets.size > 0) continue;
+      this.#waiting.delete(waiter);
+      waiter.done();
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import type { Topic } from '../topic/topic.js';
+
+/**
+ * What a payload is the newest value of; undefined on topics that do not conflate.
+ * @throws FanoutError FANOUT_CONFLATION_KEY when the application's function throws or gives no key
+ */
+export function conflationKey({ name, policy: { keyOf } }: Topic, data: unknown): string | undefined {
+  if (keyOf === undefined) return undefined;
+  let key: unknown;
+  try {
+    key = keyOf(data);
+  } catch (error) {
+    throw new FanoutError(
+      'FANOUT_CONFLATION_KEY',
+      name,
+      error instanceof Error ? error.message : shown(error),
+    );
+  }
+  if (typeof key === 'string' || typeof key === 'number') return String(key);
+  throw new FanoutError('FANOUT_CONFLATION_KEY', name, `it is ${shown(key)}`);
+}

@@ -1,0 +1,96 @@
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import type { BufferPool } from '../memory/buffer-pool.js';
+import { ByteLedger } from '../memory/byte-ledger.js';
+import type { ExpiryClock } from '../topic/topic-expiry.js';
+import type { TopicPolicies } from '../topic/topic-policy.js';
+import { type TopicListeners, TopicRegistry } from '../topic/topic-registry.js';
+import type { DeflateSettings } from '../wire/deflate-once.js';
+import { CatchUp, type Resync } from './catch-up.js';
+import { FanOut } from './fan-out.js';
+import { FlushScheduler, type FlushTiming, type SchedulerClock } from './flush-scheduler.js';
+import { Laggards } from './laggards.js';
+import { LanePacer } from './lane-pacer.js';
+import { LogSegments } from './log-segments.js';
+import { TopicBroadcaster } from './topic-broadcaster.js';
+import { TopicWalk } from './topic-walk.js';
+import { UnsentBatches } from './unsent-batches.js';
+
+/** The options that delivery depends on; see `FanoutOptions` for their meaning. */
+export interface DeliverySettings {
+  readonly flush: FlushTiming;
+  readonly slowConsumer: { readonly maxBytes: number; readonly grace: number; readonly budget: number };
+  readonly history: { readonly budget: number };
+  readonly compression: DeflateSettings | false;
+}
+
+/** What delivery needs of the rest. */
+export interface DeliveryParts {
+  readonly settings: DeliverySettings;
+  readonly clock: SchedulerClock & ExpiryClock;
+  readonly pool: BufferPool;
+  readonly policies: TopicPolicies;
+  readonly connections: ConnectionRegistry;
+  readonly listeners: TopicListeners;
+  readonly resync: Resync;
+}
+
+/** Topics and everything between `publish()` and the connections, put together. */
+export class Delivery {
+  readonly topics: TopicRegistry;
+  readonly scheduler: FlushScheduler;
+  readonly fanOut: FanOut;
+  readonly catchUp: CatchUp;
+  readonly broadcaster: TopicBroadcaster;
+  /** Bytes that are kept for those who are behind, and for nobody else. */
+  readonly backlog: ByteLedger;
+  /** Bytes of all histories. */
+  readonly history: ByteLedger;
+  readonly laggards: Laggards;
+  readonly segments: LogSegments;
+  readonly #pacer: LanePacer;
+
+  constructor({ settings, clock, pool, policies, connections, listeners, resync }: DeliveryParts) {
+    const { flush, slowConsumer, history, compression } = settings;
+    const { maxBytes } = slowConsumer;
+    const unsent = new UnsentBatches();
+    this.backlog = new ByteLedger(slowConsumer.budget, () => this.laggards.relieve());
+    this.history = new ByteLedger(history.budget);
+    this.laggards = new Laggards(clock, slowConsumer.grace, this.backlog);
+    const memory = { backlogLimit: maxBytes, history: this.history, backlog: this.backlog };
+    this.topics = new TopicRegistry(policies, clock, memory, {
+      ...listeners,
+      left: subscription => {
+        this.catchUp.forget(subscription);
+        listeners.left(subscription);
+      },
+    });
+    this.segments = new LogSegments(pool, unsent, clock);
+    const { laggards, segments } = this;
+    this.catchUp = new CatchUp({ segments, laggards, clock, slice: flush.slice, maxBytes, resync });
+    this.fanOut = new FanOut(pool, unsent, clock.now, compression || undefined);
+    const walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
+    this.scheduler = new FlushScheduler(walk, flush, clock);
+    this.#pacer = new LanePacer(this.scheduler, clock);
+    const { topics, scheduler, catchUp } = this;
+    this.broadcaster = new TopicBroadcaster({
+      topics,
+      scheduler,
+      pacer: this.#pacer,
+      catchUp,
+      unsent,
+      connections,
+      clock,
+      maxPayload: maxBytes,
+    });
+  }
+
+  /** Ends every timer; what is not delivered by now is not any more. */
+  stop(): void {
+    this.scheduler.stop();
+    this.#pacer.stop();
+    this.catchUp.stop();
+    this.laggards.stop();
+    this.segments.stop();
+    this.topics.stop();
+  }
+}

@@ -1,0 +1,110 @@
+import type { ByteLedger } from '../memory/byte-ledger.js';
+import type { Subscription } from '../topic/subscription.js';
+import type { BatchSink } from '../wire/batch.js';
+import type { SchedulerClock } from './flush-scheduler.js';
+
+/** Looks at a connection in the time of its grace: a stall of this process counts as one of them. */
+const LOOKS = 4;
+
+/** A connection with subscriptions that are behind. */
+export interface Laggard {
+  readonly sink: BatchSink;
+  /** In the order in which they are served. */
+  readonly subscriptions: Set<Subscription>;
+  /** Looks since its socket has taken anything. */
+  idle: number;
+}
+
+/**
+ * The connections that are behind. One whose socket takes nothing at all for the time of grace is closed; one that takes
+ * something now and then is only slow, and is not. When all that is kept for them exceeds the budget, the worst go.
+ */
+export class Laggards {
+  readonly #bySink = new Map<BatchSink, Laggard>();
+  readonly #clock: SchedulerClock;
+  readonly #grace: number;
+  readonly #budget: ByteLedger;
+  #timer: unknown;
+  #relief: unknown;
+
+  /**
+   * @param grace milliseconds
+   * @param budget what is kept for those who are behind; whoever made it calls {@link relieve} when it is exceeded
+   */
+  constructor(clock: SchedulerClock, grace: number, budget: ByteLedger) {
+    this.#clock = clock;
+    this.#grace = grace;
+    this.#budget = budget;
+  }
+
+  get size(): number {
+    return this.#bySink.size;
+  }
+
+  of(sink: BatchSink): Laggard | undefined {
+    return this.#bySink.get(sink);
+  }
+
+  /** All that are behind. */
+  *subscriptions(): Generator<Subscription, void> {
+    for (const { subscriptions } of this.#bySink.values()) yield* subscriptions;
+  }
+
+  add(subscription: Subscription): Laggard {
+    const { sink } = subscription;
+    let laggard = this.#bySink.get(sink);
+    if (laggard === undefined)
+      this.#bySink.set(sink, (laggard = { sink, subscriptions: new Set(), idle: 0 }));
+    laggard.subscriptions.add(subscription);
+    this.#timer ??= this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
+    return laggard;
+  }
+
+  /** The subscription has caught up, or has ended. */
+  delete(subscription: Subscription): void {
+    const laggard = this.#bySink.get(subscription.sink);
+    if (laggard === undefined) return;
+    laggard.subscriptions.delete(subscription);
+    if (laggard.subscriptions.size === 0) this.#bySink.delete(subscription.sink);
+  }
+
+  /** Ends the worst of them until what is kept is within the budget again; at the end of this loop turn. */
+  readonly relieve = (): void => {
+    this.#relief ??= this.#clock.setImmediate(this.#evict);
+  };
+
+  stop(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#clock.clearImmediate(this.#relief);
+    this.#timer = this.#relief = undefined;
+  }
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    for (const laggard of this.#bySink.values()) {
+      if (++laggard.idle > LOOKS) laggard.sink.tooSlow();
+    }
+    if (this.#bySink.size > 0) this.#timer = this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
+  };
+
+  readonly #evict = (): void => {
+    this.#relief = undefined;
+    while (this.#budget.exceeded && this.#bySink.size > 0) {
+      let worst: Laggard | undefined;
+      let most = -1;
+      for (const laggard of this.#bySink.values()) {
+        const bytes = bytesKeptFor(laggard);
+        if (bytes > most) [worst, most] = [laggard, bytes];
+      }
+      const topics = new Set([...worst!.subscriptions].map(({ topic }) => topic));
+      worst!.sink.evict();
+      for (const topic of topics) topic.trim(this.#clock.now());
+    }
+  };
+}
+
+function bytesKeptFor({ sink, subscriptions }: Laggard): number {
+  let bytes = sink.unsent;
+  for (const { topic, cursor } of subscriptions) bytes += topic.log.bytesAfter(cursor);
+  return bytes;
+}

@@ -1,0 +1,80 @@
+import type { CatchUp } from '../broadcast/catch-up.js';
+import type { TopicRegistry } from '../topic/topic-registry.js';
+import type { Subscription } from '../topic/subscription.js';
+import { gapText } from '../wire/gap-frame.js';
+import type { ClientConnection, ClientSession } from './client-session.js';
+import { sessionOf } from './client-session.js';
+import type { Fail } from './subscribe-router.js';
+import { unsubscribedText } from './topic-answers.js';
+import { FILTERED, TopicRequest } from './topic-request.js';
+import type { TopicSources } from './topic-sources.js';
+
+/** The collaborators of {@link SnapshotRenewal}. */
+export interface RenewalParts {
+  readonly topics: TopicRegistry;
+  readonly catchUp: CatchUp;
+  readonly sources: TopicSources;
+  readonly fail: Fail;
+}
+
+/**
+ * Gives a subscription that lost publications a new snapshot, in the gap that tells of them: asks the topic's method once
+ * more, with its guards and all.
+ */
+export class SnapshotRenewal {
+  readonly #parts: RenewalParts;
+
+  constructor(parts: RenewalParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes over a subscription that is too far behind; false when there is no method to ask. */
+  renew(subscription: Subscription): boolean {
+    const { topic } = subscription;
+    const session = sessionOf((subscription.subscriber as unknown as ClientConnection).socket);
+    const found = session?.endpoint.topics.find(topic.name);
+    if (session === undefined || found === undefined) return false;
+    const lost = subscription.cursor + 1;
+    topic.hold(subscription);
+    // The snapshot is newer than this; what comes while it is made follows it.
+    subscription.cursor = subscription.lane.flushed;
+    const { topics, sources } = this.#parts;
+    const request = new TopicRequest(session, topic.name, found, topics, sources);
+    void this.#ask(session, request, subscription, lost);
+    return true;
+  }
+
+  async #ask(
+    session: ClientSession,
+    request: TopicRequest,
+    subscription: Subscription,
+    lost: number,
+  ): Promise<void> {
+    const { topic } = subscription;
+    try {
+      const snapshot = await request.ask({ topic: topic.name });
+      if (!isWaiting(subscription)) return;
+      const { epoch } = topic.log;
+      session.connection.sendText(gapText(topic.name, epoch, lost, subscription.cursor, 'slow', snapshot));
+      if (isWaiting(subscription)) this.#parts.catchUp.join(subscription);
+    } catch (error) {
+      if (isWaiting(subscription)) this.#revoke(session, subscription, error);
+    } finally {
+      request.end();
+    }
+  }
+
+  /** Who may no longer subscribe gets no snapshot, and nothing else of the topic. */
+  #revoke(session: ClientSession, subscription: Subscription, error: unknown): void {
+    const { name } = subscription.topic;
+    if (error !== FILTERED) this.#parts.fail(session, undefined, error, name);
+    this.#parts.topics.leave(subscription);
+    session.connection.sendText(unsubscribedText(name));
+  }
+}
+
+/** False when it has ended meanwhile, or its client has subscribed anew. */
+function isWaiting(subscription: Subscription): boolean {
+  const { topic, subscriber, held } = subscription;
+  return held && subscriber.subscriptions.get(topic.name) === subscription;
+}

@@ -1,0 +1,76 @@
+import { withoutExpired } from '../wire/expired.js';
+import type { LogEntry } from '../wire/log-entry.js';
+import { conflated } from './missed.js';
+import { HELD, type Subscription } from './subscription.js';
+import type { Topic } from './topic.js';
+
+/**
+ * The live subscriptions of a topic that are flushed together: nearly always all of them. On a topic that conflates there
+ * are others for clients that asked for fewer publications a second; whoever is in one lane shares its batches.
+ */
+export class Lane {
+  /** In no order. */
+  readonly subscriptions: Subscription[] = [];
+  /** Offset of the newest publication that a flush hands out or has handed out. */
+  flushed: number;
+  /** Offset up to which every live subscription has been served. */
+  settled: number;
+  /** Whether the flush scheduler has it on its list. */
+  dirty = false;
+  /** Where among the subscriptions the next walk begins: 0 at the head of the list, up to but without 1. */
+  place = 0;
+  /** Live subscriptions that have left so far: each may have put another one into its place. */
+  departures = 0;
+  /** Subscriptions that belong to it, those included that are held or behind; not counted in a topic's own lane. */
+  members = 0;
+  /** When it may be flushed next; for lanes with an interval. */
+  dueAt = -Infinity;
+
+  /** @param interval least milliseconds between two flushes, of which each has the newest value of each key; 0 is no limit */
+  constructor(
+    readonly topic: Topic,
+    readonly interval: number,
+  ) {
+    this.flushed = this.settled = topic.log.head;
+  }
+
+  /** Bytes published since the last flush. */
+  get pendingBytes(): number {
+    return this.topic.log.bytesAfter(this.flushed);
+  }
+
+  /**
+   * Everything published so far is being handed out: a subscription that comes to life from now on catches up with it
+   * by itself. Returns the offset of the newest publication.
+   */
+  handOut(): number {
+    return (this.flushed = this.topic.log.head);
+  }
+
+  /** Every live subscription has what was published up to `offset`. */
+  settle(offset: number, now: number): void {
+    this.settled = Math.max(this.settled, offset);
+    this.topic.trim(now);
+  }
+
+  /** What goes out to a live subscription that stands at offset `since`. */
+  range(since: number, to: number, now: number): readonly LogEntry[] {
+    const { log, name } = this.topic;
+    const entries = this.interval > 0 ? conflated(this.topic, since, to) : log.range(since, to);
+    return log.mortal ? withoutExpired(entries, now, name, log.epoch) : entries;
+  }
+
+  add(subscription: Subscription): void {
+    subscription.index = this.subscriptions.push(subscription) - 1;
+  }
+
+  remove(subscription: Subscription): void {
+    const last = this.subscriptions.pop()!;
+    if (last !== subscription) {
+      this.subscriptions[subscription.index] = last;
+      last.index = subscription.index;
+    }
+    subscription.index = HELD;
+    this.departures++;
+  }
+}

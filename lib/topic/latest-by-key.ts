@@ -1,0 +1,68 @@
+import type { LogEntry } from '../wire/log-entry.js';
+
+/**
+ * The newest publication of each key, oldest first: what those who are behind on a conflating topic still need,
+ * however long they are.
+ */
+export class LatestByKey {
+  // Deleted and set anew at each publication, so that the order of insertion is that of the offsets.
+  readonly #entries = new Map<string | undefined, LogEntry>();
+  readonly #limit: number;
+  #bytes = 0;
+  #reach = 0;
+
+  /** @param limit bytes of payload; above it the oldest go, and whoever needed them has missed something */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The lowest cursor that misses nothing here. */
+  get reach(): number {
+    return this.#reach;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Bytes of the payloads kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  set(entry: LogEntry): void {
+    const before = this.#entries.get(entry.key);
+    if (before !== undefined) {
+      this.#entries.delete(entry.key);
+      this.#bytes -= before.bytes;
+    }
+    this.#entries.set(entry.key, entry);
+    this.#bytes += entry.bytes;
+    while (this.#bytes > this.#limit && this.#entries.size > 1) this.#dropOldest();
+  }
+
+  /** The newest of each key after offset `since`, without those after `to`: their turn comes. Offsets ascend. */
+  range(since: number, to: number): LogEntry[] {
+    const entries: LogEntry[] = [];
+    for (const entry of this.#entries.values()) {
+      if (entry.offset > to) break;
+      if (entry.offset > since) entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** Everybody has what was published up to `offset`. */
+  settle(offset: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.offset > offset) return;
+      this.#dropOldest();
+    }
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#entries.values();
+    this.#entries.delete(oldest!.key);
+    this.#bytes -= oldest!.bytes;
+    this.#reach = oldest!.offset;
+  }
+}

@@ -1,0 +1,117 @@
+import type { Topic } from './topic.js';
+
+/** Counts bytes that are kept for somebody, of all topics together. */
+export interface ByteLedger {
+  readonly exceeded: boolean;
+  /** @param bytes negative for what is given back */
+  add(bytes: number): void;
+}
+
+/** What an entry of a log takes beside its payload. */
+const ENTRY_BYTES = 128;
+
+/**
+ * Decides what topics keep: what is not flushed, the history, and for those who wait or are behind as much as the limits
+ * allow. One object for all topics.
+ */
+export class Retention {
+  readonly #history: ByteLedger;
+  readonly #backlog: ByteLedger;
+  readonly #forgetIdle: (publishing: Topic) => void;
+
+  /**
+   * @param backlogLimit bytes of one topic kept for those who wait or are behind, beside its history
+   * @param forgetIdle called when the histories together are too large: ends topics without listeners but for the given one
+   */
+  constructor(
+    readonly backlogLimit: number,
+    history: ByteLedger,
+    backlog: ByteLedger,
+    forgetIdle: (publishing: Topic) => void,
+  ) {
+    this.#history = history;
+    this.#backlog = backlog;
+    this.#forgetIdle = forgetIdle;
+  }
+
+  /** Forgets what nobody needs any more. */
+  trim(topic: Topic, now: number): void {
+    const { log, latest, policy } = topic;
+    log.forget(policy.history, now);
+    this.#drop(topic);
+    if (latest !== undefined && latest.size > 0) latest.settle(lowestCursor(topic));
+    if (policy.history.size > 0) this.#countHistory(topic);
+    this.#countBacklog(topic);
+  }
+
+  /** The topic is no more. */
+  release(topic: Topic): void {
+    this.#history.add(-topic.historyBytes);
+    this.#backlog.add(-topic.backlogBytes);
+    topic.historyBytes = topic.backlogBytes = 0;
+  }
+
+  #drop(topic: Topic): void {
+    topic.log.dropBefore(Math.min(this.#needed(topic), topic.log.remembered));
+  }
+
+  /** The oldest offset that somebody who listens still needs of the log. */
+  #needed(topic: Topic): number {
+    const { log, lane } = topic;
+    // Where only the newest counts, it is kept beside the log.
+    if (lane.interval > 0) return log.head + 1;
+    const unsettled = lane.settled + 1;
+    if (topic.conflates) return unsettled;
+    const waiting = lowestWaiting(topic) + 1;
+    return waiting >= unsettled
+      ? unsettled
+      : Math.min(unsettled, Math.max(waiting, log.firstWithin(this.backlogLimit)));
+  }
+
+  #countHistory(topic: Topic): void {
+    this.#history.add(historyOf(topic) - topic.historyBytes);
+    topic.historyBytes = historyOf(topic);
+    if (!this.#history.exceeded) return;
+    this.#forgetIdle(topic);
+    // Who publishes gives way, so that one topic never takes from another what that one has.
+    while (this.#history.exceeded && topic.log.remembered <= topic.log.head) {
+      topic.log.forgetOldest();
+      this.#history.add(historyOf(topic) - topic.historyBytes);
+      topic.historyBytes = historyOf(topic);
+    }
+    this.#drop(topic);
+  }
+
+  #countBacklog(topic: Topic): void {
+    const bytes = backlogOf(topic);
+    if (bytes === topic.backlogBytes) return;
+    const change = bytes - topic.backlogBytes;
+    topic.backlogBytes = bytes;
+    this.#backlog.add(change);
+  }
+}
+
+function historyOf({ log }: Topic): number {
+  return log.bytesAfter(log.remembered - 1) + (log.head - log.remembered + 1) * ENTRY_BYTES;
+}
+
+/** What is kept for those who wait or are behind, and would not be without them. */
+function backlogOf({ log, latest, held, behind }: Topic): number {
+  if (held.size === 0 && behind.size === 0) return 0;
+  const kept = log.bytesAfter(log.first - 1) - log.bytesAfter(log.remembered - 1);
+  const newest = latest === undefined ? 0 : latest.bytes + latest.size * ENTRY_BYTES;
+  return kept + (log.remembered - log.first) * ENTRY_BYTES + newest;
+}
+
+function lowestCursor(topic: Topic): number {
+  let lowest = lowestWaiting(topic);
+  for (const { settled } of topic.lanes) lowest = Math.min(lowest, settled);
+  return lowest;
+}
+
+function lowestWaiting({ log, held, behind }: Topic): number {
+  let lowest = log.head;
+  for (const { cursor } of held) lowest = Math.min(lowest, cursor);
+  for (const { cursor } of behind) lowest = Math.min(lowest, cursor);
+  return lowest;
+}
