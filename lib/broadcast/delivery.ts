@@ -64,7 +64,7 @@ export class Delivery {
         listeners.left(subscription);
       },
     });
-    this.segments = new LogSegments(pool, unsent, clock);
+    this.segments = new LogSegments(unsent, clock);
     const { laggards, segments } = this;
     this.catchUp = new CatchUp({ segments, laggards, clock, slice: flush.slice, maxBytes, resync });
     this.fanOut = new FanOut(pool, unsent, clock.now, compression || undefined);

@@ -1,4 +1,4 @@
-import type { BufferPool } from '../memory/buffer-pool.js';
+import { BufferPool } from '../memory/buffer-pool.js';
 import type { Subscription } from '../topic/subscription.js';
 import { missed, reachOf } from '../topic/missed.js';
 import type { Topic } from '../topic/topic.js';
@@ -33,7 +33,8 @@ interface Segment {
  * thousands come back at once, each history is read once.
  */
 export class LogSegments {
-  readonly #pool: BufferPool;
+  // Not the pool that users see: what waits here for others to come would look like a leak there.
+  readonly #memory = new BufferPool(0);
   readonly #unsent: UnsentBatches;
   readonly #clock: SchedulerClock;
   readonly #segments = new Map<string, Segment>();
@@ -41,8 +42,7 @@ export class LogSegments {
   #encoded = 0;
   #timer: unknown;
 
-  constructor(pool: BufferPool, unsent: UnsentBatches, clock: SchedulerClock) {
-    this.#pool = pool;
+  constructor(unsent: UnsentBatches, clock: SchedulerClock) {
     this.#unsent = unsent;
     this.#clock = clock;
   }
@@ -82,7 +82,7 @@ export class LogSegments {
     const end = topic.conflates ? to : Math.min(begin + SEGMENT, to);
     const all = missed(topic, begin, end);
     const entries = log.mortal ? withoutExpired(all, this.#clock.now(), name, log.epoch) : all;
-    const batch = encode(plainJson, name, entries, this.#pool);
+    const batch = encode(plainJson, name, entries, this.#memory);
     this.#encoded++;
     return {
       frames: new PlainFrames(batch, name, log.epoch, entries, end, this.#unsent),

@@ -151,9 +151,8 @@ describe('app.close()', () => {
     const stalled = await RawClient.connect(`${url}/down`);
     await stalled.subscribe('news');
     stalled.socket.pause();
-    const connection = [...connections].at(-1)!;
     let published = 0;
-    while (connection.bufferedBytes < 1024 * 1024) {
+    while (broadcaster.pressure('news').slow === 0) {
       broadcaster.publish('news', { n: ++published, text: 'x'.repeat(64 * 1024) });
       await healthy.until(() => healthy.publications('news').length === published);
     }

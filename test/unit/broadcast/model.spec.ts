@@ -109,9 +109,9 @@ describe('the core', () => {
         fc.property(
           scenario,
           ({ clients, subscribedAtFirst, slice, window, maxUnsentBytes, steps: sequence }) => {
-            const historyOf = (name: string): number => (name.startsWith('kept') ? 2 : 0);
+            const optionsOf = (name: string) => ({ history: name.startsWith('kept') ? 2 : 0 });
             const model = new Model(
-              new Core({ timing: { slice, window }, maxUnsentBytes, historyOf }),
+              new Core({ timing: { slice, window }, maxUnsentBytes, optionsOf }),
               TOPICS,
             );
             for (const [format, ms] of clients) model.connect(format, ms);
