@@ -113,8 +113,8 @@ export class Model {
     for (const client of this.clients) {
       for (const [topic, periods] of client.periods) {
         const last = periods.at(-1)!;
-        const held = client.connection.subscriptions.get(topic)?.held;
-        if (last.open && held === false) last.sure = last.owed.length;
+        // Who is behind has it when its socket drains.
+        if (last.open && client.connection.subscriptions.get(topic)?.live) last.sure = last.owed.length;
       }
     }
   }
