@@ -44,7 +44,10 @@ export class CatchUp {
   /** The client was answered: what it missed goes to its sink, for the write at the end of this turn, then all that comes. */
   join(subscription: Subscription): void {
     const { topic, lane, sink } = subscription;
-    if (subscription.cursor >= lane.flushed) return topic.activate(subscription);
+    if (subscription.cursor >= lane.flushed) {
+      this.#parts.laggards.delete(subscription);
+      return topic.activate(subscription);
+    }
     topic.defer(subscription);
     this.#serve(this.#parts.laggards.add(subscription));
     this.#goOn(sink);

@@ -4,6 +4,7 @@ import { ByteLedger } from '../memory/byte-ledger.js';
 import type { ExpiryClock } from '../topic/topic-expiry.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
 import { type TopicListeners, TopicRegistry } from '../topic/topic-registry.js';
+import type { BatchSink } from '../wire/batch.js';
 import type { DeflateSettings } from '../wire/deflate-once.js';
 import { CatchUp, type Resync } from './catch-up.js';
 import { FanOut } from './fan-out.js';
@@ -55,7 +56,7 @@ export class Delivery {
     const unsent = new UnsentBatches();
     this.backlog = new ByteLedger(slowConsumer.budget, () => this.laggards.relieve());
     this.history = new ByteLedger(history.budget);
-    this.laggards = new Laggards(clock, slowConsumer.grace, this.backlog);
+    this.laggards = new Laggards(clock, slowConsumer.grace, this.backlog, () => sinksOf(connections));
     const memory = { backlogLimit: maxBytes, history: this.history, backlog: this.backlog };
     this.topics = new TopicRegistry(policies, clock, memory, {
       ...listeners,
@@ -93,4 +94,8 @@ export class Delivery {
     this.segments.stop();
     this.topics.stop();
   }
+}
+
+function* sinksOf(connections: ConnectionRegistry): Generator<BatchSink, void> {
+  for (const { sink } of connections) yield sink;
 }

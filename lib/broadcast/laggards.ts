@@ -17,24 +17,28 @@ export interface Laggard {
 
 /**
  * The connections that are behind. One whose socket takes nothing at all for the time of grace is closed; one that takes
- * something now and then is only slow, and is not. When all that is kept for them exceeds the budget, the worst go.
+ * something now and then is only slow, and is not. When all that is kept for
+ * slow ones exceeds the budget, the worst go.
  */
 export class Laggards {
   readonly #bySink = new Map<BatchSink, Laggard>();
   readonly #clock: SchedulerClock;
   readonly #grace: number;
   readonly #budget: ByteLedger;
+  readonly #sinks: () => Iterable<BatchSink>;
   #timer: unknown;
   #relief: unknown;
 
   /**
    * @param grace milliseconds
-   * @param budget what is kept for those who are behind; whoever made it calls {@link relieve} when it is exceeded
+   * @param budget what is kept for slow connections; whoever made it calls {@link relieve} when it is exceeded
+   * @param sinks those of all connections: one may be slow without being behind, when it does not read its replies
    */
-  constructor(clock: SchedulerClock, grace: number, budget: ByteLedger) {
+  constructor(clock: SchedulerClock, grace: number, budget: ByteLedger, sinks: () => Iterable<BatchSink>) {
     this.#clock = clock;
     this.#grace = grace;
     this.#budget = budget;
+    this.#sinks = sinks;
   }
 
   get size(): number {
@@ -89,22 +93,24 @@ export class Laggards {
 
   readonly #evict = (): void => {
     this.#relief = undefined;
-    while (this.#budget.exceeded && this.#bySink.size > 0) {
-      let worst: Laggard | undefined;
-      let most = -1;
-      for (const laggard of this.#bySink.values()) {
-        const bytes = bytesKeptFor(laggard);
-        if (bytes > most) [worst, most] = [laggard, bytes];
-      }
-      const topics = new Set([...worst!.subscriptions].map(({ topic }) => topic));
-      worst!.sink.evict();
+    const offenders: { sink: BatchSink; bytes: number }[] = [];
+    for (const sink of this.#sinks()) {
+      const bytes = this.#bytesKeptFor(sink);
+      if (bytes > 0) offenders.push({ sink, bytes });
+    }
+    offenders.sort((a, b) => b.bytes - a.bytes);
+    for (const { sink } of offenders) {
+      if (!this.#budget.exceeded) return;
+      const topics = new Set([...(this.#bySink.get(sink)?.subscriptions ?? [])].map(({ topic }) => topic));
+      sink.evict();
       for (const topic of topics) topic.trim(this.#clock.now());
     }
   };
-}
 
-function bytesKeptFor({ sink, subscriptions }: Laggard): number {
-  let bytes = sink.unsent;
-  for (const { topic, cursor } of subscriptions) bytes += topic.log.bytesAfter(cursor);
-  return bytes;
+  #bytesKeptFor(sink: BatchSink): number {
+    let bytes = sink.unsent;
+    for (const { topic, cursor } of this.#bySink.get(sink)?.subscriptions ?? [])
+      bytes += topic.log.bytesAfter(cursor);
+    return bytes;
+  }
 }

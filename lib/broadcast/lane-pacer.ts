@@ -19,6 +19,15 @@ export class LanePacer {
     for (const lane of topic.lanes) this.#requestLane(lane);
   }
 
+  /** Asks for what waits for its time, without waiting any longer. */
+  flush(): void {
+    for (const [lane, timer] of this.#timers) {
+      this.#clock.clearTimeout(timer);
+      this.#timers.delete(lane);
+      this.#scheduler.request(lane);
+    }
+  }
+
   stop(): void {
     for (const timer of this.#timers.values()) this.#clock.clearTimeout(timer);
     this.#timers.clear();

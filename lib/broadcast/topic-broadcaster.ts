@@ -71,7 +71,8 @@ export class TopicBroadcaster extends Broadcaster {
   }
 
   async flush(): Promise<void> {
-    const { scheduler, catchUp, unsent } = this.#parts;
+    const { scheduler, pacer, catchUp, unsent } = this.#parts;
+    pacer.flush();
     await scheduler.flush();
     await catchUp.caughtUp();
     await unsent.sent();

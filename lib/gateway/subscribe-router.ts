@@ -181,7 +181,7 @@ export class SubscribeRouter {
     { id, since, maxRate }: Partial<Asked>,
     snapshot?: unknown,
   ): void {
-    const { topic } = subscription;
+    const { topic, lane } = subscription;
     topic.assign(subscription, maxRate === undefined ? 0 : 1000 / maxRate);
     const recovered = since === undefined ? undefined : this.#recover(subscription, since);
     connection.sendText(subscribedText(subscription, id, { recovered, maxRate }, snapshot));
@@ -190,6 +190,9 @@ export class SubscribeRouter {
       subscription.snapshot = snapshot !== undefined;
       announceGap(connection, subscription);
       this.#topics.answered(subscription);
+      this.#catchUp.join(subscription);
+    } else if (subscription.live && subscription.lane !== lane) {
+      // Those it belongs to now may have been served further than it was.
       this.#catchUp.join(subscription);
     }
     this.#sources.start(topic.name);

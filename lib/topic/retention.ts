@@ -61,7 +61,7 @@ export class Retention {
     // Where only the newest counts, it is kept beside the log.
     if (lane.interval > 0) return log.head + 1;
     const unsettled = lane.settled + 1;
-    if (topic.conflates) return unsettled;
+    if (topic.conflates || (topic.held.size === 0 && topic.behind.size === 0)) return unsettled;
     const waiting = lowestWaiting(topic) + 1;
     return waiting >= unsettled
       ? unsettled

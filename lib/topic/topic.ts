@@ -80,7 +80,11 @@ export class Topic {
 
   append(json: string, bytes: number, terms: EntryTerms): void {
     const entry = this.log.append(json, bytes, terms);
-    this.latest?.set(entry);
+    if (this.latest === undefined) return;
+    this.latest.set(entry);
+    // A window may be long, and nobody needs what was published in it but the newest.
+    if (this.lane.interval > 0 && this.log.bytesAfter(this.log.first - 1) > this.retention.backlogLimit)
+      this.trim(terms.at);
   }
 
   /** Puts a subscription among those that get at most one flush in `interval` milliseconds. */
