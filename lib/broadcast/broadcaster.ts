@@ -39,8 +39,18 @@ export type CloseRequest = Pick<Close, 'code'> & Partial<Close>;
 export interface PublishOptions {
   /** The connection that does not get it, itself or its id: usually the one whose message caused it. */
   readonly except?: string | { readonly id: string };
-  /** Milliseconds after which it is not worth sending any more: whoever is behind gets a gap in its place. No default. */
+  /**
+   * Milliseconds after which it is no longer worth sending: who has not been sent it by then gets a gap in its place. A
+   * number above 0 and up to 2,147,483,647. @default none: it is sent as long as it is kept
+   */
   readonly ttl?: number;
+  /**
+   * Names the publication, so that publishing it again by mistake does nothing: a second one on the same topic with the
+   * same key publishes nothing, whatever its data and other options, and gives back what the first one gave. 1 to 255
+   * characters. A key is remembered for five minutes, in this process, and goes earlier only when 50,000 others came
+   * since. A publication that threw has not used its key; one that reached nobody has. @default none
+   */
+  readonly idempotencyKey?: string;
 }
 
 /**
@@ -52,12 +62,16 @@ export abstract class Broadcaster {
    * Publishes `data` to the subscribers of a topic. Serialises once, however many there are, and returns at once; the
    * batch leaves with the next flush. Nobody there is no error, and then nothing is serialised, so that a bad payload
    * goes unnoticed.
-   * @returns how many subscribers of this process get it
-   * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE; nothing was published then
+   * @returns how many subscribers of this process get it, or got it if the idempotency key was used before
+   * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_PUBLISH_OPTION; nothing was
+   * published then
    */
   abstract publish<Name extends string>(topic: Name, data: TopicData<Name>, options?: PublishOptions): number;
 
-  /** Like {@link publish}; resolves with the position once the bus has it. Without a bus, that is at once. */
+  /**
+   * Like {@link publish}; resolves with the position once the bus has it. Without a bus, that is at once. With an
+   * idempotency key that was used before it is the position of then.
+   */
   abstract publishConfirmed<Name extends string>(
     topic: Name,
     data: TopicData<Name>,

@@ -2,7 +2,7 @@ import { assertClose } from '../connection/close.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SocketConnection } from '../connection/socket-connection.js';
 import { CLOSE } from '../errors/close-codes.js';
-import { FanoutError, shown } from '../errors/fanout-error.js';
+import { FanoutError } from '../errors/fanout-error.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { TopicData } from '../topic/topics.js';
 import {
@@ -17,8 +17,12 @@ import {
 import type { CatchUp } from './catch-up.js';
 import { conflationKey } from './conflation-key.js';
 import { historyOf } from './history.js';
+import { IdempotencyKeys } from './idempotency-keys.js';
 import type { LanePacer } from './lane-pacer.js';
+import { serialise } from './payload.js';
 import { NO_PRESSURE, pressureOf } from './pressure.js';
+import { publishTerms } from './publish-options.js';
+import { targeted } from './targeted.js';
 import type { UnsentBatches } from './unsent-batches.js';
 import type { FlushScheduler, SchedulerClock } from './flush-scheduler.js';
 
@@ -38,27 +42,23 @@ export interface BroadcasterParts {
 /** The {@link Broadcaster} of one process. */
 export class TopicBroadcaster extends Broadcaster {
   readonly #parts: BroadcasterParts;
+  readonly #keys: IdempotencyKeys;
 
   constructor(parts: BroadcasterParts) {
     super();
     this.#parts = parts;
+    this.#keys = new IdempotencyKeys(() => parts.clock.now());
   }
 
   publish(name: string, data: unknown, options?: PublishOptions): number {
-    const { topics, pacer, connections, clock, maxPayload } = this.#parts;
-    const topic = topics.forPublication(name);
-    // Nobody is here and nothing is kept: stop before encoding.
-    if (topic === undefined) return 0;
-    const json = serialise(name, data);
-    const bytes = Buffer.byteLength(json);
-    if (bytes > maxPayload) throw new FanoutError('FANOUT_PAYLOAD_SIZE', maxPayload, bytes, name);
-    const except = options?.except === undefined ? undefined : exceptedId(options.except);
-    const at = Math.floor(clock.now());
-    const expires = options?.ttl === undefined ? 0 : at + options.ttl;
-    topic.append(json, bytes, { at, expires, key: conflationKey(topic, data), except });
-    pacer.request(topic);
-    const excepted = except !== undefined && connections.get(except)?.subscriptions.get(name)?.held === false;
-    return topic.subscribers - (excepted ? 1 : 0);
+    if (options === undefined) return this.#publish(name, data, undefined, 0);
+    const { except, ttl, key } = publishTerms(options);
+    if (key === undefined) return this.#publish(name, data, except, ttl);
+    const first = this.#keys.find(name, key);
+    if (first !== undefined) return first.subscribers;
+    const subscribers = this.#publish(name, data, except, ttl);
+    this.#keys.remember(name, key, { subscribers, position: this.position(name) });
+    return subscribers;
   }
 
   async publishConfirmed<Name extends string>(
@@ -67,7 +67,9 @@ export class TopicBroadcaster extends Broadcaster {
     options?: PublishOptions,
   ): Promise<Position> {
     this.publish(name, data, options);
-    return this.position(name);
+    const key = options?.idempotencyKey;
+    const first = key === undefined ? undefined : this.#keys.find(name, key);
+    return first?.position ?? this.position(name);
   }
 
   async flush(): Promise<void> {
@@ -112,42 +114,25 @@ export class TopicBroadcaster extends Broadcaster {
     return this.#each(target, connection => connection.unsubscribe(name));
   }
 
+  #publish(name: string, data: unknown, except: string | undefined, ttl: number): number {
+    const { topics, pacer, connections, clock, maxPayload } = this.#parts;
+    const topic = topics.forPublication(name);
+    // Nobody is here and nothing is kept: stop before encoding.
+    if (topic === undefined) return 0;
+    const json = serialise(name, data);
+    const bytes = Buffer.byteLength(json);
+    if (bytes > maxPayload) throw new FanoutError('FANOUT_PAYLOAD_SIZE', maxPayload, bytes, name);
+    const now = clock.now();
+    const expires = ttl === 0 ? 0 : Math.ceil(now + ttl);
+    topic.append(json, bytes, { at: Math.floor(now), expires, key: conflationKey(topic, data), except });
+    pacer.request(topic);
+    const excepted = except !== undefined && connections.get(except)?.subscriptions.get(name)?.held === false;
+    return topic.subscribers - (excepted ? 1 : 0);
+  }
+
   #each(target: Target, act: (connection: SocketConnection) => boolean): number {
     let count = 0;
-    for (const connection of this.#connectionsOf(target)) if (act(connection)) count++;
+    for (const connection of targeted(this.#parts.connections, target)) if (act(connection)) count++;
     return count;
   }
-
-  #connectionsOf(target: Target): Iterable<SocketConnection> {
-    if (typeof target === 'object' && target !== null) {
-      if ('connection' in target && typeof target.connection === 'string') {
-        const connection = this.#parts.connections.get(target.connection);
-        return connection === undefined ? [] : [connection];
-      }
-      if ('user' in target && (typeof target.user === 'string' || typeof target.user === 'number')) {
-        return this.#parts.connections.ofUser(target.user);
-      }
-    }
-    throw new FanoutError('FANOUT_TARGET', shown(target));
-  }
-}
-
-/** @throws FanoutError FANOUT_PAYLOAD */
-function serialise(topic: string, data: unknown): string {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(data);
-  } catch (error) {
-    throw new FanoutError(
-      'FANOUT_PAYLOAD',
-      topic,
-      error instanceof Error ? error.message.split('\n')[0] : shown(error),
-    );
-  }
-  if (json === undefined) throw new FanoutError('FANOUT_PAYLOAD', topic, `${shown(data)} has no JSON form`);
-  return json;
-}
-
-function exceptedId(except: string | { readonly id: string }): string {
-  return typeof except === 'string' ? except : except.id;
 }

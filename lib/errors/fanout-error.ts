@@ -40,6 +40,7 @@ export const FANOUT_ERRORS = {
     'got %s bytes for topic "%s". Split it, or raise slowConsumer.maxBytes.',
   FANOUT_CONFLATION_KEY:
     'The function of option "conflate" must give a string or a number for each payload; for topic "%s" it did not: %s.',
+  FANOUT_PUBLISH_OPTION: 'Option "%s" of a publication must be %s; got %s.',
   FANOUT_EVENT:
     'An event sent to a connection must have a name that is a non-empty string and data that is JSON: %s.',
   FANOUT_CLOSE:

@@ -124,6 +124,33 @@ describe('Broadcaster#publish', () => {
     await other.client.until(() => said(other.client).includes(2));
   });
 
+  it('does nothing the second time that a key is given, and says what it said the first time', async () => {
+    const { broadcaster, join } = await start();
+    const { client } = await join();
+    const once = { idempotencyKey: 'order 7' };
+    expect(broadcaster.publish('chat.1', 'first', once)).toBe(1);
+    const position = broadcaster.position('chat.1');
+    await join();
+    broadcaster.publish('chat.1', 'other');
+    expect(broadcaster.publish('chat.1', 'again', once)).toBe(1);
+    await expect(broadcaster.publishConfirmed('chat.1', 'again', once)).resolves.toBe(position);
+    await settle(broadcaster, client);
+    expect(said(client)).toEqual(['first', 'other']);
+  });
+
+  it.each([{ ttl: 0 }, { ttl: Infinity }, { idempotencyKey: '' }, { idempotencyKey: 'x'.repeat(256) }])(
+    'throws FANOUT_PUBLISH_OPTION for %j, and nothing was published',
+    async options => {
+      const { broadcaster, join } = await start();
+      await join();
+      const before = broadcaster.position('chat.1');
+      const refused = expect.objectContaining({ code: 'FANOUT_PUBLISH_OPTION' });
+      expect(() => broadcaster.publish('chat.1', 1, options)).toThrow(refused);
+      await expect(broadcaster.publishConfirmed('chat.1', 1, options)).rejects.toThrow(refused);
+      expect(broadcaster.position('chat.1')).toBe(before);
+    },
+  );
+
   it.each([
     ['FANOUT_TOPIC_NAME', 'chat..1', 1],
     ['FANOUT_TOPIC_NAME', '', 1],

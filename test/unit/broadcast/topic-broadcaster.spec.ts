@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
+import { FanoutError } from '../../../lib/errors/fanout-error.js';
 import { Core, type CoreOptions, type Peer } from '../support/core.js';
 
 function rig(options: CoreOptions = {}): Core {
@@ -112,6 +113,104 @@ describe('TopicBroadcaster', () => {
       expect(() => core.broadcaster.publish('a', 'x'.repeat(99))).toThrow(code('FANOUT_PAYLOAD_SIZE'));
       expect(() => core.broadcaster.publish('a', 'é'.repeat(50))).toThrow('at most 100 bytes');
       expect(core.broadcaster.position('a')).toMatch(/:1$/);
+    });
+  });
+
+  describe('#publish with an idempotency key', () => {
+    const once = { idempotencyKey: 'k' };
+
+    it('publishes once, whatever comes with the key the second time, and returns what it returned', () => {
+      const core = rig();
+      const peer = join(core, 'a');
+      expect(core.broadcaster.publish('a', 1, once)).toBe(1);
+      join(core, 'a');
+      const except = peer.connection;
+      const payload = { toJSON: () => expect.unreachable('serialised') as never };
+      expect(core.broadcaster.publish('a', payload, { ...once, except })).toBe(1);
+      core.clock.settle();
+      expect(peer.socket.frames).toEqual([{ topic: 'a', offset: 1, data: 1 }]);
+    });
+
+    it('is about one key of one topic', () => {
+      const core = rig();
+      const peer = join(core, 'a', 'b');
+      const publish = (name: string, idempotencyKey?: string): unknown =>
+        core.broadcaster.publish(name, 1, idempotencyKey === undefined ? {} : { idempotencyKey });
+      for (let round = 0; round < 2; round++) {
+        for (const name of ['a', 'b'])
+          for (const key of ['k', 'K', undefined]) expect(publish(name, key)).toBe(1);
+      }
+      core.clock.settle();
+      expect(peer.socket.frames.filter(({ topic }) => topic === 'a')).toHaveLength(4);
+      expect(peer.socket.frames.filter(({ topic }) => topic === 'b')).toHaveLength(4);
+    });
+
+    it.each([
+      ['payload', 1n],
+      ['size', 'x'.repeat(200)],
+    ])('leaves the key to another try when it refuses the %s', (_, data) => {
+      const core = rig({ maxUnsentBytes: 100 });
+      join(core, 'a');
+      expect(() => core.broadcaster.publish('a', data, once)).toThrow(FanoutError);
+      expect(core.broadcaster.publish('a', 1, once)).toBe(1);
+      expect(core.broadcaster.position('a')).toMatch(/:1$/);
+    });
+
+    it('uses the key when nobody is there', () => {
+      const core = rig();
+      expect(core.broadcaster.publish('a', 1, once)).toBe(0);
+      const peer = join(core, 'a');
+      expect(core.broadcaster.publish('a', 1, once)).toBe(0);
+      core.clock.settle();
+      expect(peer.socket.frames).toEqual([]);
+    });
+
+    it('publishes anew when the key was forgotten', () => {
+      const core = rig();
+      join(core, 'a');
+      core.broadcaster.publish('a', 1, once);
+      core.clock.advance(600_000);
+      expect(core.broadcaster.publish('a', 1, once)).toBe(1);
+      expect(core.broadcaster.position('a')).toMatch(/:2$/);
+    });
+
+    it('resolves with the position of the first, also when others were published since', async () => {
+      const core = rig();
+      join(core, 'a');
+      const first = await core.broadcaster.publishConfirmed('a', 1, once);
+      await core.broadcaster.publishConfirmed('a', 2);
+      expect(first).toMatch(/:1$/);
+      await expect(core.broadcaster.publishConfirmed('a', 3, once)).resolves.toBe(first);
+      core.broadcaster.publish('nobody', 1, once);
+      const nowhere = core.broadcaster.position('nobody');
+      join(core, 'nobody');
+      core.broadcaster.publish('nobody', 1);
+      await expect(core.broadcaster.publishConfirmed('nobody', 1, once)).resolves.toBe(nowhere);
+    });
+  });
+
+  describe('#publish with a ttl', () => {
+    it('expires in whole milliseconds of the clock, and never before its time has come', () => {
+      const core = rig();
+      join(core, 'a');
+      core.clock.time = 1000.25;
+      for (const options of [{}, { ttl: 1 }, { ttl: 0.5 }]) core.broadcaster.publish('a', 1, options);
+      expect(core.topics.find('a')!.log.range(0, 3)).toMatchObject([
+        { at: 1000, expires: 0 },
+        { at: 1000, expires: 1002 },
+        { at: 1000, expires: 1001 },
+      ]);
+    });
+  });
+
+  describe('#publish with options it cannot have', () => {
+    it.each([{ ttl: 0 }, { idempotencyKey: '' }])('refuses %j, whether somebody listens or not', options => {
+      const core = rig();
+      join(core, 'a');
+      for (const name of ['a', 'nobody']) {
+        expect(() => core.broadcaster.publish(name, 1, options)).toThrow(code('FANOUT_PUBLISH_OPTION'));
+      }
+      expect(core.broadcaster.position('a')).toMatch(/:0$/);
     });
   });
 

@@ -71,6 +71,10 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     'A payload must be at most 1024 bytes of JSON, because more would make every subscriber a slow consumer; ' +
       'got 2048 bytes for topic "clock". Split it, or raise slowConsumer.maxBytes.',
   ],
+  FANOUT_PUBLISH_OPTION: [
+    ['ttl', 'a number of milliseconds above 0 and up to 2147483647', shown(-1)],
+    'Option "ttl" of a publication must be a number of milliseconds above 0 and up to 2147483647; got -1.',
+  ],
   FANOUT_EVENT: [
     ["event is ''"],
     "An event sent to a connection must have a name that is a non-empty string and data that is JSON: event is ''.",
