@@ -196,12 +196,28 @@ describe('browser examples', () => {
 
     it('starts from a snapshot after a gap', () => {
       const socket = follow();
-      socket.receive({ event: 'gap', data: { topic: 't', from: 5, to: 7, position: 'p.0:7' } });
+      const data = { topic: 't', from: 5, to: 7, position: 'p.0:7', reason: 'slow' };
+      socket.receive({ event: 'gap', data });
       expect(socket.sent.slice(1)).toEqual([
         { event: 'unsubscribe', id: 1, data: { topic: 't' } },
         { event: 'subscribe', id: 1, data: { topic: 't' } },
       ]);
     });
+
+    it.each(['expired', 'except'])(
+      'goes on after a gap with the reason %s, and counts from there',
+      reason => {
+        const socket = follow();
+        socket.receive({ event: 'gap', data: { topic: 't', from: 5, to: 7, position: 'p.0:7', reason } });
+        socket.receive({ topic: 't', offset: 8, data: 'd' });
+        expect(socket.sent).toHaveLength(1);
+        expect(heard.at(-1)).toEqual(['data', 'd']);
+        socket.onclose!({ code: 1006, reason: '' });
+        timers[0]!.callback();
+        FakeSocket.opened.at(-1)!.onopen!();
+        expect(FakeSocket.opened.at(-1)!.sent).toMatchObject([{ data: { since: 'p.0:8' } }]);
+      },
+    );
 
     it('comes back not before it was asked to', () => {
       follow().onclose!({ code: 1012, reason: 'service restart; retry-after=4000' });
