@@ -1,4 +1,4 @@
-import { reachOf } from '../topic/missed.js';
+import { reachOf } from '../topic/reach.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import { Batch, type BatchSink } from '../wire/batch.js';

@@ -1,13 +1,13 @@
 import { BufferPool } from '../memory/buffer-pool.js';
 import type { Subscription } from '../topic/subscription.js';
-import { missed, reachOf } from '../topic/missed.js';
+import { reachOf } from '../topic/reach.js';
 import type { Topic } from '../topic/topic.js';
 import type { Batch } from '../wire/batch.js';
 import { encode } from '../wire/encode.js';
-import { withoutExpired } from '../wire/expired.js';
 import { plainJson } from '../wire/json-format.js';
 import { type Part, PlainFrames } from '../wire/plain-frames.js';
 import type { SchedulerClock } from './flush-scheduler.js';
+import { missedIn } from './new-publications.js';
 import { exceptedIn } from './topic-batches.js';
 import type { UnsentBatches } from './unsent-batches.js';
 
@@ -80,8 +80,7 @@ export class LogSegments {
     const { log, name } = topic;
     const begin = topic.conflates ? reachOf(topic) : Math.floor(cursor / SEGMENT) * SEGMENT;
     const end = topic.conflates ? to : Math.min(begin + SEGMENT, to);
-    const all = missed(topic, begin, end);
-    const entries = log.mortal ? withoutExpired(all, this.#clock.now(), name, log.epoch) : all;
+    const entries = missedIn(topic, begin, end, this.#clock.now());
     const batch = encode(plainJson, name, entries, this.#memory);
     this.#encoded++;
     return {

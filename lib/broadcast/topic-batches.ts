@@ -4,6 +4,7 @@ import type { Batch } from '../wire/batch.js';
 import { plainJson, type WireFormat } from '../wire/json-format.js';
 import type { LogEntry } from '../wire/log-entry.js';
 import { PlainFrames } from '../wire/plain-frames.js';
+import { newIn } from './new-publications.js';
 
 /** Frames the publications of one topic in one format. */
 export type Encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]) => Batch;
@@ -59,7 +60,7 @@ export class TopicBatches {
     this.#lane = lane;
     this.#from = from;
     this.to = to;
-    this.#range = lane.range(from, to, this.#now());
+    this.#range = newIn(lane, from, to, this.#now());
     this.#excepted = exceptedIn(this.#range);
   }
 
@@ -117,7 +118,7 @@ export class TopicBatches {
   }
 
   #after(cursor: number): readonly LogEntry[] {
-    return cursor === this.#from ? this.#range : this.#lane!.range(cursor, this.to, this.#now());
+    return cursor === this.#from ? this.#range : newIn(this.#lane!, cursor, this.to, this.#now());
   }
 }
 

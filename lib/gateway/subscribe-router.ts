@@ -2,7 +2,7 @@ import type { CatchUp } from '../broadcast/catch-up.js';
 import type { Delivery } from '../broadcast/delivery.js';
 import type { FanOut } from '../broadcast/fan-out.js';
 import { Refusal } from '../errors/refusals.js';
-import { reachOf } from '../topic/missed.js';
+import { reachOf } from '../topic/reach.js';
 import { rateClass } from '../topic/rate-class.js';
 import { isTopicName } from '../topic/topic-name.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';

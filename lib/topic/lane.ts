@@ -1,6 +1,3 @@
-import { withoutExpired } from '../wire/expired.js';
-import type { LogEntry } from '../wire/log-entry.js';
-import { conflated } from './missed.js';
 import { HELD, type Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 
@@ -51,13 +48,6 @@ export class Lane {
   settle(offset: number, now: number): void {
     this.settled = Math.max(this.settled, offset);
     this.topic.trim(now);
-  }
-
-  /** What goes out to a live subscription that stands at offset `since`. */
-  range(since: number, to: number, now: number): readonly LogEntry[] {
-    const { log, name } = this.topic;
-    const entries = this.interval > 0 ? conflated(this.topic, since, to) : log.range(since, to);
-    return log.mortal ? withoutExpired(entries, now, name, log.epoch) : entries;
   }
 
   add(subscription: Subscription): void {

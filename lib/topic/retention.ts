@@ -98,7 +98,7 @@ function historyOf({ log }: Topic): number {
 /** What is kept for those who wait or are behind, and would not be without them. */
 function backlogOf({ log, latest, held, behind }: Topic): number {
   if (held.size === 0 && behind.size === 0) return 0;
-  const kept = log.bytesAfter(log.first - 1) - log.bytesAfter(log.remembered - 1);
+  const kept = log.bytes - log.bytesAfter(log.remembered - 1);
   const newest = latest === undefined ? 0 : latest.bytes + latest.size * ENTRY_BYTES;
   return kept + (log.remembered - log.first) * ENTRY_BYTES + newest;
 }

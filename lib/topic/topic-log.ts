@@ -31,6 +31,11 @@ export class TopicLog {
     return this.#head - (this.#entries.length - this.#dropped) + 1;
   }
 
+  /** Bytes of the payloads kept. */
+  get bytes(): number {
+    return this.bytesAfter(this.first - 1);
+  }
+
   /** Offset of the oldest publication of the history; `head + 1` when there is none. */
   get remembered(): number {
     return Math.max(this.#remembered, this.first);

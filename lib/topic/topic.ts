@@ -15,7 +15,7 @@ export class Topic {
   readonly lane: Lane;
   /** The other lanes, by interval. Undefined when there are none. */
   #lanes: Map<number, Lane> | undefined;
-  /** Undefined on topics where every publication counts. */
+  /** On topics that conflate. */
   readonly latest: LatestByKey | undefined;
   #held: Set<Subscription> | undefined;
   #behind: Set<Subscription> | undefined;
@@ -34,14 +34,14 @@ export class Topic {
     this.latest = policy.keyOf && new LatestByKey(retention.backlogLimit);
   }
 
-  /** `<epoch>:<offset>` of the newest publication. */
+  /** Of the newest publication. */
   get position(): string {
     return positionOf(this.log.epoch, this.log.head);
   }
 
   /** Whether a newer publication stands for the older ones of its key. */
   get conflates(): boolean {
-    return this.latest !== undefined;
+    return this.policy.keyOf !== undefined;
   }
 
   /** Every lane there is. */
@@ -62,8 +62,7 @@ export class Topic {
   /** How many clients were answered and get what is published. */
   get subscribers(): number {
     let count = this.lane.subscriptions.length + this.behind.size;
-    if (this.#lanes !== undefined)
-      for (const { subscriptions } of this.#lanes.values()) count += subscriptions.length;
+    for (const { subscriptions } of this.#lanes?.values() ?? []) count += subscriptions.length;
     return count;
   }
 
@@ -83,15 +82,14 @@ export class Topic {
     if (this.latest === undefined) return;
     this.latest.set(entry);
     // A window may be long, and nobody needs what was published in it but the newest.
-    if (this.lane.interval > 0 && this.log.bytesAfter(this.log.first - 1) > this.retention.backlogLimit)
-      this.trim(terms.at);
+    if (this.lane.interval > 0 && this.log.bytes > this.retention.backlogLimit) this.trim(terms.at);
   }
 
   /** Puts a subscription among those that get at most one flush in `interval` milliseconds. */
   assign(subscription: Subscription, interval: number): void {
     const lane = this.#laneOf(interval);
-    if (lane === subscription.lane) return;
     const { live } = subscription;
+    if (lane === subscription.lane) return;
     this.#detach(subscription);
     this.#leaveLane(subscription);
     lane.members++;
@@ -100,13 +98,13 @@ export class Topic {
     else this.hold(subscription);
   }
 
-  /** Takes a subscription out of the flushes until it is activated: its client waits for an answer. */
+  /** Out of the flushes until it is activated: its client waits for an answer. */
   hold(subscription: Subscription): void {
     this.#detach(subscription);
     (this.#held ??= new Set()).add(subscription);
   }
 
-  /** Takes a subscription out of the flushes until it is activated: it is served from the log. */
+  /** Out of the flushes until it is activated: it is served from the log. */
   defer(subscription: Subscription): void {
     this.#detach(subscription);
     subscription.index = BEHIND;
@@ -144,7 +142,6 @@ export class Topic {
     if (this.#lanes!.size === 0) this.#lanes = undefined;
   }
 
-  /** Out of whatever it is in. */
   #detach(subscription: Subscription): void {
     if (subscription.live) return subscription.lane.remove(subscription);
     subscription.index = HELD;

@@ -1,9 +1,11 @@
-import { Batch } from './batch.js';
+import type { Batch } from './batch.js';
 import { FramePlaces } from './frame-places.js';
 import { textFrame } from './frame.js';
 import { gapText, type GapReason } from './gap-frame.js';
 import { plainJson } from './json-format.js';
 import type { LogEntry } from './log-entry.js';
+import { type Outgoing, partOf } from './part-of.js';
+import { Pieces } from './pieces.js';
 import { firstAbove } from './sorted-search.js';
 
 /** A part of a batch, and how far it takes the connection that gets it. */
@@ -12,12 +14,6 @@ export interface Part {
   readonly batch: Batch;
   /** Offset after which the next part begins. */
   readonly cursor: number;
-}
-
-/** Counts batches until they are sent. */
-export interface Outgoing {
-  add(batch: Batch): void;
-  readonly onSent: (batch: Batch) => void;
 }
 
 const NONE: readonly number[] = [];
@@ -90,25 +86,17 @@ export class PlainFrames {
       run = this.#nextRun(excepted, at);
     }
     if (run === undefined) at = this.#addFrames(pieces, at, end);
-    return { batch: this.#view(pieces.buffers), cursor: at === end ? this.upTo : this.#offsets[at - 1]! };
+    return {
+      batch: partOf(this.#batch, pieces.buffers, this.#outgoing),
+      cursor: at === end ? this.upTo : this.#offsets[at - 1]!,
+    };
   }
 
   #whole(): Part {
-    if (this.#outgoing !== undefined) return { batch: this.#view(this.#batch.buffers), cursor: this.upTo };
+    if (this.#outgoing !== undefined)
+      return { batch: partOf(this.#batch, this.#batch.buffers, this.#outgoing), cursor: this.upTo };
     this.#batch.retain();
     return { batch: this.#batch, cursor: this.upTo };
-  }
-
-  #view(buffers: readonly Buffer[]): Batch {
-    const outgoing = this.#outgoing;
-    this.#batch.retain();
-    const sent = (view: Batch): void => {
-      this.#batch.release();
-      outgoing?.onSent(view);
-    };
-    const view = new Batch(buffers, undefined, [], sent, this.#batch);
-    outgoing?.add(view);
-    return view;
   }
 
   /** The next frames from `at` on that all are excepted. */
@@ -145,22 +133,5 @@ export class PlainFrames {
     const reached = Math.min(Math.max(this.#places.reach(at, pieces.room), least), end);
     for (const view of this.#places.views(at, reached)) pieces.add(view);
     return reached;
-  }
-}
-
-/** What a part is put together from. */
-class Pieces {
-  readonly buffers: Buffer[] = [];
-
-  /** @param room bytes that may be added; the first frame is, whatever its size */
-  constructor(public room: number) {}
-
-  get empty(): boolean {
-    return this.buffers.length === 0;
-  }
-
-  add(buffer: Buffer): void {
-    this.buffers.push(buffer);
-    this.room -= buffer.length;
   }
 }
