@@ -44,7 +44,6 @@ export class Topic {
     return this.policy.keyOf !== undefined;
   }
 
-  /** Every lane there is. */
   get lanes(): Iterable<Lane> {
     return this.#lanes === undefined ? [this.lane] : [this.lane, ...this.#lanes.values()];
   }
