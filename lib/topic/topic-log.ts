@@ -62,8 +62,9 @@ export class TopicLog {
 
   /** Bytes of the payloads kept after an offset. */
   bytesAfter(offset: number): number {
-    if (offset >= this.#head) return 0;
-    const { until, bytes } = this.at(Math.max(offset + 1, this.first));
+    const first = Math.max(offset + 1, this.first);
+    if (first > this.#head) return 0;
+    const { until, bytes } = this.at(first);
     return this.#total - until + bytes;
   }
 
