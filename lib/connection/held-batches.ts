@@ -32,6 +32,11 @@ export class HeldBatches {
     this.#batches.push(batch);
   }
 
+  keepUntilDrained(batch: Batch): void {
+    this.keep(batch);
+    this.awaitDrain();
+  }
+
   /** Lets go of what is held now when the socket says that it has left: one question at a time is enough. */
   awaitDrain(): void {
     if (this.#asked) return;

@@ -1,17 +1,8 @@
 import type { Batch, BatchSink } from '../wire/batch.js';
-import { HeldBatches, type HeldOwner } from './held-batches.js';
+import { HeldBatches } from './held-batches.js';
+import type { OutboxOwner } from './outbox-owner.js';
 import { OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
 import { writeBatches } from './write-batches.js';
-
-/** Whose outbox it is. An object, because a closure would be 100 bytes for each connection. */
-export interface OutboxOwner extends HeldOwner {
-  /** Bytes that may be unsent. */
-  readonly maxUnsentBytes: number;
-  /** Called instead of a write that would go over that, and when its subscriptions are too far behind. */
-  tooSlow(): void;
-  /** What it holds is needed for others: ends it at once. */
-  evict(): void;
-}
 
 /**
  * Bytes that a busy socket is given. So much waits before a reply, and so often a slow peer shows that it is not frozen;
@@ -57,8 +48,7 @@ export class Outbox implements BatchSink {
 
   get room(): number {
     const queued = this.#socket.writableLength;
-    if (queued === 0 || this.#ws.readyState !== OPEN) return Infinity;
-    return MOST_IN_FLIGHT - queued - this.#bytes;
+    return queued === 0 || this.#ws.readyState !== OPEN ? Infinity : MOST_IN_FLIGHT - queued - this.#bytes;
   }
 
   send(batch: Batch): boolean {
@@ -84,15 +74,16 @@ export class Outbox implements BatchSink {
       this.#ws.terminate();
       return true;
     }
-    if (socket.writableLength === 0) return true;
-    const held = this.#holder();
-    held.keep(batch);
-    held.awaitDrain();
+    if (socket.writableLength > 0) this.#holder().keepUntilDrained(batch);
     return true;
   }
 
   add(batch: Batch): boolean {
-    return this.#ws.readyState === OPEN && this.#gather(batch);
+    if (this.#ws.readyState !== OPEN) return false;
+    batch.retain();
+    (this.#pending ??= [])[this.#count] = batch;
+    this.#bytes += batch.bytes;
+    return this.#count++ === 0;
   }
 
   write(): void {
@@ -134,14 +125,6 @@ export class Outbox implements BatchSink {
   end(): void {
     this.#drop();
     this.#held?.end();
-  }
-
-  /** True when nothing was gathered before. */
-  #gather(batch: Batch): boolean {
-    batch.retain();
-    (this.#pending ??= [])[this.#count] = batch;
-    this.#bytes += batch.bytes;
-    return this.#count++ === 0;
   }
 
   /** Lets go of what was gathered: sent, or never to be. */

@@ -129,8 +129,7 @@ export class Topic {
 
   #laneOf(interval: number): Lane {
     if (interval <= this.lane.interval) return this.lane;
-    this.#lanes ??= new Map();
-    let lane = this.#lanes.get(interval);
+    let lane = (this.#lanes ??= new Map<number, Lane>()).get(interval);
     if (lane === undefined) this.#lanes.set(interval, (lane = new Lane(this, interval)));
     return lane;
   }
