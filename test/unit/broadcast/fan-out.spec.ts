@@ -1,25 +1,30 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FanOut } from '../../../lib/broadcast/fan-out.js';
 import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
+import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
-import { Topic } from '../../../lib/topic/topic.js';
+import type { Topic } from '../../../lib/topic/topic.js';
 import { batchedJson, deflated, plainJson } from '../../../lib/wire/json-format.js';
-import { entriesOf } from '../support/entries.js';
 import { messagesIn } from '../support/frames.js';
 import { type HandSubscriber, subscriber } from '../support/subscribers.js';
+import { append, topicOf } from '../support/topics.js';
 
 let pool: BufferPool;
+let unsent: UnsentBatches;
 let fanOut: FanOut;
 let walk: TopicWalk;
 let topic: Topic;
 
 beforeEach(() => {
   pool = new BufferPool();
-  fanOut = new FanOut(pool);
-  walk = new TopicWalk(fanOut.encode, () => 0);
-  topic = new Topic('t', 'e', { size: 0 });
+  unsent = new UnsentBatches();
+  fanOut = new FanOut(pool, unsent, () => 0);
+  walk = new TopicWalk(fanOut.encode, () => 0, NO_STRAGGLERS);
+  topic = topicOf();
 });
+
+const NO_STRAGGLERS = { defer: () => expect.unreachable('a sink without room'), passed: () => {} };
 
 function join(who: HandSubscriber = subscriber()): HandSubscriber {
   topic.activate(new Subscription(topic, who));
@@ -27,60 +32,61 @@ function join(who: HandSubscriber = subscriber()): HandSubscriber {
 }
 
 function publish(...values: unknown[]): void {
-  for (const { json, bytes } of entriesOf(values)) topic.append(json, bytes);
+  append(topic, values);
 }
 
 /** A flush of the topic. */
 function deliver(): void {
-  walk.begin(topic);
+  walk.begin(topic.lane);
   walk.step(Infinity, []);
 }
 
 const data = (who: HandSubscriber): unknown[] => who.sink.publications.map(publication => publication.data);
 
 describe('FanOut', () => {
-  describe('#catchUp', () => {
-    function activate(who: HandSubscriber): Subscription {
-      const subscription = new Subscription(topic, who);
-      topic.held.add(subscription);
-      return subscription;
-    }
-
-    it('gives what was flushed while it was held, and the next flush gives the rest', () => {
-      publish(1);
+  describe('#finish', () => {
+    it('gives what no flush has handed out yet, for the write that is to come', () => {
       const who = subscriber();
-      const subscription = activate(who);
-      publish(2, 3);
-      deliver();
-      publish(4);
+      const subscription = new Subscription(topic, who);
       topic.activate(subscription);
-      fanOut.catchUp(subscription);
-      expect(data(who)).toEqual([2, 3]);
-      publish(5);
+      publish(1);
       deliver();
-      expect(data(who)).toEqual([2, 3, 4, 5]);
+      publish(2, 3);
+      fanOut.finish(subscription);
+      expect(data(who)).toEqual([1, 2, 3]);
+      expect(who.sink.writes).toBe(0);
+      publish(4);
+      deliver();
+      expect(data(who)).toEqual([1, 2, 3, 4]);
     });
 
-    it('gives nothing when nothing was flushed, and keeps the cursor', () => {
+    it('gives nothing when nothing is new', () => {
       publish(1, 2);
-      const subscription = activate(subscriber());
-      topic.activate(subscription);
-      fanOut.catchUp(subscription);
+      const subscription = new Subscription(topic, subscriber());
+      fanOut.finish(subscription);
       expect(subscription.cursor).toBe(2);
       expect(pool.stats().taken).toBe(0);
     });
 
     it('leaves out what is not for it, and its slabs come home', () => {
       const who = { ...subscriber(plainJson), id: 'eve' };
-      const subscription = activate(who);
-      topic.append('1', 1, 'eve');
-      topic.append('2', 1);
-      deliver();
-      topic.activate(subscription);
-      fanOut.catchUp(subscription);
+      const subscription = new Subscription(topic, who);
+      append(topic, [1], { except: 'eve' });
+      append(topic, [2]);
+      fanOut.finish(subscription);
       expect(data(who)).toEqual([2]);
       who.sink.release();
       expect(pool.stats().inUse).toBe(0);
+    });
+
+    it('leaves the walk that is under way alone', () => {
+      const [one, other] = [join(), join()];
+      publish(1);
+      walk.begin(topic.lane);
+      one.sink.onWrite = () => fanOut.finish(other.subscriptions.get('t')!);
+      other.subscriptions.set('t', topic.lane.subscriptions[1]!);
+      walk.step(Infinity, undefined);
+      expect([data(one), data(other)]).toEqual([[1], [1]]);
     });
   });
 
@@ -90,8 +96,8 @@ describe('FanOut', () => {
     const LONG = 'x'.repeat(300);
 
     beforeEach(() => {
-      fanOut = new FanOut(pool, { threshold: 200, level: 6 });
-      walk = new TopicWalk(fanOut.encode, () => 0);
+      fanOut = new FanOut(pool, unsent, () => 0, { threshold: 200, level: 6 });
+      walk = new TopicWalk(fanOut.encode, () => 0, NO_STRAGGLERS);
     });
 
     function messages(who: HandSubscriber): { text: string; deflated: boolean }[] {
@@ -113,18 +119,12 @@ describe('FanOut', () => {
       expect(pool.stats().inUse).toBe(0);
     });
 
-    it('compresses nothing that one subscriber catches up on or ends with', () => {
-      const waiting = subscriber(batched);
-      const subscription = new Subscription(topic, waiting);
-      topic.held.add(subscription);
+    it('compresses nothing that one subscriber ends with', () => {
+      const ending = subscriber(batched);
+      const subscription = new Subscription(topic, ending);
       publish(LONG, LONG);
-      deliver();
-      topic.activate(subscription);
-      fanOut.catchUp(subscription);
-      expect(data(waiting)).toEqual([LONG, LONG]);
-      publish(LONG);
       fanOut.finish(subscription);
-      expect(data(waiting)).toEqual([LONG, LONG, LONG]);
+      expect(data(ending)).toEqual([LONG, LONG]);
     });
 
     it('compresses four batches of a topic at most, however many joined each at another publication', () => {
@@ -147,7 +147,7 @@ describe('FanOut', () => {
     it('compresses nothing for those who are left out of a part of it', () => {
       const everybody = join(subscriber(batched));
       const eve = join({ ...subscriber(batched), id: 'eve' });
-      topic.append(JSON.stringify(LONG), LONG.length, 'eve');
+      append(topic, [LONG], { except: 'eve' });
       publish(LONG);
       deliver();
       expect(data(eve)).toEqual([LONG]);
@@ -159,7 +159,7 @@ describe('FanOut', () => {
       publish(LONG, 2);
       deliver();
       let sent = false;
-      const all = fanOut.sent().then(() => (sent = true));
+      const all = unsent.sent().then(() => (sent = true));
       await Promise.resolve();
       expect(sent).toBe(false);
       one.sink.release();
@@ -168,30 +168,19 @@ describe('FanOut', () => {
     });
   });
 
-  describe('#sent', () => {
-    it('resolves at once when nothing is out', async () => {
-      await expect(fanOut.sent()).resolves.toBeUndefined();
-    });
-
-    it('resolves when what is out now has left, and does not wait for what comes later', async () => {
-      const [a, b] = [join(), join()];
-      const done: string[] = [];
-      publish(1);
-      deliver();
-      const first = [...a.sink.batches];
-      void fanOut.sent().then(() => done.push('first'));
-      publish(2);
-      deliver();
-      const all = fanOut.sent().then(() => done.push('all'));
-      first[0]!.release();
-      await Promise.resolve();
-      expect(done).toEqual([]);
-      first[0]!.release();
-      await Promise.resolve();
-      expect(done).toEqual(['first']);
-      for (const { sink } of [a, b]) sink.batches.at(-1)!.release();
-      await all;
-      expect(done).toEqual(['first', 'all']);
-    });
+  it('counts its batches until they are sent', async () => {
+    const who = join();
+    publish(1);
+    deliver();
+    publish(2);
+    fanOut.finish(topic.lane.subscriptions[0]!);
+    const done: string[] = [];
+    const all = unsent.sent().then(() => done.push('all'));
+    who.sink.batches[0]!.release();
+    await Promise.resolve();
+    expect(done).toEqual([]);
+    who.sink.batches[1]!.release();
+    await all;
+    expect(done).toEqual(['all']);
   });
 });

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
-import { Topic } from '../../../lib/topic/topic.js';
+import type { Lane } from '../../../lib/topic/lane.js';
+import type { Topic } from '../../../lib/topic/topic.js';
 import { TIMING } from '../support/core.js';
 import { HandClock } from '../support/hand-clock.js';
+import { append, payloadOf, topicOf } from '../support/topics.js';
 
 let clock: HandClock;
 let log: string[];
@@ -19,17 +21,16 @@ beforeEach(() => {
 });
 
 function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
-  let at: Topic;
+  let at: Lane;
   const walk = {
-    begin(topic: Topic) {
-      at = topic;
-      topic.pendingBytes = 0;
+    begin(lane: Lane) {
+      at = lane;
     },
     step() {
       clock.time += cost;
-      log.push(`${at.name}:${at.log.head}`);
-      at.settle(at.handOut());
-      during(at);
+      log.push(`${at.topic.name}:${at.topic.log.head}`);
+      at.settle(at.handOut(), clock.time);
+      during(at.topic);
       return true;
     },
     clear() {},
@@ -37,11 +38,11 @@ function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
   return new FlushScheduler(walk, { ...TIMING, ...timing }, clock);
 }
 
-const topic = (name = 't'): Topic => new Topic(name, 'e', { size: 0 });
+const topic = (name = 't'): Topic => topicOf(name);
 
 function publish(scheduler: FlushScheduler, to: Topic, bytes = 1): void {
-  to.append('1', bytes);
-  scheduler.request(to);
+  append(to, [bytes > 2 ? payloadOf(bytes) : 1]);
+  scheduler.request(to.lane);
 }
 
 /** Runs one flush of a given cost and gives the time until the next, published at once, is due. */
@@ -175,7 +176,7 @@ describe('FlushScheduler', () => {
 
     it('arms nothing while it is under way', () => {
       const scheduler = make({ slice: 8 });
-      const [a, b, c] = ['a', 'b', 'c'].map(topic) as [Topic, Topic, Topic];
+      const [a, b, c] = ['a', 'b', 'c'].map(name => topic(name)) as [Topic, Topic, Topic];
       cost = 10;
       during = ({ name }) => {
         if (name === 'a') publish(scheduler, c);
@@ -225,7 +226,7 @@ describe('FlushScheduler', () => {
     it('counts the time of all its slices as its cost, but not the time between', () => {
       const scheduler = make({ slice: 8, maxDelay: 1000 });
       cost = 10;
-      const all = ['a', 'b', 'c', 'd'].map(topic);
+      const all = ['a', 'b', 'c', 'd'].map(name => topic(name));
       for (const t of all) publish(scheduler, t);
       clock.turn();
       while (clock.immediates > 0) {
@@ -284,7 +285,7 @@ describe('FlushScheduler', () => {
 
     it('cancels a flush between two slices, and the next request flushes what is left', () => {
       const scheduler = make({ slice: 8 });
-      const all = ['a', 'b', 'c'].map(topic);
+      const all = ['a', 'b', 'c'].map(name => topic(name));
       cost = 10;
       for (const t of all) publish(scheduler, t);
       clock.turn();

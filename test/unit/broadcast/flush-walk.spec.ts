@@ -1,16 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushWalk } from '../../../lib/broadcast/flush-walk.js';
-import { Topic } from '../../../lib/topic/topic.js';
+import type { Lane } from '../../../lib/topic/lane.js';
 import type { BatchSink } from '../../../lib/wire/batch.js';
 import { HandSink } from '../support/subscribers.js';
+import { topicOf } from '../support/topics.js';
 
 let now: number;
 let log: string[];
-/** Milliseconds that a step of a topic takes. */
+/** Milliseconds that a step of a lane takes. */
 let cost: number;
-/** Steps that each topic takes. */
+/** Steps that each lane takes. */
 let steps: number;
-/** The sinks that each topic leaves to be written. */
+/** The sinks that each lane leaves to be written. */
 let touches: HandSink[];
 let begun: string[];
 /** Whether each step could leave sinks to be written. */
@@ -25,16 +26,16 @@ beforeEach(() => {
   touches = [];
   begun = [];
   laters = [];
-  let at: Topic;
+  let at: Lane;
   let left: number;
   const topicWalk = {
-    begin(topic: Topic) {
-      at = topic;
+    begin(lane: Lane) {
+      at = lane;
       left = steps;
-      begun.push(topic.name);
+      begun.push(lane.topic.name);
     },
     step(_until: number, later: BatchSink[] | undefined) {
-      log.push(at.name);
+      log.push(at.topic.name);
       laters.push(later !== undefined);
       now += cost;
       later?.push(...touches.splice(0));
@@ -56,12 +57,12 @@ function sinks(count: number, msPerWrite = 0): HandSink[] {
   });
 }
 
-function dirty(...names: string[]): Topic[] {
-  return names.map(name => Object.assign(new Topic(name, 'e', { size: 0 }), { dirty: true }));
+function dirty(...names: string[]): Lane[] {
+  return names.map(name => Object.assign(topicOf(name).lane, { dirty: true }));
 }
 
 describe('FlushWalk', () => {
-  it('hands every topic out before it writes, and writes to each sink once', () => {
+  it('hands every lane out before it writes, and writes to each sink once', () => {
     touches = sinks(2);
     walk.start(dirty('a', 'b'));
     expect(walk.step(8)).toBe(true);
@@ -71,7 +72,7 @@ describe('FlushWalk', () => {
     expect(log).toHaveLength(6);
   });
 
-  it('leaves nothing to be written later when there is one topic only', () => {
+  it('leaves nothing to be written later when there is one lane only', () => {
     walk.start(dirty('a'));
     walk.step(8);
     walk.start(dirty('a', 'b'));
@@ -79,7 +80,7 @@ describe('FlushWalk', () => {
     expect(laters).toEqual([false, true, true]);
   });
 
-  it('begins each topic once', () => {
+  it('begins each lane once', () => {
     steps = 2;
     walk.start(dirty('a', 'b'));
     for (let done = false; !done;) done = walk.step(8);
@@ -95,22 +96,22 @@ describe('FlushWalk', () => {
     expect(walk.start(next)).toEqual([]);
   });
 
-  it('takes a topic off the list before it hands it out, so that it can be asked for again', () => {
-    const topics = dirty('a', 'b');
+  it('takes a lane off the list before it hands it out, so that it can be asked for again', () => {
+    const lanes = dirty('a', 'b');
     steps = 2;
-    walk.start([...topics]);
+    walk.start([...lanes]);
     expect(walk.step(8)).toBe(false);
-    expect(topics.map(topic => topic.dirty)).toEqual([false, true]);
+    expect(lanes.map(lane => lane.dirty)).toEqual([false, true]);
   });
 
-  it('goes on with a topic that was not done in one slice', () => {
+  it('goes on with a lane that was not done in one slice', () => {
     steps = 3;
     walk.start(dirty('a', 'b'));
     for (let done = false; !done;) done = walk.step(8);
     expect(log).toEqual(['a', 'a', 'a', 'b', 'b', 'b', 'cleared']);
   });
 
-  it('stops after a topic when time is up, and goes on with the next', () => {
+  it('stops after a lane when time is up, and goes on with the next', () => {
     cost = 4;
     walk.start(dirty('a', 'b', 'c'));
     expect(walk.step(now + 8)).toBe(false);
@@ -133,8 +134,8 @@ describe('FlushWalk', () => {
   });
 
   describe('#clear', () => {
-    it('forgets what is left, so that each of its topics can be asked for anew', () => {
-      const [a, b, c, d] = dirty('a', 'b', 'c', 'd') as [Topic, Topic, Topic, Topic];
+    it('forgets what is left, so that each of its lanes can be asked for anew', () => {
+      const [a, b, c, d] = dirty('a', 'b', 'c', 'd') as [Lane, Lane, Lane, Lane];
       cost = 10;
       walk.start([a, b, c, d]);
       walk.step(now + 8);
@@ -142,7 +143,7 @@ describe('FlushWalk', () => {
       walk.step(now + 8);
       a.dirty = b.dirty = true;
       walk.clear();
-      expect([a, b, c, d].map(topic => topic.dirty)).toEqual([true, true, false, false]);
+      expect([a, b, c, d].map(lane => lane.dirty)).toEqual([true, true, false, false]);
       expect(walk.step(now + 8)).toBe(true);
       expect(log).toEqual(['a', 'b', 'cleared', 'cleared']);
     });

@@ -6,7 +6,7 @@ let core: Core;
 let broadcaster: Broadcaster;
 
 beforeEach(() => {
-  core = new Core({ historyOf: name => (name.startsWith('kept') ? 3 : 0) });
+  core = new Core({ optionsOf: name => ({ history: name.startsWith('kept') ? 3 : 0 }) });
   broadcaster = core.broadcaster;
 });
 

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Encode, TopicBatches } from '../../../lib/broadcast/topic-batches.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
-import { Topic } from '../../../lib/topic/topic.js';
+import type { Topic } from '../../../lib/topic/topic.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
 import { parseFrames, publicationsIn } from '../support/frames.js';
 import { subscriber } from '../support/subscribers.js';
+import { append, topicOf } from '../support/topics.js';
 
 let topic: Topic;
 let made: { format: WireFormat; offsets: number[]; sent: boolean; batch: Batch }[];
@@ -26,8 +27,8 @@ function at(cursor: number, format: WireFormat = plainJson, id?: string): Subscr
 }
 
 function opened(from: number, to: number): TopicBatches {
-  const batches = new TopicBatches(encode);
-  batches.open(topic, from, to);
+  const batches = new TopicBatches(encode, () => 0);
+  batches.open(topic.lane, from, to);
   return batches;
 }
 
@@ -36,9 +37,9 @@ function offsetsIn(batch: Batch): number[] {
 }
 
 beforeEach(() => {
-  topic = new Topic('t', 'e', { size: 0 });
+  topic = topicOf();
   made = [];
-  for (const except of [undefined, undefined, 'eve', undefined, 'eve']) topic.append('1', 1, except);
+  for (const except of [undefined, undefined, 'eve', undefined, 'eve']) append(topic, [1], { except });
 });
 
 describe('TopicBatches', () => {
@@ -94,7 +95,7 @@ describe('TopicBatches', () => {
     });
 
     it('encodes nothing anew for those it leaves out: they get views of the shared frames', () => {
-      for (const id of ['ann', 'bob']) topic.append('1', 1, id);
+      for (const id of ['ann', 'bob']) append(topic, [1], { except: id });
       const batches = opened(0, 7);
       const given = ['eve', 'ann', 'bob'].map(id => offsetsIn(batches.for(at(0, plainJson, id))!));
       expect(given).toEqual([
@@ -130,7 +131,7 @@ describe('TopicBatches', () => {
       const batches = opened(0, 3);
       batches.for(at(0));
       batches.for(at(0, plainJson, 'eve'));
-      batches.open(topic, 0, 5);
+      batches.open(topic.lane, 0, 5);
       expect(made.map(({ sent }) => sent)).toEqual([true]);
       expect(offsetsIn(batches.for(at(0))!)).toEqual([1, 2, 3, 4, 5]);
       expect(offsetsIn(batches.for(at(0, plainJson, 'eve'))!)).toEqual([1, 2, 4]);

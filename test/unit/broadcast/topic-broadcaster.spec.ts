@@ -4,7 +4,7 @@ import { FanoutError } from '../../../lib/errors/fanout-error.js';
 import { Core, type CoreOptions, type Peer } from '../support/core.js';
 
 function rig(options: CoreOptions = {}): Core {
-  return new Core({ historyOf: name => (name.startsWith('kept') ? 3 : 0), ...options });
+  return new Core({ optionsOf: name => ({ history: name.startsWith('kept') ? 3 : 0 }), ...options });
 }
 
 function join(core: Core, ...names: string[]): Peer {
@@ -107,7 +107,7 @@ describe('TopicBroadcaster', () => {
     });
 
     it('refuses a payload above the limit in bytes, not characters, and takes one at it', () => {
-      const core = rig({ maxPayload: 100 });
+      const core = rig({ maxUnsentBytes: 100 });
       join(core, 'a');
       expect(core.broadcaster.publish('a', 'x'.repeat(98))).toBe(1);
       expect(() => core.broadcaster.publish('a', 'x'.repeat(99))).toThrow(code('FANOUT_PAYLOAD_SIZE'));

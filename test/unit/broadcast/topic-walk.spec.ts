@@ -1,23 +1,37 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FanOut } from '../../../lib/broadcast/fan-out.js';
 import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
+import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
-import { Topic } from '../../../lib/topic/topic.js';
+import type { Topic } from '../../../lib/topic/topic.js';
 import type { BatchSink } from '../../../lib/wire/batch.js';
 import { batchedJson } from '../../../lib/wire/json-format.js';
 import { type HandSubscriber, subscriber } from '../support/subscribers.js';
+import { append, topicOf } from '../support/topics.js';
 
 let pool: BufferPool;
 let walk: TopicWalk;
 let topic: Topic;
 let now: number;
+/** Those whom a walk could not serve, and the topics that it passed. */
+let deferred: Subscription[];
+let passed: Topic[];
 
 beforeEach(() => {
   pool = new BufferPool();
   now = 0;
-  walk = new TopicWalk(new FanOut(pool).encode, () => now);
-  topic = new Topic('t', 'e', { size: 0 });
+  [deferred, passed] = [[], []];
+  const stragglers = {
+    defer: (subscription: Subscription): void => {
+      deferred.push(subscription);
+      topic.defer(subscription);
+    },
+    passed: (at: Topic): void => void passed.push(at),
+  };
+  const fanOut = new FanOut(pool, new UnsentBatches(), () => now);
+  walk = new TopicWalk(fanOut.encode, () => now, stragglers);
+  topic = topicOf();
 });
 
 interface Member extends HandSubscriber {
@@ -41,14 +55,14 @@ function crowd(count: number): Member[] {
 }
 
 function publish(...values: unknown[]): void {
-  for (const value of values) topic.append(JSON.stringify(value), 1);
+  append(topic, values);
 }
 
 /** The whole topic in one go; what it leaves to be written. */
 function handOut(place = 0): BatchSink[] {
   const later: BatchSink[] = [];
-  topic.place = place;
-  walk.begin(topic);
+  topic.lane.place = place;
+  walk.begin(topic.lane);
   expect(walk.step(Infinity, later)).toBe(true);
   return later;
 }
@@ -97,7 +111,7 @@ describe('TopicWalk', () => {
     const several = join();
     several.sink.feeds = 2;
     publish(1);
-    walk.begin(topic);
+    walk.begin(topic.lane);
     expect(walk.step(Infinity, undefined)).toBe(true);
     expect(several.sink.writes).toBe(1);
   });
@@ -128,8 +142,8 @@ describe('TopicWalk', () => {
     join();
     const places = Array.from({ length: 100 }, () => {
       publish(1);
-      const { place } = topic;
-      walk.begin(topic);
+      const { place } = topic.lane;
+      walk.begin(topic.lane);
       walk.step(Infinity, undefined);
       return place;
     });
@@ -143,29 +157,29 @@ describe('TopicWalk', () => {
 
   it('begins where it did when something was published meanwhile: who was passed waits for one round only', () => {
     const all = crowd(20);
-    topic.place = 0.5;
+    topic.lane.place = 0.5;
     publish(1);
-    walk.begin(topic);
+    walk.begin(topic.lane);
     walk.step(now + 1, undefined);
     publish(2);
     while (!walk.step(now + 1, undefined));
-    expect(topic.place).toBe(0.5);
+    expect(topic.lane.place).toBe(0.5);
     for (const { sink } of all) sink.release();
-    walk.begin(topic);
+    walk.begin(topic.lane);
     while (!walk.step(now + 1, undefined));
-    expect(topic.place).not.toBe(0.5);
+    expect(topic.lane.place).not.toBe(0.5);
   });
 
   it('encodes nothing without subscribers', () => {
     publish(1);
     expect(handOut()).toEqual([]);
     expect(pool.stats().taken).toBe(0);
-    expect(topic.settled).toBe(1);
+    expect(topic.lane.settled).toBe(1);
   });
 
   it('gives nothing to a held subscription', () => {
     const waiting = subscriber();
-    topic.held.add(new Subscription(topic, waiting));
+    topic.hold(new Subscription(topic, waiting));
     publish(1);
     handOut();
     expect(waiting.sink.batches).toEqual([]);
@@ -182,19 +196,19 @@ describe('TopicWalk', () => {
       expect(pool.stats().inUse).toBe(0);
     });
 
-    it('are not kept out when every sink refuses, nor is the log', () => {
+    it('are not kept out when every sink is closed, nor is the log', () => {
       join().sink.add = () => false;
       publish(1);
       handOut();
       expect(pool.stats()).toMatchObject({ taken: 1, inUse: 0 });
-      expect(topic).toMatchObject({ flushed: 1, settled: 1, pendingBytes: 0 });
+      expect(topic.lane).toMatchObject({ flushed: 1, settled: 1, pendingBytes: 0 });
       expect(topic.log.first).toBe(2);
     });
 
     it('are given back by clear in the middle of a topic, which can be begun again', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic);
+      walk.begin(topic.lane);
       expect(walk.step(now + 1, undefined)).toBe(false);
       walk.clear();
       for (const { sink } of all) sink.release();
@@ -210,8 +224,8 @@ describe('TopicWalk', () => {
     it('looks at the clock every 16 visits and leaves nobody out', () => {
       const all = crowd(40);
       publish(1);
-      topic.place = 0.5;
-      walk.begin(topic);
+      topic.lane.place = 0.5;
+      walk.begin(topic.lane);
       const served: number[] = [];
       for (let done = false; !done;) {
         done = walk.step(now + 1, undefined);
@@ -225,7 +239,7 @@ describe('TopicWalk', () => {
     it('takes along what was published meanwhile, for those still to come; the others get it next time', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic);
+      walk.begin(topic.lane);
       walk.step(now + 1, undefined);
       publish(2);
       while (!walk.step(now + 1, undefined));
@@ -233,18 +247,18 @@ describe('TopicWalk', () => {
         ...Array(16).fill('1'),
         ...Array(24).fill('1,2'),
       ]);
-      expect(topic).toMatchObject({ settled: 1, flushed: 2, pendingBytes: 1 });
+      expect(topic.lane).toMatchObject({ settled: 1, flushed: 2 });
       for (const { sink } of all) sink.release();
       handOut();
       expect(everything(all).map(got => got.join())).toEqual([...Array(16).fill('2'), ...Array(24).fill('')]);
-      expect(topic.settled).toBe(2);
+      expect(topic.lane.settled).toBe(2);
       expect(topic.log.first).toBe(3);
     });
 
     it('has nobody left out who was moved behind it when another one left', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic);
+      walk.begin(topic.lane);
       walk.step(now + 1, undefined);
       topic.remove(all[3]!.subscription);
       topic.remove(all[7]!.subscription);
@@ -258,7 +272,7 @@ describe('TopicWalk', () => {
     it('has nobody left out who is moved while it looks for those that were moved', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic);
+      walk.begin(topic.lane);
       walk.step(now + 1, undefined);
       topic.remove(all[3]!.subscription);
       topic.remove(all[7]!.subscription);
@@ -271,9 +285,9 @@ describe('TopicWalk', () => {
 
     it.each([1, 3])('has nobody left out for %i who came meanwhile, wherever it began', count => {
       const all = crowd(40);
-      topic.place = 0.5;
+      topic.lane.place = 0.5;
       publish(1);
-      walk.begin(topic);
+      walk.begin(topic.lane);
       walk.step(now + 1, undefined);
       for (let i = 0; i < count; i++) join();
       while (!walk.step(now + 1, undefined));
@@ -283,7 +297,7 @@ describe('TopicWalk', () => {
     it('looks at the clock while it goes after those that were moved, too', () => {
       const all = crowd(100);
       publish(1);
-      walk.begin(topic);
+      walk.begin(topic.lane);
       for (let i = 0; i < 3; i++) walk.step(now + 1, undefined);
       for (const { subscription } of all.slice(0, 48)) topic.remove(subscription);
       const served: number[] = [];
@@ -298,10 +312,10 @@ describe('TopicWalk', () => {
 
     it('leaves out of what goes along what is not for its receiver, from its own cursor on', () => {
       const all = crowd(40);
-      topic.append('1', 1, all[30]!.id);
-      walk.begin(topic);
+      append(topic, [1], { except: all[30]!.id });
+      walk.begin(topic.lane);
       walk.step(now + 1, undefined);
-      topic.append('2', 1);
+      append(topic, [2]);
       while (!walk.step(now + 1, undefined));
       expect(data(all[30]!)).toEqual([2]);
       expect(data(all[31]!)).toEqual([1, 2]);
@@ -313,13 +327,13 @@ describe('TopicWalk', () => {
       publish(1);
       handOut();
       expect(all.map(({ sink }) => sink.writes)).toEqual(Array(20).fill(1));
-      expect(topic.subscriptions).toHaveLength(18);
+      expect(topic.lane.subscriptions).toHaveLength(18);
     });
 
     it('ends when everybody has left', () => {
       const all = crowd(20);
       publish(1);
-      walk.begin(topic);
+      walk.begin(topic.lane);
       walk.step(now + 1, undefined);
       for (const { subscription } of all) topic.remove(subscription);
       expect(walk.step(now + 1, undefined)).toBe(true);
@@ -331,10 +345,10 @@ describe('TopicWalk', () => {
       const late = subscriber();
       const subscription = new Subscription(topic, late);
       subscription.cursor = 0;
-      walk.begin(topic);
+      walk.begin(topic.lane);
       walk.step(now + 1, undefined);
       topic.activate(subscription);
-      subscription.cursor = topic.flushed;
+      subscription.cursor = topic.lane.flushed;
       publish(2);
       while (!walk.step(now + 1, undefined));
       handOut();

@@ -8,6 +8,9 @@ let pool: BufferPool;
 let ws: FakeWebSocket;
 let socket: FakeSocket;
 let slow: ReturnType<typeof vi.fn<() => void>>;
+let drained: ReturnType<typeof vi.fn<() => void>>;
+/** Bytes that are kept for the socket because it has not taken them. */
+let pinned: number;
 let outbox: Outbox;
 
 beforeEach(() => {
@@ -15,18 +18,44 @@ beforeEach(() => {
   ws = new FakeWebSocket();
   socket = new FakeSocket();
   slow = vi.fn<() => void>();
-  outbox = new Outbox(ws, socket, { maxUnsentBytes: 1000, tooSlow: slow });
+  drained = vi.fn<() => void>();
+  pinned = 0;
+  outbox = outboxOf(1_048_576);
 });
 
-/** A batch of pooled memory, filled with each text; its maker has let go once it was added. */
-function add(...texts: string[]): boolean {
+function outboxOf(maxUnsentBytes: number): Outbox {
+  const owner = {
+    maxUnsentBytes,
+    tooSlow: slow,
+    drained,
+    pinned: (bytes: number): void => void (pinned += bytes),
+    evict: () => expect.unreachable('evicted'),
+  };
+  return new Outbox(ws, socket, owner);
+}
+
+/** A batch of pooled memory, filled with each text. */
+function batchOf(...texts: string[]): Batch {
   const slabs = texts.map(text => pool.take(text.length));
   texts.forEach((text, i) => slabs[i]!.write(text));
   const buffers = slabs.map((slab, i) => slab.subarray(0, texts[i]!.length));
-  const batch = new Batch(buffers, pool, slabs);
+  return new Batch(buffers, pool, slabs);
+}
+
+/** Adds a batch, which its maker lets go of then. */
+function add(...texts: string[]): boolean {
+  const batch = batchOf(...texts);
   const first = outbox.add(batch);
   batch.release();
   return first;
+}
+
+/** Sends a batch, which its maker lets go of then. */
+function send(...texts: string[]): boolean {
+  const batch = batchOf(...texts);
+  const taken = outbox.send(batch);
+  batch.release();
+  return taken;
 }
 
 const inUse = (): number => pool.stats().inUse;
@@ -61,16 +90,6 @@ describe('Outbox', () => {
   });
 
   describe('#send', () => {
-    /** Sends a batch of pooled memory, which its maker lets go of then. */
-    function send(...texts: string[]): void {
-      const slabs = texts.map(text => pool.take(text.length));
-      texts.forEach((text, i) => slabs[i]!.write(text));
-      const buffers = slabs.map((slab, i) => slab.subarray(0, texts[i]!.length));
-      const batch = new Batch(buffers, pool, slabs);
-      outbox.send(batch);
-      batch.release();
-    }
-
     it('writes at once, in one call, and keeps nothing that has left', () => {
       send('abc');
       expect([String(socket.taken), socket.calls, inUse(), outbox.unsent]).toEqual(['abc', 1, 0, 0]);
@@ -100,12 +119,35 @@ describe('Outbox', () => {
       expect(inUse()).toBe(0);
     });
 
-    it('finds a peer slow that has not taken what others wrote to its socket', () => {
+    it('takes any batch when the socket has taken all it was given', () => {
+      expect(send('x'.repeat(60_000), 'y'.repeat(60_000))).toBe(true);
+      expect(socket.taken).toHaveLength(120_000);
+    });
+
+    it('has no room for more than 64 KiB in flight: what does not fit is not sent, and nobody is closed for it', () => {
       socket.stalled = true;
-      socket.write(Buffer.alloc(999));
-      send('ab');
-      expect(slow).toHaveBeenCalledOnce();
-      expect(inUse()).toBe(0);
+      expect(send('x'.repeat(60_000))).toBe(true);
+      expect(outbox.room).toBe(5_536);
+      expect(send('y'.repeat(5_537))).toBe(false);
+      expect([outbox.unsent, inUse(), socket.writableLength]).toEqual([60_000, 1, 60_000]);
+      expect(send('z'.repeat(5_536))).toBe(true);
+      expect(outbox.room).toBe(0);
+      expect(send('!')).toBe(false);
+      expect(slow).not.toHaveBeenCalled();
+      socket.drain();
+      expect(String(socket.taken)).toBe('x'.repeat(60_000) + 'z'.repeat(5_536));
+      expect([outbox.room, inUse()]).toEqual([Infinity, 0]);
+    });
+
+    it('counts what others wrote to its socket, and what was gathered, as in flight', () => {
+      socket.stalled = true;
+      socket.write(Buffer.alloc(65_000));
+      add('x'.repeat(500));
+      expect(outbox.room).toBe(36);
+      expect(send('y'.repeat(37))).toBe(false);
+      expect([outbox.gathered, socket.writableLength]).toEqual([500, 65_000]);
+      expect(send('y'.repeat(36))).toBe(true);
+      expect([outbox.gathered, socket.writableLength]).toEqual([0, 65_536]);
     });
 
     it.each([0, 2, 3])('writes nothing when the socket is not open (state %i)', state => {
@@ -128,7 +170,7 @@ describe('Outbox', () => {
 
     it('over TLS lets go when the socket calls back', () => {
       socket = Object.assign(new FakeSocket(), { encrypted: true, stalled: true });
-      outbox = new Outbox(ws, socket, { maxUnsentBytes: 1000, tooSlow: slow });
+      outbox = outboxOf(1000);
       send('a');
       expect(inUse()).toBe(1);
       socket.drain();
@@ -238,7 +280,151 @@ describe('Outbox', () => {
     });
   });
 
-  describe('the limit', () => {
+  describe('#room', () => {
+    it('is without end while the socket has taken everything, and once it is not open, when nothing is sent', () => {
+      add('a');
+      expect(outbox.room).toBe(Infinity);
+      outbox.write();
+      expect(outbox.room).toBe(Infinity);
+      socket.stalled = true;
+      send('a');
+      expect(outbox.room).toBe(65_535);
+      ws.readyState = 2;
+      expect(outbox.room).toBe(Infinity);
+      expect(send('b')).toBe(true);
+      expect(socket.writableLength).toBe(1);
+    });
+  });
+
+  describe('#awaitDrain', () => {
+    it('tells its owner once, when the socket has taken what it was given before', () => {
+      socket.stalled = true;
+      send('aaaa');
+      outbox.awaitDrain();
+      outbox.awaitDrain();
+      socket.drain(3);
+      expect(drained).not.toHaveBeenCalled();
+      socket.drain(1);
+      expect(drained).toHaveBeenCalledOnce();
+      expect(inUse()).toBe(0);
+    });
+
+    it('tells of a socket that only others wrote to, and of one that has taken everything', () => {
+      socket.stalled = true;
+      socket.write(Buffer.alloc(10));
+      outbox.awaitDrain();
+      socket.drain(9);
+      expect(drained).not.toHaveBeenCalled();
+      socket.drain();
+      expect(drained).toHaveBeenCalledOnce();
+      socket.stalled = false;
+      outbox.awaitDrain();
+      expect(drained).toHaveBeenCalledTimes(2);
+    });
+
+    it('tells again and again of a peer that reads slowly while more is written', () => {
+      socket.stalled = true;
+      send('aaaa');
+      for (let i = 1; i <= 3; i++) {
+        send('aaaa');
+        socket.drain(4);
+        expect(drained).toHaveBeenCalledTimes(i);
+      }
+    });
+
+    it('has let go of what has left before it tells, so that its owner may give more', () => {
+      socket.stalled = true;
+      send('a');
+      drained.mockImplementation(() => expect([inUse(), pinned]).toEqual([0, 0]));
+      socket.drain();
+      expect(drained).toHaveBeenCalledOnce();
+    });
+
+    it.each([0, 2, 3])('asks nothing of a socket that is not open (state %i)', state => {
+      ws.readyState = state;
+      outbox.awaitDrain();
+      socket.drain();
+      expect(drained).not.toHaveBeenCalled();
+    });
+
+    it('over TLS leaves the batches to the call-backs of their own writes', () => {
+      socket = Object.assign(new FakeSocket(), { encrypted: true, stalled: true });
+      outbox = outboxOf(1_048_576);
+      send('aaaa');
+      outbox.awaitDrain();
+      send('bbbb');
+      socket.drain(4);
+      expect(drained).toHaveBeenCalledOnce();
+      expect(inUse()).toBe(1);
+      socket.drain();
+      expect([drained.mock.calls.length, inUse(), pinned]).toEqual([1, 0, 0]);
+    });
+  });
+
+  describe('what it keeps for a socket that lags', () => {
+    it('is counted from the write until the socket has taken it', () => {
+      socket.stalled = true;
+      add('aaaa');
+      expect(pinned).toBe(0);
+      outbox.write();
+      send('bbb', 'bbb');
+      expect(pinned).toBe(10);
+      socket.drain(4);
+      expect(pinned).toBe(6);
+      socket.drain();
+      expect(pinned).toBe(0);
+    });
+
+    it('is not counted at all for a socket that takes everything', () => {
+      const counted = vi.fn();
+      const owner = { maxUnsentBytes: 1, tooSlow: slow, evict: slow, drained, pinned: counted };
+      outbox = new Outbox(ws, socket, owner);
+      send('aaaa');
+      add('b');
+      outbox.write();
+      expect(counted).not.toHaveBeenCalled();
+    });
+
+    it('is counted once for a batch that several lagging sockets share', () => {
+      socket.stalled = true;
+      const [first, firstSocket] = [outbox, socket];
+      socket = Object.assign(new FakeSocket(), { stalled: true });
+      const second = outboxOf(1_048_576);
+      const batch = batchOf('aaaa');
+      for (const each of [first, second]) each.send(batch);
+      batch.release();
+      expect(pinned).toBe(4);
+      firstSocket.drain();
+      expect(pinned).toBe(4);
+      socket.drain();
+      expect([pinned, inUse()]).toEqual([0, 0]);
+    });
+
+    it('is counted no more when the socket has ended, though it calls back later', () => {
+      socket.stalled = true;
+      send('aaaa');
+      ws.readyState = 3;
+      socket.destroy();
+      outbox.end();
+      socket.reportLost();
+      expect(pinned).toBe(0);
+    });
+  });
+
+  it('tells its owner that it is too slow, and that others need what it holds', () => {
+    const evict = vi.fn<() => void>();
+    outbox = new Outbox(ws, socket, { maxUnsentBytes: 1, tooSlow: slow, evict, pinned: () => {}, drained });
+    outbox.tooSlow();
+    expect([slow.mock.calls.length, evict.mock.calls.length]).toEqual([1, 0]);
+    outbox.evict();
+    expect([slow.mock.calls.length, evict.mock.calls.length]).toEqual([1, 1]);
+  });
+
+  describe('the limit of what is not publications', () => {
+    beforeEach(() => {
+      outbox = outboxOf(1000);
+    });
+
     it('lets a peer that has taken everything have more at once than the limit', () => {
       add('x'.repeat(5000));
       outbox.write();

@@ -75,6 +75,11 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     ['ttl', 'a number of milliseconds above 0 and up to 2147483647', shown(-1)],
     'Option "ttl" of a publication must be a number of milliseconds above 0 and up to 2147483647; got -1.',
   ],
+  FANOUT_CONFLATION_KEY: [
+    ['prices', `it is ${shown(undefined)}`],
+    'The function of option "conflate" must give a string or a number for each payload; for topic "prices" it did not: ' +
+      'it is undefined.',
+  ],
   FANOUT_EVENT: [
     ["event is ''"],
     "An event sent to a connection must have a name that is a non-empty string and data that is JSON: event is ''.",

@@ -9,7 +9,7 @@ describe('Refusal', () => {
       UNKNOWN_EVENT: 'No handler for this event.',
       BAD_TOPIC: 'The message must name a valid "topic", or "topics" as an array of them.',
       UNKNOWN_TOPIC: 'There is no such topic here.',
-      BAD_RATE: '"maxRate" must be a number above 0, on a topic that conflates.',
+      BAD_RATE: '"maxRate" must be a number of at least 1/60, on a topic that conflates.',
       TOO_MANY_TOPICS: 'Too many topics on one connection.',
       RATE_LIMITED: 'Too many messages.',
       FORBIDDEN: 'Forbidden resource.',

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { subscribedText, unsubscribedText } from '../../../lib/gateway/topic-answers.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
-import { Topic } from '../../../lib/topic/topic.js';
+import { subscriber } from '../support/subscribers.js';
+import { topicOf } from '../support/topics.js';
 
 const NAME = 'a.B~1@_-';
-const subscription = new Subscription(new Topic(NAME, 'Ab-_1.z', { size: 0 }), {} as never);
+const subscription = new Subscription(topicOf(NAME), subscriber());
 subscription.cursor = 7;
-const position = 'Ab-_1.z:7';
+const position = 'e:7';
 
 class Money {
   toJSON(key: string) {
@@ -16,34 +17,40 @@ class Money {
 
 describe('subscribedText', () => {
   it.each([
-    [undefined, undefined],
-    [0, false],
-    [-0, true],
-    [Number.MAX_SAFE_INTEGER, undefined],
-    ['', true],
-    ['"\\\u0000é\u2028', undefined],
-  ])('is what JSON.stringify makes of it, with the id %j and recovered %j', (id, recovered) => {
-    const snapshots = [
-      undefined,
-      null,
-      0,
-      '',
-      false,
-      'tex"t',
-      {},
-      { a: undefined },
-      [1, undefined],
-      new Date(0),
-      new Money(),
-    ];
-    for (const snapshot of [...snapshots, () => {}, Symbol('no JSON'), '}}', { snapshot: {} }]) {
-      const frame = { event: 'subscribed', id, data: { topic: NAME, position, recovered, snapshot } };
-      expect(subscribedText(subscription, id, recovered, snapshot)).toBe(JSON.stringify(frame));
-    }
-  });
+    [undefined, undefined, undefined],
+    [0, false, 0.5],
+    [-0, true, undefined],
+    [Number.MAX_SAFE_INTEGER, undefined, 1 / 60],
+    ['', true, 100],
+    ['"\\\u0000é\u2028', undefined, undefined],
+  ])(
+    'is what JSON.stringify makes of it, with the id %j, recovered %j and maxRate %j',
+    (id, recovered, maxRate) => {
+      const snapshots = [
+        undefined,
+        null,
+        0,
+        '',
+        false,
+        'tex"t',
+        {},
+        { a: undefined },
+        [1, undefined],
+        new Date(0),
+        new Money(),
+      ];
+      for (const snapshot of [...snapshots, () => {}, Symbol('no JSON'), '}}', { snapshot: {} }]) {
+        const data = { topic: NAME, position, recovered, maxRate, snapshot };
+        const frame = { event: 'subscribed', id, data };
+        expect(subscribedText(subscription, id, { recovered, maxRate }, snapshot)).toBe(
+          JSON.stringify(frame),
+        );
+      }
+    },
+  );
 
   it('throws what the snapshot throws', () => {
-    expect(() => subscribedText(subscription, 1, undefined, 1n)).toThrow(TypeError);
+    expect(() => subscribedText(subscription, 1, {}, 1n)).toThrow(TypeError);
   });
 });
 

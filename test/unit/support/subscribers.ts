@@ -1,18 +1,34 @@
 import type { Subscriber } from '../../../lib/topic/subscription.js';
 import type { Batch, BatchSink } from '../../../lib/wire/batch.js';
 import { plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
-import { publicationsIn } from './frames.js';
+import { parseFrames, publicationsIn } from './frames.js';
 
-/** A sink that keeps its batches until a test lets go of them. */
+/** A sink that keeps its batches until a test lets go of them, and has the room that a test says. */
 export class HandSink implements BatchSink {
   readonly batches: Batch[] = [];
   feeds = 0;
+  room = Infinity;
   writes = 0;
+  /** Times it was asked to tell when it has drained. */
+  awaited = 0;
   onWrite: (() => void) | undefined;
+  /** Times it was closed as too slow. */
+  slow = 0;
+  onSlow: (() => void) | undefined;
+  /** Times it was ended for others. */
+  evictions = 0;
+  onEvict: (() => void) | undefined;
 
-  send(batch: Batch): void {
+  /** Bytes that it was given and that a test has not let go of. */
+  get unsent(): number {
+    return this.batches.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  send(batch: Batch): boolean {
+    if (this.room < batch.bytes) return false;
     this.add(batch);
     this.write();
+    return true;
   }
 
   add(batch: Batch): boolean {
@@ -23,6 +39,27 @@ export class HandSink implements BatchSink {
   write(): void {
     this.writes++;
     this.onWrite?.();
+  }
+
+  awaitDrain(): void {
+    this.awaited++;
+  }
+
+  tooSlow(): void {
+    this.slow++;
+    this.onSlow?.();
+  }
+
+  evict(): void {
+    this.evictions++;
+    this.onEvict?.();
+  }
+
+  /** All frames it was given, publications and events. */
+  get frames(): any[] {
+    return this.batches
+      .flatMap(({ buffers }) => parseFrames(Buffer.concat(buffers)))
+      .map(({ payload }) => JSON.parse(String(payload)) as unknown);
   }
 
   get publications(): { topic: string; offset: number; data: any }[] {

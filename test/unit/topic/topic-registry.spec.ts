@@ -1,33 +1,92 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { IDLE_TOPIC_MS, TopicRegistry } from '../../../lib/topic/topic-registry.js';
+import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
+import type { TopicOptions } from '../../../lib/options/topic-options.js';
+import { EXPIRY_STEP_MS } from '../../../lib/topic/topic-expiry.js';
+import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import type { Subscriber, Subscription } from '../../../lib/topic/subscription.js';
+import type { Topic } from '../../../lib/topic/topic.js';
+import { collectGarbage } from '../support/garbage.js';
 import { HandClock } from '../support/hand-clock.js';
+import { policiesOf } from '../support/policies.js';
 import { subscriber } from '../support/subscribers.js';
+import { append, payloadOf, PLENTY } from '../support/topics.js';
+
+const TTL = 60_000;
+
+/** Milliseconds by which a topic may outlive its history. */
+const LATE = 2 * EXPIRY_STEP_MS;
 
 let clock: HandClock;
-let vacated: string[];
+/** What the registry said of subscriptions and topics, in order. */
+let told: string[];
+let history: ByteLedger;
+let backlog: ByteLedger;
 let topics: TopicRegistry;
 
-beforeEach(() => {
-  clock = new HandClock();
-  vacated = [];
-  const historyOf = (name: string): { size: number } => ({ size: name.startsWith('kept') ? 2 : 0 });
-  topics = new TopicRegistry({ historyOf }, clock, topic => vacated.push(topic.name));
-});
+beforeEach(() => make());
 
+function make(historyBudget = PLENTY): void {
+  clock = new HandClock();
+  told = [];
+  history = new ByteLedger(historyBudget);
+  backlog = new ByteLedger(PLENTY);
+  const optionsOf = (name: string): TopicOptions =>
+    name.startsWith('kept') ? { history: { size: 2, ttl: TTL } } : {};
+  topics = new TopicRegistry(
+    policiesOf(optionsOf),
+    clock,
+    { backlogLimit: PLENTY, history, backlog },
+    {
+      vacated: ({ name }) => told.push(`vacated ${name}`),
+      joined: ({ topic }) => told.push(`joined ${topic.name}`),
+      left: ({ topic }) => told.push(`left ${topic.name}`),
+    },
+  );
+}
+
+/** What the gateway does with a subscribe, and catching up after it. */
 function join(who: Subscriber, name: string): Subscription {
   const subscription = topics.hold(who, name);
-  if (subscription.held) subscription.topic.activate(subscription);
+  if (subscription.held) {
+    topics.answered(subscription);
+    subscription.topic.activate(subscription);
+  }
   return subscription;
 }
 
+/** Publishes and flushes; subscribers get nothing. */
+function publish(name: string, bytes = 3): Topic | undefined {
+  const topic = topics.forPublication(name);
+  if (topic === undefined) return undefined;
+  append(topic, [payloadOf(bytes)], { at: clock.now() });
+  flush(topic);
+  return topic;
+}
+
+function flush(topic: Topic): void {
+  const to = topic.lane.handOut();
+  for (const subscription of topic.lane.subscriptions) subscription.cursor = to;
+  topic.lane.settle(to, clock.now());
+}
+
 const code = (name: string): object => expect.objectContaining({ code: name });
+const names = (): string[] => [...topics].map(({ name }) => name);
 
 describe('TopicRegistry', () => {
   describe('#find', () => {
     it('tells a name that is not there from one that cannot be', () => {
       expect(topics.find('a')).toBeUndefined();
       expect(() => topics.find('a b')).toThrow(code('FANOUT_TOPIC_NAME'));
+    });
+  });
+
+  describe('#policyOf', () => {
+    it('is that of the options, whether the topic exists or not', () => {
+      expect(topics.policyOf('kept').history.size).toBe(2);
+      const { topic } = topics.hold(subscriber(), 'kept');
+      expect(topics.policyOf('kept')).toBe(topic.policy);
+      expect(topics.policyOf('other').history.size).toBe(0);
+      expect(topics.size).toBe(1);
     });
   });
 
@@ -49,17 +108,41 @@ describe('TopicRegistry', () => {
     });
   });
 
+  describe('those who listen to it', () => {
+    it('are told of a subscription once, when it is answered', () => {
+      const subscription = topics.hold(subscriber(), 'a');
+      expect(told).toEqual([]);
+      topics.answered(subscription);
+      topics.answered(subscription);
+      expect(told).toEqual(['joined a']);
+    });
+
+    it('are told of its end in whatever state it is, and then that the topic is empty', () => {
+      const [live, slow, held] = [
+        join(subscriber(), 'a'),
+        join(subscriber(), 'a'),
+        topics.hold(subscriber(), 'a'),
+      ];
+      slow.topic.defer(slow);
+      told = [];
+      for (const subscription of [slow, live, held, held]) topics.leave(subscription);
+      expect(told).toEqual(['left a', 'left a', 'left a', 'vacated a']);
+    });
+  });
+
   describe('#leave', () => {
-    it('ends the topic with its last subscription, live or held', () => {
-      const [a, b, c] = [subscriber(), subscriber(), subscriber()];
-      const [live, other, held] = [join(a, 'x'), join(b, 'x'), topics.hold(c, 'x')];
+    it('ends the topic with its last subscription, live, behind or held', () => {
+      const [live, slow, held] = [
+        join(subscriber(), 'x'),
+        join(subscriber(), 'x'),
+        topics.hold(subscriber(), 'x'),
+      ];
+      slow.topic.defer(slow);
       topics.leave(live);
-      topics.leave(other);
+      topics.leave(slow);
       expect(topics.size).toBe(1);
-      expect(vacated).toEqual([]);
       topics.leave(held);
       expect(topics.size).toBe(0);
-      expect(vacated).toEqual(['x']);
     });
 
     it('does nothing for a subscription that has ended, even when there is a new one of that name', () => {
@@ -67,10 +150,22 @@ describe('TopicRegistry', () => {
       const old = join(who, 'x');
       topics.leave(old);
       const fresh = join(who, 'x');
+      told = [];
       topics.leave(old);
       expect(who.subscriptions.get('x')).toBe(fresh);
       expect(topics.size).toBe(1);
-      expect(vacated).toEqual(['x']);
+      expect(told).toEqual([]);
+    });
+
+    it.each(['held', 'behind'] as const)('gives back what was kept for the last one that was %s', state => {
+      const [waiting, other] = [topics.hold(subscriber(), 'x'), join(subscriber(), 'x')];
+      if (state === 'behind') waiting.topic.defer(waiting);
+      const topic = publish('x', 100)!;
+      expect(backlog.used).toBeGreaterThanOrEqual(100);
+      topics.leave(waiting);
+      expect([topic.log.first, backlog.used]).toEqual([2, 0]);
+      topics.leave(other);
+      expect(topics.size).toBe(0);
     });
 
     it('ends a topic with history at once when nothing was ever published', () => {
@@ -106,7 +201,7 @@ describe('TopicRegistry', () => {
       topics.hold(one, 'd');
       join(other, 'b');
       topics.leaveAll(one);
-      expect([...topics].map(({ name }) => name)).toEqual(['b']);
+      expect(names()).toEqual(['b']);
       expect(one.subscriptions.size).toBe(0);
     });
 
@@ -125,6 +220,7 @@ describe('TopicRegistry', () => {
     it('is undefined, and makes nothing, when nobody listens and nothing is kept', () => {
       expect(topics.forPublication('a')).toBeUndefined();
       expect(topics.size).toBe(0);
+      expect(clock.timers).toBe(0);
     });
 
     it('gives the topic somebody is subscribed to', () => {
@@ -134,56 +230,141 @@ describe('TopicRegistry', () => {
 
     it('makes a topic with history without a subscriber', () => {
       const topic = topics.forPublication('kept');
-      expect(topic?.history.size).toBe(2);
+      expect(topic?.policy.history.size).toBe(2);
       expect(topics.forPublication('kept')).toBe(topic);
     });
+  });
 
-    it('forgets an idle topic five minutes after its last publication, a sweep later at most', () => {
-      topics.forPublication('kept.a')!.append('1', 1);
-      clock.advance(IDLE_TOPIC_MS - 1);
-      expect(topics.size).toBe(1);
-      topics.forPublication('kept.a');
-      clock.advance(IDLE_TOPIC_MS - 1);
-      expect(topics.size).toBe(1);
-      clock.advance(IDLE_TOPIC_MS / 4 + 1);
+  describe('a history', () => {
+    it('ends with the ttl of its last publication, and its topic soon after when nobody listens', () => {
+      publish('kept');
+      clock.advance(TTL / 2);
+      publish('kept');
+      clock.advance(TTL - 1);
+      expect(names()).toEqual(['kept']);
+      clock.advance(TTL / 4 + LATE);
       expect(topics.size).toBe(0);
+      expect([clock.timers, history.used]).toEqual([0, 0]);
+    });
+
+    it('ends in its own time, whatever is published on other topics', () => {
+      publish('kept.a');
+      clock.advance(TTL / 2);
+      publish('kept.b');
+      clock.advance(TTL / 2 + LATE);
+      expect(names()).toEqual(['kept.b']);
+    });
+
+    it('ends also while somebody listens; the topic stays', () => {
+      const { topic } = join(subscriber(), 'kept');
+      publish('kept', 100);
+      expect(history.used).toBeGreaterThanOrEqual(100);
+      clock.advance(TTL + LATE);
+      expect(history.used).toBe(0);
+      expect([...topics]).toEqual([topic]);
       expect(clock.timers).toBe(0);
+      publish('kept');
+      clock.advance(TTL + LATE);
+      expect(history.used).toBe(0);
     });
 
-    it('forgets each idle topic in its own time', () => {
-      for (const name of ['kept.a', 'kept.b']) topics.forPublication(name);
-      clock.advance(IDLE_TOPIC_MS / 2);
-      topics.forPublication('kept.a');
-      clock.advance(IDLE_TOPIC_MS / 2);
-      expect([...topics].map(({ name }) => name)).toEqual(['kept.a']);
-    });
-
-    it('keeps a topic while somebody is subscribed, and forgets it after that', () => {
-      topics.forPublication('kept')!.append('1', 1);
+    it('stays when the last one leaves, and ends in its time after that', () => {
       const who = subscriber();
       join(who, 'kept');
-      clock.advance(IDLE_TOPIC_MS * 3);
-      expect(topics.size).toBe(1);
+      publish('kept');
+      clock.advance(TTL / 2);
       topics.leaveAll(who);
-      expect(vacated).toEqual(['kept']);
-      clock.advance(IDLE_TOPIC_MS - 1);
+      expect(told.at(-1)).toBe('vacated kept');
+      clock.advance(TTL / 2 - 1);
       expect(topics.size).toBe(1);
-      clock.advance(IDLE_TOPIC_MS / 4 + 1);
+      clock.advance(TTL / 4 + LATE);
       expect(topics.size).toBe(0);
     });
 
-    it('keeps only one timer, which keeps no process alive', () => {
-      for (let i = 0; i < 1000; i++) topics.forPublication(`kept.${i}`);
+    it('is found by who comes back, with its epoch', () => {
+      const { epoch } = publish('kept')!.log;
+      const { topic } = join(subscriber(), 'kept');
+      expect(topic.log).toMatchObject({ epoch, head: 1, first: 1 });
+    });
+
+    it('is exact when it is refreshed, however seldom it is looked at', () => {
+      const topic = publish('kept')!;
+      clock.time += TTL - 1;
+      topics.refresh(topic);
+      expect(topic.log.remembered).toBe(1);
+      clock.time += 1;
+      topics.refresh(topic);
+      expect(topic.log.remembered).toBe(2);
+    });
+
+    it('that a failed publication left empty ends as well', () => {
+      topics.forPublication('kept');
+      clock.advance(TTL + LATE);
+      expect(topics.size).toBe(0);
+    });
+
+    it('has one timer with all the others, which keeps no process alive', () => {
+      for (let i = 0; i < 1000; i++) publish(`kept.${i}`);
       expect(clock.timers).toBe(1);
       expect(clock.unreffed.size).toBe(1);
-      clock.advance(IDLE_TOPIC_MS * 2);
-      expect(topics.size).toBe(0);
+    });
+
+    it('leaves nothing behind of 100,000 topics that were used once', async () => {
+      const refs: WeakRef<Topic>[] = [];
+      for (let i = 0; i < 100_000; i++) {
+        const topic = publish(`kept.${i}`)!;
+        if (i % 1000 === 0) refs.push(new WeakRef(topic));
+      }
+      expect(topics.size).toBe(100_000);
+      clock.advance(TTL + LATE);
+      expect([topics.size, clock.timers, history.used, backlog.used]).toEqual([0, 0, 0, 0]);
+      await collectGarbage();
+      expect(refs.filter(ref => ref.deref() !== undefined)).toEqual([]);
+    });
+  });
+
+  describe('the budget of histories', () => {
+    /** So much is what one publication of 872 bytes takes, with what an entry costs. */
+    const EACH = 1000;
+
+    beforeEach(() => make(10 * EACH));
+
+    const fill = (...topicNames: string[]): void => topicNames.forEach(name => publish(name, 872));
+
+    it('takes first the topics without listeners, those first that were published to longest ago', () => {
+      fill('kept.a', 'kept.b', 'kept.c', 'kept.a', 'kept.d', 'kept.e', 'kept.f', 'kept.g', 'kept.h');
+      join(subscriber(), 'kept.b');
+      fill('kept.i');
+      expect(history.used).toBe(10 * EACH);
+      expect(names().join('')).toBe('kept.akept.bkept.ckept.dkept.ekept.fkept.gkept.hkept.i');
+      fill('kept.j', 'kept.j');
+      expect(history.used).toBe(9 * EACH);
+      expect(names().join('')).toBe('kept.bkept.dkept.ekept.fkept.gkept.hkept.ikept.j');
+    });
+
+    it('takes from the history of who publishes next, so that no topic takes from another that is listened to', () => {
+      const all = ['kept.a', 'kept.b', 'kept.c', 'kept.d', 'kept.e'];
+      for (const name of all) join(subscriber(), name);
+      for (const name of [...all, ...all]) fill(name);
+      const greedy = join(subscriber(), 'kept.f').topic;
+      fill('kept.f');
+      expect(history.used).toBe(10 * EACH);
+      expect(greedy.log.remembered).toBe(2);
+      for (const name of all) expect(topics.find(name)!.log.remembered).toBe(1);
+    });
+
+    it('never takes what nobody has been sent yet', () => {
+      const { topic } = join(subscriber(), 'kept.a');
+      append(topic, [payloadOf(20_000)]);
+      topic.trim(0);
+      expect(history.used).toBe(0);
+      expect(topic.log).toMatchObject({ first: 1, remembered: 2 });
     });
   });
 
   describe('#stop', () => {
     it('leaves no timer, and may be called twice', () => {
-      topics.forPublication('kept');
+      publish('kept');
       topics.stop();
       topics.stop();
       expect(clock.timers).toBe(0);

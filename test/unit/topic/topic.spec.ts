@@ -1,151 +1,267 @@
 import { describe, expect, it } from 'vitest';
-import { Subscription } from '../../../lib/topic/subscription.js';
 import { offsetIn, positionOf } from '../../../lib/topic/position.js';
-import { Topic } from '../../../lib/topic/topic.js';
+import { Subscription } from '../../../lib/topic/subscription.js';
+import type { Topic } from '../../../lib/topic/topic.js';
 import { subscriber } from '../support/subscribers.js';
+import { append, payloadOf, retentionOf, topicOf } from '../support/topics.js';
 
-function topic(history = 0): Topic {
-  return new Topic('t', 'e', { size: history });
-}
+const MEBIBYTE = 1024 * 1024;
 
-function append(to: Topic, count: number, bytes = 1): void {
-  for (let i = 0; i < count; i++) to.append('1', bytes);
-}
-
-function hold(to: Topic): Subscription {
-  const subscription = new Subscription(to, subscriber());
-  to.held.add(subscription);
+function held(at: Topic): Subscription {
+  const subscription = new Subscription(at, subscriber());
+  at.hold(subscription);
   return subscription;
 }
 
+function live(at: Topic): Subscription {
+  const subscription = held(at);
+  at.activate(subscription);
+  return subscription;
+}
+
+/** Where a subscription is, as the topic and the subscription say. */
+function placeOf(at: Topic, subscription: Subscription): string[] {
+  const places: [string, boolean][] = [
+    ['held', subscription.held],
+    ['behind', subscription.behind],
+    ['live', subscription.live],
+    ['among the held', at.held.has(subscription)],
+    ['among those behind', at.behind.has(subscription)],
+    ['in its lane', subscription.lane.subscriptions.includes(subscription)],
+  ];
+  return places.filter(([, is]) => is).map(([place]) => place);
+}
+
 describe('Subscription', () => {
-  it('begins after what was published so far, and held', () => {
-    const at = topic();
-    append(at, 3);
+  it('begins after what was published so far, held, in the lane of the topic', () => {
+    const at = topicOf();
+    append(at, [1, 2, 3]);
     const subscription = new Subscription(at, subscriber());
-    expect(subscription).toMatchObject({ cursor: 3, held: true });
+    expect(subscription).toMatchObject({ cursor: 3, lane: at.lane, answered: false, snapshot: false });
+    expect(subscription).toMatchObject({ held: true, behind: false, live: false });
   });
 });
 
 describe('Topic', () => {
   describe('#append', () => {
-    it('counts what is pending', () => {
-      const at = topic();
-      at.append('1', 10);
-      at.append('2', 5, 'id');
-      expect(at).toMatchObject({ pendingBytes: 15, flushed: 0, position: 'e:2' });
+    it('counts what is pending, and moves the position', () => {
+      const at = topicOf();
+      append(at, [payloadOf(10)]);
+      append(at, [payloadOf(5)], { except: 'id' });
+      expect(at.position).toBe('e:2');
+      expect(at.lane.pendingBytes).toBe(15);
+      expect(at.lane.flushed).toBe(0);
       expect(at.log.range(1, 2)[0]).toMatchObject({ except: 'id' });
     });
-  });
 
-  describe('#handOut', () => {
-    it('gives the newest offset, which whoever comes to life from now on catches up with', () => {
-      const at = topic();
-      append(at, 3);
-      expect(at.handOut()).toBe(3);
-      expect(at).toMatchObject({ flushed: 3, settled: 0 });
+    it('notes the newest of each key where the topic conflates, and only there', () => {
+      const [conflating, plain] = [topicOf('t', { conflate: true }), topicOf()];
+      for (const at of [conflating, plain]) append(at, [1, 2], { key: 'k' });
+      expect(conflating.latest!.range(0, 9).map(({ json }) => json)).toEqual(['2']);
+      expect([conflating.conflates, plain.conflates, plain.latest]).toEqual([true, false, undefined]);
     });
   });
 
-  describe('#settle', () => {
-    it('forgets what was flushed when nobody needs it', () => {
-      const at = topic();
-      append(at, 3);
-      at.settle(3);
-      expect(at.settled).toBe(3);
-      expect(at.log).toMatchObject({ first: 4, bytes: 0 });
+  describe('a subscription', () => {
+    it('is in one place at a time, wherever it comes from', () => {
+      const moves = {
+        hold: ['held', 'among the held'],
+        defer: ['behind', 'among those behind'],
+        activate: ['live', 'in its lane'],
+      } as const;
+      const names = Object.keys(moves) as (keyof typeof moves)[];
+      for (const first of names) {
+        for (const second of names) {
+          const at = topicOf();
+          const subscription = held(at);
+          const other = live(at);
+          at[first](subscription);
+          at[second](subscription);
+          expect(placeOf(at, subscription), `${first}, ${second}`).toEqual(moves[second]);
+          expect(placeOf(at, other)).toEqual(moves.activate);
+          at.remove(subscription);
+          expect(placeOf(at, subscription), `${first}, ${second}, removed`).toEqual(['held']);
+        }
+      }
     });
 
-    it('keeps what follows the lowest held cursor', () => {
-      const at = topic();
-      append(at, 2);
-      const early = hold(at);
-      append(at, 2);
-      const late = hold(at);
-      append(at, 2);
-      at.settle(6);
-      expect(at.log.first).toBe(3);
-      at.activate(early);
-      at.settle(6);
-      expect(at.log.first).toBe(5);
-      at.remove(late);
-      at.settle(6);
-      expect(at.log.first).toBe(7);
+    it('counts once it was answered, also while it is behind', () => {
+      const at = topicOf();
+      const [waiting, slow, present] = [held(at), live(at), live(at)];
+      expect(at.subscribers).toBe(2);
+      at.defer(slow);
+      expect(at.subscribers).toBe(2);
+      expect(new Set(at.listeners())).toEqual(new Set([slow, present]));
+      at.remove(present);
+      at.remove(slow);
+      expect([at.subscribers, at.vacant]).toEqual([0, false]);
+      at.remove(waiting);
+      expect(at.vacant).toBe(true);
     });
 
-    it('keeps the history, the newest so many', () => {
-      const at = topic(2);
-      append(at, 5);
-      at.settle(5);
-      expect(at.log.first).toBe(4);
-    });
-
-    it('keeps more than the history for a held cursor', () => {
-      const at = topic(2);
-      hold(at);
-      append(at, 5);
-      at.settle(5);
-      expect(at.log.first).toBe(1);
-    });
-
-    it('keeps no more than a mebibyte for held cursors, but always the history', () => {
-      const at = topic(1);
-      hold(at);
-      append(at, 1, 1024 * 1024);
-      at.settle(1);
-      expect(at.log.first).toBe(1);
-      append(at, 1, 1);
-      at.settle(2);
-      expect(at.log.first).toBe(2);
-    });
-
-    it('never drops what is still to be flushed', () => {
-      const at = topic();
-      append(at, 5);
-      at.settle(3);
-      expect(at.log.first).toBe(4);
+    it('keeps its cursor while it is behind', () => {
+      const at = topicOf();
+      const slow = live(at);
+      append(at, [1, 2]);
+      at.defer(slow);
+      at.lane.settle(at.lane.handOut(), 0);
+      at.activate(slow);
+      expect(slow.cursor).toBe(0);
     });
   });
 
   describe('#remove', () => {
     it('puts the last one into the gap, and removes that one too when its turn comes', () => {
-      const at = topic();
-      const all = Array.from({ length: 5 }, () => hold(at));
-      for (const subscription of all) at.activate(subscription);
-      expect(all.every(({ held }) => held)).toBe(false);
+      const at = topicOf();
+      const all = Array.from({ length: 5 }, () => live(at));
       at.remove(all[1]!);
-      expect(at.subscriptions).toEqual([all[0], all[4], all[2], all[3]]);
+      expect(at.lane.subscriptions).toEqual([all[0], all[4], all[2], all[3]]);
       at.remove(all[4]!);
       at.remove(all[3]!);
-      expect(at.subscriptions).toEqual([all[0], all[2]]);
+      expect(at.lane.subscriptions).toEqual([all[0], all[2]]);
       at.remove(all[2]!);
       at.remove(all[0]!);
-      expect(at.subscriptions).toEqual([]);
-      expect(all.every(({ held }) => held)).toBe(true);
+      expect(at.lane.subscriptions).toEqual([]);
+      expect(all.some(subscription => subscription.live)).toBe(false);
     });
 
     it('counts those that were live', () => {
-      const at = topic();
-      const [held, live] = [hold(at), hold(at)];
-      at.activate(live);
-      at.remove(held);
-      expect(at.departures).toBe(0);
-      at.remove(live);
-      at.remove(live);
-      expect(at.departures).toBe(1);
+      const at = topicOf();
+      const [waiting, present] = [held(at), live(at)];
+      at.remove(waiting);
+      expect(at.lane.departures).toBe(0);
+      at.remove(present);
+      at.remove(present);
+      expect(at.lane.departures).toBe(1);
     });
 
-    it('takes a held one out, and does nothing for one that is out', () => {
-      const at = topic();
-      const [held, live] = [hold(at), hold(at)];
-      at.activate(live);
-      at.remove(held);
-      at.remove(held);
-      expect(at.held.size).toBe(0);
-      expect(at.subscriptions).toEqual([live]);
-      at.remove(live);
-      at.remove(live);
-      expect(at.subscriptions).toEqual([]);
+    it('takes one out that is held or behind, and does nothing for one that is out', () => {
+      const at = topicOf();
+      const [waiting, slow, present] = [held(at), live(at), live(at)];
+      at.defer(slow);
+      for (const subscription of [waiting, slow, waiting, slow]) at.remove(subscription);
+      expect([at.held.size, at.behind.size]).toEqual([0, 0]);
+      expect(at.lane.subscriptions).toEqual([present]);
+    });
+  });
+
+  describe('#assign', () => {
+    const conflating = (every = 0): Topic => topicOf('t', { conflate: true, every });
+
+    it('puts those of one interval into one lane, whatever state they are in', () => {
+      const at = conflating();
+      const [waiting, present, other] = [held(at), live(at), live(at)];
+      for (const subscription of [waiting, present]) at.assign(subscription, 250);
+      expect(waiting.lane).toBe(present.lane);
+      expect(waiting.lane).toMatchObject({ interval: 250, members: 2 });
+      expect(placeOf(at, waiting)).toEqual(['held', 'among the held']);
+      expect(placeOf(at, present)).toEqual(['live', 'in its lane']);
+      expect(at.lane.subscriptions).toEqual([other]);
+      expect([...at.lanes]).toEqual([at.lane, present.lane]);
+      expect(at.subscribers).toBe(2);
+      expect(new Set(at.listeners())).toEqual(new Set([present, other]));
+    });
+
+    it('leaves those in the lane of the topic that would get no less than there', () => {
+      const at = conflating(1000);
+      const present = live(at);
+      at.assign(present, 250);
+      at.assign(present, 1000);
+      expect(present.lane).toBe(at.lane);
+      expect([...at.lanes]).toEqual([at.lane]);
+    });
+
+    it('changes the interval, and back to none', () => {
+      const at = conflating();
+      const present = live(at);
+      for (const interval of [100, 100, 500, 0]) at.assign(present, interval);
+      expect(present.lane).toBe(at.lane);
+      expect(placeOf(at, present)).toEqual(['live', 'in its lane']);
+      expect([...at.lanes]).toEqual([at.lane]);
+    });
+
+    it('ends a lane with its last member, held and behind included', () => {
+      const at = conflating();
+      const all = [held(at), live(at), live(at)];
+      for (const subscription of all) at.assign(subscription, 100);
+      at.defer(all[2]!);
+      for (const [i, subscription] of all.entries()) {
+        expect([...at.lanes]).toHaveLength(2);
+        expect(subscription.lane.members).toBe(3 - i);
+        at.remove(subscription);
+      }
+      expect([...at.lanes]).toEqual([at.lane]);
+    });
+  });
+
+  describe('what is kept', () => {
+    /** A flush of everything that was published. */
+    const flush = (at: Topic): void => at.lane.settle(at.lane.handOut(), 0);
+
+    it('is nothing that was flushed when nobody needs it', () => {
+      const at = topicOf();
+      append(at, [1, 2, 3]);
+      flush(at);
+      expect(at.lane.settled).toBe(3);
+      expect(at.log.first).toBe(4);
+    });
+
+    it('is what follows the lowest cursor of those that are held or behind', () => {
+      const at = topicOf();
+      append(at, [1, 2]);
+      const early = held(at);
+      append(at, [3, 4]);
+      const late = live(at);
+      at.defer(late);
+      append(at, [5, 6]);
+      flush(at);
+      expect(at.log.first).toBe(3);
+      at.activate(early);
+      flush(at);
+      expect(at.log.first).toBe(5);
+      at.remove(late);
+      flush(at);
+      expect(at.log.first).toBe(7);
+    });
+
+    it('is the history, the newest so many', () => {
+      const at = topicOf('t', { history: 2 });
+      append(at, [1, 2, 3, 4, 5]);
+      flush(at);
+      expect(at.log.first).toBe(4);
+    });
+
+    it('is more than the history for a held cursor', () => {
+      const at = topicOf('t', { history: 2 });
+      held(at);
+      append(at, [1, 2, 3, 4, 5]);
+      flush(at);
+      expect(at.log).toMatchObject({ first: 1, remembered: 4 });
+    });
+
+    it.each(['hold', 'defer'] as const)(
+      'is no more than the limit for those that wait (%s), but always the history',
+      wait => {
+        const options = { history: { size: 1, bytes: 2 * MEBIBYTE } };
+        const at = topicOf('t', options, retentionOf(MEBIBYTE));
+        at[wait](live(at));
+        append(at, [payloadOf(MEBIBYTE)]);
+        flush(at);
+        expect(at.log.first).toBe(1);
+        append(at, [1]);
+        flush(at);
+        expect(at.log.first).toBe(2);
+        append(at, [payloadOf(MEBIBYTE + 1)]);
+        flush(at);
+        expect(at.log.first).toBe(3);
+      },
+    );
+
+    it('is always what is still to be flushed', () => {
+      const at = topicOf('t', {}, retentionOf(1));
+      append(at, [1, 2, 3, 4, 5]);
+      at.lane.settle(3, 0);
+      expect(at.log.first).toBe(4);
     });
   });
 });
