@@ -44,10 +44,7 @@ export class CatchUp {
   /** The client was answered: what it missed goes to its sink, for the write at the end of this turn, then all that comes. */
   join(subscription: Subscription): void {
     const { topic, lane, sink } = subscription;
-    if (subscription.cursor >= lane.flushed) {
-      this.#parts.laggards.delete(subscription);
-      return topic.activate(subscription);
-    }
+    if (subscription.cursor >= lane.flushed) return this.#activate(subscription);
     topic.defer(subscription);
     this.#serve(this.#parts.laggards.add(subscription));
     this.#goOn(sink);
@@ -134,12 +131,18 @@ export class CatchUp {
       sink.add(part.batch);
       part.batch.release();
     }
-    if (subscription.cursor >= to) {
-      this.#parts.laggards.delete(subscription);
-      topic.activate(subscription);
-    }
-    this.#reached(subscription, subscription.cursor);
+    if (subscription.cursor >= to) this.#activate(subscription);
+    else this.#reached(subscription, subscription.cursor);
     return part?.batch.bytes ?? 0;
+  }
+
+  #activate(subscription: Subscription): void {
+    const { topic, cursor } = subscription;
+    this.#parts.laggards.delete(subscription);
+    topic.activate(subscription);
+    // The log was kept for it. As long as it is kept for others too, the next flush will do.
+    if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#parts.clock.now());
+    this.#reached(subscription, cursor);
   }
 
   /** Whether what it missed is no longer kept, or more than its topic's policy bears. */

@@ -13,6 +13,8 @@ export interface Laggard {
   readonly subscriptions: Set<Subscription>;
   /** Looks since its socket has taken anything. */
   idle: number;
+  /** What its socket had left at the last look. */
+  left: number;
 }
 
 /**
@@ -58,7 +60,7 @@ export class Laggards {
     const { sink } = subscription;
     let laggard = this.#bySink.get(sink);
     if (laggard === undefined)
-      this.#bySink.set(sink, (laggard = { sink, subscriptions: new Set(), idle: 0 }));
+      this.#bySink.set(sink, (laggard = { sink, subscriptions: new Set(), idle: 0, left: -1 }));
     laggard.subscriptions.add(subscription);
     this.#timer ??= this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
     return laggard;
@@ -86,6 +88,9 @@ export class Laggards {
   readonly #look = (): void => {
     this.#timer = undefined;
     for (const laggard of this.#bySink.values()) {
+      const { left } = laggard.sink;
+      if (left !== laggard.left) laggard.idle = 0;
+      laggard.left = left;
       if (++laggard.idle > LOOKS) laggard.sink.tooSlow();
     }
     if (this.#bySink.size > 0) this.#timer = this.#clock.setTimeout(this.#look, this.#grace / LOOKS);

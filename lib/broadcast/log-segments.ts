@@ -1,6 +1,6 @@
 import { BufferPool } from '../memory/buffer-pool.js';
 import type { Subscription } from '../topic/subscription.js';
-import { reachOf } from '../topic/reach.js';
+import { mayExpire, reachOf } from '../topic/reach.js';
 import type { Topic } from '../topic/topic.js';
 import type { Batch } from '../wire/batch.js';
 import { encode } from '../wire/encode.js';
@@ -62,7 +62,7 @@ export class LogSegments {
     const kept = this.#segments.get(key);
     const fits =
       kept !== undefined && (topic.conflates ? kept.frames.upTo === to : kept.frames.upTo > cursor);
-    const segment = fits && !topic.log.mortal ? kept : this.#encode(topic, cursor, to);
+    const segment = fits && !mayExpire(topic) ? kept : this.#encode(topic, cursor, to);
     segment.used = true;
     const part = segment.frames.after(cursor, limit, segment.excepted?.get(subscriber.id));
     if (segment !== kept) this.#keep(key, segment, topic);
@@ -94,7 +94,7 @@ export class LogSegments {
   /** For others to come, unless it is out of date at once or too much is kept already. */
   #keep(key: string, segment: Segment, topic: Topic): void {
     this.#drop(key);
-    if (topic.log.mortal || this.#bytes + segment.batch.bytes > MOST_BYTES) return segment.batch.release();
+    if (mayExpire(topic) || this.#bytes + segment.batch.bytes > MOST_BYTES) return segment.batch.release();
     this.#segments.set(key, segment);
     this.#bytes += segment.batch.bytes;
     this.#timer ??= this.#clock.setTimeout(this.#sweep, LINGER_MS);

@@ -1,4 +1,5 @@
 import type { Lane } from '../topic/lane.js';
+import { mayExpire } from '../topic/reach.js';
 import type { Topic } from '../topic/topic.js';
 import { withoutExpired } from '../wire/expired.js';
 import { gapEntry } from '../wire/gap-entry.js';
@@ -30,6 +31,6 @@ function conflated({ name, log, latest }: Topic, since: number, to: number): rea
   return [gapEntry(name, log.epoch, since + 1, end, 'slow'), ...latest!.range(end, to)];
 }
 
-function unexpired({ name, log }: Topic, entries: readonly LogEntry[], now: number): readonly LogEntry[] {
-  return log.mortal ? withoutExpired(entries, now, name, log.epoch) : entries;
+function unexpired(topic: Topic, entries: readonly LogEntry[], now: number): readonly LogEntry[] {
+  return mayExpire(topic) ? withoutExpired(entries, now, topic.name, topic.log.epoch) : entries;
 }

@@ -10,9 +10,14 @@ export interface HeldOwner {
   pinned(bytes: number): void;
   /** The socket has taken what it was given when it was asked for. */
   drained(): void;
+  /** The socket throws instead of emitting an error: it is beyond use. */
+  broken(): void;
 }
 
-/** The batches that a socket was given and may still read from, in order. Made only for sockets that ever lag. */
+/**
+ * The batches that a socket was given and may still read from, in order. A TCP socket has mostly taken everything when a
+ * write returns, and then needs none of this; a TLS socket never has.
+ */
 export class HeldBatches {
   readonly #socket: SocketPort;
   readonly #owner: HeldOwner;
@@ -20,10 +25,17 @@ export class HeldBatches {
   /** How many of the batches each write under way covers, where every write calls back. */
   readonly #covered: number[] = [];
   #asked = false;
+  /** Bytes that the socket was given when it had taken everything before. It was free to take them, however many. */
+  burst = 0;
 
   constructor(socket: SocketPort, owner: HeldOwner) {
     this.#socket = socket;
     this.#owner = owner;
+  }
+
+  /** A write of so many bytes has made the socket busy, or has found it so. */
+  begin(bytes: number): void {
+    if (this.#batches.length === 0) this.burst = bytes;
   }
 
   keep(batch: Batch): void {
@@ -33,6 +45,7 @@ export class HeldBatches {
   }
 
   keepUntilDrained(batch: Batch): void {
+    this.begin(batch.bytes);
     this.keep(batch);
     this.awaitDrain();
   }
@@ -43,12 +56,16 @@ export class HeldBatches {
     this.#asked = true;
     // Where every write calls back, they let go themselves.
     const covered = this.#socket.encrypted ? 0 : this.#batches.length;
-    this.#socket.write(NOTHING, () => {
-      this.#asked = false;
-      this.#release(covered);
-      if (this.#batches.length > 0 && !this.#socket.encrypted) this.awaitDrain();
-      this.#owner.drained();
-    });
+    try {
+      this.#socket.write(NOTHING, () => {
+        this.#asked = false;
+        this.#release(covered);
+        if (this.#batches.length > 0 && !this.#socket.encrypted) this.awaitDrain();
+        this.#owner.drained();
+      });
+    } catch {
+      this.#owner.broken();
+    }
   }
 
   /** For the last write of `count` batches that are kept after it: lets go of them when it is called back. */

@@ -4,10 +4,7 @@ import type { OutboxOwner } from './outbox-owner.js';
 import { OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
 import { writeBatches } from './write-batches.js';
 
-/**
- * Bytes that a busy socket is given. So much waits before a reply, and so often a slow peer shows that it is not frozen;
- * publications beyond that wait in the log, where they are kept once for everybody.
- */
+/** Bytes that a busy socket is given, and a reply waits for. More waits in the log, where it is kept once for everybody. */
 const MOST_IN_FLIGHT = 64 * 1024;
 
 /**
@@ -16,8 +13,6 @@ const MOST_IN_FLIGHT = 64 * 1024;
  *
  * It writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. That is safe
  * while the WebSocket is OPEN (nothing may follow a close frame), since every buffer holds whole frames.
- *
- * A TCP socket has mostly taken everything when a write returns, and then needs no call-back; a TLS socket never has.
  */
 export class Outbox implements BatchSink {
   feeds = 0;
@@ -41,7 +36,6 @@ export class Outbox implements BatchSink {
     return this.#bytes + this.#socket.writableLength;
   }
 
-  /** Bytes gathered for the next write. */
   get gathered(): number {
     return this.#bytes;
   }
@@ -86,21 +80,28 @@ export class Outbox implements BatchSink {
     return this.#count++ === 0;
   }
 
+  get left(): number {
+    return this.#socket._handle?.writeQueueSize ?? this.#socket.writableLength;
+  }
+
   write(): void {
+    const queued = this.#socket.writableLength;
+    // Publications do not come here without room for them, so what is too much are replies.
+    const bulk = Math.max(MOST_IN_FLIGHT, this.#held?.burst ?? 0);
+    if (queued === 0 || queued + this.#bytes <= this.#owner.maxUnsentBytes + bulk) return this.writeLast();
+    this.#drop();
+    this.#owner.tooSlow();
+  }
+
+  /** Writes whatever it is: nothing follows. */
+  writeLast(): void {
     if (this.#count === 0) return;
     if (this.#ws.readyState !== OPEN) return this.#drop();
-    const queued = this.#socket.writableLength;
-    // A socket that has taken all it was given is not slow, however much comes at once.
-    if (queued > 0 && queued + this.#bytes > this.#owner.maxUnsentBytes) {
-      this.#drop();
-      return this.#owner.tooSlow();
-    }
     try {
       const taken = this.#socket.encrypted ? this.#holder().onTaken(this.#count) : undefined;
       writeBatches(this.#socket, this.#pending!, this.#count, taken);
     } catch {
-      // A socket that throws instead of emitting an error is beyond use; its peers are not. It may have taken a part
-      // before, so what was gathered is held until its end.
+      // Beyond use; its peers are not. It may have taken a part before, so what was gathered is held until its end.
       this.#hold();
       return this.#ws.terminate();
     }
@@ -127,7 +128,6 @@ export class Outbox implements BatchSink {
     this.#held?.end();
   }
 
-  /** Lets go of what was gathered: sent, or never to be. */
   #drop(): void {
     for (let i = 0; i < this.#count; i++) {
       this.#pending![i]!.release();
@@ -136,9 +136,9 @@ export class Outbox implements BatchSink {
     this.#count = this.#bytes = 0;
   }
 
-  /** Keeps what was gathered. */
   #hold(): HeldBatches {
     const held = this.#holder();
+    held.begin(this.#bytes);
     for (let i = 0; i < this.#count; i++) held.keep(this.#pending![i]!);
     this.#drop();
     return held;

@@ -134,8 +134,8 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     if (!this.open) return;
     this.closedWith = close;
     this.#host.closing(this);
-    this.sink.write();
-    // The write may have found the peer slow, which closes it as well.
+    this.sink.writeLast();
+    // The write may have found the socket broken, which ends it as well.
     if (this.open) this.socket.close(close.code, close.reason);
   }
 
@@ -169,6 +169,10 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     this.#host.drained(this);
   }
 
+  broken(): void {
+    this.socket.terminate();
+  }
+
   // The heartbeat's view of it, and its notes.
 
   beatPolicy: { readonly interval: number; readonly timeout: number } | undefined;
@@ -187,7 +191,12 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
   }
 
   ping(): void {
-    if (this.open) this.#socket.write(PING_FRAME);
+    if (!this.open) return;
+    try {
+      this.#socket.write(PING_FRAME);
+    } catch {
+      this.broken();
+    }
   }
 
   expire(): void {

@@ -4,6 +4,11 @@ export interface SocketPort {
   readonly writableLength: number;
   /** True for TLS, where the kernel gets the bytes later, when they are encrypted. */
   readonly encrypted?: boolean;
+  /**
+   * Node's own handle of the socket. What it has not sent of the write under way changes with each byte that the peer
+   * takes, where `writableLength` waits for the whole write; Node's socket timeouts look at it too.
+   */
+  readonly _handle?: { readonly writeQueueSize?: number } | null;
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;
   write(data: Uint8Array, done?: () => void): boolean;

@@ -10,6 +10,7 @@ export class LatestByKey {
   readonly #limit: number;
   #bytes = 0;
   #reach = 0;
+  #mortal = 0;
 
   /** @param limit bytes of payload; above it the oldest go, and whoever needed them has missed something */
   constructor(limit: number) {
@@ -30,14 +31,17 @@ export class LatestByKey {
     return this.#bytes;
   }
 
+  /** Whether a publication is kept that may become stale. */
+  get mortal(): boolean {
+    return this.#mortal > 0;
+  }
+
   set(entry: LogEntry): void {
     const before = this.#entries.get(entry.key);
-    if (before !== undefined) {
-      this.#entries.delete(entry.key);
-      this.#bytes -= before.bytes;
-    }
+    if (before !== undefined) this.#delete(before);
     this.#entries.set(entry.key, entry);
     this.#bytes += entry.bytes;
+    if (entry.expires > 0) this.#mortal++;
     while (this.#bytes > this.#limit && this.#entries.size > 1) this.#dropOldest();
   }
 
@@ -61,8 +65,13 @@ export class LatestByKey {
 
   #dropOldest(): void {
     const [oldest] = this.#entries.values();
-    this.#entries.delete(oldest!.key);
-    this.#bytes -= oldest!.bytes;
+    this.#delete(oldest!);
     this.#reach = oldest!.offset;
+  }
+
+  #delete({ key, bytes, expires }: LogEntry): void {
+    this.#entries.delete(key);
+    this.#bytes -= bytes;
+    if (expires > 0) this.#mortal--;
   }
 }

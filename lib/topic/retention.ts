@@ -37,6 +37,8 @@ export class Retention {
   /** Forgets what nobody needs any more. */
   trim(topic: Topic, now: number): void {
     const { log, latest, policy } = topic;
+    // A flush may be under way that began before the end.
+    if (topic.ended) return;
     log.forget(policy.history, now);
     this.#drop(topic);
     if (latest !== undefined && latest.size > 0) latest.settle(lowestCursor(topic));
@@ -46,6 +48,7 @@ export class Retention {
 
   /** The topic is no more. */
   release(topic: Topic): void {
+    topic.ended = true;
     this.#history.add(-topic.historyBytes);
     this.#backlog.add(-topic.backlogBytes);
     topic.historyBytes = topic.backlogBytes = 0;
@@ -95,9 +98,9 @@ function historyOf({ log }: Topic): number {
   return log.bytesAfter(log.remembered - 1) + (log.head - log.remembered + 1) * ENTRY_BYTES;
 }
 
-/** What is kept for those who wait or are behind, and would not be without them. */
-function backlogOf({ log, latest, held, behind }: Topic): number {
-  if (held.size === 0 && behind.size === 0) return 0;
+/** What is kept for those who are behind. For those whose handler is still running nobody can be made to pay. */
+function backlogOf({ log, latest, behind }: Topic): number {
+  if (behind.size === 0) return 0;
   const kept = log.bytes - log.bytesAfter(log.remembered - 1);
   const newest = latest === undefined ? 0 : latest.bytes + latest.size * ENTRY_BYTES;
   return kept + (log.remembered - log.first) * ENTRY_BYTES + newest;

@@ -22,6 +22,7 @@ export class Topic {
   /** What {@link Retention} has counted it with. */
   historyBytes = 0;
   backlogBytes = 0;
+  ended = false;
 
   constructor(
     readonly name: string,

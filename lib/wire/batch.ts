@@ -73,6 +73,8 @@ export interface BatchSink {
   readonly room: number;
   /** Bytes it was given that the kernel has not taken. */
   readonly unsent: number;
+  /** Changes whenever the kernel takes some of the write under way. */
+  readonly left: number;
   /** Hands a batch to the socket at once, behind what was added before. False, and nothing is sent, without room for it. */
   send(batch: Batch): boolean;
   /** Keeps a reference to the batch until it is sent. True when the sink was empty, so that somebody must call `write`. */

@@ -30,6 +30,7 @@ function outboxOf(maxUnsentBytes: number): Outbox {
     drained,
     pinned: (bytes: number): void => void (pinned += bytes),
     evict: () => expect.unreachable('evicted'),
+    broken: () => ws.terminate(),
   };
   return new Outbox(ws, socket, owner);
 }
@@ -377,7 +378,7 @@ describe('Outbox', () => {
 
     it('is not counted at all for a socket that takes everything', () => {
       const counted = vi.fn();
-      const owner = { maxUnsentBytes: 1, tooSlow: slow, evict: slow, drained, pinned: counted };
+      const owner = { maxUnsentBytes: 1, tooSlow: slow, evict: slow, drained, pinned: counted, broken: slow };
       outbox = new Outbox(ws, socket, owner);
       send('aaaa');
       add('b');
@@ -413,7 +414,14 @@ describe('Outbox', () => {
 
   it('tells its owner that it is too slow, and that others need what it holds', () => {
     const evict = vi.fn<() => void>();
-    outbox = new Outbox(ws, socket, { maxUnsentBytes: 1, tooSlow: slow, evict, pinned: () => {}, drained });
+    outbox = new Outbox(ws, socket, {
+      maxUnsentBytes: 1,
+      tooSlow: slow,
+      evict,
+      pinned: () => {},
+      drained,
+      broken: slow,
+    });
     outbox.tooSlow();
     expect([slow.mock.calls.length, evict.mock.calls.length]).toEqual([1, 0]);
     outbox.evict();
@@ -432,26 +440,44 @@ describe('Outbox', () => {
       expect(socket.taken).toHaveLength(5000);
     });
 
-    it('calls a peer slow when more would be unsent than the limit, and writes none of it', () => {
+    it.each([
+      ['what may be in flight', 600, 65_536],
+      ['what it was given when it was idle', 100_000, 100_000],
+    ])(
+      'calls a peer slow when more would be unsent than the limit and %s, and writes none of it',
+      (_, first, bulk) => {
+        socket.stalled = true;
+        add('x'.repeat(first));
+        outbox.write();
+        add('y'.repeat(bulk + 1000 - first));
+        outbox.write();
+        expect(slow).not.toHaveBeenCalled();
+        add('z');
+        outbox.write();
+        expect(slow).toHaveBeenCalledTimes(1);
+        expect(outbox.unsent).toBe(bulk + 1000);
+        expect(inUse()).toBe(2);
+        socket.drain();
+        expect(String(socket.taken)).toBe('x'.repeat(first) + 'y'.repeat(bulk + 1000 - first));
+        expect(inUse()).toBe(0);
+      },
+    );
+
+    it('does not hold for the last write', () => {
       socket.stalled = true;
-      add('x'.repeat(600));
+      add('x'.repeat(70_000));
       outbox.write();
-      add('y'.repeat(400));
-      outbox.write();
+      add('y'.repeat(2000));
+      outbox.writeLast();
       expect(slow).not.toHaveBeenCalled();
-      add('z');
-      outbox.write();
-      expect(slow).toHaveBeenCalledTimes(1);
-      expect(outbox.unsent).toBe(1000);
-      expect(inUse()).toBe(2);
-      socket.drain();
-      expect(String(socket.taken)).toBe('x'.repeat(600) + 'y'.repeat(400));
-      expect(inUse()).toBe(0);
+      expect(outbox.unsent).toBe(72_000);
     });
 
     it('has let go of what would be too much before it says so, because the answer is to close', () => {
       socket.stalled = true;
       add('x'.repeat(1000));
+      outbox.write();
+      add('x'.repeat(65_536));
       outbox.write();
       slow.mockImplementation(() => outbox.write());
       add('y');

@@ -99,7 +99,7 @@ describe('SocketConnection', () => {
     peer.socket.stalled = true;
     connection.send('a', 'x'.repeat(900));
     core.clock.turn();
-    connection.send('b', 'x'.repeat(900));
+    connection.send('b', 'x'.repeat(66_000));
     core.clock.turn();
     expect(peer.ws.closes).toEqual([CLOSE.SLOW]);
     expect(connection.closedWith).toEqual(CLOSE.SLOW);

@@ -8,6 +8,7 @@ export class HandSink implements BatchSink {
   readonly batches: Batch[] = [];
   feeds = 0;
   room = Infinity;
+  left = 0;
   writes = 0;
   /** Times it was asked to tell when it has drained. */
   awaited = 0;
