@@ -13,7 +13,7 @@ export const CLOSE = {
   HOOK_FAILED: { code: 1011, reason: 'connection could not be set up' },
   /** The server is going down; the reason ends in `retry-after=<milliseconds>`. */
   SHUTDOWN: { code: 1012, reason: 'service restart' },
-  /** More unsent bytes than `slowConsumer.maxBytes`. */
+  /** The client took nothing for `slowConsumer.grace`, or more was unsent than the limits of `slowConsumer` allow. */
   SLOW: { code: 4001, reason: 'slow consumer' },
   /** Nothing was heard for longer than `heartbeat.timeout`; the socket is terminated, so only the server sees this. */
   HEARTBEAT: { code: 4002, reason: 'heartbeat timeout' },
