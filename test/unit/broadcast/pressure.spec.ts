@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { NO_PRESSURE, pressureOf } from '../../../lib/broadcast/pressure.js';
+import { Subscription } from '../../../lib/topic/subscription.js';
+import type { Topic } from '../../../lib/topic/topic.js';
+import { subscriber } from '../support/subscribers.js';
+import { append, payloadOf, retentionOf, topicOf } from '../support/topics.js';
+
+function behind(topic: Topic): Subscription {
+  const subscription = new Subscription(topic, subscriber());
+  topic.defer(subscription);
+  return subscription;
+}
+
+const flush = (topic: Topic): void => topic.lane.settle(topic.lane.handOut(), 0);
+
+describe('pressureOf', () => {
+  it('is none when nothing waits', () => {
+    const topic = topicOf();
+    expect(pressureOf(topic, 9)).toEqual(NO_PRESSURE);
+    append(topic, [1]);
+    flush(topic);
+    expect(pressureOf(topic, 9)).toEqual(NO_PRESSURE);
+  });
+
+  it('counts what waits for the next flush, once whoever listens', () => {
+    const topic = topicOf();
+    for (let i = 0; i < 3; i++) topic.activate(new Subscription(topic, subscriber()));
+    append(topic, [payloadOf(100)], { at: 5 });
+    append(topic, [payloadOf(10)], { at: 7 });
+    expect(pressureOf(topic, 9)).toEqual({ slow: 0, queuedBytes: 110, oldestMs: 4 });
+  });
+
+  it('counts for each slow subscription what it has not been sent', () => {
+    const topic = topicOf();
+    behind(topic);
+    append(topic, [payloadOf(100)], { at: 5 });
+    behind(topic);
+    append(topic, [payloadOf(10)], { at: 7 });
+    flush(topic);
+    expect(pressureOf(topic, 9)).toEqual({ slow: 2, queuedBytes: 120, oldestMs: 4 });
+    append(topic, [payloadOf(3)], { at: 8 });
+    expect(pressureOf(topic, 9)).toEqual({ slow: 2, queuedBytes: 129, oldestMs: 4 });
+  });
+
+  it('does not count what is kept no longer', () => {
+    const topic = topicOf('t', {}, retentionOf(50));
+    behind(topic);
+    append(topic, [payloadOf(100)], { at: 5 });
+    append(topic, [payloadOf(40)], { at: 7 });
+    flush(topic);
+    expect(pressureOf(topic, 9)).toEqual({ slow: 1, queuedBytes: 40, oldestMs: 2 });
+  });
+
+  it('does not fail on a conflating topic, whose log is dropped whoever is behind', () => {
+    const topic = topicOf('t', { conflate: true });
+    behind(topic);
+    append(topic, [1, 2], { key: 'k', at: 5 });
+    flush(topic);
+    expect(topic.log.first).toBe(3);
+    expect(pressureOf(topic, 9)).toMatchObject({ slow: 1 });
+  });
+
+  it('is never negative, though clocks are read in whole milliseconds', () => {
+    const topic = topicOf();
+    append(topic, [1], { at: 5 });
+    expect(pressureOf(topic, 4.5).oldestMs).toBe(0);
+  });
+});
