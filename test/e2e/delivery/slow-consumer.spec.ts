@@ -1,185 +1,248 @@
+import { type CanActivate, Injectable, UseGuards } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
-import {
-  Broadcaster,
-  BufferPool,
-  type Close,
-  CLOSE,
-  Connections,
-  type FanoutOptions,
-  Topic,
-} from 'nestjs-fanout';
+import { Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
-import type { WebSocket } from 'ws';
-import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { RawClient } from './support/raw-client.js';
+import { account } from './support/account.js';
+import { atRest, startDelivery } from './support/delivery.js';
+import type { RawClient } from './support/raw-client.js';
+import { Flood, KIB, paused, readOn } from './support/slow.js';
+
+/** What may be subscribed to, and what the snapshots are. */
+@Injectable()
+class Desk {
+  open = true;
+  asked = 0;
+  snapshot: () => unknown = () => 'state';
+}
+
+@Injectable()
+class DeskGuard implements CanActivate {
+  constructor(readonly desk: Desk) {}
+
+  canActivate(): boolean {
+    this.desk.asked++;
+    return this.desk.open;
+  }
+}
 
 @WebSocketGateway()
 class Gateway {
-  readonly ended: Close[] = [];
-  #end!: (close: Close) => void;
-  /** The first connection that ended. */
-  readonly end = new Promise<Close>(resolve => (this.#end = resolve));
-
-  handleDisconnect(_: WebSocket, close?: Close): void {
-    this.ended.push(close!);
-    this.#end(close!);
-  }
+  constructor(readonly desk: Desk) {}
 
   @Topic('big')
   big(): void {}
 
-  @Topic('small')
-  small(): void {}
-}
+  @Topic('other')
+  other(): void {}
 
-const KIB = 1024;
-const MAX_BYTES = 256 * KIB;
-/** More than any kernel takes for a socket that nobody reads, in publications of 32 KiB. */
-const MOST_PUBLICATIONS = 1000;
+  @Topic('newest', { slow: 'gap' })
+  newest(): void {}
 
-async function start(options: FanoutOptions = {}) {
-  const { url, get } = await startApp({
-    providers: [Gateway],
-    options: { slowConsumer: { maxBytes: MAX_BYTES }, heartbeat: false, ...options },
-  });
-  return {
-    url,
-    gateway: get(Gateway),
-    broadcaster: get(Broadcaster),
-    connections: get(Connections),
-    pool: get(BufferPool),
-  };
-}
-
-/** Publishes until `stop`, no faster than `reader` reads. Returns how many there were. */
-async function publishUntil(broadcaster: Broadcaster, reader: Client, stop: () => boolean): Promise<number> {
-  let count = 0;
-  while (!stop() && count < MOST_PUBLICATIONS) {
-    broadcaster.publish('big', { count: ++count, text: 'x'.repeat(32 * KIB) });
-    await reader.until(() => reader.publications('big').length === count);
+  @Topic('state')
+  @UseGuards(DeskGuard)
+  state(): unknown {
+    return this.desk.snapshot();
   }
-  return count;
+
+  @Topic('newest.state', { slow: 'gap' })
+  @UseGuards(DeskGuard)
+  newestState(): unknown {
+    return this.desk.snapshot();
+  }
 }
 
-describe('a reader that never reads', () => {
-  it('is closed with CLOSE.SLOW, costs no more than maxBytes, and nobody else notices', async () => {
-    const { url, gateway, broadcaster, connections, pool } = await start();
-    const [first, second] = [await Client.connect(url), await Client.connect(url)];
-    await first.subscribe('big');
-    await second.subscribe('big');
-    const slow = await RawClient.connect(url);
-    await slow.subscribe('big');
-    slow.socket.pause();
-    const connection = [...connections].at(-1)!;
+const MAX_BYTES = 512 * KIB;
+/** Publications of a flood that are more than `maxBytes`, and less than that. */
+const MANY = 40;
+const FEW = 12;
 
-    let most = 0;
-    const published = await publishUntil(broadcaster, first, () => {
-      most = Math.max(most, connection.bufferedBytes);
-      return connection.socket.readyState !== 1;
-    });
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThanOrEqual(MAX_BYTES);
-    expect(await gateway.end).toMatchObject(CLOSE.SLOW);
-    expect(CLOSE.SLOW.code).toBe(4001);
-    expect(connections.size).toBe(2);
-    expect(broadcaster.publish('big', { count: published + 1 })).toBe(2);
+async function start() {
+  const running = await startDelivery([Gateway, Desk, DeskGuard], { slowConsumer: { maxBytes: MAX_BYTES } });
+  return { ...running, desk: running.get(Desk) };
+}
 
-    for (const client of [first, second]) {
-      await client.until(() => client.publications('big').length === published + 1);
-      expect(client.publications('big').map(({ data }) => data.count)).toEqual(
-        Array.from({ length: published + 1 }, (_, i) => i + 1),
-      );
-    }
-    await eventually(() => pool.stats().inUse === 0, 'the return of every slab');
+/** Every number from 1 on. */
+const all = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+const numbersOf = (publications: readonly { data: { n: number } }[]): number[] =>
+  publications.map(({ data }) => data.n);
+
+describe.each([[undefined], ['fanout.v1.json']])('a reader that stops and reads on, with %s', protocol => {
+  /** It is as far behind as `more` publications, while another one has all of them: nobody has to wait for it. */
+  async function startBehind(more: number) {
+    const running = await start();
+    const healthy = await Client.connect(running.url);
+    await healthy.subscribe('big');
+    const slow = await paused(running.url, ['big'], protocol);
+    const flood = new Flood(running.broadcaster, 'big');
+    await flood.untilSlow();
+    await flood.publish(more);
+    await healthy.until(() => healthy.publications('big').length === flood.count);
+    expect(numbersOf(healthy.publications('big'))).toEqual(all(flood.count));
+    return { ...running, slow, flood };
+  }
+
+  it('gets everything, in order, while it is no further behind than maxBytes', async () => {
+    const { slow, flood, ...running } = await startBehind(FEW);
+    expect(running.broadcaster.pressure('big').slow).toBe(1);
+    const { publications, gaps } = account(await readOn(slow, flood.count), 'big');
+    expect(gaps).toEqual([]);
+    expect(numbersOf(publications)).toEqual(all(flood.count));
+    await atRest(running);
+    await flood.publish(3);
+    expect(account(await readOn(slow, flood.count), 'big').last).toBe(flood.count);
   });
 
-  it('sees the whole frames before the close frame, and then code 4001, when it reads on', async () => {
-    const { url, gateway, broadcaster, connections } = await start();
-    const reader = await Client.connect(url);
-    await reader.subscribe('big');
-    const slow = await RawClient.connect(url);
-    await slow.subscribe('big');
-    slow.socket.pause();
-    const connection = [...connections].at(-1)!;
-    await publishUntil(broadcaster, reader, () => connection.socket.readyState !== 1);
+  it('is told of what is lost, the oldest, when it is further behind, and goes on with what is kept', async () => {
+    const { slow, flood, ...running } = await startBehind(MANY);
+    const { publications, gaps } = account(await readOn(slow, flood.count), 'big');
+    expect(gaps).toEqual([expect.objectContaining({ topic: 'big', reason: 'slow' })]);
+    expect(gaps[0]).not.toHaveProperty('snapshot');
+    const { from, to } = gaps[0] as { from: number; to: number };
+    expect(numbersOf(publications)).toEqual(all(flood.count).filter(n => n < from || n > to));
+    // As much as maxBytes allows, and no more.
+    const kept = flood.count - to;
+    expect(kept * 32 * KIB).toBeLessThanOrEqual(MAX_BYTES);
+    expect((kept + 2) * 32.5 * KIB).toBeGreaterThan(MAX_BYTES);
+    await atRest(running);
+    await flood.publish(3);
+    expect(account(await readOn(slow, flood.count), 'big').last).toBe(flood.count);
+  });
+});
+
+describe('a reader of several topics that stops and reads on', () => {
+  it('gets everything of each, also of those that have little', async () => {
+    const { url, broadcaster, ...rest } = await start();
+    const slow = await paused(url, ['other', 'big']);
+    const [flood, trickle] = [new Flood(broadcaster, 'big'), new Flood(broadcaster, 'other')];
+    await trickle.publish(1);
+    await flood.untilSlow();
+    for (let i = 0; i < 5; i++) {
+      await flood.publish(2);
+      await trickle.publish(1);
+    }
     slow.socket.resume();
-    await slow.until(() => slow.close !== undefined);
-    expect(slow.close).toEqual(CLOSE.SLOW);
-    const numbers = slow.texts.slice(1).map(text => JSON.parse(text).offset as number);
-    expect(numbers).toEqual(numbers.map((_, i) => i + 1));
-    expect(numbers.length).toBeGreaterThan(0);
-    expect(slow.frames.at(-1)!.opcode).toBe(8);
-    slow.socket.end();
-    expect(await gateway.end).toMatchObject(CLOSE.SLOW);
+    const accounts = () => ['big', 'other'].map(topic => account(slow.messages, topic));
+    await slow.until(() => slow.frames.length === 2 + flood.count + trickle.count);
+    expect(accounts().map(({ last }) => last)).toEqual([flood.count, trickle.count]);
+    expect(accounts().flatMap(({ gaps }) => gaps)).toEqual([]);
+    await atRest(rest);
   });
 
-  it('is closed also when what piles up are answers to its own messages', async () => {
-    const { url, gateway, connections } = await start({
-      slowConsumer: { maxBytes: 16 * KIB },
-      limits: { messagesPerSecond: 0, payload: 64 * KIB },
-    });
-    const slow = await RawClient.connect(url);
-    slow.socket.pause();
-    const [connection] = connections;
-    const garbage = Array.from({ length: 500 }, () => ({ event: 'no.such.event', id: 'x'.repeat(64) }));
-    while (connection!.socket.readyState === 1) {
-      slow.send(...garbage);
-      await new Promise(resolve => setImmediate(resolve));
-    }
-    expect(await gateway.end).toMatchObject(CLOSE.SLOW);
-  });
-});
-
-describe('slowConsumer.maxBytes', () => {
-  it('does not close a reader that keeps up, however much comes at once', async () => {
-    const { url, gateway, broadcaster } = await start();
-    const client = await Client.connect(url);
-    await client.subscribe('big');
-    for (let i = 0; i < 64; i++) broadcaster.publish('big', 'y'.repeat(32 * KIB));
-    await client.until(() => client.publications('big').length === 64);
-    broadcaster.publish('big', 'and on');
-    await client.until(() => client.publications('big').length === 65);
-    expect(gateway.ended).toEqual([]);
-  });
-
-  it('is the most that one publication may take', async () => {
+  it('is behind on those only whose publications it has not taken', async () => {
     const { url, broadcaster } = await start();
-    const client = await Client.connect(url);
-    await client.subscribe('big');
-    const fits = 'z'.repeat(MAX_BYTES - 2);
-    expect(() => broadcaster.publish('big', `${fits}z`)).toThrow(
-      expect.objectContaining({ code: 'FANOUT_PAYLOAD_SIZE' }),
-    );
-    expect(broadcaster.publish('big', fits)).toBe(1);
-    await client.until(() => client.publications('big').length === 1);
-    expect(client.publications('big')[0]).toEqual({ topic: 'big', offset: 1, data: fits });
+    await paused(url, ['other', 'big']);
+    const flood = new Flood(broadcaster, 'big');
+    await flood.untilSlow();
+    expect(broadcaster.pressure('other').slow).toBe(0);
   });
 });
 
-describe('a connection that dies with bytes in flight', () => {
-  it.each(['resets', 'ends'])('gives its slabs back when it %s', async how => {
-    const { url, broadcaster, connections, pool } = await start({
-      slowConsumer: { maxBytes: 64 * KIB * KIB },
-    });
-    const [healthy, dying] = [await Client.connect(url), await RawClient.connect(url)];
-    await healthy.subscribe('small');
-    await dying.subscribe('big');
-    dying.socket.pause();
-    const connection = [...connections].at(-1)!;
-    while (connection.bufferedBytes < 1024 * KIB) {
-      broadcaster.publish('big', 'w'.repeat(32 * KIB));
-      await new Promise(resolve => setImmediate(resolve));
-    }
-    expect(pool.stats().inUse).toBeGreaterThan(10);
-    // Node cannot reset a TLS connection.
-    if (how === 'resets' && !('encrypted' in dying.socket)) dying.socket.resetAndDestroy();
-    else dying.socket.destroy();
-    await eventually(() => pool.stats().inUse === 0, 'the return of every slab');
-    await eventually(() => connections.size === 1, 'the end of the dead one');
-    expect(broadcaster.publish('big', 'nobody')).toBe(0);
-    expect(broadcaster.publish('small', 'somebody')).toBe(1);
-    await healthy.until(() => healthy.publications('small').length === 1);
-    await broadcaster.flush();
+describe("slow: 'gap'", () => {
+  it('goes on with the newest when the reader is further behind than maxBytes', async () => {
+    const { url, broadcaster, ...rest } = await start();
+    const slow = await paused(url, ['newest']);
+    const flood = new Flood(broadcaster, 'newest');
+    await flood.untilSlow();
+    await flood.publish(MANY);
+    const lost = flood.count;
+    slow.socket.resume();
+    await eventually(() => broadcaster.pressure('newest').slow === 0, 'the end of the catching up');
+    await flood.publish(2);
+    const { publications, gaps } = account(await readOn(slow, flood.count), 'newest');
+    expect(gaps).toEqual([expect.objectContaining({ to: lost, reason: 'slow' })]);
+    expect(numbersOf(publications)).toEqual([...all(gaps[0].from - 1), lost + 1, lost + 2]);
+    await atRest(rest);
+  });
+
+  it('catches up while it is not', async () => {
+    const { url, broadcaster } = await start();
+    const slow = await paused(url, ['newest']);
+    const flood = new Flood(broadcaster, 'newest');
+    await flood.untilSlow();
+    await flood.publish(FEW);
+    const { publications, gaps } = account(await readOn(slow, flood.count), 'newest');
+    expect(gaps).toEqual([]);
+    expect(numbersOf(publications)).toEqual(all(flood.count));
+  });
+});
+
+describe.each([['state'], ['newest.state']])('a topic with a snapshot: %s', topic => {
+  /** A reader that is so far behind that it has lost something. */
+  async function startBehind() {
+    const running = await start();
+    const slow = await paused(running.url, [topic, 'other']);
+    const flood = new Flood(running.broadcaster, topic);
+    await flood.untilSlow();
+    await flood.publish(MANY);
+    return { ...running, slow, flood };
+  }
+
+  /** Reads on until the gap has come. */
+  async function untilGap(slow: RawClient): Promise<void> {
+    slow.socket.resume();
+    await slow.until(() => slow.frames.at(-1)!.payload.includes('"event":"gap"'));
+  }
+
+  it('gives a new one in the gap, and then only what is newer', async () => {
+    const { broadcaster, desk, slow, flood, ...rest } = await startBehind();
+    desk.snapshot = () => ({ upTo: flood.count });
+    const lost = flood.count;
+    await untilGap(slow);
+    await flood.publish(3);
+    const { publications, gaps } = account(await readOn(slow, flood.count), topic);
+    expect(gaps).toEqual([expect.objectContaining({ to: lost, reason: 'slow', snapshot: { upTo: lost } })]);
+    expect(numbersOf(publications)).toEqual([...all(gaps[0].from - 1), lost + 1, lost + 2, lost + 3]);
+    // Once for the subscribe, once for the new snapshot.
+    expect(desk.asked).toBe(2);
+    expect(broadcaster.pressure(topic).slow).toBe(0);
+    await atRest(rest);
+  });
+
+  it('delivers what is published while a new one is made, after it', async () => {
+    const { desk, slow, flood, ...rest } = await startBehind();
+    let finish!: (snapshot: unknown) => void;
+    desk.snapshot = () => new Promise(resolve => (finish = resolve));
+    const lost = flood.count;
+    slow.socket.resume();
+    await eventually(() => desk.asked === 2, 'the question for a new snapshot');
+    await flood.publish(5);
+    finish('new');
+    const { publications, gaps } = account(await readOn(slow, flood.count), topic);
+    expect(gaps).toEqual([expect.objectContaining({ to: lost, snapshot: 'new' })]);
+    expect(numbersOf(publications).slice(-5)).toEqual([1, 2, 3, 4, 5].map(n => lost + n));
+    await atRest(rest);
+  });
+
+  it('ends the subscription of somebody whom the guards refuse by now', async () => {
+    const { broadcaster, desk, slow, flood, ...rest } = await startBehind();
+    desk.open = false;
+    slow.socket.resume();
+    await slow.until(() => slow.frames.at(-1)!.payload.includes('"event":"unsubscribed"'));
+    await flood.publish(3);
+    broadcaster.publish('other', { n: 'on', text: '' });
+    await slow.until(() => slow.frames.at(-1)!.payload.includes('"n":"on"'));
+
+    const { messages } = slow;
+    const end = messages.findIndex(({ event }) => event === 'error');
+    expect(messages.slice(end)).toEqual([
+      { event: 'error', data: expect.objectContaining({ code: 'FORBIDDEN', topic }) },
+      { event: 'unsubscribed', data: { topic } },
+      { topic: 'other', offset: 1, data: { n: 'on', text: '' } },
+    ]);
+    expect(account(messages, topic).gaps).toEqual([]);
+    expect(broadcaster.subscribers(topic)).toBe(0);
+    await atRest(rest);
+  });
+
+  it('asks for none while everything can be had from the log', async () => {
+    const { url, broadcaster, desk } = await start();
+    const slow = await paused(url, [topic]);
+    const flood = new Flood(broadcaster, topic);
+    await flood.untilSlow();
+    await flood.publish(FEW);
+    const { publications, gaps } = account(await readOn(slow, flood.count), topic);
+    expect([gaps.length, publications.length, desk.asked]).toEqual([0, flood.count, 1]);
   });
 });

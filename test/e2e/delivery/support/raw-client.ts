@@ -65,6 +65,11 @@ export class RawClient {
     return this.frames.filter(({ opcode }) => opcode === TEXT).map(({ payload }) => payload.toString());
   }
 
+  /** Every text, parsed; a batched frame counts as its parts. */
+  get messages(): any[] {
+    return this.texts.flatMap(text => JSON.parse(text));
+  }
+
   get pings(): number {
     return this.frames.filter(({ opcode }) => opcode === PING).length;
   }
@@ -106,19 +111,32 @@ export class RawClient {
   }
 
   /** Reads on a byte at a time, letting the event loop turn between small bites, until `enough` or the end. */
-  async drip(enough: () => boolean): Promise<void> {
+  drip(enough: () => boolean): Promise<void> {
+    const bite = (): Buffer => {
+      const bytes: Buffer[] = [];
+      for (let i = 0; i < BITE; i++) {
+        const byte = this.socket.read(1) as Buffer | null;
+        if (byte === null) break;
+        bytes.push(byte);
+      }
+      return Buffer.concat(bytes);
+    };
+    return this.#readBy(bite, () => new Promise(resolve => setImmediate(resolve)), enough);
+  }
+
+  /** Reads on steadily, at no more than twelve megabytes a second, until `enough` or the end. */
+  sip(enough: () => boolean): Promise<void> {
+    const sip = (): Buffer => (this.socket.read(SIP) ?? this.socket.read() ?? Buffer.alloc(0)) as Buffer;
+    return this.#readBy(sip, () => new Promise(resolve => setTimeout(resolve, 5)), enough);
+  }
+
+  async #readBy(take: () => Buffer, pause: () => Promise<void>, enough: () => boolean): Promise<void> {
     const { socket } = this;
     socket.pause();
     socket.removeAllListeners('data');
     while (!enough() && !socket.readableEnded && !socket.destroyed) {
-      const bite: Buffer[] = [];
-      for (let i = 0; i < BITE; i++) {
-        const byte = socket.read(1) as Buffer | null;
-        if (byte === null) break;
-        bite.push(byte);
-      }
-      this.#receive(Buffer.concat(bite));
-      await new Promise(resolve => setImmediate(resolve));
+      this.#receive(take());
+      await pause();
     }
   }
 
@@ -179,6 +197,9 @@ const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
 
 /** Bytes that a dripping reader takes in one turn of the loop. */
 const BITE = 2048;
+
+/** Bytes that a sipping reader takes every five milliseconds. */
+const SIP = 64 * 1024;
 
 /** A text frame as a client has to send it: masked. */
 export function maskedText(text: string): Buffer {
