@@ -46,6 +46,7 @@ export class CatchUp {
     const { topic, lane, sink } = subscription;
     if (subscription.cursor >= lane.flushed) return this.#activate(subscription);
     topic.defer(subscription);
+    topic.trim(this.#parts.clock.now());
     this.#serve(this.#parts.laggards.add(subscription));
     this.#goOn(sink);
   }
@@ -69,9 +70,9 @@ export class CatchUp {
     if (laggard !== undefined) this.#round(laggard);
   }
 
-  /** A subscription that is behind ends in good order: its client is told what it does not get any more. */
+  /** A subscription ends in good order, and its socket is busy: the client is told what it does not get any more. */
   giveUp(subscription: Subscription): void {
-    if (subscription.behind) this.#skip(subscription, subscription.topic.log.head);
+    if (!subscription.held) this.#skip(subscription, subscription.topic.log.head);
   }
 
   /** The subscription ends, in whatever state it is. */

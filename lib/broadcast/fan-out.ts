@@ -37,16 +37,21 @@ export class FanOut {
     }
   };
 
-  /** Delivers to a live subscription all there is, because it ends before the next flush. */
-  finish(subscription: Subscription): void {
+  /**
+   * Delivers to a live subscription all there is, because it ends before the next flush. False when its socket has no
+   * room for it, and nothing is delivered.
+   */
+  finish(subscription: Subscription): boolean {
     const { lane, sink, cursor } = subscription;
     const to = lane.topic.log.head;
-    if (cursor >= to) return;
+    if (cursor >= to) return true;
     this.#batches.open(lane, cursor, to);
     const batch = this.#batches.for(subscription);
-    if (batch !== undefined) sink.add(batch);
+    const fits = batch === undefined || sink.room >= batch.bytes;
+    if (batch !== undefined && fits) sink.add(batch);
     this.#batches.close();
-    subscription.cursor = to;
+    if (fits) subscription.cursor = to;
+    return fits;
   }
 
   /** For a batch that one connection gets: compressing it would cost for each client what is meant to be paid once. */

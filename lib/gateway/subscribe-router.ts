@@ -102,8 +102,7 @@ export class SubscribeRouter {
   }
 
   #finish(subscription: Subscription): void {
-    if (subscription.live) this.#fanOut.finish(subscription);
-    else this.#catchUp.giveUp(subscription);
+    if (!subscription.live || !this.#fanOut.finish(subscription)) this.#catchUp.giveUp(subscription);
   }
 
   #namesIn(session: ClientSession, { id, data }: Message, fail: Fail): readonly string[] {
@@ -181,9 +180,9 @@ export class SubscribeRouter {
     { id, since, maxRate }: Partial<Asked>,
     snapshot?: unknown,
   ): void {
-    const { topic, lane } = subscription;
+    const { topic, lane, held } = subscription;
     topic.assign(subscription, maxRate === undefined ? 0 : 1000 / maxRate);
-    const recovered = since === undefined ? undefined : this.#recover(subscription, since);
+    const recovered = since === undefined ? undefined : this.#recover(subscription, since, held);
     connection.sendText(subscribedText(subscription, id, { recovered, maxRate }, snapshot));
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
@@ -199,15 +198,15 @@ export class SubscribeRouter {
   }
 
   /** Sets a subscription that is new back to a position; false when that cannot be done without a loss. */
-  #recover(subscription: Subscription, since: string): boolean {
-    const { topic, held } = subscription;
+  #recover(subscription: Subscription, since: string, isNew: boolean): boolean {
+    const { topic } = subscription;
     const from = offsetIn(topic.log.epoch, since);
     if (from === undefined) return false;
     this.#topics.refresh(topic);
     // A subscription that lives already goes on from where it is: nothing is replayed to it.
-    const oldest = held ? reachOf(topic) : subscription.cursor;
+    const oldest = isNew ? reachOf(topic) : subscription.cursor;
     if (from < oldest || from > topic.log.head) return false;
-    if (held) subscription.cursor = from;
+    if (isNew) subscription.cursor = from;
     return true;
   }
 }

@@ -151,8 +151,8 @@ describe('a reader that takes a large batch, piece by piece,', () => {
   }
 
   it('is not closed when that takes longer than the time of grace', async () => {
-    const { broadcaster, slow } = await startLarge({ maxBytes: 32 * MIB, grace: 500 });
-    // The kernel takes another piece of the batch every hundred milliseconds or so.
+    const { broadcaster, slow } = await startLarge({ maxBytes: 32 * MIB, grace: 1500 });
+    // The kernel takes another piece of the batch every few hundred milliseconds.
     await slow.sip(() => broadcaster.pressure('big').slow === 0);
     expect(broadcaster.subscribers('big')).toBe(1);
   });

@@ -100,8 +100,7 @@ export class Core {
       userChanged: this.connections.userChanged.bind(this.connections),
       finishing: connection => {
         for (const subscription of connection.subscriptions.values() as Iterable<Subscription>) {
-          if (subscription.live) fanOut.finish(subscription);
-          else catchUp.giveUp(subscription);
+          if (!subscription.live || !fanOut.finish(subscription)) catchUp.giveUp(subscription);
         }
       },
       closing: topics.leaveAll.bind(topics),

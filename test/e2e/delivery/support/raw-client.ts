@@ -124,10 +124,10 @@ export class RawClient {
     return this.#readBy(bite, () => new Promise(resolve => setImmediate(resolve)), enough);
   }
 
-  /** Reads on steadily, at no more than twelve megabytes a second, until `enough` or the end. */
+  /** Reads on steadily, at no more than six megabytes a second, until `enough` or the end. */
   sip(enough: () => boolean): Promise<void> {
     const sip = (): Buffer => (this.socket.read(SIP) ?? this.socket.read() ?? Buffer.alloc(0)) as Buffer;
-    return this.#readBy(sip, () => new Promise(resolve => setTimeout(resolve, 5)), enough);
+    return this.#readBy(sip, () => new Promise(resolve => setTimeout(resolve, 10)), enough);
   }
 
   async #readBy(take: () => Buffer, pause: () => Promise<void>, enough: () => boolean): Promise<void> {
@@ -198,7 +198,7 @@ const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
 /** Bytes that a dripping reader takes in one turn of the loop. */
 const BITE = 2048;
 
-/** Bytes that a sipping reader takes every five milliseconds. */
+/** Bytes that a sipping reader takes every ten milliseconds. */
 const SIP = 64 * 1024;
 
 /** A text frame as a client has to send it: masked. */
