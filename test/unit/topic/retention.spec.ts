@@ -1,0 +1,190 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
+import type { TopicOptions } from '../../../lib/options/topic-options.js';
+import { Retention } from '../../../lib/topic/retention.js';
+import type { Subscription } from '../../../lib/topic/subscription.js';
+import type { Lane } from '../../../lib/topic/lane.js';
+import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
+import type { Topic } from '../../../lib/topic/topic.js';
+import { HandClock } from '../support/hand-clock.js';
+import { policiesOf } from '../support/policies.js';
+import { type HandSubscriber, subscriber } from '../support/subscribers.js';
+import { append, payloadOf, PLENTY, topicOf } from '../support/topics.js';
+
+/** What an entry takes beside its payload, as the ledgers count it. */
+const ENTRY = 128;
+
+const TTL = 10_000;
+
+const OPTIONS: Record<string, TopicOptions> = {
+  plain: {},
+  kept: { history: { size: 3, ttl: TTL } },
+  wide: { history: { size: 100, ttl: TTL, bytes: 500 } },
+  latest: { conflate: true },
+  paced: { conflate: true, every: 100, history: { size: 2, ttl: TTL } },
+};
+
+/** What histories take, counted from what the log gives. */
+function historyBytes({ log }: Topic): number {
+  const entries = log.range(log.remembered - 1, log.head);
+  return entries.reduce((sum, { bytes }) => sum + bytes + ENTRY, 0);
+}
+
+/** What is kept for those who wait or are behind, and would not be without them. */
+function backlogBytes({ log, latest, held, behind }: Topic): number {
+  if (held.size + behind.size === 0) return 0;
+  const entries = [...log.range(0, log.remembered - 1), ...(latest?.range(0, Infinity) ?? [])];
+  return entries.reduce((sum, { bytes }) => sum + bytes + ENTRY, 0);
+}
+
+describe('Retention', () => {
+  it('counts the history of a topic, and gives it back when the topic ends', () => {
+    const [history, backlog] = [new ByteLedger(PLENTY), new ByteLedger(PLENTY)];
+    const retention = new Retention(PLENTY, history, backlog, () => {});
+    const topic = topicOf('t', { history: 2 }, retention);
+    append(topic, [payloadOf(10), payloadOf(20), payloadOf(30)]);
+    topic.lane.settle(3, 0);
+    expect([history.used, backlog.used]).toEqual([50 + 2 * ENTRY, 0]);
+    retention.release(topic);
+    expect(history.used).toBe(0);
+  });
+
+  it('counts for those who wait what is kept beside the history, once however many they are', () => {
+    const [history, backlog] = [new ByteLedger(PLENTY), new ByteLedger(PLENTY)];
+    const topics = registryOf(history, backlog);
+    const [one, other] = [topics.hold(subscriber(), 'kept'), topics.hold(subscriber(), 'kept')];
+    const { topic } = one;
+    topic.defer(other);
+    append(
+      topic,
+      [1, 2, 3, 4, 5].map(() => payloadOf(10)),
+    );
+    topic.lane.settle(5, 0);
+    expect(backlog.used).toBe(2 * (10 + ENTRY));
+    topics.leave(one);
+    expect(backlog.used).toBe(2 * (10 + ENTRY));
+    topics.leave(other);
+    expect(backlog.used).toBe(0);
+  });
+
+  it('counts what a topic that has ended is flushed with no more', () => {
+    const history = new ByteLedger(PLENTY);
+    const topics = registryOf(history, new ByteLedger(PLENTY));
+    const topic = topics.forPublication('kept')!;
+    append(topic, [payloadOf(100)]);
+    topic.lane.settle(1, 0);
+    history.add(PLENTY);
+    // The histories together are too large, so that those without listeners end. Theirs may be to be flushed yet.
+    const other = topics.forPublication('wide')!;
+    append(topic, [payloadOf(100)]);
+    append(other, [payloadOf(100)]);
+    other.lane.settle(1, 0);
+    expect([...topics]).toEqual([other]);
+    history.add(-PLENTY);
+    other.lane.settle(1, 0);
+    const before = history.used;
+    topic.lane.settle(2, 0);
+    expect(history.used).toBe(before);
+  });
+
+  it('is exact after whatever happens, and counts nothing in the end', () => {
+    const name = fc.constantFrom(...Object.keys(OPTIONS));
+    const who = fc.nat(4);
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.tuple(fc.constant('publish'), name, fc.integer({ min: 2, max: 300 })) },
+      { weight: 3, arbitrary: fc.tuple(fc.constant('flush'), name, fc.constant(0)) },
+      {
+        weight: 3,
+        arbitrary: fc.tuple(fc.constantFrom('hold', 'activate', 'defer', 'leave', 'assign'), name, who),
+      },
+      { weight: 1, arbitrary: fc.tuple(fc.constantFrom('gone', 'advance'), name, who) },
+    );
+    const budget = fc.constantFrom(PLENTY, 2000, 1000, 500);
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }),
+        budget,
+        fc.constantFrom(PLENTY, 400),
+        (steps, most, limit) => {
+          const [history, backlog] = [new ByteLedger(most), new ByteLedger(PLENTY)];
+          const clock = new HandClock();
+          const topics = registryOf(history, backlog, clock, limit);
+          const all = Array.from({ length: 5 }, () => subscriber());
+          // Lanes may wait to be flushed whose topics have ended meanwhile.
+          const dirty = new Set<Lane>();
+          for (const [what, topicName, amount] of steps) {
+            run(what, topics, topicName, amount, all, clock, dirty);
+            const counted = [...topics].reduce((sum, topic) => sum + topic.historyBytes, 0);
+            expect(history.used).toBe(counted);
+            expect(backlog.used).toBe([...topics].reduce((sum, topic) => sum + topic.backlogBytes, 0));
+          }
+          for (const topic of topics) topics.refresh(topic);
+          const sum = (count: (topic: Topic) => number): number =>
+            [...topics].reduce((bytes, topic) => bytes + count(topic), 0);
+          expect(history.used).toBe(sum(historyBytes));
+          expect(backlog.used).toBe(sum(backlogBytes));
+          for (const each of all) topics.leaveAll(each);
+          clock.advance(2 * TTL);
+          for (const lane of dirty) flush(lane, clock.now());
+          expect([topics.size, history.used, backlog.used, clock.timers]).toEqual([0, 0, 0, 0]);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+function registryOf(
+  history: ByteLedger,
+  backlog: ByteLedger,
+  clock = new HandClock(),
+  backlogLimit = PLENTY,
+): TopicRegistry {
+  const listeners = { vacated: () => {}, joined: () => {}, left: () => {} };
+  const policies = policiesOf(name => OPTIONS[name]!);
+  return new TopicRegistry(policies, clock, { backlogLimit, history, backlog }, listeners);
+}
+
+function flush(lane: Lane, now: number): void {
+  const to = lane.handOut();
+  for (const subscription of lane.subscriptions) subscription.cursor = to;
+  lane.settle(to, now);
+}
+
+function run(
+  what: string,
+  topics: TopicRegistry,
+  name: string,
+  amount: number,
+  all: readonly HandSubscriber[],
+  clock: HandClock,
+  dirty: Set<Lane>,
+): void {
+  const who = all[amount % all.length]!;
+  const subscription = who.subscriptions.get(name) as Subscription | undefined;
+  if (what === 'publish') {
+    const topic = topics.forPublication(name);
+    if (topic === undefined) return;
+    const key = topic.conflates ? String(amount % 3) : undefined;
+    append(topic, [payloadOf(amount)], { at: clock.now(), key });
+    for (const lane of topic.lanes) dirty.add(lane);
+  } else if (what === 'flush') {
+    for (const lane of dirty) {
+      if (lane.topic.name !== name) continue;
+      dirty.delete(lane);
+      flush(lane, clock.now());
+    }
+  } else if (what === 'hold') topics.hold(who, name);
+  else if (what === 'advance') clock.advance(amount * 3000);
+  else if (what === 'gone') topics.leaveAll(who);
+  else if (subscription === undefined) return;
+  else if (what === 'leave') topics.leave(subscription);
+  else if (what === 'defer') subscription.topic.defer(subscription);
+  else if (what === 'assign' && subscription.topic.conflates)
+    subscription.topic.assign(subscription, amount * 100);
+  else if (what === 'activate') {
+    subscription.cursor = Math.max(subscription.cursor, subscription.lane.flushed);
+    subscription.topic.activate(subscription);
+  }
+}
