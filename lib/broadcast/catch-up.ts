@@ -105,28 +105,31 @@ export class CatchUp {
 
   /** Each in turn, until all have caught up or the socket has enough. */
   #serve({ subscriptions, sink }: Laggard): void {
-    let room = Math.min(ROUND_BYTES, sink.room);
     for (const subscription of subscriptions) {
-      if (room <= 0) return;
+      // What was gathered for the next write counts: many may be served before it.
+      const room = Math.min(ROUND_BYTES - sink.unsent, sink.room);
+      if (room <= 0 || !this.#advance(subscription, room)) return;
       // To the end of the line, or the first one would have it all.
-      subscriptions.delete(subscription);
-      subscriptions.add(subscription);
-      room -= this.#advance(subscription, room);
+      if (subscriptions.delete(subscription)) subscriptions.add(subscription);
     }
   }
 
-  /** Returns the bytes that the sink was given. */
-  #advance(subscription: Subscription, room: number): number {
+  /** Returns false when what is next has to wait until the socket has taken everything. */
+  #advance(subscription: Subscription, room: number): boolean {
     const { topic, lane, sink } = subscription;
     if (this.#isTooFar(subscription)) {
       if (topic.policy.slow === 'disconnect') sink.tooSlow();
       else if (subscription.snapshot && !topic.conflates && this.#parts.resync(subscription)) {
         this.#parts.laggards.delete(subscription);
       } else this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : reachOf(topic));
-      if (!subscription.behind) return 0;
+      if (!subscription.behind) return true;
     }
     const to = lane.flushed;
     const part = subscription.cursor < to ? this.#parts.segments.after(subscription, to, room) : undefined;
+    if (part !== undefined && part.batch.bytes > room && sink.unsent > 0) {
+      part.batch.release();
+      return false;
+    }
     subscription.cursor = Math.max(subscription.cursor, part?.cursor ?? to);
     if (part !== undefined) {
       sink.add(part.batch);
@@ -134,7 +137,7 @@ export class CatchUp {
     }
     if (subscription.cursor >= to) this.#activate(subscription);
     else this.#reached(subscription, subscription.cursor);
-    return part?.batch.bytes ?? 0;
+    return true;
   }
 
   #activate(subscription: Subscription): void {
