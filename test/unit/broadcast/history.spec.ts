@@ -102,6 +102,37 @@ describe('TopicBroadcaster', () => {
       expect(offsets()).toEqual([3, 4, 5]);
     });
 
+    it('gives nothing that is older than the ttl of the history, to the millisecond', () => {
+      core = new Core({ optionsOf: () => ({ history: { size: 10, ttl: 1000 } }) });
+      ({ broadcaster } = core);
+      publish('a');
+      core.clock.time += 500;
+      const [since] = publish('b');
+      core.clock.time += 499;
+      expect(offsets()).toEqual([1, 2]);
+      core.clock.time += 1;
+      expect(offsets()).toEqual([2]);
+      expect(broadcaster.history('kept').complete).toBe(false);
+      core.clock.time += 500;
+      expect(broadcaster.history('kept', since)).toMatchObject({ publications: [], complete: true });
+    });
+
+    it('leaves out publications whose own ttl is over', () => {
+      core.broadcaster.publish('kept', 'a', { ttl: 100 });
+      publish('b');
+      core.clock.time += 99;
+      expect(offsets()).toEqual([1, 2]);
+      core.clock.time += 1;
+      expect(offsets()).toEqual([2]);
+    });
+
+    it('keeps no more bytes than the topic says', () => {
+      core = new Core({ optionsOf: () => ({ history: { size: 10, bytes: 1000 } }) });
+      ({ broadcaster } = core);
+      publish(...['a', 'b', 'c', 'd'].map(fill => fill.repeat(398)));
+      expect(offsets()).toEqual([3, 4]);
+    });
+
     it('is empty, and not complete, for a name that is no topic now', () => {
       expect(broadcaster.history('nobody', 'e:1')).toEqual({
         publications: [],

@@ -254,6 +254,18 @@ describe('TopicBroadcaster', () => {
   });
 
   describe('#subscribers', () => {
+    it('counts who is behind', () => {
+      const core = rig();
+      const slow = join(core, 'a');
+      slow.socket.stalled = true;
+      for (let i = 0; i < 3; i++) {
+        expect(core.broadcaster.publish('a', 'x'.repeat(39_998))).toBe(1);
+        void core.scheduler.flush();
+      }
+      expect(slow.connection.subscriptions.get('a')!.behind).toBe(true);
+      expect(core.broadcaster.subscribers('a')).toBe(1);
+    });
+
     it('counts who is live', () => {
       const core = rig();
       const peer = join(core, 'a');
@@ -263,6 +275,26 @@ describe('TopicBroadcaster', () => {
       expect(core.broadcaster.subscribers('a')).toBe(0);
       expect(core.broadcaster.subscribers('nobody')).toBe(0);
       expect(() => core.broadcaster.subscribers('!')).toThrow(code('FANOUT_TOPIC_NAME'));
+    });
+  });
+
+  describe('#pressure', () => {
+    it('tells how far the subscribers of a topic are behind', () => {
+      const core = rig();
+      const [slow] = [join(core, 'a'), join(core, 'a')];
+      expect(core.broadcaster.pressure('a')).toEqual({ slow: 0, queuedBytes: 0, oldestMs: 0 });
+      slow!.socket.stalled = true;
+      for (let i = 0; i < 3; i++) {
+        core.broadcaster.publish('a', 'x'.repeat(39_998));
+        void core.scheduler.flush();
+        core.clock.advance(10);
+      }
+      expect(core.broadcaster.pressure('a')).toEqual({ slow: 1, queuedBytes: 80_000, oldestMs: 20 });
+    });
+
+    it('is none for a name that is no topic, and refuses a wrong one', () => {
+      expect(rig().broadcaster.pressure('a')).toEqual({ slow: 0, queuedBytes: 0, oldestMs: 0 });
+      expect(() => rig().broadcaster.pressure('!')).toThrow(code('FANOUT_TOPIC_NAME'));
     });
   });
 

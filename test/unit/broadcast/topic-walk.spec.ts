@@ -185,6 +185,79 @@ describe('TopicWalk', () => {
     expect(waiting.sink.batches).toEqual([]);
   });
 
+  describe('a sink without room', () => {
+    it('is passed over: its subscription leaves the lane and keeps its cursor, and the others get everything', () => {
+      const all = [join(), join(), join()];
+      publish(1);
+      handOut();
+      all[1]!.sink.room = 20;
+      publish(2, 3);
+      handOut();
+      expect(everything(all)).toEqual([[1, 2, 3], [1], [1, 2, 3]]);
+      expect(deferred).toEqual([all[1]!.subscription]);
+      expect(all[1]!.subscription).toMatchObject({ cursor: 1, behind: true });
+      publish(4);
+      handOut();
+      expect(everything(all)).toEqual([[1, 2, 3, 4], [1], [1, 2, 3, 4]]);
+      expect(deferred).toHaveLength(1);
+    });
+
+    it('is passed over also when other lanes of the flush may add to it', () => {
+      const several = join();
+      several.sink.feeds = 2;
+      several.sink.room = 20;
+      publish(1);
+      expect(handOut()).toEqual([]);
+      expect(deferred).toEqual([several.subscription]);
+      expect(several.sink.batches).toEqual([]);
+    });
+
+    it('is no matter to a subscription that has everything', () => {
+      const one = join();
+      publish(1);
+      handOut();
+      one.sink.room = 0;
+      handOut();
+      expect(deferred).toEqual([]);
+    });
+
+    it('keeps what it has not got in the log', () => {
+      const [slow] = [join(), join()];
+      slow!.sink.room = 0;
+      publish(1);
+      handOut();
+      expect(topic.lane.settled).toBe(1);
+      expect(topic.log.first).toBe(1);
+    });
+
+    it('is told of at the end of each flush while somebody is behind, and not otherwise', () => {
+      const [slow] = [join(), join()];
+      publish(1);
+      handOut();
+      expect(passed).toEqual([]);
+      slow!.sink.room = 0;
+      publish(2);
+      handOut();
+      publish(3);
+      handOut();
+      expect(passed).toEqual([topic, topic]);
+    });
+
+    it('leaves nobody out when many are passed over in the middle of a walk, in slices', () => {
+      const all = crowd(60);
+      for (const [i, { sink }] of all.entries()) if (i % 3 === 0) sink.room = 0;
+      publish(1);
+      topic.lane.place = 0.4;
+      walk.begin(topic.lane);
+      while (!walk.step(now + 1, undefined));
+      expect(all.map(({ sink }) => sink.writes)).toEqual(all.map((_, i) => (i % 3 === 0 ? 0 : 1)));
+      expect(new Set(deferred)).toEqual(
+        new Set(all.filter((_, i) => i % 3 === 0).map(member => member.subscription)),
+      );
+      expect(deferred).toHaveLength(20);
+    });
+  });
+
   describe('slabs', () => {
     it('are out until the last sink lets go, and then at home', () => {
       const [a, b] = [join(), join()];
