@@ -31,9 +31,9 @@ function historyBytes({ log }: Topic): number {
   return entries.reduce((sum, { bytes }) => sum + bytes + ENTRY, 0);
 }
 
-/** What is kept for those who wait or are behind, and would not be without them. */
-function backlogBytes({ log, latest, held, behind }: Topic): number {
-  if (held.size + behind.size === 0) return 0;
+/** What is kept while somebody is behind, and would not be without. */
+function backlogBytes({ log, latest, behind }: Topic): number {
+  if (behind.size === 0) return 0;
   const entries = [...log.range(0, log.remembered - 1), ...(latest?.range(0, Infinity) ?? [])];
   return entries.reduce((sum, { bytes }) => sum + bytes + ENTRY, 0);
 }
