@@ -110,8 +110,9 @@ function compose(
       left: () => {},
     },
     resync: subscription => renewal.renew(subscription),
+    logger,
   });
-  const { topics, broadcaster, backlog, catchUp } = delivery;
+  const { topics, broadcaster, backlog, catchUp, presence } = delivery;
   const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), logger);
   const subscribes = new SubscribeRouter(delivery, sources, options.limits.topicsPerConnection);
   const router = new MessageRouter(subscribes, logger);
@@ -123,7 +124,11 @@ function compose(
     drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
     subscribe: subscribes.subscribeFromServer.bind(subscribes),
     unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
-    userChanged: connections.userChanged.bind(connections),
+    userChanged: (connection: ClientConnection) => {
+      // First where others look for it: the application may look while it is asked about the member.
+      connections.userChanged(connection);
+      presence.userChanged(connection);
+    },
     finishing: subscribes.finish.bind(subscribes),
     closing: (connection: ClientConnection) => {
       topics.leaveAll(connection);
@@ -250,6 +255,8 @@ export class FanoutModule
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
     const { shutdown, heartbeat, delivery } = this.#runtime;
+    // Everybody leaves now, and telling each of the others of each would serve nobody.
+    delivery.presence.stop();
     await shutdown.run();
     heartbeat.stop();
     delivery.stop();

@@ -33,6 +33,7 @@ export type {
   PublishOptions,
   Target,
 } from './broadcast/broadcaster.js';
+export type { Member } from './broadcast/membership.js';
 export { Connection } from './connection/connection.js';
 export { Connections } from './connection/connection-registry.js';
 export type { Handshake } from './connection/handshake.js';

@@ -1,5 +1,6 @@
 import type { Close } from '../errors/close-codes.js';
 import type { TopicData } from '../topic/topics.js';
+import type { Member } from './membership.js';
 
 /** A place in a topic's log: `'<epoch>:<offset>'`. Opaque to clients; positions of different epochs cannot be compared. */
 export type Position = string;
@@ -102,6 +103,13 @@ export abstract class Broadcaster {
    * @throws FanoutError FANOUT_TOPIC_NAME
    */
   abstract pressure(topic: string): Pressure;
+
+  /**
+   * Who is subscribed to a topic whose `@Topic` has `presence`, in no order; nobody for another topic. Knows the
+   * subscribers of this process only.
+   * @throws FanoutError FANOUT_TOPIC_NAME
+   */
+  abstract presence(topic: string): Member[];
 
   /**
    * Closes the connections of a target, after what was sent to them.

@@ -2,6 +2,7 @@ import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import { ByteLedger } from '../memory/byte-ledger.js';
 import type { ExpiryClock } from '../topic/topic-expiry.js';
+import type { Subscription } from '../topic/subscription.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
 import { type TopicListeners, TopicRegistry } from '../topic/topic-registry.js';
 import type { BatchSink } from '../wire/batch.js';
@@ -12,6 +13,7 @@ import { FlushScheduler, type FlushTiming, type SchedulerClock } from './flush-s
 import { Laggards } from './laggards.js';
 import { LanePacer } from './lane-pacer.js';
 import { LogSegments } from './log-segments.js';
+import { Presence } from './presence.js';
 import { TopicBroadcaster } from './topic-broadcaster.js';
 import { TopicWalk } from './topic-walk.js';
 import { UnsentBatches } from './unsent-batches.js';
@@ -33,6 +35,7 @@ export interface DeliveryParts {
   readonly connections: ConnectionRegistry;
   readonly listeners: TopicListeners;
   readonly resync: Resync;
+  readonly logger: { error(error: unknown, what: string): void };
 }
 
 /** Topics and everything between `publish()` and the connections, put together. */
@@ -48,9 +51,10 @@ export class Delivery {
   readonly history: ByteLedger;
   readonly laggards: Laggards;
   readonly segments: LogSegments;
+  readonly presence: Presence;
   readonly #pacer: LanePacer;
 
-  constructor({ settings, clock, pool, policies, connections, listeners, resync }: DeliveryParts) {
+  constructor({ settings, clock, pool, policies, connections, listeners, resync, logger }: DeliveryParts) {
     const { flush, slowConsumer, history, compression } = settings;
     const { maxBytes } = slowConsumer;
     const unsent = new UnsentBatches();
@@ -58,10 +62,22 @@ export class Delivery {
     this.history = new ByteLedger(history.budget);
     this.laggards = new Laggards(clock, slowConsumer.grace, this.backlog, () => sinksOf(connections));
     const memory = { backlogLimit: maxBytes, history: this.history, backlog: this.backlog };
+    this.presence = new Presence({
+      publish: (topic, data) => this.broadcaster.publish(topic, data),
+      maxPayload: maxBytes,
+      clock,
+      logger,
+    });
+    const { presence } = this;
     this.topics = new TopicRegistry(policies, clock, memory, {
       ...listeners,
+      joined: subscription => {
+        presence.joined(subscription);
+        listeners.joined(subscription);
+      },
       left: subscription => {
         this.catchUp.forget(subscription);
+        presence.left(subscription);
         listeners.left(subscription);
       },
     });
@@ -81,12 +97,20 @@ export class Delivery {
       unsent,
       connections,
       clock,
+      presence,
       maxPayload: maxBytes,
     });
   }
 
+  /** Hands over to a subscription that was answered what was published so far, or tells it what it does not get. */
+  finish(subscription: Subscription): void {
+    if (subscription.live) this.fanOut.finish(subscription);
+    else this.catchUp.giveUp(subscription);
+  }
+
   /** Ends every timer; what is not delivered by now is not any more. */
   stop(): void {
+    this.presence.stop();
     this.scheduler.stop();
     this.#pacer.stop();
     this.catchUp.stop();

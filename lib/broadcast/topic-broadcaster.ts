@@ -19,7 +19,9 @@ import { conflationKey } from './conflation-key.js';
 import { historyOf } from './history.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
 import type { LanePacer } from './lane-pacer.js';
+import type { Member } from './membership.js';
 import { serialise } from './payload.js';
+import type { Presence } from './presence.js';
 import { NO_PRESSURE, pressureOf } from './pressure.js';
 import { publishTerms } from './publish-options.js';
 import { targeted } from './targeted.js';
@@ -35,6 +37,7 @@ export interface BroadcasterParts {
   readonly unsent: UnsentBatches;
   readonly connections: ConnectionRegistry;
   readonly clock: SchedulerClock;
+  readonly presence: Presence;
   /** Bytes of JSON of one publication. */
   readonly maxPayload: number;
 }
@@ -98,6 +101,11 @@ export class TopicBroadcaster extends Broadcaster {
   pressure(name: string): Pressure {
     const topic = this.#parts.topics.find(name);
     return topic === undefined ? NO_PRESSURE : pressureOf(topic, this.#parts.clock.now());
+  }
+
+  presence(name: string): Member[] {
+    this.#parts.topics.find(name);
+    return this.#parts.presence.members(name);
   }
 
   disconnect(target: Target, request: CloseRequest = CLOSE.REMOVED): number {

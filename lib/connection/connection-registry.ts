@@ -85,8 +85,13 @@ export class ConnectionRegistry extends Connections {
   }
 }
 
-/** The id of a user: its `id`, else its `sub` (the subject of a JWT), or the user itself when it is a string or number. */
+/** The id of a user as text, by which its connections are found. */
 export function userIdOf(user: unknown): string | undefined {
+  return givenIdOf(user)?.toString();
+}
+
+/** The id of a user: its `id`, else its `sub` (the subject of a JWT), or the user itself when it is a string or number. */
+export function givenIdOf(user: unknown): string | number | undefined {
   const id = typeof user === 'object' && user !== null ? ((user as any).id ?? (user as any).sub) : user;
-  return typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
 }

@@ -188,8 +188,8 @@ export class SubscribeRouter {
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
       subscription.snapshot = snapshot !== undefined;
       announceGap(connection, subscription);
-      this.#topics.answered(subscription);
       this.#catchUp.join(subscription);
+      this.#topics.answered(subscription);
     } else if (subscription.live && subscription.lane !== lane) {
       // Those it belongs to now may have been served further than it was.
       this.#catchUp.join(subscription);

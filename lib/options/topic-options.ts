@@ -14,8 +14,9 @@ export interface TopicHistoryOptions {
 /** Who is told about whom on `<topic>~presence`. */
 export interface PresenceOptions {
   /**
-   * What the others see of a member beside the id of its user; has to have a JSON form. It is called for each connection
-   * that subscribes, so it should be fast. No default: the others see nothing more.
+   * What the others see of a member beside the id of its user; has to have a JSON form, of at most 16,384 bytes and
+   * half of `slowConsumer.maxBytes`. It is called for the first connection of each member, and has to answer at once.
+   * A member for whom it throws has no info, and that is logged. No default: the others see nothing more.
    */
   info?: (connection: Connection) => unknown;
   /** Milliseconds that changes are gathered before they are published. 0 gathers those of one turn of the event loop. @default 200 */

@@ -23,3 +23,15 @@ export const PRESENCE_SUFFIX = '~presence';
 export function isPresenceName(name: string): boolean {
   return name.endsWith(PRESENCE_SUFFIX);
 }
+
+/** The name of the presence of a topic, which is too long for a topic where `topic` nearly is. */
+export function presenceNameOf(topic: string): string {
+  return topic + PRESENCE_SUFFIX;
+}
+
+/** The topic whose presence `name` is; undefined when it is that of no topic. */
+export function subjectOf(name: string): string | undefined {
+  if (!isPresenceName(name)) return undefined;
+  const subject = name.slice(0, -PRESENCE_SUFFIX.length);
+  return isTopicName(subject) ? subject : undefined;
+}

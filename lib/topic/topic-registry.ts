@@ -114,7 +114,10 @@ export class TopicRegistry implements Iterable<Topic> {
 
   /** The client of a subscription was answered: from now on it counts. */
   answered(subscription: Subscription): void {
-    if (subscription.answered) return;
+    const { topic, subscriber } = subscription;
+    // What was sent to it may have ended it: a socket can turn out to be beyond use.
+    const isThere = subscriber.subscriptions.get(topic.name) === subscription;
+    if (subscription.answered || !isThere) return;
     subscription.answered = true;
     this.#listeners.joined(subscription);
   }

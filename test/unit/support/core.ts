@@ -5,6 +5,7 @@ import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { Delivery } from '../../../lib/broadcast/delivery.js';
 import type { FanOut } from '../../../lib/broadcast/fan-out.js';
 import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
+import type { Presence } from '../../../lib/broadcast/presence.js';
 import type { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
@@ -51,6 +52,8 @@ export class Core {
   readonly vacated: string[] = [];
   /** Subscriptions of which others may know, as presence is told. */
   readonly present = new Set<Subscription>();
+  /** What was logged as an error, and what about. */
+  readonly errors: { readonly error: any; readonly what: string }[] = [];
   readonly delivery: Delivery;
   readonly #host: ConnectionHost;
 
@@ -80,8 +83,9 @@ export class Core {
         left: subscription => this.present.delete(subscription),
       },
       resync,
+      logger: { error: (error, what) => this.errors.push({ error, what }) },
     });
-    const { backlog, catchUp, fanOut, topics } = this.delivery;
+    const { backlog, catchUp, topics, presence } = this.delivery;
     this.#host = {
       turnWrites: new TurnWrites(this.clock.setImmediate),
       maxUnsentBytes,
@@ -97,10 +101,13 @@ export class Core {
         if (subscription !== undefined) topics.leave(subscription);
         return subscription !== undefined;
       },
-      userChanged: this.connections.userChanged.bind(this.connections),
+      userChanged: connection => {
+        this.connections.userChanged(connection);
+        presence.userChanged(connection);
+      },
       finishing: connection => {
         for (const subscription of connection.subscriptions.values() as Iterable<Subscription>) {
-          if (!subscription.live || !fanOut.finish(subscription)) catchUp.giveUp(subscription);
+          this.delivery.finish(subscription);
         }
       },
       closing: topics.leaveAll.bind(topics),
@@ -119,14 +126,18 @@ export class Core {
     return this.delivery.fanOut;
   }
 
+  get presence(): Presence {
+    return this.delivery.presence;
+  }
+
   get broadcaster(): TopicBroadcaster {
     return this.delivery.broadcaster;
   }
 
-  connect(protocol = '', format = formatOf(protocol)): Peer {
+  connect(protocol = '', format = formatOf(protocol), url = '/'): Peer {
     const socket = new FakeSocket();
     const ws = new FakeWebSocket(protocol);
-    const handshake = new Handshake('/', '127.0.0.1', {});
+    const handshake = new Handshake(url, '127.0.0.1', {});
     const connection = new SocketConnection<Subscription>(ws as never, socket, handshake, this.#host, format);
     this.connections.add(connection);
     return { connection, socket, ws };
@@ -135,8 +146,8 @@ export class Core {
   /** What the gateway does once a client has its answer. */
   activate(subscription: Subscription): void {
     if (!subscription.held) return;
-    this.topics.answered(subscription);
     this.delivery.catchUp.join(subscription);
+    this.topics.answered(subscription);
     (subscription.subscriber as unknown as SocketConnection).requestWrite();
   }
 

@@ -5,6 +5,8 @@ import {
   isTopicName,
   MAX_TOPIC_BYTES,
   PRESENCE_SUFFIX,
+  presenceNameOf,
+  subjectOf,
 } from '../../../lib/topic/topic-name.js';
 
 describe('isTopicName', () => {
@@ -57,6 +59,15 @@ describe('assertTopicName', () => {
   it('shows what it got, not all of it', () => {
     expect(() => assertTopicName('a b')).toThrow("got 'a b'.");
     expect(() => assertTopicName('!'.repeat(5000))).toThrow(/^.{1,300}$/);
+  });
+});
+
+describe('subjectOf', () => {
+  it('gives the topic back whose presence it is, if there can be such a topic', () => {
+    for (const topic of ['clock', 'prices.AAPL', 'clock~presence'])
+      expect(subjectOf(presenceNameOf(topic))).toBe(topic);
+    for (const name of ['clock', '~presence', 'prices.~presence', 'clock~presence.a'])
+      expect(subjectOf(name)).toBeUndefined();
   });
 });
 

@@ -1,0 +1,217 @@
+import type { Connection } from '../connection/connection.js';
+import { givenIdOf } from '../connection/connection-registry.js';
+import { FanoutError } from '../errors/fanout-error.js';
+import type { PresencePolicy } from '../topic/topic-policy.js';
+import { isTopicName, presenceNameOf } from '../topic/topic-name.js';
+import type { Subscription } from '../topic/subscription.js';
+import {
+  type Member,
+  type MemberList,
+  Membership,
+  type MembersChange,
+  type Occupancy,
+} from './membership.js';
+
+/** Most bytes of JSON that a member's info may have, where `slowConsumer.maxBytes` does not say less. */
+const MAX_INFO_BYTES = 16_384;
+
+/** A publication that names a single member must fit, with room for the id of its user. */
+const INFO_SHARE = 0.5;
+
+/** The collaborators of {@link Presence}. */
+export interface PresenceParts {
+  /** Publishes as any other publication. */
+  readonly publish: (topic: string, data: unknown) => unknown;
+  /** Most bytes of one publication. */
+  readonly maxPayload: number;
+  readonly clock: PresenceClock;
+  readonly logger: { error(error: unknown, what: string): void };
+}
+
+/** Timers, injected so that tests hold the clock. */
+export interface PresenceClock {
+  setTimeout(callback: () => void, ms: number): { unref(): unknown };
+  clearTimeout(timer: unknown): void;
+}
+
+/** One topic with members. It is here until the last of them has left and the others know. */
+interface Crowd {
+  readonly topic: string;
+  readonly policy: PresencePolicy;
+  readonly membership: Membership<object>;
+  /** Runs while there is something that was not published. */
+  timer: { unref(): unknown } | undefined;
+  /** Who waits for it. */
+  announcement: { readonly promise: Promise<void>; readonly settle: () => void } | undefined;
+}
+
+/**
+ * Who is subscribed to the topics with a presence policy, in this process, and the publications on `<topic>~presence`
+ * about it. Changes are gathered for `debounce` ms and what is left of them is published at once, so that many who
+ * come together cost each of the others one publication.
+ */
+export class Presence {
+  readonly #parts: PresenceParts;
+  readonly #crowds = new Map<string, Crowd>();
+  #stopped = false;
+
+  constructor(parts: PresenceParts) {
+    this.#parts = parts;
+  }
+
+  /** Topics that have members, or had them a moment ago. */
+  get size(): number {
+    return this.#crowds.size;
+  }
+
+  /** A subscription has come to life. */
+  joined({ topic, subscriber }: Subscription): void {
+    const policy = topic.policy.presence;
+    if (policy === undefined) return;
+    // Subscribers are connections; the topic room need not know.
+    this.#enter(this.#crowdOf(topic.name, policy), subscriber as unknown as Connection);
+  }
+
+  /** A subscription that had come to life has ended. */
+  left({ topic, subscriber }: Subscription): void {
+    const crowd = this.#crowds.get(topic.name);
+    if (crowd?.membership.leave(subscriber) === true) this.#changed(crowd);
+  }
+
+  /** The user of a connection was assigned: it is a connection of that user now, wherever it is a member. */
+  userChanged(connection: Connection & { readonly subscriptions: { keys(): Iterable<string> } }): void {
+    const user = givenIdOf(connection.user) ?? null;
+    for (const topic of connection.subscriptions.keys()) {
+      const crowd = this.#crowds.get(topic);
+      if (crowd === undefined || !crowd.membership.has(connection)) continue;
+      if (crowd.membership.counts(connection, user)) continue;
+      if (crowd.membership.leave(connection)) this.#changed(crowd);
+      this.#enter(this.#crowdOf(topic, crowd.policy), connection);
+    }
+  }
+
+  /** Who is subscribed to a topic now, in no order; nobody where the topic has no presence. */
+  members(topic: string): Member[] {
+    return this.#crowds.get(topic)?.membership.members() ?? [];
+  }
+
+  /** What the subscribers of `<topic>~presence` know by now: what is published next goes on from there. */
+  told(topic: string, { members }: PresencePolicy): MemberList | Occupancy {
+    return (this.#crowds.get(topic)?.membership ?? new Membership(members)).told();
+  }
+
+  /** Settles when what has changed is published; undefined when that is so already. */
+  announced(topic: string): Promise<void> | undefined {
+    const crowd = this.#crowds.get(topic);
+    if (crowd?.timer === undefined) return undefined;
+    if (crowd.announcement === undefined) {
+      let settle!: () => void;
+      const promise = new Promise<void>(resolve => (settle = resolve));
+      crowd.announcement = { promise, settle };
+    }
+    return crowd.announcement.promise;
+  }
+
+  /** Publishes nothing from now on: the server goes down, and everybody leaves. */
+  stop(): void {
+    this.#stopped = true;
+    for (const crowd of this.#crowds.values()) {
+      this.#parts.clock.clearTimeout(crowd.timer);
+      this.#tell(crowd);
+    }
+  }
+
+  #crowdOf(topic: string, policy: PresencePolicy): Crowd {
+    let crowd = this.#crowds.get(topic);
+    if (crowd === undefined) {
+      const membership = new Membership<object>(policy.members);
+      crowd = { topic, policy, membership, timer: undefined, announcement: undefined };
+      this.#crowds.set(topic, crowd);
+    }
+    return crowd;
+  }
+
+  #enter(crowd: Crowd, connection: Connection): void {
+    if (!crowd.membership.enter(connection, givenIdOf(connection.user) ?? null)) return;
+    this.#changed(crowd);
+    const { info } = crowd.policy;
+    if (info === undefined) return;
+    // It is a member before the application is asked about it: that may end the subscription or the connection.
+    try {
+      crowd.membership.describe(connection, this.#plain(info(connection)));
+    } catch (error) {
+      this.#parts.logger.error(error, `A member of topic "${crowd.topic}" has no info: presence.info failed`);
+    }
+  }
+
+  /** As the others will see it, whatever becomes of the object meanwhile. @throws when it has no JSON form or is too large */
+  #plain(info: unknown): unknown {
+    if (typeof (info as PromiseLike<unknown> | null | undefined)?.then === 'function') {
+      (info as PromiseLike<unknown>).then(undefined, ignore);
+      throw new TypeError('info must be there at once, and is a promise');
+    }
+    const json = JSON.stringify(info) as string | undefined;
+    if (json === undefined) return undefined;
+    const limit = Math.min(MAX_INFO_BYTES, this.#parts.maxPayload * INFO_SHARE);
+    const bytes = Buffer.byteLength(json);
+    if (bytes > limit) throw new RangeError(`info must be at most ${limit} bytes of JSON, and is ${bytes}`);
+    return JSON.parse(json);
+  }
+
+  #changed(crowd: Crowd): void {
+    if (this.#stopped) return this.#tell(crowd);
+    if (crowd.timer !== undefined) return;
+    crowd.timer = this.#parts.clock.setTimeout(() => this.#tell(crowd), crowd.policy.debounce);
+    crowd.timer.unref();
+  }
+
+  #tell(crowd: Crowd): void {
+    const { topic, membership, announcement } = crowd;
+    crowd.timer = crowd.announcement = undefined;
+    const news = membership.tell();
+    if (membership.size === 0) this.#crowds.delete(topic);
+    const name = presenceNameOf(topic);
+    // The name of a topic may be so long that there is none for its presence.
+    if (news !== undefined && !this.#stopped && isTopicName(name)) this.#publish(name, news);
+    announcement?.settle();
+  }
+
+  /** What is too much for one publication becomes several. */
+  #publish(name: string, news: MembersChange | MemberList | Occupancy): void {
+    try {
+      this.#parts.publish(name, news);
+    } catch (error) {
+      const parts = isTooLarge(error) ? partsOf(news) : [];
+      if (parts.length === 0)
+        this.#parts.logger.error(error, `Topic "${name}" could not be told who is there`);
+      for (const part of parts) this.#publish(name, part);
+    }
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof FanoutError && error.code === 'FANOUT_PAYLOAD_SIZE';
+}
+
+/** The same in several publications; none where it cannot be divided. Who has changed leaves before coming back. */
+function partsOf(news: MembersChange | MemberList | Occupancy): (MembersChange | MemberList)[] {
+  if ('occupancy' in news) return [];
+  if ('members' in news) {
+    return news.members.length === 0 ? [] : [{ members: [] }, { joined: news.members, left: [] }];
+  }
+  const { joined, left } = news;
+  if (joined.length > 0 && left.length > 0)
+    return [
+      { joined: [], left },
+      { joined, left: [] },
+    ];
+  if (joined.length > 1) return halves(joined).map(half => ({ joined: half, left: [] }));
+  return left.length > 1 ? halves(left).map(half => ({ joined: [], left: half })) : [];
+}
+
+function halves(members: readonly Member[]): (readonly Member[])[] {
+  const middle = Math.ceil(members.length / 2);
+  return [members.slice(0, middle), members.slice(middle)];
+}
+
+function ignore(): void {}
