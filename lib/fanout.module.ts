@@ -33,6 +33,7 @@ import { SnapshotRenewal } from './gateway/snapshot-renewal.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
 import { SubscribeRouter } from './gateway/subscribe-router.js';
 import { GatewayTopicPolicies } from './gateway/topic-policies.js';
+import { TopicRequests } from './gateway/topic-requests.js';
 import { TopicSources } from './gateway/topic-sources.js';
 import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
 import { BufferPool } from './memory/buffer-pool.js';
@@ -114,9 +115,10 @@ function compose(
   });
   const { topics, broadcaster, backlog, catchUp, presence } = delivery;
   const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), logger);
-  const subscribes = new SubscribeRouter(delivery, sources, options.limits.topicsPerConnection);
+  const requests = new TopicRequests(delivery, sources);
+  const subscribes = new SubscribeRouter(delivery, sources, requests, options.limits.topicsPerConnection);
   const router = new MessageRouter(subscribes, logger);
-  const renewal = new SnapshotRenewal({ topics, catchUp, sources, fail: router.fail });
+  const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),
     maxUnsentBytes: options.slowConsumer.maxBytes,

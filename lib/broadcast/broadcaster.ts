@@ -120,8 +120,9 @@ export abstract class Broadcaster {
   abstract disconnect(target: Target, close?: CloseRequest): number;
 
   /**
-   * Ends the subscription of a target to a topic and tells its clients with an `unsubscribed` frame.
-   * @returns how many subscriptions there were
+   * Ends the subscription of a target to a topic and tells its clients with an `unsubscribed` frame. With it ends that
+   * to the presence of the topic, which is for those who may have the topic.
+   * @returns how many connections were subscribed to either
    * @throws FanoutError FANOUT_TARGET, FANOUT_TOPIC_NAME
    */
   abstract unsubscribe(target: Target, topic: string): number;

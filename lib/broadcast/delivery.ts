@@ -104,8 +104,7 @@ export class Delivery {
 
   /** Hands over to a subscription that was answered what was published so far, or tells it what it does not get. */
   finish(subscription: Subscription): void {
-    if (subscription.live) this.fanOut.finish(subscription);
-    else this.catchUp.giveUp(subscription);
+    if (!subscription.live || !this.fanOut.finish(subscription)) this.catchUp.giveUp(subscription);
   }
 
   /** Ends every timer; what is not delivered by now is not any more. */

@@ -34,7 +34,11 @@ export abstract class Connection {
    */
   abstract subscribe(topic: string): boolean;
 
-  /** Ends a subscription and tells the client. Returns false when there was none. @throws FanoutError FANOUT_TOPIC_NAME */
+  /**
+   * Ends a subscription, and with it that to the presence of the topic, and tells the client. Returns false when there
+   * was neither.
+   * @throws FanoutError FANOUT_TOPIC_NAME
+   */
   abstract unsubscribe(topic: string): boolean;
 
   /**

@@ -6,14 +6,14 @@ import type { ClientConnection, ClientSession } from './client-session.js';
 import { sessionOf } from './client-session.js';
 import type { Fail } from './subscribe-router.js';
 import { unsubscribedText } from './topic-answers.js';
-import { FILTERED, TopicRequest } from './topic-request.js';
-import type { TopicSources } from './topic-sources.js';
+import { FILTERED, type TopicRequest } from './topic-request.js';
+import type { TopicRequests } from './topic-requests.js';
 
 /** The collaborators of {@link SnapshotRenewal}. */
 export interface RenewalParts {
   readonly topics: TopicRegistry;
   readonly catchUp: CatchUp;
-  readonly sources: TopicSources;
+  readonly requests: TopicRequests;
   readonly fail: Fail;
 }
 
@@ -32,15 +32,13 @@ export class SnapshotRenewal {
   renew(subscription: Subscription): boolean {
     const { topic } = subscription;
     const session = sessionOf((subscription.subscriber as unknown as ClientConnection).socket);
-    const found = session?.endpoint.topics.find(topic.name);
-    if (session === undefined || found === undefined) return false;
+    const request = session && this.#parts.requests.for(session, topic.name);
+    if (request === undefined) return false;
     const lost = subscription.cursor + 1;
     topic.hold(subscription);
     // The snapshot is newer than this; what comes while it is made follows it.
     subscription.cursor = subscription.lane.flushed;
-    const { topics, sources } = this.#parts;
-    const request = new TopicRequest(session, topic.name, found, topics, sources);
-    void this.#ask(session, request, subscription, lost);
+    void this.#ask(session!, request, subscription, lost);
     return true;
   }
 

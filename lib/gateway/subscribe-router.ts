@@ -1,6 +1,4 @@
-import type { CatchUp } from '../broadcast/catch-up.js';
 import type { Delivery } from '../broadcast/delivery.js';
-import type { FanOut } from '../broadcast/fan-out.js';
 import { Refusal } from '../errors/refusals.js';
 import { reachOf } from '../topic/reach.js';
 import { rateClass } from '../topic/rate-class.js';
@@ -12,7 +10,8 @@ import { gapText } from '../wire/gap-frame.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import type { Message, MessageId } from './message.js';
 import { subscribedText, unsubscribedText } from './topic-answers.js';
-import { FILTERED, TopicRequest } from './topic-request.js';
+import { FILTERED, type TopicRequest } from './topic-request.js';
+import type { TopicRequests } from './topic-requests.js';
 import type { TopicSources } from './topic-sources.js';
 import { isThenable } from './wrapped-method.js';
 
@@ -37,17 +36,17 @@ interface Asked {
 /** Subscribes and unsubscribes connections: by their own message, or from the server's side. */
 export class SubscribeRouter {
   readonly #topics: TopicRegistry;
-  readonly #fanOut: FanOut;
-  readonly #catchUp: CatchUp;
+  readonly #delivery: Delivery;
   readonly #sources: TopicSources;
+  readonly #requests: TopicRequests;
   readonly #limit: number;
 
   /** @param limit topics one connection may be subscribed to by its own wish */
-  constructor({ topics, fanOut, catchUp }: Delivery, sources: TopicSources, limit: number) {
-    this.#topics = topics;
-    this.#fanOut = fanOut;
-    this.#catchUp = catchUp;
+  constructor(delivery: Delivery, sources: TopicSources, requests: TopicRequests, limit: number) {
+    this.#delivery = delivery;
+    this.#topics = delivery.topics;
     this.#sources = sources;
+    this.#requests = requests;
     this.#limit = limit;
   }
 
@@ -79,17 +78,24 @@ export class SubscribeRouter {
     if (!connection.open) return false;
     const subscription = this.#topics.hold(connection, name);
     if (!subscription.held) return false;
-    this.#start(connection, subscription, {});
+    this.#start(connection, subscription, {}, this.#requests.snapshotOf(name));
     return true;
   }
 
   /** @throws FanoutError FANOUT_TOPIC_NAME */
   unsubscribeFromServer(connection: ClientConnection, name: string): boolean {
     this.#topics.find(name);
+    const ended = this.#end(connection, name);
+    // Who may not have a topic may not know who else has it.
+    const presence = this.#requests.presenceOf(name);
+    return (presence !== undefined && this.#end(connection, presence)) || ended;
+  }
+
+  #end(connection: ClientConnection, name: string): boolean {
     const subscription = connection.subscriptions.get(name);
     if (subscription === undefined) return false;
     // What was published before is still for it; nobody else would write it, now that the topic lets go.
-    this.#finish(subscription);
+    this.#delivery.finish(subscription);
     connection.requestWrite();
     this.#topics.leave(subscription);
     connection.sendText(unsubscribedText(name));
@@ -98,11 +104,7 @@ export class SubscribeRouter {
 
   /** Hands over what was published and not flushed yet: the connection is about to close. */
   finish(connection: ClientConnection): void {
-    for (const subscription of connection.subscriptions.values()) this.#finish(subscription);
-  }
-
-  #finish(subscription: Subscription): void {
-    if (!subscription.live || !this.#fanOut.finish(subscription)) this.#catchUp.giveUp(subscription);
+    for (const subscription of connection.subscriptions.values()) this.#delivery.finish(subscription);
   }
 
   #namesIn(session: ClientSession, { id, data }: Message, fail: Fail): readonly string[] {
@@ -138,13 +140,12 @@ export class SubscribeRouter {
     fail: Fail,
   ): void | Promise<void> {
     const { since, maxRate } = data as { since?: unknown; maxRate?: unknown };
-    const found = session.endpoint.topics.find(name);
-    if (found === undefined) return fail(session, id, new Refusal('UNKNOWN_TOPIC', name));
+    const request = this.#requests.for(session, name);
+    if (request === undefined) return fail(session, id, new Refusal('UNKNOWN_TOPIC', name));
     const rate = maxRate === undefined ? undefined : rateClass(maxRate);
     if (maxRate !== undefined && (rate === undefined || this.#topics.policyOf(name).keyOf === undefined))
       return fail(session, id, new Refusal('BAD_RATE', name));
     const asked: Asked = { id, since: typeof since === 'string' ? since : undefined, maxRate: rate, fail };
-    const request = new TopicRequest(session, name, found, this.#topics, this.#sources);
     if (!request.reserve(this.#limit)) return fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
     try {
       const snapshot = request.ask(payload);
@@ -186,13 +187,14 @@ export class SubscribeRouter {
     connection.sendText(subscribedText(subscription, id, { recovered, maxRate }, snapshot));
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
-      subscription.snapshot = snapshot !== undefined;
+      // The method is not asked again about whom the server has subscribed.
+      subscription.snapshot = subscription.requested && snapshot !== undefined;
       announceGap(connection, subscription);
-      this.#catchUp.join(subscription);
+      this.#delivery.catchUp.join(subscription);
       this.#topics.answered(subscription);
     } else if (subscription.live && subscription.lane !== lane) {
       // Those it belongs to now may have been served further than it was.
-      this.#catchUp.join(subscription);
+      this.#delivery.catchUp.join(subscription);
     }
     this.#sources.start(topic.name);
   }

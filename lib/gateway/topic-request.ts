@@ -12,7 +12,7 @@ import { isThenable } from './wrapped-method.js';
 export const FILTERED = Symbol('filtered');
 
 /** The route of a topic and its pattern. */
-type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
+export type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
 
 /** One topic that a client asks for, from its message to the answer: what its `@Topic` method is called for. */
 export class TopicRequest implements Invocation {
@@ -60,7 +60,17 @@ export class TopicRequest implements Invocation {
 
   /** Taken apart only when a parameter of the method asks for it. */
   get topic(): RequestedTopic {
-    return (this.#topic ??= { name: this.name, params: this.#found.pattern.paramsOf(this.name) });
+    return (this.#topic ??= { name: this.subject, params: this.#found.pattern.paramsOf(this.subject) });
+  }
+
+  /** The topic that the method is asked about. */
+  protected get subject(): string {
+    return this.name;
+  }
+
+  /** Makes room for the source that the method returned; false where it must not run for this request. */
+  protected claim(): boolean {
+    return this.#sources.claim(this.name);
   }
 
   /** What is published while the method makes the snapshot follows the answer. */
@@ -79,7 +89,7 @@ export class TopicRequest implements Invocation {
   streamed(stream: Observable<unknown>): Observable<unknown> {
     this.#isSource = true;
     this.#becameSource?.();
-    this.#isOwner = this.#sources.claim(this.name);
+    this.#isOwner = this.claim();
     return this.#isOwner ? stream : EMPTY;
   }
 
