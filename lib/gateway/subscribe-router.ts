@@ -204,8 +204,9 @@ export class SubscribeRouter {
     const { topic } = subscription;
     const from = offsetIn(topic.log.epoch, since);
     if (from === undefined) return false;
-    this.#topics.refresh(topic);
-    // A subscription that lives already goes on from where it is: nothing is replayed to it.
+    // A subscription that lives already goes on from where it is: nothing is replayed to it. Nor is anything forgotten
+    // now, as it may be between two lanes, neither of which knows what it still needs.
+    if (isNew) this.#topics.refresh(topic);
     const oldest = isNew ? reachOf(topic) : subscription.cursor;
     if (from < oldest || from > topic.log.head) return false;
     if (isNew) subscription.cursor = from;
