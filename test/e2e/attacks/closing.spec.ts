@@ -32,6 +32,9 @@ class Gateway {
   @Topic('news')
   news(): void {}
 
+  @Topic('rare', { conflate: true, every: 60_000 })
+  rare(): void {}
+
   @Topic('slow')
   async slow(): Promise<string> {
     await gate.passed;
@@ -115,6 +118,20 @@ describe('what was published in the same turn', () => {
     const isTold = (): boolean => client.frames.some(frame => frame.event === 'unsubscribed');
     await eventually(() => isTold() || client.socket.readyState !== client.socket.OPEN, 'the end');
     expect(client.publications('news').map(({ data }) => data)).toEqual(['before']);
+  });
+});
+
+describe('what waits for the end of a window', () => {
+  it('arrives before the server closes the connection, the newest of it', async () => {
+    const { url, connections, broadcaster } = await start();
+    const client = await Client.connect(url);
+    await client.subscribe('rare');
+    broadcaster.publish('rare', 'opens the window');
+    await client.until(() => client.publications('rare').length === 1);
+    for (const data of ['older', 'newest']) broadcaster.publish('rare', data);
+    [...connections][0]!.close(4500);
+    expect((await client.closed).code).toBe(4500);
+    expect(client.publications('rare').map(({ data }) => data)).toEqual(['opens the window', 'newest']);
   });
 });
 

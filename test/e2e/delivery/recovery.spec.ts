@@ -1,5 +1,6 @@
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, Topic } from 'nestjs-fanout';
+import { type Observable, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
@@ -13,11 +14,22 @@ class Gateway {
 
   @Topic('live')
   live(): void {}
+
+  readonly feed = new Subject<number>();
+
+  @Topic('fed', { history: 5 })
+  fed(): Observable<number> {
+    return this.feed;
+  }
 }
 
 async function start() {
   const { url, get } = await startApp({ providers: [Gateway] });
-  return { broadcaster: get(Broadcaster), connect: (protocols?: string[]) => Client.connect(url, protocols) };
+  return {
+    broadcaster: get(Broadcaster),
+    gateway: get(Gateway),
+    connect: (protocols?: string[]) => Client.connect(url, protocols),
+  };
 }
 
 const numbers = (client: Client, topic: string): number[] =>
@@ -123,6 +135,35 @@ describe('subscribe with since', () => {
     await first.request('unsubscribe', { topic: 'live' });
     broadcaster.publish('live', 1);
     expect((await first.subscribe('live', data.position)).data.recovered).toBe(false);
+  });
+
+  it('recovers on a topic without history only when nothing was missed, and while somebody else listens', async () => {
+    const { broadcaster, connect } = await start();
+    const [staying, leaving] = [await connect(), await connect()];
+    await staying.subscribe('live');
+    const { position } = (await leaving.subscribe('live')).data;
+    await leaving.close();
+    expect((await (await connect()).subscribe('live', position)).data.recovered).toBe(true);
+    broadcaster.publish('live', 1);
+    await broadcaster.flush();
+    expect((await (await connect()).subscribe('live', position)).data.recovered).toBe(false);
+  });
+
+  it('recovers what a source has emitted, and starts the source again when nobody was left', async () => {
+    const { broadcaster, gateway, connect } = await start();
+    const first = await connect();
+    const { position } = (await first.subscribe('fed')).data;
+    for (const n of [1, 2]) gateway.feed.next(n);
+    await first.until(() => numbers(first, 'fed').length === 2);
+    await first.close();
+    await eventually(() => !gateway.feed.observed, 'the end of the source');
+    gateway.feed.next(3); // nobody hears it
+    expect(broadcaster.history('fed').publications).toHaveLength(2);
+    const back = await connect();
+    expect((await back.subscribe('fed', position)).data).toMatchObject({ recovered: true, position });
+    gateway.feed.next(4);
+    await back.until(() => numbers(back, 'fed').length === 3);
+    expect(numbers(back, 'fed')).toEqual([1, 2, 4]);
   });
 
   it('loses nothing when publications race the reconnect', async () => {
