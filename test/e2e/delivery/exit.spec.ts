@@ -46,6 +46,7 @@ async function startProcess(drain: number) {
   return {
     url: `ws://127.0.0.1:${port}`,
     close: () => child.kill('SIGUSR2'),
+    kill: () => child.kill('SIGKILL'),
     async end(): Promise<{ code: number | null; afterMs: number }> {
       const [code] = await exited;
       return { code, afterMs: Number(/^exit (\d+)$/.exec(lines.at(-1)!)?.[1]) };
@@ -76,4 +77,19 @@ it('a process ends by itself also when a client neither reads nor answers the cl
   const { code, afterMs } = await end();
   expect(code).toBe(0);
   expect(afterMs).toBeLessThan(500);
+});
+
+it('a process that is killed leaves nothing: its clients see 1006, and the next one recovers nothing', async () => {
+  const [dying, next] = [await startProcess(300), await startProcess(300)];
+  const client = await Client.connect(dying.url);
+  const { position } = (await client.subscribe('log')).data;
+  dying.kill();
+  expect((await client.closed).code).toBe(1006);
+  const back = await Client.connect(next.url);
+  const { data } = await back.subscribe('log', position);
+  expect(data.recovered).toBe(false);
+  // As far as the other, and yet another topic.
+  const [[, offset], [, before]] = [data.position.split(':'), position.split(':')];
+  expect([offset, before]).toEqual(['1', '1']);
+  expect(data.position).not.toBe(position);
 });
