@@ -64,10 +64,8 @@ export class Shutdown {
       if (wave > 0) await until(performance.now() + gap, () => this.#parts.connections.size === 0);
       for (const connection of connections.slice(wave * WAVE, (wave + 1) * WAVE)) {
         const delay = Math.round(Math.random() * Math.max(SHORTEST_RETURN_MS, connections.length));
-        connection.closeAs({
-          code: CLOSE.SHUTDOWN.code,
-          reason: `${CLOSE.SHUTDOWN.reason}; retry-after=${delay}`,
-        });
+        // What sources and timers have published since the flush goes along.
+        connection.close(CLOSE.SHUTDOWN.code, `${CLOSE.SHUTDOWN.reason}; retry-after=${delay}`);
       }
     }
   }
