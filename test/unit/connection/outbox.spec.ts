@@ -297,6 +297,27 @@ describe('Outbox', () => {
     });
   });
 
+  describe('#left', () => {
+    it('changes with each byte that the peer takes, though the write counts as unsent until all of it is taken', () => {
+      socket.stalled = true;
+      send('aaaa');
+      const { left } = outbox;
+      socket.drain(1);
+      expect(outbox.unsent).toBe(4);
+      expect(outbox.left).not.toBe(left);
+    });
+
+    it('changes with each write that is taken where the socket has no handle', () => {
+      Object.defineProperty(socket, '_handle', { value: null });
+      socket.stalled = true;
+      send('aaaa');
+      send('bb');
+      const { left } = outbox;
+      socket.drain(4);
+      expect(outbox.left).not.toBe(left);
+    });
+  });
+
   describe('#awaitDrain', () => {
     it('tells its owner once, when the socket has taken what it was given before', () => {
       socket.stalled = true;

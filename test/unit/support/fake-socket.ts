@@ -31,6 +31,11 @@ export class FakeSocket implements SocketPort {
     return this.#writes.reduce((sum, { data }) => sum + data.length, 0);
   }
 
+  /** What the kernel has not read, to the byte. */
+  get _handle(): { readonly writeQueueSize: number } {
+    return { writeQueueSize: this.#writes.reduce((sum, { data, at }) => sum + data.length - at, 0) };
+  }
+
   /** Everything the kernel took. */
   get taken(): Buffer {
     return Buffer.concat(this.#taken);

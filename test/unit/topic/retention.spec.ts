@@ -31,7 +31,7 @@ function historyBytes({ log }: Topic): number {
   return entries.reduce((sum, { bytes }) => sum + bytes + ENTRY, 0);
 }
 
-/** What is kept while somebody is behind, and would not be without. */
+/** What is kept beside the history while somebody is behind. */
 function backlogBytes({ log, latest, behind }: Topic): number {
   if (behind.size === 0) return 0;
   const entries = [...log.range(0, log.remembered - 1), ...(latest?.range(0, Infinity) ?? [])];
@@ -50,12 +50,12 @@ describe('Retention', () => {
     expect(history.used).toBe(0);
   });
 
-  it('counts for those who wait what is kept beside the history, once however many they are', () => {
+  it('counts for those behind what is kept beside the history, once however many they are', () => {
     const [history, backlog] = [new ByteLedger(PLENTY), new ByteLedger(PLENTY)];
     const topics = registryOf(history, backlog);
     const [one, other] = [topics.hold(subscriber(), 'kept'), topics.hold(subscriber(), 'kept')];
     const { topic } = one;
-    topic.defer(other);
+    for (const subscription of [one, other]) topic.defer(subscription);
     append(
       topic,
       [1, 2, 3, 4, 5].map(() => payloadOf(10)),
@@ -65,6 +65,16 @@ describe('Retention', () => {
     topics.leave(one);
     expect(backlog.used).toBe(2 * (10 + ENTRY));
     topics.leave(other);
+    expect(backlog.used).toBe(0);
+  });
+
+  it('counts nothing for those whose answer is being made', () => {
+    const backlog = new ByteLedger(PLENTY);
+    const topics = registryOf(new ByteLedger(PLENTY), backlog);
+    const { topic } = topics.hold(subscriber(), 'plain');
+    append(topic, [1, 2, 3]);
+    topic.lane.settle(3, 0);
+    expect(topic.log.first).toBe(1);
     expect(backlog.used).toBe(0);
   });
 
