@@ -52,8 +52,6 @@ export class Retention {
     this.#history.add(-topic.historyBytes);
     this.#backlog.add(-topic.backlogBytes);
     topic.historyBytes = topic.backlogBytes = 0;
-    // A flush of it may be still to come, and must find nothing to count.
-    topic.log.dropBefore(topic.log.head + 1);
   }
 
   #drop(topic: Topic): void {
