@@ -15,6 +15,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'simulator', include: ['test/simulator/**/*.spec.ts'], testTimeout: 300_000 },
+      },
+      {
+        extends: true,
         test: {
           name: 'types',
           include: [],

@@ -1,0 +1,150 @@
+import { Prng } from './prng.js';
+import type { ClientSpec, Network, Scenario, Settings, Step } from './scenario.js';
+import { type Theme, THEMES } from './themes.js';
+
+/** The scenario of a seed: always the same one. */
+export function scenarioOf(seed: number): Scenario {
+  const prng = new Prng(seed);
+  return new Generator(prng, THEMES[prng.weighted(shares())]!).scenario();
+}
+
+function shares(): Record<string, number> {
+  return Object.fromEntries(Object.entries(THEMES).map(([name, { share }]) => [name, share]));
+}
+
+class Generator {
+  readonly #prng: Prng;
+  readonly #theme: Theme;
+  #topics: string[] = [];
+  #clients = 0;
+
+  constructor(prng: Prng, theme: Theme) {
+    this.#prng = prng;
+    this.#theme = theme;
+  }
+
+  scenario(): Scenario {
+    const settings = this.#settings();
+    const topics = Object.fromEntries(
+      Array.from({ length: this.#prng.int(1, 3) }, (_, i) => [`t${i}`, this.#theme.topic(this.#prng)]),
+    );
+    this.#topics = Object.keys(topics);
+    const clients = Array.from({ length: this.#prng.int(1, 5) }, () => this.#client());
+    this.#clients = clients.length;
+    const steps = this.#beginning();
+    const length = this.#prng.int(5, 60);
+    for (let i = 0; i < length; i++) steps.push(this.#step());
+    return { settings, topics, clients, steps };
+  }
+
+  #settings(): Settings {
+    const prng = this.#prng;
+    const { maxBytes, grace, budget, historyBudget } = this.#theme.settings(prng);
+    return {
+      window: prng.chance(0.3) ? prng.pick([1, 10, 50]) : undefined,
+      slice: prng.pick([1, 8]),
+      writeMs: prng.chance(0.2) ? 1 : 0,
+      maxBytes,
+      grace,
+      budget,
+      historyBudget,
+    };
+  }
+
+  #client(): ClientSpec {
+    const prng = this.#prng;
+    return {
+      format: prng.pick(['plain', 'batched']),
+      deflate: prng.chance(0.05),
+      tls: prng.chance(0.15),
+      network: this.#network(),
+    };
+  }
+
+  /** Most clients subscribe to most topics before anything else happens. */
+  #beginning(): Step[] {
+    const steps: Step[] = [];
+    for (let client = 0; client < this.#clients; client++) {
+      for (const topic of this.#topics) {
+        if (this.#prng.chance(0.75)) steps.push(this.#subscribe(client, topic));
+      }
+    }
+    if (this.#prng.chance(0.8)) steps.push({ do: 'turn' });
+    return steps;
+  }
+
+  #network(): Network {
+    const prng = this.#prng;
+    const buffer = prng.magnitude(64, 32_768);
+    switch (prng.weighted(this.#theme.networks)) {
+      case 'fast':
+        return { kind: 'fast' };
+      case 'slow':
+        return { kind: 'slow', rate: prng.magnitude(1, 1000) / 10, buffer };
+      case 'frozen':
+        return { kind: 'frozen', buffer };
+      case 'flapping':
+        return { kind: 'flapping', on: prng.magnitude(1, 500), off: prng.magnitude(5, 5000), buffer };
+    }
+  }
+
+  #subscribe(client: number, topic: string): Step {
+    const prng = this.#prng;
+    const maxRate = prng.chance(this.#theme.rates) ? prng.pick([1, 4, 10, 60]) : undefined;
+    return {
+      do: 'subscribe',
+      client,
+      topic,
+      ...(prng.chance(0.5) && { since: true }),
+      ...(maxRate !== undefined && { maxRate }),
+      ...(prng.chance(0.1) && { held: true }),
+    };
+  }
+
+  #publish(topic: string): Step {
+    const prng = this.#prng;
+    const { ttl, except, idempotent, sizes } = this.#theme.publish;
+    return {
+      do: 'publish',
+      topic,
+      count: prng.chance(0.4) ? prng.magnitude(2, 20) : 1,
+      size: prng.magnitude(...prng.pick(sizes)),
+      keys: prng.pick([1, 2, 5]),
+      ...(prng.chance(ttl) && { ttl: prng.magnitude(1, 2000) }),
+      ...(prng.chance(except) && { except: prng.int(0, this.#clients - 1) }),
+      ...(prng.chance(idempotent) && { idempotencyKey: prng.pick(['a', 'b', 'c']) }),
+    };
+  }
+
+  #step(): Step {
+    const prng = this.#prng;
+    const client = prng.int(0, this.#clients - 1);
+    const topic = prng.pick(this.#topics);
+    const kind = prng.weighted(this.#theme.steps);
+    switch (kind) {
+      case 'publish':
+        return this.#publish(topic);
+      case 'subscribe':
+        return this.#subscribe(client, topic);
+      case 'unsubscribe':
+      case 'invite':
+      case 'revoke':
+        return { do: kind, client, topic };
+      case 'reply':
+        return { do: kind, client, size: prng.magnitude(1, 2000) };
+      case 'network':
+        return { do: kind, client, network: this.#network() };
+      case 'reconnect':
+        return { do: kind, client, since: prng.chance(0.8) };
+      case 'advance':
+        return { do: kind, ms: prng.magnitude(1, this.#theme.longest) };
+      case 'stall':
+        return { do: kind, ms: prng.magnitude(1, 1000) };
+      case 'turn':
+      case 'flush':
+        return { do: kind };
+      default:
+        return { do: kind, client };
+    }
+  }
+}

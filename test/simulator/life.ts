@@ -1,0 +1,246 @@
+import type { SocketConnection } from '../../lib/connection/socket-connection.js';
+import type { Subscription } from '../../lib/topic/subscription.js';
+import type { FrameReader, Message } from './frame-reader.js';
+import { judgeAnswer, type Request } from './recovery.js';
+import { type Answer, type Gap, type Law, type Publication, TopicStream } from './topic-stream.js';
+import type { Moment, Piece, VirtualSocket } from './virtual-socket.js';
+import type { VirtualWebSocket } from './virtual-web-socket.js';
+import { demand, Violation } from './violation.js';
+
+/** What a client asked for and has no answer to. */
+interface Asked extends Request {
+  readonly event: 'subscribe' | 'unsubscribe';
+  readonly topic: string;
+  /** Whether the server ended the subscription before it answered. */
+  revoked?: boolean;
+}
+
+/** What a server does to a subscription by itself. */
+interface Told {
+  readonly event: Asked['event'];
+  readonly topic: string;
+  readonly moment: Moment;
+}
+
+/** What a client keeps from one connection to the next: where each topic was left. */
+export type Memory = Map<string, TopicStream>;
+
+/** What a life begins with. */
+export interface LifeParts {
+  readonly connection: SocketConnection<Subscription>;
+  readonly socket: VirtualSocket;
+  readonly ws: VirtualWebSocket;
+  readonly reader: FrameReader;
+  readonly memory: Memory;
+  /** Whether the client reads everything at once. */
+  readonly prompt: boolean;
+  readonly lawOf: (topic: string) => Law;
+  /** Is told what came, to be counted. */
+  readonly note: (what: string) => void;
+  /** Is told what happens. */
+  readonly trace: (line: () => string) => void;
+}
+
+/** One connection as its client lives it: reads frames, keeps its place in each topic, and notices what cannot be. */
+export class Life {
+  readonly connection: SocketConnection<Subscription>;
+  readonly socket: VirtualSocket;
+  readonly ws: VirtualWebSocket;
+  readonly streams = new Map<string, TopicStream>();
+  /** What waits for an answer, by id. */
+  readonly asked = new Map<number, Asked>();
+  /** Sends the answers of methods that take their time. */
+  readonly held: (() => void)[] = [];
+  /** Sizes of the replies that were sent. */
+  readonly replies: number[] = [];
+  /** Subscriptions and ends of subscriptions that the server made by itself, and that the client does not know of. */
+  readonly told: Told[] = [];
+  /** When the server began to close it in good order, if it did. */
+  finishes: Moment | undefined;
+  /** Whether the client has always read everything at once. */
+  prompt: boolean;
+  /** What the close frame said. */
+  closedWith: number | undefined;
+  readonly trace: (line: () => string) => void;
+  readonly #parts: LifeParts;
+  /** Replies that came. */
+  #heard = 0;
+  #ids = 0;
+
+  constructor(parts: LifeParts) {
+    this.connection = parts.connection;
+    this.socket = parts.socket;
+    this.ws = parts.ws;
+    this.prompt = parts.prompt;
+    this.trace = parts.trace;
+    this.#parts = parts;
+  }
+
+  /** The id of a new request. */
+  ask(request: Asked): number {
+    this.asked.set(++this.#ids, request);
+    return this.#ids;
+  }
+
+  /** Bytes of replies that the client has not read. */
+  get unreadReplies(): number {
+    let bytes = 0;
+    for (const size of this.replies.slice(this.#heard)) bytes += size;
+    return bytes;
+  }
+
+  /** The server has ended a subscription by itself. */
+  revoked(topic: string, moment: Moment): void {
+    this.told.push({ event: 'unsubscribe', topic, moment });
+    for (const asked of this.asked.values()) if (asked.topic === topic) asked.revoked = true;
+  }
+
+  /** The kernel and the peer do what they can. */
+  read(): void {
+    for (const piece of this.socket.run()) {
+      for (const message of this.#messages(piece)) this.#receive(message);
+    }
+  }
+
+  /** All is quiet: everything that was asked for or published has come. */
+  complete(): void {
+    const waiting = [...this.asked.values()][0];
+    demand(waiting === undefined, 'reply', () => `no answer to ${waiting!.event} ${waiting!.topic}`);
+    demand(this.told.length === 0, 'reply', () => `the client was not told: ${JSON.stringify(this.told[0])}`);
+    const replies = this.replies.length;
+    demand(this.#heard === replies, 'reply', () => `${this.#heard} of ${replies} replies came`);
+    demand(this.#parts.reader.rest === 0, 'protocol', () => 'the last frame is not whole');
+    for (const subscription of this.connection.subscriptions.values()) {
+      const { name, log } = subscription.topic;
+      const stream = this.streams.get(name);
+      demand(stream !== undefined, 'loss', () => `${name}: the client knows of no subscription`);
+      demand(
+        stream.epoch === log.epoch,
+        'recovery',
+        () => `${name} is of epoch ${log.epoch}, not ${stream.epoch}`,
+      );
+      stream.complete(log.head);
+    }
+    for (const name of this.streams.keys()) {
+      const has = this.connection.subscriptions.has(name);
+      demand(has, 'loss', () => `${name}: the subscription ended and the client was not told`);
+    }
+  }
+
+  #messages(piece: Piece): Message[] {
+    try {
+      return [...this.#parts.reader.push(piece)];
+    } catch (error) {
+      throw new Violation('protocol', (error as Error).message);
+    }
+  }
+
+  #receive({ opcode, text, written }: Message): void {
+    demand(this.closedWith === undefined, 'protocol', () => `a frame follows the close frame: ${text}`);
+    this.trace(() => `reads ${opcode === 8 ? 'close ' : ''}${shortened(text)}, written at ${written.at}`);
+    if (opcode === 8) this.#closed(Number(text));
+    if (opcode !== 1) return;
+    const parsed = parse(text);
+    if (Array.isArray(parsed)) for (const frame of parsed) this.#frame(frame, written);
+    else this.#frame(parsed, written);
+  }
+
+  #closed(code: number): void {
+    this.closedWith = code;
+    this.#parts.note(`close frame: ${code}`);
+    const { finishes } = this;
+    // Closed otherwise, such as for slowness, it has to come back for the rest.
+    if (finishes === undefined || code !== 1000) return;
+    for (const stream of this.streams.values()) stream.ended(finishes);
+  }
+
+  #frame(frame: any, written: Moment): void {
+    if (frame.event === undefined) return this.#publication(frame, written);
+    const { event, id, data } = frame;
+    if (event === 'subscribed') this.#subscribed(id, data, written);
+    else if (event === 'unsubscribed') this.#unsubscribed(id, data.topic);
+    else if (event === 'gap') this.#gap(data, written);
+    else if (event === 'reply') this.#reply(data.n);
+    else if (event === 'error') this.#refused(id, data.code);
+    else throw new Violation('protocol', `a frame that nobody asked for: ${JSON.stringify(frame)}`);
+  }
+
+  #publication(publication: Publication, written: Moment): void {
+    const stream = this.#streamOf(publication.topic);
+    this.#parts.note(publication.offset > stream.last + 1 ? 'publication: others left out' : 'publication');
+    stream.publication(publication, written);
+  }
+
+  #gap(gap: Gap, written: Moment): void {
+    this.#parts.note(`gap: ${gap.reason}${gap.snapshot === undefined ? '' : ', with a snapshot'}`);
+    this.#streamOf(gap.topic).gap(gap, written);
+  }
+
+  #streamOf(topic: string): TopicStream {
+    const stream = this.streams.get(topic);
+    demand(stream !== undefined, 'stranger', () => `something of ${topic}, which is not subscribed to`);
+    return stream;
+  }
+
+  #subscribed(id: number | undefined, answer: Answer, written: Moment): void {
+    const { topic } = answer;
+    const asked = id === undefined ? undefined : this.#answered(id, 'subscribe', topic);
+    if (id === undefined) this.#told('subscribe', topic);
+    const present = this.streams.get(topic);
+    if (present !== undefined) return present.again(answer, written);
+    if (answer.recovered !== undefined) this.#parts.note(`recovered: ${answer.recovered}`);
+    const law = this.#parts.lawOf(topic);
+    if (asked !== undefined) judgeAnswer(law, answer, asked, written);
+    const stream = new TopicStream(law, answer, written, this.#parts.memory.get(topic));
+    this.streams.set(topic, stream);
+    this.#parts.memory.set(topic, stream);
+  }
+
+  #unsubscribed(id: number | undefined, topic: string): void {
+    const told = id === undefined ? this.#told('unsubscribe', topic) : undefined;
+    if (id !== undefined) this.#answered(id, 'unsubscribe', topic);
+    const stream = this.streams.get(topic);
+    this.streams.delete(topic);
+    if (told !== undefined) stream?.ended(told.moment);
+  }
+
+  #refused(id: number, code: string): void {
+    const asked = this.asked.get(id);
+    const badRate =
+      asked?.maxRate !== undefined && this.#parts.lawOf(asked.topic).spec.conflate === undefined;
+    const due = code === 'BAD_RATE' ? badRate : code === 'FORBIDDEN' && asked?.revoked === true;
+    demand(due, 'protocol', () => `${code} answers ${asked?.event} ${asked?.topic}`);
+    this.asked.delete(id);
+  }
+
+  #told(event: Asked['event'], topic: string): Told {
+    const told = this.told.shift();
+    const due = told?.event === event && told.topic === topic;
+    demand(due, 'reply', () => `${event} ${topic} was told, not ${JSON.stringify(told)}`);
+    return told!;
+  }
+
+  #answered(id: number, event: Asked['event'], topic: string): Asked {
+    const asked = this.asked.get(id);
+    demand(asked?.event === event && asked.topic === topic, 'reply', () => `nobody asked: ${event} ${topic}`);
+    this.asked.delete(id);
+    return asked;
+  }
+
+  #reply(n: number): void {
+    this.#heard++;
+    demand(n === this.#heard, 'reply', () => `reply ${n} came where ${this.#heard} was next`);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Violation('protocol', `a message is not JSON: ${shortened(text)}`);
+  }
+}
+
+function shortened(text: string): string {
+  return text.length > 160 ? `${text.slice(0, 120)}…${text.length}…${text.slice(-20)}` : text;
+}

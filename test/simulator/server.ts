@@ -1,0 +1,178 @@
+import { Delivery } from '../../lib/broadcast/delivery.js';
+import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
+import { Handshake } from '../../lib/connection/handshake.js';
+import { type ConnectionHost, SocketConnection } from '../../lib/connection/socket-connection.js';
+import { TurnWrites } from '../../lib/connection/turn-writes.js';
+import { Refusal } from '../../lib/errors/refusals.js';
+import { attachSession, ClientSession, sessionOf } from '../../lib/gateway/client-session.js';
+import type { Invocation } from '../../lib/gateway/invocation.js';
+import { jsonParser, type MessageId, readMessage } from '../../lib/gateway/message.js';
+import { SnapshotRenewal } from '../../lib/gateway/snapshot-renewal.js';
+import { SubscribeRouter } from '../../lib/gateway/subscribe-router.js';
+import { TopicRequests } from '../../lib/gateway/topic-requests.js';
+import { TopicSources } from '../../lib/gateway/topic-sources.js';
+import { BufferPool } from '../../lib/memory/buffer-pool.js';
+import type { Subscription } from '../../lib/topic/subscription.js';
+import type { TopicPolicy } from '../../lib/topic/topic-policy.js';
+import { batchedJson, deflated, plainJson, type WireFormat } from '../../lib/wire/json-format.js';
+import type { HandClock } from '../unit/support/hand-clock.js';
+import type { ClientSpec, Settings, TopicSpec } from './scenario.js';
+import type { VirtualSocket } from './virtual-socket.js';
+import type { VirtualWebSocket } from './virtual-web-socket.js';
+
+export type Connection = SocketConnection<Subscription>;
+
+/** What a topic's method returns, now or later. `held` is what the client's message said, undefined when the server asks. */
+export type TopicMethod = (connection: Connection, topic: string, held: boolean | undefined) => unknown;
+
+/** What a server is made of. */
+export interface ServerParts {
+  readonly settings: Settings;
+  readonly topics: Readonly<Record<string, TopicSpec>>;
+  readonly clock: HandClock;
+  readonly method: TopicMethod;
+  /** Called when the server closes a connection, before its subscriptions end. */
+  readonly closing: (connection: Connection) => void;
+}
+
+/** Topics that a connection may have; more than any scenario has. */
+const TOPIC_LIMIT = 100;
+
+const FLUSH = { maxDelay: 50, maxBytes: 65_536, utilisation: 0.5 };
+
+/**
+ * The core and the part of the gateway that answers clients: what `lib/fanout.module.ts` composes, without Nest and on the
+ * clock of the tests.
+ */
+export class Server {
+  readonly pool = new BufferPool();
+  readonly connections = new ConnectionRegistry();
+  readonly delivery: Delivery;
+  readonly #router: SubscribeRouter;
+  readonly #host: ConnectionHost;
+  readonly #method: TopicMethod;
+
+  constructor({ settings, topics, clock, method, closing }: ServerParts) {
+    const { window, slice, maxBytes, grace, budget, historyBudget } = settings;
+    this.#method = method;
+    this.delivery = new Delivery({
+      settings: {
+        flush: { ...FLUSH, window, slice },
+        slowConsumer: { maxBytes, grace, budget },
+        history: { budget: historyBudget },
+        compression: { threshold: 100, level: 1 },
+      },
+      clock,
+      pool: this.pool,
+      policies: { policyOf: name => policyOf(topics[name]!) },
+      connections: this.connections,
+      listeners: { vacated: topic => sources.stop(topic.name), joined: () => {}, left: () => {} },
+      resync: subscription => renewal.renew(subscription),
+      logger: console,
+    });
+    const { broadcaster, backlog, catchUp, presence } = this.delivery;
+    const sources = new TopicSources(broadcaster, () => {}, console as never);
+    const requests = new TopicRequests(this.delivery, sources);
+    this.#router = new SubscribeRouter(this.delivery, sources, requests, TOPIC_LIMIT);
+    const renewal = new SnapshotRenewal({
+      topics: this.delivery.topics,
+      catchUp,
+      requests,
+      fail: this.#refuse,
+    });
+    this.#host = {
+      turnWrites: new TurnWrites(clock.setImmediate),
+      maxUnsentBytes: maxBytes,
+      pinned: backlog.add.bind(backlog),
+      drained: connection => catchUp.drained(connection.sink),
+      subscribe: this.#router.subscribeFromServer.bind(this.#router),
+      unsubscribe: this.#router.unsubscribeFromServer.bind(this.#router),
+      userChanged: connection => {
+        this.connections.userChanged(connection);
+        presence.userChanged(connection);
+      },
+      finishing: this.#router.finish.bind(this.#router),
+      closing: connection => {
+        closing(connection);
+        this.delivery.topics.leaveAll(connection);
+        sessionOf(connection.socket)?.inbound.clear();
+      },
+    };
+  }
+
+  /** A handshake is done. */
+  open(socket: VirtualSocket, ws: VirtualWebSocket, spec: ClientSpec): Connection {
+    const handshake = new Handshake('/', '127.0.0.1', {});
+    const connection: Connection = new SocketConnection(
+      ws as never,
+      socket,
+      handshake,
+      this.#host,
+      formatOf(spec),
+    );
+    const endpoint = { server: { options: {} }, topics: { find: this.#find } };
+    const session = new ClientSession(connection, endpoint as never, this.#route, 0);
+    attachSession(connection.socket, session);
+    this.connections.add(connection);
+    session.inbound.open();
+    return connection;
+  }
+
+  /** A client's message has arrived. */
+  receive(connection: Connection, text: string): void {
+    if (connection.open) sessionOf(connection.socket)!.inbound.receive(text);
+  }
+
+  /** The socket of a connection has ended. */
+  closed(connection: Connection): void {
+    this.delivery.topics.leaveAll(connection);
+    connection.sink.end();
+    this.connections.delete(connection);
+    if (connection.closedWith !== undefined) sessionOf(connection.socket)!.inbound.clear();
+  }
+
+  readonly #route = (session: ClientSession, text: unknown): void | Promise<void> => {
+    const request = readMessage(jsonParser, text as string)!;
+    if (request.event === 'subscribe') return this.#router.subscribe(session, request, this.#refuse);
+    this.#router.unsubscribe(session, request, this.#refuse);
+    return undefined;
+  };
+
+  /** Every name is a topic. */
+  readonly #find = (name: string): unknown => ({
+    pattern: { paramsOf: () => ({}) },
+    route: {
+      handle: (ws: ClientSession['socket'], { held }: { held?: boolean }, invocation: Invocation) => {
+        invocation.called?.();
+        return this.#method(sessionOf(ws)!.connection, name, held);
+      },
+    },
+  });
+
+  readonly #refuse = (
+    session: ClientSession,
+    id: MessageId | undefined,
+    error: unknown,
+    topic?: string,
+  ): void => {
+    if (!(error instanceof Refusal)) throw error;
+    const data = { code: error.code, message: error.message, topic };
+    session.connection.sendText(JSON.stringify({ event: 'error', id, data }));
+  };
+}
+
+function policyOf({ history, slow, conflate, every }: TopicSpec): TopicPolicy {
+  const keyOf = { latest: () => 0, key: ({ key }: { key: string }) => key };
+  return {
+    history,
+    slow,
+    keyOf: conflate === undefined ? undefined : keyOf[conflate],
+    every,
+    presence: undefined,
+  };
+}
+
+function formatOf({ format, deflate }: ClientSpec): WireFormat {
+  const plain = format === 'plain' ? plainJson : batchedJson;
+  return deflate ? deflated(plain) : plain;
+}

@@ -1,0 +1,147 @@
+import type { SlowPolicy } from '../../lib/topic/topic-policy.js';
+import type { Prng } from './prng.js';
+import type { Network, Settings, Step, TopicSpec } from './scenario.js';
+
+/** What a scenario is about: a schedule of everything at once seldom gets anywhere. */
+export interface Theme {
+  /** How often it is chosen, against the others. */
+  readonly share: number;
+  readonly settings: (prng: Prng) => Pick<Settings, 'maxBytes' | 'grace' | 'budget' | 'historyBudget'>;
+  readonly topic: (prng: Prng) => TopicSpec;
+  readonly networks: Readonly<Partial<Record<Network['kind'], number>>>;
+  /** Share of the subscribes with a `maxRate`. */
+  readonly rates: number;
+  readonly publish: {
+    /** Shares of the publications. */
+    readonly ttl: number;
+    readonly except: number;
+    readonly idempotent: number;
+    /** Ranges of the fillings. Bytes. */
+    readonly sizes: readonly (readonly [from: number, to: number])[];
+  };
+  readonly steps: Readonly<Partial<Record<Step['do'], number>>>;
+  /** Longest pause. */
+  readonly longest: number;
+}
+
+/** A ticker, a document, and what takes a slow socket its time: it is given 64 KiB before anything waits in a log. */
+const SMALL = [1, 300] as const;
+const MIDDLING = [300, 5000] as const;
+const LARGE = [5000, 60_000] as const;
+
+const PLENTY = 64 * 1024 * 1024;
+
+const STEPS: Theme['steps'] = {
+  publish: 14,
+  turn: 8,
+  advance: 6,
+  subscribe: 3,
+  answer: 1,
+  unsubscribe: 1,
+  invite: 1,
+  revoke: 1,
+  reply: 2,
+  ping: 0.5,
+  network: 2,
+  drop: 0.5,
+  vanish: 0.3,
+  close: 0.3,
+  break: 0.1,
+  reconnect: 2,
+  stall: 0.3,
+  flush: 1,
+};
+
+function history(prng: Prng, share: number): TopicSpec['history'] {
+  if (!prng.chance(share)) return { size: 0, ttl: 300_000, bytes: 1_048_576 };
+  return {
+    size: prng.magnitude(1, 50),
+    ttl: prng.magnitude(50, 300_000),
+    bytes: prng.magnitude(200, 200_000),
+  };
+}
+
+function topic(prng: Prng, slow: SlowPolicy): TopicSpec {
+  return { history: history(prng, 0.5), slow, conflate: undefined, every: 0, snapshot: prng.chance(0.3) };
+}
+
+function conflating(prng: Prng): TopicSpec {
+  return {
+    ...topic(prng, 'conflate'),
+    conflate: prng.pick(['latest', 'key']),
+    every: prng.chance(0.5) ? prng.magnitude(1, 1000) : 0,
+  };
+}
+
+const PLAIN: Theme = {
+  share: 2,
+  settings: () => ({ maxBytes: 1_048_576, grace: 15_000, budget: PLENTY, historyBudget: PLENTY }),
+  topic: prng => topic(prng, 'catch-up'),
+  networks: { fast: 6, slow: 2, flapping: 1 },
+  rates: 0.01,
+  publish: { ttl: 0, except: 0.1, idempotent: 0.1, sizes: [SMALL, SMALL, MIDDLING] },
+  steps: STEPS,
+  longest: 500,
+};
+
+/** Sockets that are behind more often than not, and logs that cannot wait for them. */
+const SLOW: Theme = {
+  ...PLAIN,
+  share: 3,
+  settings: prng => ({
+    maxBytes: prng.magnitude(2000, 300_000),
+    grace: prng.magnitude(200, 20_000),
+    budget: PLENTY,
+    historyBudget: PLENTY,
+  }),
+  topic: prng => topic(prng, prng.pick(['catch-up', 'catch-up', 'gap', 'disconnect'])),
+  networks: { fast: 2, slow: 5, frozen: 2, flapping: 3 },
+  publish: { ttl: 0.05, except: 0.05, idempotent: 0, sizes: [SMALL, MIDDLING, LARGE, LARGE] },
+  steps: { ...STEPS, publish: 20, network: 4 },
+  longest: 5000,
+};
+
+/** Every theme there is, by name. */
+export const THEMES: Readonly<Record<string, Theme>> = {
+  plain: PLAIN,
+  slow: SLOW,
+  /** Those that come and go, and go on where they were. */
+  recovery: {
+    ...PLAIN,
+    settings: prng => ({
+      ...PLAIN.settings(prng),
+      historyBudget: prng.chance(0.3) ? prng.magnitude(1024, 50_000) : PLENTY,
+    }),
+    steps: { ...STEPS, reconnect: 8, drop: 2, vanish: 1, subscribe: 5 },
+    longest: 20_000,
+  },
+  ttl: {
+    ...SLOW,
+    share: 1,
+    topic: prng => (prng.chance(0.3) ? conflating(prng) : topic(prng, 'catch-up')),
+    publish: { ttl: 0.6, except: 0.05, idempotent: 0, sizes: [SMALL, MIDDLING, LARGE] },
+    longest: 1000,
+  },
+  conflation: {
+    ...SLOW,
+    share: 2,
+    topic: prng => (prng.chance(0.8) ? conflating(prng) : topic(prng, 'catch-up')),
+    networks: { fast: 6, slow: 3, frozen: 1, flapping: 2 },
+    rates: 0.5,
+    publish: { ttl: 0, except: 0.05, idempotent: 0, sizes: [SMALL, SMALL, LARGE] },
+    longest: 2000,
+  },
+  /** More is kept than the process can bear. */
+  budget: {
+    ...SLOW,
+    share: 1,
+    settings: prng => ({
+      maxBytes: prng.magnitude(20_000, 500_000),
+      grace: prng.magnitude(1000, 60_000),
+      budget: prng.magnitude(10_000, 500_000),
+      historyBudget: prng.magnitude(2000, 200_000),
+    }),
+    networks: { fast: 1, slow: 4, frozen: 4, flapping: 2 },
+    publish: { ttl: 0, except: 0.05, idempotent: 0, sizes: [SMALL, MIDDLING, LARGE, LARGE] },
+  },
+};

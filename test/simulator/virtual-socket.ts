@@ -1,0 +1,269 @@
+import type { SocketPort } from '../../lib/connection/socket-port.js';
+import type { Network } from './scenario.js';
+
+/** A moment of the server: its time, and how many publications there were until then. */
+export interface Moment {
+  readonly at: number;
+  readonly seq: number;
+}
+
+/** What a socket needs of the world around it. */
+export interface SocketWorld {
+  readonly moment: Moment;
+  /** Runs after the current callback, as `process.nextTick` does. */
+  nextTick(callback: () => void): void;
+  /** A system call is made: time may pass. */
+  systemCall(): void;
+}
+
+/** Bytes on their way to the peer. */
+export interface Piece {
+  readonly bytes: Buffer;
+  /** When the server handed them to the socket. */
+  readonly written: Moment;
+}
+
+interface Write {
+  readonly data: Uint8Array;
+  readonly written: Moment;
+  readonly done: (() => void) | undefined;
+}
+
+/** What the kernel was given in one system call and has not taken all of. */
+interface Flight {
+  readonly writes: readonly Write[];
+  /** The write that is being taken, and how many of its bytes were. */
+  index: number;
+  offset: number;
+}
+
+/**
+ * A TCP or TLS socket as Node has it, with a kernel and a peer that follow a {@link Network}.
+ *
+ * As in Node: a write is tried at once and the rest of it waits for the kernel; what is written meanwhile is gathered and
+ * goes out as one system call; each counts as unsent until all of it is taken; a write that was taken at once calls back
+ * after the current callback, any other one when the kernel has taken it. Over TLS nothing is taken at once.
+ *
+ * Bytes are copied when the kernel takes them and not before, so that memory which is reused too early shows.
+ */
+export class VirtualSocket implements SocketPort {
+  bytesRead = 0;
+  /** The next call of `write` throws. */
+  broken = false;
+  /** When the kernel last took a byte, or had nothing to take. */
+  tookAt: number;
+  /** As Node's sockets have it: how much of what the kernel was given it has not taken, byte by byte. */
+  readonly _handle: { readonly writeQueueSize: number };
+  readonly #world: SocketWorld;
+  #network: Network;
+  #networkSince: number;
+  #buffered: Write[] = [];
+  #flight: Flight | undefined;
+  #corked = 0;
+  #length = 0;
+  #destroyed = false;
+  #lost: Write[] = [];
+  /** Taken by the kernel and not read by the peer. */
+  #kernel: Piece[] = [];
+  #kernelBytes = 0;
+  #readAt: number;
+  /** Bytes that a slow peer may read by now. */
+  #credit = 0;
+
+  constructor(
+    world: SocketWorld,
+    network: Network,
+    readonly encrypted: boolean,
+  ) {
+    this.#world = world;
+    this.#network = network;
+    this.tookAt = this.#readAt = this.#networkSince = world.moment.at;
+    const queued = (): number => this.#queued();
+    this._handle = {
+      get writeQueueSize() {
+        return queued();
+      },
+    };
+  }
+
+  get writableLength(): number {
+    return this.#length;
+  }
+
+  /** Whether the kernel or the peer may have something to do as time passes. */
+  get busy(): boolean {
+    return !this.#destroyed && (this.#flight !== undefined || this.#kernelBytes > 0);
+  }
+
+  /** The memory that the socket may still read from. */
+  *pinned(): Generator<Uint8Array> {
+    for (const { data } of this.#flight?.writes ?? []) yield data;
+    for (const { data } of this.#buffered) yield data;
+  }
+
+  setNetwork(network: Network): void {
+    this.#network = network;
+    this.#networkSince = this.#readAt = this.#world.moment.at;
+    this.#credit = 0;
+  }
+
+  /** The peer is gone and nobody was told: the kernel takes what it has room for, and that is all. */
+  vanish(): void {
+    this.setNetwork({
+      kind: 'frozen',
+      buffer: this.#network.kind === 'fast' ? 65_536 : this.#network.buffer,
+    });
+  }
+
+  write(data: Uint8Array, done?: () => void): boolean {
+    if (this.broken) throw new Error('broken socket');
+    if (this.#destroyed) {
+      if (done !== undefined) this.#world.nextTick(done);
+      return false;
+    }
+    this.#length += data.length;
+    this.#buffered.push({ data, done, written: this.#world.moment });
+    this.#start();
+    return this.#length === 0;
+  }
+
+  cork(): void {
+    this.#corked++;
+  }
+
+  uncork(): void {
+    this.#corked--;
+    this.#start();
+  }
+
+  /** The kernel and the peer do what they can by now. Returns what the peer has read, in order. */
+  run(): Piece[] {
+    const read: Piece[] = [];
+    if (this.#destroyed) return read;
+    this.#earn();
+    for (;;) {
+      const moved = this.#read(read) + this.#take();
+      if (this.#flight !== undefined && this.#isTaken(this.#flight)) this.#land();
+      else if (moved === 0) break;
+    }
+    if (this.#kernelBytes === 0) this.#credit = 0;
+    return read;
+  }
+
+  /** The connection is gone: nothing that waits is ever read. Call-backs come later, with `reportLost`. */
+  destroy(): void {
+    this.#destroyed = true;
+    this.#lost.push(...(this.#flight?.writes ?? []), ...this.#buffered);
+    this.#flight = undefined;
+    this.#buffered = [];
+    this.#kernel = [];
+    this.#length = this.#kernelBytes = 0;
+  }
+
+  /** Node calls back for writes that a destroyed socket never sent. */
+  reportLost(): void {
+    for (const { done } of this.#lost.splice(0)) done?.();
+  }
+
+  /** Hands what was gathered to the kernel, unless it is still busy with what it was given before. */
+  #start(): void {
+    if (this.#corked > 0 || this.#flight !== undefined || this.#buffered.length === 0) return;
+    const flight: Flight = { writes: this.#buffered, index: 0, offset: 0 };
+    this.#buffered = [];
+    if (this.#length === flight.writes.reduce((sum, { data }) => sum + data.length, 0))
+      this.tookAt = this.#world.moment.at;
+    this.#flight = flight;
+    this.#world.systemCall();
+    if (this.encrypted) return;
+    this.#take();
+    if (!this.#isTaken(flight)) return;
+    this.#settle(flight);
+    this.#world.nextTick(() => callBack(flight));
+  }
+
+  /** A flight that took its time has been taken: as in Node, what was gathered goes out before anybody is told. */
+  #land(): void {
+    const flight = this.#flight!;
+    this.#settle(flight);
+    this.#start();
+    callBack(flight);
+  }
+
+  #settle(flight: Flight): void {
+    this.#flight = undefined;
+    for (const { data } of flight.writes) this.#length -= data.length;
+  }
+
+  #queued(): number {
+    if (this.#flight === undefined) return 0;
+    const { writes, index, offset } = this.#flight;
+    let bytes = -offset;
+    for (let i = index; i < writes.length; i++) bytes += writes[i]!.data.length;
+    return bytes;
+  }
+
+  #isTaken({ writes, index }: Flight): boolean {
+    return index === writes.length;
+  }
+
+  /** The kernel copies what it has room for. Returns how many bytes. */
+  #take(): number {
+    const flight = this.#flight;
+    if (flight === undefined) return 0;
+    const capacity = this.#network.kind === 'fast' ? Infinity : this.#network.buffer;
+    let taken = 0;
+    while (flight.index < flight.writes.length) {
+      const { data, written } = flight.writes[flight.index]!;
+      const room = capacity - this.#kernelBytes;
+      const end = Math.min(data.length, flight.offset + room);
+      if (end > flight.offset) {
+        this.#kernel.push({ bytes: Buffer.from(data.subarray(flight.offset, end)), written });
+        this.#kernelBytes += end - flight.offset;
+        taken += end - flight.offset;
+        flight.offset = end;
+      }
+      if (end < data.length) break;
+      flight.index++;
+      flight.offset = 0;
+    }
+    if (taken > 0) this.tookAt = this.#world.moment.at;
+    return taken;
+  }
+
+  /** What the peer may read since it was last asked. */
+  #earn(): void {
+    const { at } = this.#world.moment;
+    const network = this.#network;
+    if (network.kind === 'fast') this.#credit = Infinity;
+    else if (network.kind === 'frozen') this.#credit = 0;
+    else if (network.kind === 'slow') this.#credit += network.rate * (at - this.#readAt);
+    else {
+      const { on, off } = network;
+      const reads = (at - this.#networkSince) % (on + off) < on || at - this.#readAt > off;
+      this.#credit = reads ? Infinity : 0;
+    }
+    this.#readAt = at;
+  }
+
+  /** Returns how many bytes. */
+  #read(into: Piece[]): number {
+    let read = 0;
+    while (this.#kernel.length > 0 && this.#credit >= 1) {
+      const piece = this.#kernel[0]!;
+      const count = Math.min(piece.bytes.length, Math.floor(this.#credit));
+      this.#credit -= count;
+      read += count;
+      if (count === piece.bytes.length) into.push(this.#kernel.shift()!);
+      else {
+        into.push({ bytes: piece.bytes.subarray(0, count), written: piece.written });
+        this.#kernel[0] = { bytes: piece.bytes.subarray(count), written: piece.written };
+      }
+    }
+    this.#kernelBytes -= read;
+    return read;
+  }
+}
+
+function callBack({ writes }: Flight): void {
+  for (const { done } of writes) done?.();
+}

@@ -1,0 +1,194 @@
+import { CLOSE } from '../../lib/errors/close-codes.js';
+import type { Subscription } from '../../lib/topic/subscription.js';
+import type { Topic } from '../../lib/topic/topic.js';
+import { bytesBetween } from './ledger.js';
+import type { Life } from './life.js';
+import type { Connection } from './server.js';
+import { demand } from './violation.js';
+import type { World } from './world.js';
+
+/** Looks of the core in one grace, and a timer's share of it: so much later than its grace a frozen peer is closed at most. */
+const GRACE_SLACK = 1.75;
+
+/** A connection that is behind. */
+interface Lag {
+  readonly behind: ReadonlySet<Subscription>;
+  readonly since: number;
+}
+
+/** Looks at the server while a scenario is played: at its memory, and at whom it closes as slow. */
+export class Watch {
+  readonly #world: World;
+  readonly #lags = new Map<Life, Lag>();
+
+  constructor(world: World) {
+    this.#world = world;
+    world.onClosing = connection => {
+      try {
+        this.#judgeClosing(connection);
+      } catch (error) {
+        world.found ??= error;
+      }
+    };
+  }
+
+  /** The event loop has nothing left to do at this time. */
+  settled(): void {
+    for (const topic of this.#world.server.delivery.topics) if (isFlushed(topic)) this.#judgeLog(topic);
+    this.#judgeBudgets();
+    for (const life of this.#world.lives) if (life.connection.open) this.#judgeLife(life);
+  }
+
+  #judgeLog(topic: Topic): void {
+    const { name, log, latest } = topic;
+    const { history } = this.#world.topics[name]!;
+    const { maxBytes } = this.#world.settings;
+    const entries = this.#world.ledger.log(name, log.epoch);
+    const what = (): string =>
+      `${name} keeps ${log.first}..${log.head}, of which history from ${log.remembered}`;
+    demand(log.head - log.remembered < history.size || log.remembered > log.head, 'memory', what);
+    demand(bytesBetween(entries, log.remembered - 1, log.head) <= history.bytes, 'memory', what);
+    demand(bytesBetween(entries, log.first - 1, log.remembered - 1) <= maxBytes, 'memory', what);
+    demand(
+      latest === undefined || latest.bytes <= maxBytes,
+      'memory',
+      () => `${name} keeps ${latest!.bytes}`,
+    );
+    const needed = topic.held.size > 0 || topic.behind.size > 0;
+    demand(needed || log.first >= log.remembered, 'memory', () => `${what()}, and nobody needs the others`);
+  }
+
+  #judgeBudgets(): void {
+    const { delivery } = this.#world.server;
+    const { budget, historyBudget } = this.#world.settings;
+    let histories = 0;
+    let backlog = 0;
+    for (const topic of delivery.topics) {
+      // What is not flushed is neither.
+      if (!isFlushed(topic)) continue;
+      const { name, log } = topic;
+      const entries = this.#world.ledger.log(name, log.epoch);
+      histories += bytesBetween(entries, log.remembered - 1, log.head);
+      if (topic.held.size === 0) backlog += bytesBetween(entries, log.first - 1, log.remembered - 1);
+    }
+    demand(
+      histories <= historyBudget,
+      'memory',
+      () => `histories have ${histories} bytes of ${historyBudget}`,
+    );
+    const pinned = this.#pinned();
+    const kept = (): string => `sockets pin ${pinned} and logs keep ${backlog} bytes of ${budget}`;
+    demand(pinned + backlog <= budget, 'memory', kept);
+  }
+
+  /** Bytes of memory that sockets may still read from; what they share counts once. */
+  #pinned(): number {
+    const ranges = new Map<ArrayBufferLike, [from: number, to: number][]>();
+    for (const { socket } of this.#world.lives) {
+      for (const { buffer, byteOffset, byteLength } of socket.pinned()) {
+        const present = ranges.get(buffer);
+        if (present === undefined) ranges.set(buffer, [[byteOffset, byteOffset + byteLength]]);
+        else present.push([byteOffset, byteOffset + byteLength]);
+      }
+    }
+    let bytes = 0;
+    for (const parts of ranges.values()) {
+      let end = 0;
+      for (const [from, to] of parts.sort((a, b) => a[0] - b[0])) {
+        if (to > end) bytes += to - Math.max(from, end);
+        end = Math.max(end, to);
+      }
+    }
+    return bytes;
+  }
+
+  #judgeLife(life: Life): void {
+    const { gathered } = life.connection.sink;
+    demand(gathered === 0, 'reply', () => `${gathered} bytes wait for a write that nobody makes`);
+    const lag = this.#lagOf(life);
+    if (lag === undefined) return;
+    const { now, settings } = this.#world;
+    const still = now - Math.max(lag.since, life.socket.tookAt);
+    const patient = still <= settings.grace * GRACE_SLACK + this.#world.stalledMs;
+    demand(patient, 'slow', () => `a socket has taken nothing for ${still} ms, and is not closed`);
+  }
+
+  /** How long a connection has been behind: on the same subscriptions, or some of them. */
+  #lagOf(life: Life): Lag | undefined {
+    const behind = new Set<Subscription>();
+    for (const one of life.connection.subscriptions.values()) if (one.behind) behind.add(one);
+    const before = this.#lags.get(life);
+    const goesOn = before !== undefined && [...behind].some(one => before.behind.has(one));
+    if (behind.size === 0) this.#lags.delete(life);
+    else this.#lags.set(life, { behind, since: goesOn ? before.since : this.#world.now });
+    if (behind.size > 0 && !goesOn) this.#world.tally.note('behind');
+    return this.#lags.get(life);
+  }
+
+  /** The server closes a connection, whose subscriptions still are as they were. */
+  #judgeClosing(connection: Connection): void {
+    if (connection.closedWith?.code !== CLOSE.SLOW.code) return;
+    const life = [...this.#world.lives].find(one => one.connection === connection);
+    if (life === undefined) return;
+    const reason = this.#reasonFor(life);
+    this.#world.tally.note(`closed as slow: ${reason ?? 'without cause'}`);
+    const state = (): string =>
+      `closed as slow: its socket took something ${this.#world.now - life.socket.tookAt} ms ago, ` +
+      `${connection.bufferedBytes} bytes are unsent, behind is ${isBehind(connection)}`;
+    demand(reason !== undefined, 'slow', state);
+  }
+
+  #reasonFor(life: Life): string | undefined {
+    if (this.#isFrozen(life)) return 'frozen';
+    if (this.#isTooFar(life.connection)) return 'too far behind';
+    if (this.#isWorst(life.connection)) return 'over the budget';
+    return this.#hasTooManyReplies(life) ? 'too many replies' : undefined;
+  }
+
+  #isFrozen({ connection, socket }: Life): boolean {
+    return isBehind(connection) && this.#world.now - socket.tookAt >= this.#world.settings.grace;
+  }
+
+  /** Too far behind on a topic that says so. */
+  #isTooFar({ subscriptions }: Connection): boolean {
+    for (const { topic, cursor } of subscriptions.values()) {
+      const entries = this.#world.ledger.log(topic.name, topic.log.epoch);
+      const behind = bytesBetween(entries, cursor, topic.log.head);
+      if (topic.policy.slow === 'disconnect' && behind > this.#world.settings.maxBytes) return true;
+    }
+    return false;
+  }
+
+  /** The budget is exceeded, and nobody costs much more. */
+  #isWorst(connection: Connection): boolean {
+    const { backlog, topics } = this.#world.server.delivery;
+    let kept = this.#pinned();
+    for (const { log } of topics) kept += log.bytesAfter(log.first - 1) - log.bytesAfter(log.remembered - 1);
+    if (!backlog.exceeded && kept <= this.#world.settings.budget) return false;
+    // Logs become shorter as they go, so that the second is not always what it was when the order was made.
+    const cost = costOf(connection) * 2;
+    return [...this.#world.lives].every(({ connection: other }) => !isBehind(other) || costOf(other) <= cost);
+  }
+
+  /** Replies are kept for each connection apart, so they have a limit of their own. */
+  #hasTooManyReplies(life: Life): boolean {
+    return life.unreadReplies > this.#world.settings.maxBytes;
+  }
+}
+
+/** Whether everybody who is not behind was given what was published. */
+function isFlushed({ log, lane }: Topic): boolean {
+  return lane.flushed === log.head && lane.settled === log.head;
+}
+
+function isBehind({ subscriptions }: Connection): boolean {
+  for (const { behind } of subscriptions.values()) if (behind) return true;
+  return false;
+}
+
+function costOf({ sink, subscriptions }: Connection): number {
+  let bytes = sink.unsent;
+  for (const { behind, topic, cursor } of subscriptions.values() as Iterable<Subscription>)
+    if (behind) bytes += topic.log.bytesAfter(cursor);
+  return bytes;
+}

@@ -1,0 +1,265 @@
+import { HandClock } from '../unit/support/hand-clock.js';
+import { FrameReader } from './frame-reader.js';
+import { Ledger, parsePosition } from './ledger.js';
+import { Life, type Memory } from './life.js';
+import { Publisher } from './publisher.js';
+import type { ClientSpec, Network, Publish, Scenario, Settings, TopicSpec } from './scenario.js';
+import { type Connection, Server } from './server.js';
+import { Tally } from './tally.js';
+import type { Law } from './topic-stream.js';
+import { type Moment, type SocketWorld, VirtualSocket } from './virtual-socket.js';
+import { VirtualWebSocket } from './virtual-web-socket.js';
+
+/** A client over all its connections. */
+export interface Device {
+  readonly index: number;
+  readonly spec: ClientSpec;
+  network: Network;
+  /** The connection it has, if it has one. */
+  life: Life | undefined;
+  readonly memory: Memory;
+  /** Topics it wants to be subscribed to, with the rate it asks for. */
+  readonly wanted: Map<string, number | undefined>;
+}
+
+/** What may be different about a world. */
+export interface WorldOptions {
+  /** What the server is told, in place of the truth. */
+  readonly server?: (scenario: Scenario) => Scenario;
+  readonly tally?: Tally | undefined;
+  /** Is told what happens. */
+  readonly trace?: ((line: () => string) => void) | undefined;
+}
+
+/** System calls between the beginning of a flush and its last write: more than there are sockets and topics. */
+const CALLS_OF_FLUSH = 40;
+
+/** The server, its clients, and what was published: everything that a scenario acts upon. */
+export class World implements SocketWorld {
+  readonly clock = new HandClock();
+  readonly ledger = new Ledger();
+  readonly devices: readonly Device[];
+  /** Connections that the server has. */
+  readonly lives = new Set<Life>();
+  readonly server: Server;
+  readonly settings: Settings;
+  readonly topics: Readonly<Record<string, TopicSpec>>;
+  readonly tally: Tally;
+  readonly trace: (line: () => string) => void;
+  /** Whether a promise may have been kept for which somebody waits. */
+  promised = false;
+  /** Time that the event loop has stood still. */
+  stalledMs = 0;
+  /** What was found wrong in a place where throwing would only upset the core. */
+  found: unknown;
+  /** Is told when the server closes a connection. */
+  onClosing: (connection: Connection) => void = () => {};
+  /** Is told of each new connection. */
+  onOpen: (life: Life) => void = () => {};
+  readonly #publisher: Publisher;
+  #ticks: (() => void)[] = [];
+  #flushedAt = -Infinity;
+
+  constructor(scenario: Scenario, { server, tally = new Tally(), trace = () => {} }: WorldOptions = {}) {
+    this.settings = scenario.settings;
+    this.topics = scenario.topics;
+    this.tally = tally;
+    this.trace = trace;
+    this.server = new Server({
+      ...(server === undefined ? scenario : server(scenario)),
+      clock: this.clock,
+      method: this.#method,
+      closing: connection => this.onClosing(connection),
+    });
+    this.#publisher = new Publisher({
+      broadcaster: this.server.delivery.broadcaster,
+      ledger: this.ledger,
+      settings: this.settings,
+      topics: this.topics,
+      now: this.clock.now,
+      receivers: this.#receivers.bind(this),
+    });
+    this.devices = scenario.clients.map((spec, index) => ({
+      index,
+      spec,
+      network: spec.network,
+      life: undefined,
+      memory: new Map(),
+      wanted: new Map(),
+    }));
+  }
+
+  get now(): number {
+    return this.clock.time;
+  }
+
+  get moment(): Moment {
+    return this.ledger.moment(this.now);
+  }
+
+  systemCall(): void {
+    this.clock.time += this.settings.writeMs;
+  }
+
+  nextTick(callback: () => void): void {
+    this.#ticks.push(callback);
+  }
+
+  /** What Node runs between two callbacks. */
+  tick(): void {
+    while (this.#ticks.length > 0) for (const callback of this.#ticks.splice(0)) callback();
+  }
+
+  connect(device: Device): void {
+    if (device.life !== undefined) return;
+    const socket = new VirtualSocket(this, device.network, device.spec.tls);
+    const { setTimeout, clearTimeout } = this.clock;
+    const timers = { nextTick: this.nextTick.bind(this), setTimeout, clearTimeout };
+    const ws = new VirtualWebSocket('', socket, timers, () => this.#ended(life));
+    const connection = this.server.open(socket, ws, device.spec);
+    const life: Life = new Life({
+      connection,
+      socket,
+      ws,
+      reader: new FrameReader(device.spec.deflate),
+      memory: device.memory,
+      prompt: device.network.kind === 'fast' && !device.spec.tls,
+      lawOf: topic => this.#lawOf(topic, life),
+      note: what => this.tally.note(what),
+      trace: line => this.trace(() => `${this.now} ms: client ${device.index} ${line()}`),
+    });
+    device.life = life;
+    this.lives.add(life);
+    this.onOpen(life);
+  }
+
+  subscribe(device: Device, topic: string, since: boolean, maxRate?: number, held = false): void {
+    this.connect(device);
+    const life = device.life!;
+    device.wanted.set(topic, maxRate);
+    if (!life.connection.open) return;
+    const before = since && !life.streams.has(topic) ? device.memory.get(topic)?.position : undefined;
+    const id = life.ask({ event: 'subscribe', topic, since: before, maxRate, moment: this.moment });
+    const data = { topic, since: before, maxRate, held };
+    this.server.receive(life.connection, JSON.stringify({ event: 'subscribe', id, data }));
+  }
+
+  unsubscribe(device: Device, topic: string): void {
+    device.wanted.delete(topic);
+    const life = device.life;
+    if (life?.connection.open !== true) return;
+    const asked = { since: undefined, maxRate: undefined, moment: this.moment };
+    const id = life.ask({ event: 'unsubscribe', topic, ...asked });
+    this.server.receive(life.connection, JSON.stringify({ event: 'unsubscribe', id, data: { topic } }));
+  }
+
+  /** Subscribed by the server. */
+  invite({ life }: Device, topic: string): void {
+    if (life?.connection.subscribe(topic)) life.told.push({ event: 'subscribe', topic, moment: this.moment });
+  }
+
+  /** Unsubscribed by the server. */
+  revoke({ life }: Device, topic: string): void {
+    if (life?.connection.unsubscribe(topic)) life.revoked(topic, this.moment);
+  }
+
+  reply({ life }: Device, size: number): void {
+    if (life?.connection.send('reply', { n: life.replies.length + 1, fill: 'r'.repeat(size) }))
+      life.replies.push(size);
+  }
+
+  publish(step: Publish): void {
+    const { except } = step;
+    this.#publisher.publish(
+      step,
+      except === undefined ? undefined : this.devices[except]?.life?.connection.id,
+    );
+  }
+
+  /** Methods of topics that take their time return. */
+  answer(life: Life | undefined): void {
+    this.promised = true;
+    for (const answer of life?.held.splice(0) ?? []) answer();
+  }
+
+  /** The application asks for a flush that waits for nothing. */
+  flush(): void {
+    this.promised = true;
+    this.#flushedAt = this.now;
+    this.server.delivery.broadcaster.flush().catch(error => (this.found ??= error));
+  }
+
+  /** The server closes the connection in good order. */
+  close({ life }: Device): void {
+    if (life?.connection.open !== true) return;
+    life.finishes = this.moment;
+    life.connection.close();
+  }
+
+  /** The connection is reset. */
+  drop(device: Device): void {
+    const { life } = device;
+    device.life = undefined;
+    life?.ws.ended();
+  }
+
+  /** The peer has vanished: the kernel takes bytes as long as it has room, and nobody reads them. */
+  vanish(device: Device): void {
+    device.life?.socket.vanish();
+    device.life = undefined;
+  }
+
+  setNetwork(device: Device, network: Network): void {
+    device.network = network;
+    if (device.life === undefined) return;
+    device.life.socket.setNetwork(network);
+    if (network.kind !== 'fast') device.life.prompt = false;
+  }
+
+  /** Kernels and peers do what they can by now; a client that reads a close frame answers it. */
+  runSockets(): void {
+    for (const life of this.lives) {
+      life.read();
+      if (life.closedWith !== undefined) life.ws.ended();
+    }
+  }
+
+  #ended(life: Life): void {
+    life.trace(() => 'is disconnected');
+    this.lives.delete(life);
+    for (const device of this.devices) if (device.life === life) device.life = undefined;
+    this.server.closed(life.connection);
+    life.socket.reportLost();
+  }
+
+  #receivers(topic: string, except: string | undefined): number {
+    let count = 0;
+    for (const { connection } of this.lives) {
+      if (connection.subscriptions.get(topic)?.held === false && connection.id !== except) count++;
+    }
+    return count;
+  }
+
+  #lawOf(topic: string, life: Life): Law {
+    return {
+      ledger: this.ledger,
+      settings: this.settings,
+      spec: this.topics[topic]!,
+      connection: life.connection.id,
+      prompt: () => life.prompt,
+      flushedAt: () => this.#flushedAt,
+      lateMs: () => this.settings.writeMs * CALLS_OF_FLUSH + this.stalledMs,
+    };
+  }
+
+  readonly #method = (connection: Connection, topic: string, held = false): unknown => {
+    const { broadcaster } = this.server.delivery;
+    const snapshot = (): unknown =>
+      this.topics[topic]!.snapshot ? { head: parsePosition(broadcaster.position(topic)).offset } : undefined;
+    // Whoever asks may wait for the value, whether there is a need or not.
+    this.promised = true;
+    if (!held) return snapshot();
+    const life = [...this.lives].find(one => one.connection === connection)!;
+    return new Promise(resolve => life.held.push(() => resolve(snapshot())));
+  };
+}
