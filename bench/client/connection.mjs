@@ -1,15 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { topicIndex } from '../message.mjs';
 import { FrameCounter } from './frame-counter.mjs';
-import { CLOSE, maskedFrame, PONG, TEXT } from './masked-frame.mjs';
-
-const PING = 9;
-const END_OF_HEADERS = Buffer.from('\r\n\r\n');
-const NORMAL_CLOSURE = Buffer.from([0x03, 0xe8]); // 1000
-
-// Every socket of the client reads into this one buffer: what is read is counted before the next read begins.
-const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+import { CLOSE, closeFrame, maskedFrame, PING, PONG, TEXT } from './masked-frame.mjs';
+import { readBuffer } from './read-buffer.mjs';
+import { upgradeRequest, UpgradeResponse } from './upgrade.mjs';
 
 /** One subscriber: plain TCP with an upgrade by hand, as ten thousand `ws` clients would cost more than the server. */
 export class Connection {
@@ -20,10 +14,9 @@ export class Connection {
   #topics;
   #cursors;
   #unanswered;
-  #upgraded = false;
+  #upgrade = new UpgradeResponse();
   #closing = false;
   #waiting;
-  #response = '';
   /** Resolves when subscribed to everything. */
   ready = new Promise((resolve, reject) => (this.#waiting = { resolve, reject }));
   /** Resolves when the socket is gone. */
@@ -52,7 +45,7 @@ export class Connection {
       noDelay: true,
       onread: { buffer: readBuffer, callback: (length, buffer) => this.#onRead(length, buffer) },
     });
-    this.#socket.write(upgradeRequest(target));
+    this.#socket.write(upgradeRequest(requestOf(target)));
 
     const fail = error => {
       this.#waiting.reject(error);
@@ -94,36 +87,30 @@ export class Connection {
   /** A proper close: the server's answer and its end of the TCP connection are awaited by `closed`. */
   close() {
     this.#closing = true;
-    this.#socket.write(maskedFrame(CLOSE, NORMAL_CLOSURE));
+    this.#socket.write(closeFrame());
   }
 
   #onRead(length, buffer) {
     try {
-      if (this.#upgraded) this.#frames.read(buffer, 0, length);
-      else this.#onResponse(buffer.subarray(0, length));
+      if (this.#upgrade === undefined) this.#frames.read(buffer, 0, length);
+      else this.#onResponse(this.#upgrade.read(buffer.latin1Slice(0, length)));
     } catch (error) {
       this.#socket.destroy(error);
     }
     return true;
   }
 
-  #onResponse(chunk) {
-    // latin1, so that a character is a byte. The 101 is short: in practice this runs once.
-    this.#response += chunk.toString('latin1');
-    const end = this.#response.indexOf(END_OF_HEADERS.toString());
-    if (end < 0) return;
-    this.#checkResponse(this.#response.slice(0, end));
-    this.#upgraded = true;
+  #onResponse(response) {
+    if (response === undefined) return;
+    this.#checkResponse(response.head);
+    this.#upgrade = undefined;
     const hello = this.#target.dialect.hello(this.#topics);
     if (this.#topics.length === 0) this.#waiting.resolve();
     else if (hello !== undefined) this.#send(hello);
-    const rest = Buffer.from(this.#response.slice(end + END_OF_HEADERS.length), 'latin1');
-    this.#response = '';
-    if (rest.length > 0) this.#frames.read(rest, 0, rest.length);
+    if (response.rest.length > 0) this.#frames.read(response.rest, 0, response.rest.length);
   }
 
   #checkResponse(head) {
-    if (!head.startsWith('HTTP/1.1 101 ')) throw new Error(`refused: ${head.slice(0, head.indexOf('\r'))}`);
     // Without these the server would send frames of one format, and figures would be shown as those of the other.
     const header = name => new RegExp(`^${name}: *([^;\\s]+)`, 'im').exec(head)?.[1];
     const { subprotocol, extensions } = this.#target;
@@ -174,16 +161,10 @@ export class Connection {
   }
 }
 
-function upgradeRequest({ port, dialect, subprotocol, extensions }) {
-  return [
-    `GET ${dialect.target} HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+function requestOf({ port, dialect, subprotocol, extensions }) {
+  const headers = [
     ...(subprotocol ? [`Sec-WebSocket-Protocol: ${subprotocol}`] : []),
     ...(extensions ? [`Sec-WebSocket-Extensions: ${extensions}`] : []),
-    '\r\n',
-  ].join('\r\n');
+  ];
+  return { port, path: dialect.target, headers };
 }

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 
 export const TEXT = 1;
 export const CLOSE = 8;
+export const PING = 9;
 export const PONG = 10;
+const NORMAL_CLOSURE = Buffer.from([0x03, 0xe8]); // 1000
 
 /** A frame as clients must send it: masked (RFC 6455, 5.3), up to 64 KiB. */
 export function maskedFrame(opcode, payload) {
@@ -17,4 +19,9 @@ export function maskedFrame(opcode, payload) {
   mask.copy(frame, header);
   for (let i = 0; i < payload.length; i++) frame[header + 4 + i] = payload[i] ^ mask[i & 3];
   return frame;
+}
+
+/** The frame by which a client that is done says so. */
+export function closeFrame() {
+  return maskedFrame(CLOSE, NORMAL_CLOSURE);
 }

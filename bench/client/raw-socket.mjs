@@ -1,14 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { CLOSE, maskedFrame, PONG } from './masked-frame.mjs';
+import { CLOSE, closeFrame, maskedFrame, PING, PONG } from './masked-frame.mjs';
+import { readBuffer } from './read-buffer.mjs';
+import { upgradeRequest, UpgradeResponse } from './upgrade.mjs';
 
 const FINAL_TEXT = 0x81;
-const PING = 9;
-const NORMAL_CLOSURE = Buffer.from([0x03, 0xe8]); // 1000
-const END_OF_HEADERS = '\r\n\r\n';
-
-// Every socket of the client reads into this one buffer: what is read is counted before the next read begins.
-const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
 
 /**
  * A WebSocket that asks and is answered: plain TCP with an upgrade by hand, as a `ws` client for each would cost more
@@ -16,9 +11,8 @@ const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
  */
 export class RawSocket {
   #socket;
-  #upgraded = false;
+  #upgrade = new UpgradeResponse();
   #closing = false;
-  #response = '';
   #cut = Buffer.alloc(0);
   #hooks;
   #opening;
@@ -43,7 +37,7 @@ export class RawSocket {
       noDelay: true,
       onread: { buffer: readBuffer, callback: (length, buffer) => this.#onBytes(buffer, length) },
     });
-    this.#socket.write(upgradeRequest(port, path));
+    this.#socket.write(upgradeRequest({ port, path }));
     const fail = error => {
       this.#opening.reject(error);
       if (!this.#closing) hooks.onFailure(error);
@@ -66,30 +60,24 @@ export class RawSocket {
   /** A proper close: the server's answer and its end of the TCP connection are awaited by `closed`. */
   close() {
     this.#closing = true;
-    this.#socket.write(maskedFrame(CLOSE, NORMAL_CLOSURE));
+    this.#socket.write(closeFrame());
   }
 
   #onBytes(buffer, length) {
     try {
-      if (this.#upgraded) this.#read(buffer, length);
-      else this.#onResponse(buffer.latin1Slice(0, length));
+      if (this.#upgrade === undefined) this.#read(buffer, length);
+      else this.#onResponse(this.#upgrade.read(buffer.latin1Slice(0, length)));
     } catch (error) {
       this.#socket.destroy(error);
     }
     return true;
   }
 
-  #onResponse(text) {
-    this.#response += text;
-    const end = this.#response.indexOf(END_OF_HEADERS);
-    if (end < 0) return;
-    if (!this.#response.startsWith('HTTP/1.1 101 '))
-      throw new Error(`refused: ${this.#response.slice(0, this.#response.indexOf('\r'))}`);
-    this.#upgraded = true;
-    const rest = Buffer.from(this.#response.slice(end + END_OF_HEADERS.length), 'latin1');
-    this.#response = '';
+  #onResponse(response) {
+    if (response === undefined) return;
+    this.#upgrade = undefined;
     this.#opening.resolve();
-    if (rest.length > 0) this.#read(rest, rest.length);
+    if (response.rest.length > 0) this.#read(response.rest, response.rest.length);
   }
 
   #read(buffer, length) {
@@ -133,16 +121,4 @@ export class RawSocket {
       throw new Error(`closed by the server: ${code} ${payload.toString('utf8', 2)}`);
     }
   }
-}
-
-function upgradeRequest(port, path) {
-  return [
-    `GET ${path} HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13',
-    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
-    '\r\n',
-  ].join('\r\n');
 }
