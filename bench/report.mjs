@@ -57,7 +57,7 @@ function printTable(columns, rows) {
   }
 }
 
-function doubts({ peer, clientShare, serverShare, failures, firstFailure, turnsPerFlush }) {
+function doubts({ peer, clientShare, serverShare, failures, firstFailure, firstFault, turnsPerFlush }) {
   if (clientShare > BUSY_CLIENT) {
     warn(
       `${peer}: the client was ${percent(clientShare)} busy; latency and deliveries/s are its own, not the server's`,
@@ -70,6 +70,7 @@ function doubts({ peer, clientShare, serverShare, failures, firstFailure, turnsP
   if (turnsPerFlush > TOO_FEW_FLUSHES) {
     console.log(`  (${peer}: a flush held ${turnsPerFlush.toFixed(1)} turns of the load)`);
   }
+  if (firstFault !== undefined) warn(`${peer}: against the rules, first of all: ${firstFault}`);
   if (failures > 0) warn(`${peer}: ${failures} connections failed; the first: ${firstFailure}`);
 }
 

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CPU_A_DELIVERY, DELIVERY_COLUMNS } from '../measure/columns.mjs';
 import { figures } from '../measure/figures.mjs';
+import { leftBehind } from '../measure/left-behind.mjs';
 import { measure, start } from '../measure/pair.mjs';
 import { median } from '../median.mjs';
 import { thousands } from '../format.mjs';
 
 const CLOSE_TIMEOUT_MS = 30_000;
-const COME_HOME_MS = 5000; // for the last sockets to be gone and their buffers given back
 const MIB = 2 ** 20;
 
 /** Many connections for a while: nothing lost, nothing out of order, no memory kept, every buffer given back. */
@@ -91,16 +91,6 @@ function sampleMemory(server, samples) {
       return done;
     },
   };
-}
-
-/** What the server still holds once every client is gone: it may take a moment to see the last of them go. */
-async function leftBehind(server) {
-  const giveUp = performance.now() + COME_HOME_MS;
-  for (;;) {
-    const left = await server.call('leftBehind');
-    if ((left.buffersInUse === 0 && left.connectionsLeft === 0) || performance.now() > giveUp) return left;
-    await sleep(50);
-  }
 }
 
 /**

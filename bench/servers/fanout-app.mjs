@@ -1,0 +1,49 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { Broadcaster, BufferPool, Connections, FanoutModule, Topic } from 'nestjs-fanout';
+import { PATH, topicName } from '../message.mjs';
+import { decorateMethod } from './decorate.mjs';
+import { laggardWatch } from './laggard-watch.mjs';
+import { serve } from './serve.mjs';
+
+class BenchGateway {
+  join() {}
+}
+
+class BenchModule {}
+
+/**
+ * A real Nest application with this library as npm would install it (dist/, by the package's name), and its answers to
+ * the runner. What differs from the defaults comes as JSON in the environment, for the shapes that are about an option.
+ *
+ * @param {Record<string, (args: any) => unknown>} [extra] further answers
+ */
+export async function serveFanout(extra = {}) {
+  const options = JSON.parse(process.env.BENCH_OPTIONS ?? '{}');
+  const topicOptions = JSON.parse(process.env.BENCH_TOPIC_OPTIONS ?? '{}');
+  decorateMethod(BenchGateway, 'join', { decorator: Topic(':topic', topicOptions) });
+  WebSocketGateway({ path: PATH })(BenchGateway);
+  Module({ imports: [FanoutModule.forRoot(options)], providers: [BenchGateway] })(BenchModule);
+
+  const app = await NestFactory.create(BenchModule, { logger: false, abortOnError: false });
+  await app.listen(0, '127.0.0.1');
+  const broadcaster = app.get(Broadcaster);
+  const pool = app.get(BufferPool);
+  const connections = app.get(Connections);
+
+  serve({
+    port: app.getHttpServer().address().port,
+    publish(topic, messages) {
+      const name = topicName(topic);
+      for (const message of messages) broadcaster.publish(name, message);
+    },
+    slabs: () => pool.stats().taken,
+    extra: {
+      ...laggardWatch({ broadcaster, connections }),
+      leftBehind: () => ({ buffersInUse: pool.stats().inUse, connectionsLeft: connections.size }),
+      ...extra,
+    },
+  });
+}
