@@ -56,7 +56,7 @@ describe('IdempotencyKeys', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 50 },
     );
   });
 
