@@ -12,7 +12,7 @@ const THROTTLE = { biteBytes: 8192, everyMs: 40 }; // 200 kB a second
 const BUDGET = 128 * 2 ** 20;
 const MIB = 2 ** 20;
 const LONG_S = 30;
-const SETTLE_TIMEOUT_MS = 30_000;
+const SETTLE_MS = 30_000; // most; where something is lost it is waited for in vain
 
 /**
  * Does every client know what it has missed? Fast ones, throttled ones, those that stop for a while, and those that come
@@ -33,7 +33,7 @@ export const shape = {
       history: 200,
       pauses: { pauseMs: 8000, readMs: 4000 },
       reconnects: { perSecond: 200, awayMs: 500, longMs: 7000, longEvery: 20 },
-      control: { clients: 300, seconds: 8 },
+      control: { clients: 300, seconds: 8, settleMs: 2000 },
       repeats: 2,
     },
     quick: {
@@ -45,7 +45,7 @@ export const shape = {
       history: 50,
       pauses: { pauseMs: 2000, readMs: 300 },
       reconnects: { perSecond: 60, awayMs: 300, longMs: 1800, longEvery: 10 },
-      control: { clients: 100, seconds: 2.5 },
+      control: { clients: 100, seconds: 2.5, settleMs: 500 },
       repeats: 1,
     },
   },
@@ -118,7 +118,7 @@ export const shape = {
 };
 
 async function keepLedgers(script, size, { slow, pinned }) {
-  const { clients, perSecond, seconds, payloadBytes } = size;
+  const { clients, perSecond, seconds, payloadBytes, settleMs = SETTLE_MS } = size;
   const forMs = seconds * 1000;
   const pair = await startLedger(script, {
     options: { slowConsumer: { budget: BUDGET } },
@@ -133,9 +133,9 @@ async function keepLedgers(script, size, { slow, pinned }) {
     await crews.fast.call('begin');
     const spent = await usageOf(pair);
     const reading = Promise.all([
-      crews.fast.call('reconnects', { ...size.reconnects, forMs }, forMs + SETTLE_TIMEOUT_MS),
-      crews.throttled?.call('throttle', { everyMs: THROTTLE.everyMs, forMs }, forMs + SETTLE_TIMEOUT_MS),
-      crews.pausing?.call('pauses', { ...size.pauses, forMs }, forMs + SETTLE_TIMEOUT_MS),
+      crews.fast.call('reconnects', { ...size.reconnects, forMs }, forMs + SETTLE_MS),
+      crews.throttled?.call('throttle', { everyMs: THROTTLE.everyMs, forMs }, forMs + SETTLE_MS),
+      crews.pausing?.call('pauses', { ...size.pauses, forMs }, forMs + SETTLE_MS),
     ]);
     const load = {
       topics: TOPICS,
@@ -150,7 +150,7 @@ async function keepLedgers(script, size, { slow, pinned }) {
     const now = await usageOf(pair);
     const laggards = await server.call('laggards');
     await reading;
-    const ledgers = await settle(pair, { lastSeq, timeoutMs: SETTLE_TIMEOUT_MS });
+    const ledgers = await settle(pair, { lastSeq, timeoutMs: settleMs });
     await closeAll(pair);
     const { fast } = ledgers;
     const { gaps, endings, ...counted } = sumUp(ledgers);
