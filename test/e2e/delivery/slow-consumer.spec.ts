@@ -232,6 +232,8 @@ describe.each([['state'], ['newest.state']])('a topic with a snapshot: %s', topi
       { topic: 'other', offset: 1, data: { n: 'on', text: '' } },
     ]);
     expect(account(messages, topic).gaps).toEqual([]);
+    const [connection] = rest.connections;
+    expect([...connection!.topics]).toEqual(['other']);
     expect(broadcaster.subscribers(topic)).toBe(0);
     await atRest(rest);
   });

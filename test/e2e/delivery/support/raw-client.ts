@@ -29,6 +29,9 @@ export class RawClient {
   /** Settles when the socket has closed. */
   readonly closed: Promise<void>;
   #rest: Buffer = Buffer.alloc(0);
+  /** What came since, until the frame that has begun is whole: a large one comes in hundreds of pieces. */
+  #pieces: Buffer[] = [];
+  #missing = 0;
   #handshake: (() => void) | undefined;
   /** What was wrong with the bytes that came. Every wait fails with it. */
   #broken: Error | undefined;
@@ -142,7 +145,12 @@ export class RawClient {
 
   #receive(chunk: Buffer): void {
     if (this.#broken !== undefined) return;
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#pieces.push(chunk);
+    this.#missing -= chunk.length;
+    if (this.#missing <= 0) {
+      this.#rest = Buffer.concat([this.#rest, ...this.#pieces]);
+      this.#pieces = [];
+    }
     if (this.#handshake !== undefined) {
       const end = this.#rest.indexOf('\r\n\r\n');
       if (end < 0) return;
@@ -154,7 +162,7 @@ export class RawClient {
       this.#handshake = undefined;
       this.bytes += this.#rest.length;
     } else this.bytes += chunk.length;
-    this.#parse();
+    if (this.#missing <= 0) this.#parse();
     for (const look of this.#waiting) look();
   }
 
@@ -184,7 +192,8 @@ export class RawClient {
       if (rest.length < start) return;
       const length =
         short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
-      if (rest.length < start + length) return;
+      this.#missing = start + length - rest.length;
+      if (this.#missing > 0) return;
       const payload = Buffer.from(rest.subarray(start, start + length));
       this.frames.push({ opcode, payload: deflated ? this.#inflate(payload) : payload, deflated });
       this.#rest = rest.subarray(start + length);
