@@ -215,6 +215,31 @@ describe.each([['state'], ['newest.state']])('a topic with a snapshot: %s', topi
     await atRest(rest);
   });
 
+  it('drops one that took so long that its client has subscribed again, and needs another by now', async () => {
+    const { desk, slow, flood } = await startBehind();
+    const finish: ((snapshot: string) => void)[] = [];
+    const later = (): Promise<string> => new Promise(resolve => finish.push(resolve));
+    desk.snapshot = later;
+    slow.socket.resume();
+    await eventually(() => finish.length === 1, 'the question for a new snapshot');
+    desk.snapshot = () => 'again';
+    slow.send({ event: 'subscribe', id: 'again', data: { topic } });
+    await slow.until(() => slow.frames.at(-1)!.payload.includes('"again"'));
+
+    slow.socket.pause();
+    await flood.untilSlow();
+    await flood.publish(MANY);
+    desk.snapshot = later;
+    slow.socket.resume();
+    await eventually(() => finish.length === 2, 'the question for another one');
+    finish[0]!('too late');
+    await flood.publish(1);
+    finish[1]!('another');
+    await flood.publish(1);
+    const { gaps } = account(await readOn(slow, flood.count), topic);
+    expect(gaps).toEqual([expect.objectContaining({ reason: 'slow', snapshot: 'another' })]);
+  });
+
   it('ends the subscription of somebody whom the guards refuse by now', async () => {
     const { broadcaster, desk, slow, flood, ...rest } = await startBehind();
     desk.open = false;
