@@ -1,7 +1,7 @@
 import type { Batch, BatchSink } from '../wire/batch.js';
 import { HeldBatches } from './held-batches.js';
 import type { OutboxOwner } from './outbox-owner.js';
-import { OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
+import { bytesLeft, OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
 import { writeBatches } from './write-batches.js';
 
 /** Bytes that a busy socket is given, and a reply waits for. More waits in the log, where it is kept once for everybody. */
@@ -81,7 +81,7 @@ export class Outbox implements BatchSink {
   }
 
   get left(): number {
-    return this.#socket._handle?.writeQueueSize ?? this.#socket.writableLength;
+    return bytesLeft(this.#socket);
   }
 
   write(): void {

@@ -6,9 +6,13 @@ export interface SocketPort {
   readonly encrypted?: boolean;
   /**
    * Node's own handle of the socket. What it has not sent of the write under way changes with each byte that the peer
-   * takes, where `writableLength` waits for the whole write; Node's socket timeouts look at it too.
+   * takes, where `writableLength` waits for the whole write; Node's socket timeouts look at it too. Over TLS it counts
+   * what is encrypted, which is all at once; the handle of the TCP socket below is its parent.
    */
-  readonly _handle?: { readonly writeQueueSize?: number } | null;
+  readonly _handle?: {
+    readonly writeQueueSize?: number;
+    readonly _parent?: { readonly writeQueueSize?: number };
+  } | null;
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;
   write(data: Uint8Array, done?: () => void): boolean;
@@ -25,3 +29,8 @@ export interface WebSocketPort {
 
 /** `WebSocket.OPEN` */
 export const OPEN = 1;
+
+/** Changes whenever the kernel takes some of the write that is under way. */
+export function bytesLeft({ _handle: handle, writableLength }: SocketPort): number {
+  return (handle?._parent ?? handle)?.writeQueueSize ?? writableLength;
+}

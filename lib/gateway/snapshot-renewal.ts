@@ -23,6 +23,8 @@ export interface RenewalParts {
  */
 export class SnapshotRenewal {
   readonly #parts: RenewalParts;
+  /** What each subscription that was taken over waits for: one may be taken over again before the first is done. */
+  readonly #renewing = new Map<Subscription, TopicRequest>();
 
   constructor(parts: RenewalParts) {
     this.#parts = parts;
@@ -38,6 +40,7 @@ export class SnapshotRenewal {
     topic.hold(subscription);
     // The snapshot is newer than this; what comes while it is made follows it.
     subscription.cursor = subscription.lane.flushed;
+    this.#renewing.set(subscription, request);
     void this.#ask(session!, request, subscription, lost);
     return true;
   }
@@ -51,15 +54,23 @@ export class SnapshotRenewal {
     const { topic } = subscription;
     try {
       const snapshot = await request.ask({ topic: topic.name });
-      if (!isWaiting(subscription)) return;
+      if (!this.#isWaiting(subscription, request)) return;
       const { epoch } = topic.log;
       session.connection.sendText(gapText(topic.name, epoch, lost, subscription.cursor, 'slow', snapshot));
-      if (isWaiting(subscription)) this.#parts.catchUp.join(subscription);
+      if (this.#isWaiting(subscription, request)) this.#parts.catchUp.join(subscription);
     } catch (error) {
-      if (isWaiting(subscription)) this.#revoke(session, subscription, error);
+      if (this.#isWaiting(subscription, request)) this.#revoke(session, subscription, error);
     } finally {
+      if (this.#renewing.get(subscription) === request) this.#renewing.delete(subscription);
       request.end();
     }
+  }
+
+  /** False when it has ended meanwhile, or its client has subscribed anew. */
+  #isWaiting(subscription: Subscription, request: TopicRequest): boolean {
+    const { topic, subscriber, held } = subscription;
+    const present = subscriber.subscriptions.get(topic.name) === subscription;
+    return held && present && this.#renewing.get(subscription) === request;
   }
 
   /** Who may no longer subscribe gets no snapshot, and nothing else of the topic. */
@@ -69,10 +80,4 @@ export class SnapshotRenewal {
     this.#parts.topics.leave(subscription);
     session.connection.sendText(unsubscribedText(name));
   }
-}
-
-/** False when it has ended meanwhile, or its client has subscribed anew. */
-function isWaiting(subscription: Subscription): boolean {
-  const { topic, subscriber, held } = subscription;
-  return held && subscriber.subscriptions.get(topic.name) === subscription;
 }
