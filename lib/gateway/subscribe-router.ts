@@ -182,9 +182,13 @@ export class SubscribeRouter {
     snapshot?: unknown,
   ): void {
     const { topic, lane, held } = subscription;
-    topic.assign(subscription, maxRate === undefined ? 0 : 1000 / maxRate);
+    const interval = maxRate === undefined ? 0 : 1000 / maxRate;
+    topic.assign(subscription, interval);
     const recovered = since === undefined ? undefined : this.#recover(subscription, since, held);
-    connection.sendText(subscribedText(subscription, id, { recovered, maxRate }, snapshot));
+    // The topic's own window may be longer than the one that was asked for.
+    const granted =
+      subscription.lane.interval > interval ? maxRate && 1000 / subscription.lane.interval : maxRate;
+    connection.sendText(subscribedText(subscription, id, { recovered, maxRate: granted }, snapshot));
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
       // The method is not asked again about whom the server has subscribed.

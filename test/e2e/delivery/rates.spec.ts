@@ -13,6 +13,9 @@ class Gateway {
   @Topic('price', { conflate: true })
   price(): void {}
 
+  @Topic('price.slow', { conflate: true, every: 50 })
+  slow(): void {}
+
   @Topic('price.kept', { conflate: true, history: 10 })
   kept(): void {}
 }
@@ -42,6 +45,14 @@ const got = (client: Client, topic: string, data: unknown): Promise<void> =>
   client.until(() => dataOf(client, topic).includes(data));
 
 describe('subscribe with maxRate', () => {
+  it('is granted what the window of the topic allows', async () => {
+    const { connect } = await start();
+    const client = await connect();
+    expect((await ask(client, 'price.slow', 100)).data.maxRate).toBe(20);
+    expect((await ask(client, 'price.slow', 10)).data.maxRate).toBe(10);
+    expect((await client.subscribe('price.slow')).data).not.toHaveProperty('maxRate');
+  });
+
   it.each([
     [1000, 100],
     [100, 100],
