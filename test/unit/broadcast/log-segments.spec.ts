@@ -134,6 +134,13 @@ describe('LogSegments', () => {
     expect(segments.encoded).toBe(2);
   });
 
+  it('gives nothing beyond where its reader goes, though another one went further', () => {
+    const topic = topicOf('t', { conflate: true });
+    for (const key of 'abcd') append(topic, [1], { key });
+    expect(read(at(topic, 0))).toEqual([1, 2, 3, 4]);
+    expect(read(at(topic, 0), 2)).toEqual([1, 2]);
+  });
+
   it('is undefined when the rest was conflated away', () => {
     const topic = topicOf('t', { conflate: true });
     for (const key of 'aba') append(topic, [1], { key });
@@ -185,6 +192,18 @@ describe('LogSegments', () => {
       read(at(topic, 0));
       read(at(topic, 0));
       expect(segments.encoded).toBe(before + 3);
+    });
+
+    it('is given back as a stretch is encoded anew because it has grown', () => {
+      const topic = topicOf();
+      const reader = at(topic, 0);
+      for (let i = 0; i < SEGMENT; i++) {
+        append(topic, [payloadOf(40_000)]);
+        read(reader);
+      }
+      const before = segments.encoded;
+      for (let i = 0; i < 3; i++) read(at(topic, 0));
+      expect(segments.encoded).toBe(before);
     });
 
     it('of parts counts as unsent until their last holder lets go', async () => {

@@ -80,6 +80,26 @@ describe('LatestByKey', () => {
     });
   });
 
+  describe('#mortal', () => {
+    const mortal = (offset: number, key: string): LogEntry => ({ ...entry(offset, key), expires: 1 });
+
+    it('is true while a publication is kept that expires: until it is replaced, settled, or dropped for the limit', () => {
+      const latest = new LatestByKey(3);
+      expect(latest.mortal).toBe(false);
+      const seen = [mortal(1, 'a'), entry(2, 'a'), mortal(3, 'b'), entry(4, 'c'), entry(5, 'd')].map(each => {
+        latest.set(each);
+        return latest.mortal;
+      });
+      expect(seen).toEqual([true, false, true, true, true]);
+      expect(latest.reach).toBe(2);
+      latest.set(entry(6, 'e'));
+      expect([latest.reach, latest.mortal]).toEqual([3, false]);
+      latest.set(mortal(8, 'g'));
+      latest.settle(8);
+      expect(latest.mortal).toBe(false);
+    });
+  });
+
   it('has for everybody who stands within its reach the newest of each key, whatever happens', () => {
     const step = fc.oneof(
       {

@@ -311,7 +311,16 @@ describe('TopicRegistry', () => {
       expect(clock.unreffed.size).toBe(1);
     });
 
-    it('leaves nothing behind of 100,000 topics that were used once', async () => {
+    it('costs no memory for each publication', { timeout: 30_000 }, async () => {
+      publish('kept');
+      await collectGarbage();
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < 1_000_000; i++) topics.forPublication('kept');
+      await collectGarbage();
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(4_000_000);
+    });
+
+    it('leaves nothing behind of 100,000 topics that were used once', { timeout: 30_000 }, async () => {
       const refs: WeakRef<Topic>[] = [];
       for (let i = 0; i < 100_000; i++) {
         const topic = publish(`kept.${i}`)!;
@@ -353,6 +362,12 @@ describe('TopicRegistry', () => {
       expect(history.used).toBe(10 * EACH);
       expect(greedy.log.remembered).toBe(2);
       for (const name of all) expect(topics.find(name)!.log.remembered).toBe(1);
+    });
+
+    it('does not end the topic that is published to, though nobody listens to it', () => {
+      const topic = publish('kept.a', 20_000)!;
+      expect([...topics]).toEqual([topic]);
+      expect([topic.log.remembered, history.used]).toEqual([2, 0]);
     });
 
     it('never takes what nobody has been sent yet', () => {

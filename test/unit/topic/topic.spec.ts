@@ -262,6 +262,30 @@ describe('Topic', () => {
       append(at, [1, 2, 3, 4, 5]);
       at.lane.settle(3, 0);
       expect(at.log.first).toBe(4);
+      held(at).cursor = 2;
+      at.trim(0);
+      expect(at.log.first).toBe(4);
+    });
+
+    it('is the newest of each key until every lane has it, where the topic conflates', () => {
+      const at = topicOf('t', { conflate: true });
+      const subscription = live(at);
+      at.assign(subscription, 100);
+      append(at, [1, 2], { key: 'a' });
+      append(at, [3], { key: 'b' });
+      flush(at);
+      expect(at.log.first).toBe(4);
+      expect(at.latest!.range(0, 9).map(({ offset }) => offset)).toEqual([2, 3]);
+      subscription.lane.settle(subscription.lane.handOut(), 0);
+      expect(at.latest!.size).toBe(0);
+    });
+
+    it('is the newest of each key alone when only that is flushed, as soon as the log is too large', () => {
+      const at = topicOf('t', { conflate: true, every: 100 }, retentionOf(100));
+      for (let i = 0; i < 30; i++) append(at, [payloadOf(10)], { key: `k${i % 3}` });
+      expect(at.log.bytes).toBeLessThanOrEqual(100);
+      expect(at.log.first).toBeGreaterThan(20);
+      expect(at.latest!.range(0, 99).map(({ offset }) => offset)).toEqual([28, 29, 30]);
     });
   });
 });
