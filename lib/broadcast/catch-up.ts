@@ -35,6 +35,8 @@ export class CatchUp {
   /** Whose socket has room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
   #turn: unknown;
+  /** Those who come back and have not caught up yet: they are behind because they were away. */
+  readonly #returning = new WeakSet<Subscription>();
   readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
 
   constructor(parts: CatchUpParts) {
@@ -45,6 +47,7 @@ export class CatchUp {
   join(subscription: Subscription): void {
     const { topic, lane, sink } = subscription;
     if (subscription.cursor >= lane.flushed) return this.#activate(subscription);
+    this.#returning.add(subscription);
     topic.defer(subscription);
     topic.trim(this.#parts.clock.now());
     this.#serve(this.#parts.laggards.add(subscription));
@@ -143,6 +146,7 @@ export class CatchUp {
   #activate(subscription: Subscription): void {
     const { topic, cursor } = subscription;
     this.#parts.laggards.delete(subscription);
+    this.#returning.delete(subscription);
     topic.activate(subscription);
     // The log was kept for it. As long as it is kept for others too, the next flush will do.
     if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#parts.clock.now());
@@ -150,10 +154,12 @@ export class CatchUp {
   }
 
   /** Whether what it missed is no longer kept, or more than its topic's policy bears. */
-  #isTooFar({ topic, cursor }: Subscription): boolean {
+  #isTooFar(subscription: Subscription): boolean {
+    const { topic, cursor } = subscription;
     if (cursor < reachOf(topic)) return true;
     const { slow } = topic.policy;
-    return (slow === 'gap' || slow === 'disconnect') && topic.log.bytesAfter(cursor) > this.#parts.maxBytes;
+    if ((slow !== 'gap' && slow !== 'disconnect') || this.#returning.has(subscription)) return false;
+    return topic.log.bytesAfter(cursor) > this.#parts.maxBytes;
   }
 
   #skip(subscription: Subscription, to: number): void {

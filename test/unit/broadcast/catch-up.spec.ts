@@ -90,11 +90,23 @@ describe('CatchUp', () => {
       expect(drain(core, slow)).toBeGreaterThan(5);
       expect(seen(slow)).toEqual(upTo(1, 100));
       expect(slow.of('t').live).toBe(true);
-      expect(core.delivery.laggards.size).toBe(0);
+      expect([core.delivery.laggards.size, core.delivery.backlog.used]).toEqual([0, 0]);
       slow.socket.stalled = false;
       publish(core, 't', 3);
       expect(seen(slow)).toEqual(upTo(1, 103));
       expect(slow.ws.closes).toEqual([]);
+    });
+
+    it('goes on when its socket has drained, also when only others wrote to it', () => {
+      const core = rig();
+      const slow = connect(core, 't');
+      slow.socket.stalled = true;
+      const ping = Buffer.from([0x89, 0]);
+      slow.socket.write(Buffer.alloc(IN_FLIGHT, ping));
+      publish(core, 't', 3);
+      expect(slow.socket.writableLength).toBe(IN_FLIGHT);
+      slow.socket.drain();
+      expect(seen(slow)).toEqual(upTo(1, 3));
     });
 
     it('gets what is published while it catches up, without an end if need be', () => {
@@ -201,6 +213,25 @@ describe('CatchUp', () => {
       peers.forEach((peer, i) => expect(seen(peer, 't', i % 128)).toEqual(upTo((i % 128) + 1, 128)));
       expect(core.delivery.segments.encoded).toBe(2);
     });
+
+    it.each(['gap', 'disconnect'] as const)(
+      'gets all of the history, though its topic bears with %s no subscriber that is so far behind',
+      slow => {
+        const core = rig({ history: { size: 1000, bytes: 1e6 }, slow }, { maxUnsentBytes: 100_000 });
+        publish(core, 't', 100);
+        const peer = core.connect();
+        core.activate(returning(core, peer, 't', 0));
+        core.clock.settle();
+        expect(peer.ws.closes).toEqual([]);
+        expect(seen(peer)).toEqual(upTo(1, 100));
+        // From then on it is like the others.
+        peer.socket.stalled = true;
+        publish(core, 't', 60);
+        peer.socket.drain();
+        if (slow === 'gap') expect(seen(peer).at(-1)).toEqual([expect.any(Number), 160, 'slow']);
+        else expect(peer.ws.closes).toEqual([CLOSE.SLOW]);
+      },
+    );
 
     it('is given no more than a piece in one turn, however many topics it comes back to', () => {
       const core = rig({ history: 1000 });
@@ -364,6 +395,30 @@ describe('CatchUp', () => {
       it('gets a plain gap when nobody takes it over', () => {
         const core = rig({}, LIMIT);
         const slow = slowWithSnapshot(core);
+        publish(core, 't', 100);
+        drain(core, slow);
+        expect(seen(slow).filter(Array.isArray)).toHaveLength(1);
+      });
+
+      it('is not asked for where the topic conflates: what is newest follows anyway', () => {
+        const options = { ...LIMIT, resync: () => expect.unreachable('asked') };
+        const core = rig({ conflate: ({ key }) => key as string }, options);
+        const slow = slowWithSnapshot(core);
+        for (let i = 0; i < 100; i++) {
+          core.broadcaster.publish('t', { key: `k${i}`, fill: payloadOf(4000) });
+          turn(core);
+        }
+        slow.socket.drain();
+        core.clock.settle();
+        const frames = slow.socket.frames as any[];
+        expect(frames.filter(({ event }) => event === 'gap')).toHaveLength(1);
+        expect(frames.at(-1).offset).toBe(100);
+      });
+
+      it('is not asked for when the topic gave it none', () => {
+        const core = rig({}, { ...LIMIT, resync: () => expect.unreachable('asked') });
+        const slow = slowWithSnapshot(core);
+        slow.of('t').snapshot = false;
         publish(core, 't', 100);
         drain(core, slow);
         expect(seen(slow).filter(Array.isArray)).toHaveLength(1);
