@@ -8,14 +8,19 @@ export function reframed(data: Uint8Array, edit: (text: string) => readonly stri
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   // A message that is compressed has a reserved bit set.
   if (bytes.length === 0 || (bytes[0]! & 0x7f) !== TEXT) return data;
-  const frames = parseFrames(bytes).flatMap(({ payload }) => edit(payload.toString()).map(textFrame));
-  return Buffer.concat(frames);
+  const texts = parseFrames(bytes).map(({ payload }) => payload.toString());
+  const edited = texts.map(edit);
+  // What is not changed keeps its memory, which others share.
+  if (edited.every((parts, i) => parts.length === 1 && parts[0] === texts[i])) return data;
+  return Buffer.concat(edited.flat().map(textFrame));
 }
 
 /** The text of a message with each of its frames replaced by others: a batch is an array of them. */
 export function jsonOf(text: string, edit: (frame: any) => readonly unknown[]): readonly string[] {
   const message: unknown = JSON.parse(text);
-  if (!Array.isArray(message)) return edit(message).map(frame => JSON.stringify(frame));
-  const frames = message.flatMap(edit);
+  const before: readonly unknown[] = Array.isArray(message) ? message : [message];
+  const frames = before.flatMap(edit);
+  if (frames.length === before.length && frames.every((frame, i) => frame === before[i])) return [text];
+  if (!Array.isArray(message)) return frames.map(frame => JSON.stringify(frame));
   return frames.length === 0 ? [] : [JSON.stringify(frames)];
 }

@@ -1,5 +1,12 @@
 import { Prng } from './prng.js';
-import type { ClientSpec, Network, Scenario, Settings, Step } from './scenario.js';
+import {
+  type ClientSpec,
+  type Network,
+  presenceOf,
+  type Scenario,
+  type Settings,
+  type Step,
+} from './scenario.js';
 import { type Theme, THEMES } from './themes.js';
 
 /** The scenario of a seed: always the same one. */
@@ -12,9 +19,13 @@ function shares(): Record<string, number> {
   return Object.fromEntries(Object.entries(THEMES).map(([name, { share }]) => [name, share]));
 }
 
+const USERS = ['ann', 'bob'];
+
 class Generator {
   readonly #prng: Prng;
   readonly #theme: Theme;
+  /** What may be published to, and what may be subscribed to. */
+  #published: string[] = [];
   #topics: string[] = [];
   #clients = 0;
 
@@ -28,7 +39,10 @@ class Generator {
     const topics = Object.fromEntries(
       Array.from({ length: this.#prng.int(1, 3) }, (_, i) => [`t${i}`, this.#theme.topic(this.#prng)]),
     );
-    this.#topics = Object.keys(topics);
+    this.#published = Object.keys(topics);
+    this.#topics = this.#published.flatMap(name =>
+      topics[name]!.presence === undefined ? [name] : [name, presenceOf(name)],
+    );
     const clients = Array.from({ length: this.#prng.int(1, 5) }, () => this.#client());
     this.#clients = clients.length;
     const steps = this.#beginning();
@@ -58,6 +72,7 @@ class Generator {
       deflate: prng.chance(0.05),
       tls: prng.chance(0.15),
       network: this.#network(),
+      ...(prng.chance(this.#theme.users) && { user: prng.pick(USERS) }),
     };
   }
 
@@ -123,7 +138,7 @@ class Generator {
     const kind = prng.weighted(this.#theme.steps);
     switch (kind) {
       case 'publish':
-        return this.#publish(topic);
+        return this.#publish(prng.pick(this.#published));
       case 'subscribe':
         return this.#subscribe(client, topic);
       case 'unsubscribe':
@@ -132,6 +147,8 @@ class Generator {
         return { do: kind, client, topic };
       case 'reply':
         return { do: kind, client, size: prng.magnitude(1, 2000) };
+      case 'user':
+        return { do: kind, client, user: prng.chance(0.2) ? null : prng.pick(USERS) };
       case 'network':
         return { do: kind, client, network: this.#network() };
       case 'reconnect':

@@ -12,6 +12,8 @@ export interface Entry {
   readonly bytes: number;
   readonly key: string;
   readonly fill: string;
+  /** The payload, where it is not the publisher's. */
+  readonly json?: string;
   /** Id of the connection that does not get it. */
   readonly except: string | undefined;
 }

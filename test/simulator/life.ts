@@ -1,7 +1,9 @@
 import type { SocketConnection } from '../../lib/connection/socket-connection.js';
 import type { Subscription } from '../../lib/topic/subscription.js';
 import type { FrameReader, Message } from './frame-reader.js';
+import type { Crowd } from './presence-view.js';
 import { judgeAnswer, type Request } from './recovery.js';
+import { subjectOf } from './scenario.js';
 import { type Answer, type Gap, type Law, type Publication, TopicStream } from './topic-stream.js';
 import type { Moment, Piece, VirtualSocket } from './virtual-socket.js';
 import type { VirtualWebSocket } from './virtual-web-socket.js';
@@ -35,6 +37,8 @@ export interface LifeParts {
   /** Whether the client reads everything at once. */
   readonly prompt: boolean;
   readonly lawOf: (topic: string) => Law;
+  /** Who is subscribed to a topic. */
+  readonly crowdOf: (topic: string) => Crowd;
   /** Is told what came, to be counted. */
   readonly note: (what: string) => void;
   /** Is told what happens. */
@@ -120,6 +124,10 @@ export class Life {
         () => `${name} is of epoch ${log.epoch}, not ${stream.epoch}`,
       );
       stream.complete(log.head);
+      const subject = subjectOf(name);
+      if (subject === undefined) continue;
+      demand(stream.view !== undefined, 'presence', () => `${name}: the client cannot know who is there`);
+      stream.view.complete(this.#parts.crowdOf(subject));
     }
     for (const name of this.streams.keys()) {
       const has = this.connection.subscriptions.has(name);
@@ -167,6 +175,7 @@ export class Life {
 
   #publication(publication: Publication, written: Moment): void {
     const stream = this.#streamOf(publication.topic);
+    if (stream.view !== undefined) this.#parts.note('presence');
     this.#parts.note(publication.offset > stream.last + 1 ? 'publication: others left out' : 'publication');
     stream.publication(publication, written);
   }

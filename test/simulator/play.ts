@@ -1,4 +1,5 @@
 import { Loop } from './loop.js';
+import { crowdOf, shown } from './presence-view.js';
 import type { Scenario, Step } from './scenario.js';
 import { demand, Violation } from './violation.js';
 import { Watch } from './watch.js';
@@ -9,6 +10,12 @@ export type Tamper = (world: World) => void;
 
 /** Longest time in which everything must have come to rest once all peers read: windows, rates, timers. Milliseconds. */
 const REST_MS = 5000;
+
+/** Longest time that a subscribe waits for something else than its method: presence gathers its changes. Milliseconds. */
+const LONGEST_WAIT_MS = 1000;
+
+/** Rounds without anything to answer after which nothing is to come: as many subscribes may wait behind each other. */
+const QUIET_ROUNDS = 5;
 
 /** Time after which a topic without subscribers is forgotten, with a good margin. Milliseconds. */
 const FORGOTTEN_MS = 900_000;
@@ -57,19 +64,29 @@ class Player {
   async finish(): Promise<void> {
     const world = this.#world;
     const { lives, devices, settings } = world;
-    while ([...lives].some(({ held }) => held.length > 0)) {
-      for (const life of lives) world.answer(life);
-      await this.#loop.between();
-    }
+    await this.#answerAll();
     await this.#loop.advance(settings.grace * 2);
     for (const { life } of devices) life?.socket.setNetwork({ kind: 'fast' });
     for (const life of lives) if (!devices.some(device => device.life === life)) life.ws.ended();
     await this.#loop.advance(REST_MS);
     for (const { life } of devices) if (life?.connection.open) life.complete();
     this.#assertQuiet();
+    this.#assertPresence();
     for (const device of devices) this.#world.drop(device);
     await this.#loop.advance(FORGOTTEN_MS);
     this.#assertNothing();
+  }
+
+  /** A method that returns may let the next one begin, at once or a while later. */
+  async #answerAll(): Promise<void> {
+    const world = this.#world;
+    for (let quiet = 0; quiet < QUIET_ROUNDS; quiet++) {
+      for (const life of world.lives) {
+        if (life.held.length > 0) quiet = -1;
+        world.answer(life);
+      }
+      await this.#loop.advance(LONGEST_WAIT_MS);
+    }
   }
 
   #act(step: Step): void | Promise<void> {
@@ -92,6 +109,8 @@ class Player {
         return world.reply(device, step.size);
       case 'ping':
         return device.life?.connection.ping();
+      case 'user':
+        return world.setUser(device, step.user);
       case 'network':
         return world.setNetwork(device, step.network);
       case 'drop':
@@ -133,10 +152,25 @@ class Player {
     });
   }
 
+  #assertPresence(): void {
+    for (const [topic, { presence }] of Object.entries(this.#world.topics)) {
+      if (presence === undefined) continue;
+      const members = this.#world.server.delivery.broadcaster.presence(topic);
+      const told = shown(crowdOf(members.map(({ user }) => user as string | null)));
+      const truth = shown(this.#world.crowdOf(topic));
+      demand(
+        told === truth,
+        'presence',
+        () => `${topic}: ${truth} are there, the application is told of ${told}`,
+      );
+    }
+  }
+
   #assertNothing(): void {
     const { delivery, connections, pool } = this.#world.server;
     this.#assertZero({
       topics: delivery.topics.size,
+      crowds: delivery.presence.size,
       connections: connections.size,
       buffers: pool.stats().inUse,
       backlog: delivery.backlog.used,

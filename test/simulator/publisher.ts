@@ -1,6 +1,6 @@
 import type { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 import { type Ledger, parsePosition } from './ledger.js';
-import type { Publish, Settings, TopicSpec } from './scenario.js';
+import { type Publish, type Settings, subjectOf, type TopicSpec } from './scenario.js';
 import { demand } from './violation.js';
 
 /** What the publisher needs of the world. */
@@ -35,6 +35,15 @@ export class Publisher {
 
   constructor(room: Newsroom) {
     this.#room = room;
+    // Presence publishes by itself.
+    const { broadcaster } = room;
+    const publish = broadcaster.publish.bind(broadcaster);
+    broadcaster.publish = (topic: string, data: unknown, options) => {
+      const before = broadcaster.position(topic);
+      const count = publish(topic, data, options);
+      if (subjectOf(topic) !== undefined) this.#note(topic, data, before);
+      return count;
+    };
   }
 
   /** @param except id of a connection */
@@ -78,6 +87,19 @@ export class Publisher {
     const bytes = Buffer.byteLength(JSON.stringify(data));
     const expires = ttl === undefined ? Infinity : at + ttl;
     ledger.append(topic, epoch, { offset, seq: data.seq, at, expires, bytes, key, fill, except });
+  }
+
+  /** A publication that is not ours. */
+  #note(topic: string, data: unknown, before: string): void {
+    const { broadcaster, ledger } = this.#room;
+    const position = broadcaster.position(topic);
+    if (position === before) return;
+    const { epoch, offset } = parsePosition(position);
+    const json = JSON.stringify(data);
+    const at = Math.floor(this.#room.now());
+    const bytes = Buffer.byteLength(json);
+    const nothing = { key: '', fill: '', except: undefined, expires: Infinity };
+    ledger.append(topic, epoch, { ...nothing, offset, seq: ledger.seq + 1, at, bytes, json });
   }
 
   /** The first publication with the key, where this one rightly was none; notes a first one. */

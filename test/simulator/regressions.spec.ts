@@ -233,6 +233,17 @@ const REGRESSIONS: Readonly<Record<string, Scenario>> = {
       { do: 'subscribe', client: 0, topic: 't0' },
     ],
   },
+  'who is there is not told twice to whom the server subscribes before the answer': {
+    settings: SETTINGS,
+    topics: { t0: { ...TOPIC, presence: { debounce: 94, members: 1000 } } },
+    clients: [CLIENT, { ...CLIENT, user: 'ann' }],
+    steps: [
+      { do: 'subscribe', client: 0, topic: 't0~presence', held: true },
+      { do: 'subscribe', client: 1, topic: 't0' },
+      { do: 'advance', ms: 94 },
+      { do: 'invite', client: 0, topic: 't0~presence' },
+    ],
+  },
 };
 
 it.each(Object.entries(REGRESSIONS))('%s', async (_, scenario) => {

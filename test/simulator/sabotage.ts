@@ -42,7 +42,9 @@ const isEvent = (frame: Json, event: string): boolean => frame.event === event;
 /** Changes the third publication of each connection. */
 function third(change: (frame: Json, memory: Memory) => readonly Json[]): PlayOptions {
   return frames((frame, memory) =>
-    isPublication(frame) && ++memory.count === 3 ? change(frame, memory) : [frame],
+    isPublication(frame) && frame.data.seq !== undefined && ++memory.count === 3
+      ? change(frame, memory)
+      : [frame],
   );
 }
 
@@ -239,6 +241,19 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
       again();
     }),
     rules: ['rest'],
+  },
+  'who comes is not told': {
+    options: core(({ server }) => {
+      const { broadcaster } = server.delivery;
+      const publish = broadcaster.publish.bind(broadcaster);
+      broadcaster.publish = (name: string, data: any, options) =>
+        publish(name, data.joined === undefined ? data : { ...data, joined: [] }, options);
+    }),
+    rules: ['presence'],
+  },
+  'who leaves is not noticed': {
+    options: core(({ server }) => (server.delivery.presence.left = () => {})),
+    rules: ['presence'],
   },
   'receipts are wrong': {
     options: core(({ server }) => {

@@ -29,7 +29,28 @@ export interface TopicSpec {
   readonly every: number;
   /** Whether its method returns a snapshot. */
   readonly snapshot: boolean;
+  /** Milliseconds, and members above which only their number is told. Undefined without a presence. */
+  readonly presence?: { readonly debounce: number; readonly members: number };
 }
+
+/** The name of the topic that tells who is subscribed to another. */
+export function presenceOf(topic: string): string {
+  return `${topic}~presence`;
+}
+
+/** The topic that `name` is the presence of; undefined when it is none. */
+export function subjectOf(name: string): string | undefined {
+  return name.endsWith('~presence') ? name.slice(0, -'~presence'.length) : undefined;
+}
+
+/** A presence as a topic. */
+export const PRESENCE: TopicSpec = {
+  history: { size: 0, ttl: 300_000, bytes: 1_048_576 },
+  slow: 'catch-up',
+  conflate: undefined,
+  every: 0,
+  snapshot: false,
+};
 
 /** One device. It has a connection at a time, and comes back after it lost one when a step says so. */
 export interface ClientSpec {
@@ -37,6 +58,8 @@ export interface ClientSpec {
   readonly deflate: boolean;
   readonly tls: boolean;
   readonly network: Network;
+  /** Id of its user; several clients may have one. */
+  readonly user?: string;
 }
 
 /** How the kernel takes bytes. `buffer`: bytes it takes before the peer has read any; `rate`: bytes a millisecond. */
@@ -83,6 +106,8 @@ export type Step =
   | { readonly do: 'revoke'; readonly client: number; readonly topic: string }
   | { readonly do: 'reply'; readonly client: number; readonly size: number }
   | { readonly do: 'ping'; readonly client: number }
+  /** The application assigns another user to the connection; null is none. */
+  | { readonly do: 'user'; readonly client: number; readonly user: string | null }
   | { readonly do: 'network'; readonly client: number; readonly network: Network }
   /** The connection is reset: both sides know. */
   | { readonly do: 'drop'; readonly client: number }

@@ -16,7 +16,7 @@ import type { Subscription } from '../../lib/topic/subscription.js';
 import type { TopicPolicy } from '../../lib/topic/topic-policy.js';
 import { batchedJson, deflated, plainJson, type WireFormat } from '../../lib/wire/json-format.js';
 import type { HandClock } from '../unit/support/hand-clock.js';
-import type { ClientSpec, Settings, TopicSpec } from './scenario.js';
+import { type ClientSpec, PRESENCE, type Settings, subjectOf, type TopicSpec } from './scenario.js';
 import type { VirtualSocket } from './virtual-socket.js';
 import type { VirtualWebSocket } from './virtual-web-socket.js';
 
@@ -64,7 +64,7 @@ export class Server {
       },
       clock,
       pool: this.pool,
-      policies: { policyOf: name => policyOf(topics[name]!) },
+      policies: { policyOf: name => policyOf(topics[name] ?? PRESENCE) },
       connections: this.connections,
       listeners: { vacated: topic => sources.stop(topic.name), joined: () => {}, left: () => {} },
       resync: subscription => renewal.renew(subscription),
@@ -113,14 +113,11 @@ export class Server {
     const endpoint = { server: { options: {} }, topics: { find: this.#find } };
     const session = new ClientSession(connection, endpoint as never, this.#route, 0);
     attachSession(connection.socket, session);
+    ws.onMessage = text => void session.inbound.receive(text);
+    connection.user = spec.user;
     this.connections.add(connection);
     session.inbound.open();
     return connection;
-  }
-
-  /** A client's message has arrived. */
-  receive(connection: Connection, text: string): void {
-    if (connection.open) sessionOf(connection.socket)!.inbound.receive(text);
   }
 
   /** The socket of a connection has ended. */
@@ -138,9 +135,11 @@ export class Server {
     return undefined;
   };
 
-  /** Every name is a topic. */
-  readonly #find = (name: string): unknown => ({
-    pattern: { paramsOf: () => ({}) },
+  /** Every name is a topic, but for presences, which are none of the application's. */
+  readonly #find = (name: string): unknown => (subjectOf(name) === undefined ? this.#found(name) : undefined);
+
+  readonly #found = (name: string): unknown => ({
+    pattern: { text: name, paramsOf: () => ({}) },
     route: {
       handle: (ws: ClientSession['socket'], { held }: { held?: boolean }, invocation: Invocation) => {
         invocation.called?.();
@@ -161,14 +160,14 @@ export class Server {
   };
 }
 
-function policyOf({ history, slow, conflate, every }: TopicSpec): TopicPolicy {
+function policyOf({ history, slow, conflate, every, presence }: TopicSpec): TopicPolicy {
   const keyOf = { latest: () => 0, key: ({ key }: { key: string }) => key };
   return {
     history,
     slow,
     keyOf: conflate === undefined ? undefined : keyOf[conflate],
     every,
-    presence: undefined,
+    presence: presence && { info: undefined, ...presence },
   };
 }
 

@@ -10,6 +10,7 @@ const REACHED: Readonly<Record<string, number>> = {
   publication: 150_000,
   'publication: others left out': 2000,
   behind: 1500,
+  presence: 500,
   'recovered: true': 3000,
   'recovered: false': 2000,
   'gap: slow': 800,

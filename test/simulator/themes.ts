@@ -11,6 +11,8 @@ export interface Theme {
   readonly networks: Readonly<Partial<Record<Network['kind'], number>>>;
   /** Share of the subscribes with a `maxRate`. */
   readonly rates: number;
+  /** Share of the clients with a user. */
+  readonly users: number;
   readonly publish: {
     /** Shares of the publications. */
     readonly ttl: number;
@@ -79,6 +81,7 @@ const PLAIN: Theme = {
   topic: prng => topic(prng, 'catch-up'),
   networks: { fast: 6, slow: 2, flapping: 1 },
   rates: 0.01,
+  users: 0,
   publish: { ttl: 0, except: 0.1, idempotent: 0.1, sizes: [SMALL, SMALL, MIDDLING] },
   steps: STEPS,
   longest: 500,
@@ -114,6 +117,19 @@ export const THEMES: Readonly<Record<string, Theme>> = {
     }),
     steps: { ...STEPS, reconnect: 8, drop: 2, vanish: 1, subscribe: 5 },
     longest: 20_000,
+  },
+  /** Who is there, and who is told. */
+  presence: {
+    ...PLAIN,
+    share: 1,
+    settings: prng => (prng.chance(0.5) ? PLAIN : SLOW).settings(prng),
+    topic: prng => ({
+      ...topic(prng, 'catch-up'),
+      presence: { debounce: prng.magnitude(1, 1000), members: prng.pick([0, 1, 2, 1000, 1000]) },
+    }),
+    networks: { fast: 6, slow: 1, frozen: 1, flapping: 1 },
+    users: 0.7,
+    steps: { ...STEPS, publish: 4, subscribe: 8, unsubscribe: 4, revoke: 2, reconnect: 4, drop: 2, user: 2 },
   },
   ttl: {
     ...SLOW,

@@ -1,6 +1,8 @@
 import { bytesBetween, type Entry, headAt, parsePosition } from './ledger.js';
 import { Pace } from './pace.js';
+import { type PresenceNews, PresenceView } from './presence-view.js';
 import type { Remembrance } from './recovery.js';
+import { subjectOf } from './scenario.js';
 import type { Moment } from './virtual-socket.js';
 import { demand, type Rule, Violation } from './violation.js';
 
@@ -10,8 +12,11 @@ export interface Answer {
   readonly position: string;
   readonly recovered?: boolean;
   readonly maxRate?: number;
-  readonly snapshot?: { readonly head: number };
+  readonly snapshot?: Snapshot;
 }
+
+/** What a topic's method returns: the offset that the topic had then. Presences have other ones. */
+type Snapshot = { readonly head?: number };
 
 /** The data of a `gap` frame. */
 export interface Gap {
@@ -20,7 +25,7 @@ export interface Gap {
   readonly to: number;
   readonly position: string;
   readonly reason: string;
-  readonly snapshot?: { readonly head: number };
+  readonly snapshot?: Snapshot;
 }
 
 /** A publication frame. */
@@ -51,6 +56,8 @@ export class TopicStream {
   readonly epoch: string;
   /** Offset up to which the client has everything, or was told that it has not. */
   last: number;
+  /** Of a presence: who is there. Undefined when the client cannot know. */
+  view: PresenceView | undefined;
   readonly #law: Law;
   readonly #log: readonly Entry[];
   #pace: Pace;
@@ -74,6 +81,8 @@ export class TopicStream {
     const goesOn = recovered === true && before?.epoch === epoch && before.last === offset;
     this.#start = goesOn ? before.#start : offset;
     this.#newest = new Map(goesOn ? before.#newest : []);
+    if (goesOn) this.view = before.view;
+    else this.#look(answer.snapshot);
   }
 
   get position(): string {
@@ -94,6 +103,7 @@ export class TopicStream {
     if (this.#conflates) this.#hasNewest(headAt(this.#log, written), offset);
     this.last = offset;
     this.#pace = this.#paceOf(answer, written);
+    this.#look(answer.snapshot);
   }
 
   publication({ offset, data }: Publication, written: Moment): void {
@@ -102,7 +112,10 @@ export class TopicStream {
     demand(offset > this.last, 'duplicate', () => `${this.#name(offset)} came after offset ${this.last}`);
     const contiguous = offset === this.last + 1 || this.#conflates;
     demand(contiguous, 'loss', () => `${this.#name(offset)} follows offset ${this.last} without a gap`);
-    const intact = data.seq === entry.seq && data.key === entry.key && data.fill === entry.fill;
+    const intact =
+      entry.json === undefined
+        ? data.seq === entry.seq && data.key === entry.key && data.fill === entry.fill
+        : JSON.stringify(data) === entry.json;
     demand(intact, 'payload', () => `${this.#name(offset)} is not what was published`);
     const mine = entry.except === this.#law.connection;
     demand(!mine, 'except', () => `${this.#name(offset)} reached the one that was excepted`);
@@ -113,6 +126,7 @@ export class TopicStream {
     const key = this.#keyOf(entry);
     this.#newest.set(key, offset);
     const haste = this.#law.prompt() ? this.#pace.delivered(key, written) : undefined;
+    this.view?.apply(data as never);
     if (haste !== undefined)
       this.#unlessLast = { rule: 'rate', what: `${this.#name(offset)} ${haste}`, at: written };
   }
@@ -125,10 +139,11 @@ export class TopicStream {
     const head = headAt(this.#log, written);
     demand(to <= head, 'gap', () => `${what()}, but offset ${head} is the newest`);
     this.#goesOn(written);
-    if (reason === 'slow') this.#fellBehind(from, to, head, written, what);
+    if (reason === 'slow') this.#fellBehind(from, to, written, snapshot !== undefined, what);
     else this.#leftOut(from, to, reason, written, what);
-    const renewed = snapshot === undefined || snapshot.head >= to;
-    demand(renewed, 'gap', () => `${what()} has a snapshot of offset ${snapshot!.head}`);
+    if (reason === 'slow') this.#look(snapshot);
+    const current = snapshot?.head === undefined || snapshot.head >= to;
+    demand(current, 'gap', () => `${what()} has a snapshot of offset ${snapshot!.head}`);
     for (const entry of this.#log.slice(from - 1, to)) this.#newest.set(this.#keyOf(entry), entry.offset);
     this.last = to;
   }
@@ -149,15 +164,23 @@ export class TopicStream {
     else demand(this.last >= head, 'loss', () => `${this.#name(this.last + 1)} never came`);
   }
 
+  /** The list of a presence is new with each snapshot; without one, after a loss, it is unknown. */
+  #look(snapshot: unknown): void {
+    if (subjectOf(this.topic) === undefined) return;
+    this.view = snapshot === undefined ? undefined : new PresenceView(this.topic);
+    this.view?.apply(snapshot as PresenceNews);
+  }
+
   /** Lost for slowness: only what the log need not keep. */
-  #fellBehind(from: number, to: number, head: number, at: Moment, what: () => string): void {
-    const { maxBytes } = this.#law.settings;
+  #fellBehind(from: number, to: number, at: Moment, renewed: boolean, what: () => string): void {
+    const { settings, spec } = this.#law;
+    const head = headAt(this.#log, at);
     const behind = bytesBetween(this.#log, from - 1, head);
     const kept = bytesBetween(this.#log, to - 1, head);
-    const leaps = this.#law.spec.slow !== 'catch-up' || this.#law.spec.snapshot || this.#conflates;
-    if (behind <= maxBytes)
+    const leaps = spec.slow !== 'catch-up' || renewed || this.#conflates;
+    if (behind <= settings.maxBytes)
       this.#unlessLast = { rule: 'gap', what: `${what()} is needless: ${behind} bytes behind`, at };
-    else if (kept <= maxBytes && !leaps)
+    else if (kept <= settings.maxBytes && !leaps)
       this.#unlessLast = {
         rule: 'gap',
         what: `${what()} is too long: offset ${to} is ${kept} bytes back`,

@@ -28,6 +28,8 @@ export type Rule =
   | 'memory'
   /** Something is left when all is over. */
   | 'rest'
+  /** A client is told something wrong of who is there. */
+  | 'presence'
   /** The number of receivers that a publication reports. */
   | 'receipt'
   /** A frame that the protocol does not know. */

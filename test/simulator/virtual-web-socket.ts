@@ -21,6 +21,10 @@ export class VirtualWebSocket implements WebSocketPort {
   readonly #socket: VirtualSocket;
   readonly #world: WebSocketWorld;
   readonly #onClose: () => void;
+  /** The event `message`. */
+  onMessage: (text: string) => void = () => {};
+  /** Messages that came while it was paused. */
+  readonly #waiting: string[] = [];
   #timer: unknown;
 
   /** @param onClose the event `close`: the socket has ended */
@@ -33,6 +37,25 @@ export class VirtualWebSocket implements WebSocketPort {
     this.#socket = socket;
     this.#world = world;
     this.#onClose = onClose;
+  }
+
+  /** Stops reading: what the peer sends waits with it. */
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.#world.nextTick(() => {
+      for (const text of this.#waiting.splice(0)) this.receive(text);
+    });
+  }
+
+  /** A message of the peer's. */
+  receive(text: string): void {
+    if (this.isPaused) this.#waiting.push(text);
+    else if (this.readyState === 1) this.onMessage(text);
   }
 
   close(code: number, reason: string): void {

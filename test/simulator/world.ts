@@ -1,26 +1,24 @@
 import { HandClock } from '../unit/support/hand-clock.js';
+import type { Device } from './device.js';
 import { FrameReader } from './frame-reader.js';
 import { Ledger, parsePosition } from './ledger.js';
-import { Life, type Memory } from './life.js';
+import { Life } from './life.js';
 import { Publisher } from './publisher.js';
-import type { ClientSpec, Network, Publish, Scenario, Settings, TopicSpec } from './scenario.js';
+import { crowdOf, type Crowd } from './presence-view.js';
+import {
+  type Network,
+  PRESENCE,
+  presenceOf,
+  type Publish,
+  type Scenario,
+  type Settings,
+  type TopicSpec,
+} from './scenario.js';
 import { type Connection, Server } from './server.js';
 import { Tally } from './tally.js';
 import type { Law } from './topic-stream.js';
 import { type Moment, type SocketWorld, VirtualSocket } from './virtual-socket.js';
 import { VirtualWebSocket } from './virtual-web-socket.js';
-
-/** A client over all its connections. */
-export interface Device {
-  readonly index: number;
-  readonly spec: ClientSpec;
-  network: Network;
-  /** The connection it has, if it has one. */
-  life: Life | undefined;
-  readonly memory: Memory;
-  /** Topics it wants to be subscribed to, with the rate it asks for. */
-  readonly wanted: Map<string, number | undefined>;
-}
 
 /** What may be different about a world. */
 export interface WorldOptions {
@@ -110,6 +108,23 @@ export class World implements SocketWorld {
     while (this.#ticks.length > 0) for (const callback of this.#ticks.splice(0)) callback();
   }
 
+  /** Presences are topics too. */
+  specOf(topic: string): TopicSpec {
+    return this.topics[topic] ?? PRESENCE;
+  }
+
+  /** Who is subscribed to a topic. */
+  crowdOf(topic: string): Crowd {
+    const nobodies: null[] = [];
+    const users = new Set<string>();
+    for (const { connection } of this.lives) {
+      if (connection.subscriptions.get(topic)?.answered !== true) continue;
+      if (typeof connection.user === 'string') users.add(connection.user);
+      else nobodies.push(null);
+    }
+    return crowdOf([...nobodies, ...users]);
+  }
+
   connect(device: Device): void {
     if (device.life !== undefined) return;
     const socket = new VirtualSocket(this, device.network, device.spec.tls);
@@ -125,6 +140,7 @@ export class World implements SocketWorld {
       memory: device.memory,
       prompt: device.network.kind === 'fast' && !device.spec.tls,
       lawOf: topic => this.#lawOf(topic, life),
+      crowdOf: this.crowdOf.bind(this),
       note: what => this.tally.note(what),
       trace: line => this.trace(() => `${this.now} ms: client ${device.index} ${line()}`),
     });
@@ -141,7 +157,7 @@ export class World implements SocketWorld {
     const before = since && !life.streams.has(topic) ? device.memory.get(topic)?.position : undefined;
     const id = life.ask({ event: 'subscribe', topic, since: before, maxRate, moment: this.moment });
     const data = { topic, since: before, maxRate, held };
-    this.server.receive(life.connection, JSON.stringify({ event: 'subscribe', id, data }));
+    life.ws.receive(JSON.stringify({ event: 'subscribe', id, data }));
   }
 
   unsubscribe(device: Device, topic: string): void {
@@ -150,7 +166,7 @@ export class World implements SocketWorld {
     if (life?.connection.open !== true) return;
     const asked = { since: undefined, maxRate: undefined, moment: this.moment };
     const id = life.ask({ event: 'unsubscribe', topic, ...asked });
-    this.server.receive(life.connection, JSON.stringify({ event: 'unsubscribe', id, data: { topic } }));
+    life.ws.receive(JSON.stringify({ event: 'unsubscribe', id, data: { topic } }));
   }
 
   /** Subscribed by the server. */
@@ -160,7 +176,16 @@ export class World implements SocketWorld {
 
   /** Unsubscribed by the server. */
   revoke({ life }: Device, topic: string): void {
-    if (life?.connection.unsubscribe(topic)) life.revoked(topic, this.moment);
+    if (life === undefined) return;
+    const { subscriptions } = life.connection;
+    // Who may not have a topic may not know who else has it.
+    const ended = [topic, presenceOf(topic)].filter(name => subscriptions.has(name));
+    if (!life.connection.unsubscribe(topic)) return;
+    for (const name of ended) if (!subscriptions.has(name)) life.revoked(name, this.moment);
+  }
+
+  setUser({ life }: Device, user: string | null): void {
+    if (life?.connection.open) life.connection.user = user;
   }
 
   reply({ life }: Device, size: number): void {
@@ -244,7 +269,7 @@ export class World implements SocketWorld {
     return {
       ledger: this.ledger,
       settings: this.settings,
-      spec: this.topics[topic]!,
+      spec: this.specOf(topic),
       connection: life.connection.id,
       prompt: () => life.prompt,
       flushedAt: () => this.#flushedAt,
@@ -259,7 +284,9 @@ export class World implements SocketWorld {
     // Whoever asks may wait for the value, whether there is a need or not.
     this.promised = true;
     if (!held) return snapshot();
-    const life = [...this.lives].find(one => one.connection === connection)!;
+    const life = [...this.lives].find(one => one.connection === connection);
+    // What a client asked for before it left is still handled.
+    if (life === undefined) return snapshot();
     return new Promise(resolve => life.held.push(() => resolve(snapshot())));
   };
 }
