@@ -78,7 +78,10 @@ export class SubscribeRouter {
     if (!connection.open) return false;
     const subscription = this.#topics.hold(connection, name);
     if (!subscription.held) return false;
-    this.#start(connection, subscription, {}, this.#requests.snapshotOf(name));
+    const snapshot = this.#requests.snapshotOf(name);
+    // It may be held already, for a request of the client's own, and what came since is in the snapshot.
+    if (snapshot !== undefined) subscription.cursor = subscription.topic.log.head;
+    this.#start(connection, subscription, {}, snapshot);
     return true;
   }
 
