@@ -31,9 +31,9 @@ export class Lane {
     this.flushed = this.settled = topic.log.head;
   }
 
-  /** Bytes published since the last flush. */
+  /** Bytes published since the last flush began: whoever it visited before that is still to get them. */
   get pendingBytes(): number {
-    return this.topic.log.bytesAfter(this.flushed);
+    return this.topic.log.bytesAfter(this.settled);
   }
 
   /**

@@ -5,7 +5,7 @@ export interface ExpiryClock {
   clearTimeout(timer: unknown): void;
 }
 
-/** Time between two looks at what is due: a topic outlives its history by no more than this. */
+/** Time between two looks at what is due: a topic outlives its history by less than two of them. */
 export const EXPIRY_STEP_MS = 1000;
 
 /** Wakes many at their time, roughly, with one timer: they wait in slots of a second. */

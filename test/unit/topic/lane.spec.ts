@@ -27,6 +27,9 @@ describe('Lane', () => {
       expect(lane.pendingBytes).toBe(10);
       expect(lane.handOut()).toBe(2);
       expect(lane).toMatchObject({ flushed: 2, settled: 0 });
+      // Whoever the flush has visited before is still to get what was published since.
+      expect(lane.pendingBytes).toBe(10);
+      lane.settle(2, 0);
       expect(lane.pendingBytes).toBe(0);
     });
   });
