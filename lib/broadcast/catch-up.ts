@@ -49,7 +49,7 @@ export class CatchUp {
     if (subscription.cursor >= lane.flushed) return this.#activate(subscription);
     this.#returning.add(subscription);
     topic.defer(subscription);
-    topic.trim(this.#parts.clock.now());
+    topic.retention.count(topic);
     this.#serve(this.#parts.laggards.add(subscription));
     this.#goOn(sink);
   }
@@ -75,7 +75,8 @@ export class CatchUp {
 
   /** A subscription ends in good order, and its socket is busy: the client is told what it does not get any more. */
   giveUp(subscription: Subscription): void {
-    if (!subscription.held) this.#skip(subscription, subscription.topic.log.head);
+    if (!subscription.held || subscription.lostFrom > 0)
+      this.#skip(subscription, subscription.topic.log.head);
   }
 
   /** The subscription ends, in whatever state it is. */
@@ -84,11 +85,11 @@ export class CatchUp {
     this.#reached(subscription, Infinity);
   }
 
-  /** Resolves when those who are behind have been handed what has been published by now, or have ended. */
+  /** Resolves when those who are behind have been handed all that was flushed by now, or have ended. */
   caughtUp(): Promise<void> {
     const targets = new Map<Subscription, number>();
     for (const subscription of this.#parts.laggards.subscriptions())
-      targets.set(subscription, subscription.topic.log.head);
+      targets.set(subscription, subscription.lane.flushed);
     if (targets.size === 0) return Promise.resolve();
     return new Promise(done => this.#waiting.add({ targets, done }));
   }
@@ -163,12 +164,14 @@ export class CatchUp {
   }
 
   #skip(subscription: Subscription, to: number): void {
-    const { topic, cursor, sink } = subscription;
-    if (cursor >= to) return;
-    const gap = new Batch([textFrame(gapText(topic.name, topic.log.epoch, cursor + 1, to, 'slow'))]);
+    const { topic, cursor, lostFrom, sink } = subscription;
+    const from = lostFrom || cursor + 1;
+    if (from > to) return;
+    const gap = new Batch([textFrame(gapText(topic.name, topic.log.epoch, from, to, 'slow'))]);
     sink.add(gap);
     gap.release();
     subscription.cursor = to;
+    subscription.lostFrom = 0;
   }
 
   /** The next round: when the socket has drained, or with the next turn of the loop when it has taken everything. */

@@ -36,27 +36,24 @@ export class SnapshotRenewal {
     const session = sessionOf((subscription.subscriber as unknown as ClientConnection).socket);
     const request = session && this.#parts.requests.for(session, topic.name);
     if (request === undefined) return false;
-    const lost = subscription.cursor + 1;
+    request.adopt(subscription);
     topic.hold(subscription);
+    subscription.lostFrom ||= subscription.cursor + 1;
     // The snapshot is newer than this; what comes while it is made follows it.
     subscription.cursor = subscription.lane.flushed;
     this.#renewing.set(subscription, request);
-    void this.#ask(session!, request, subscription, lost);
+    void this.#ask(session!, request, subscription);
     return true;
   }
 
-  async #ask(
-    session: ClientSession,
-    request: TopicRequest,
-    subscription: Subscription,
-    lost: number,
-  ): Promise<void> {
+  async #ask(session: ClientSession, request: TopicRequest, subscription: Subscription): Promise<void> {
     const { topic } = subscription;
     try {
       const snapshot = await request.ask({ topic: topic.name });
       if (!this.#isWaiting(subscription, request)) return;
-      const { epoch } = topic.log;
-      session.connection.sendText(gapText(topic.name, epoch, lost, subscription.cursor, 'slow', snapshot));
+      const { lostFrom, cursor } = subscription;
+      session.connection.sendText(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow', snapshot));
+      subscription.lostFrom = 0;
       if (this.#isWaiting(subscription, request)) this.#parts.catchUp.join(subscription);
     } catch (error) {
       if (this.#isWaiting(subscription, request)) this.#revoke(session, subscription, error);

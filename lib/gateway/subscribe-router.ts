@@ -77,7 +77,7 @@ export class SubscribeRouter {
   subscribeFromServer(connection: ClientConnection, name: string): boolean {
     if (!connection.open) return false;
     const subscription = this.#topics.hold(connection, name);
-    if (!subscription.held) return false;
+    if (!subscription.held || subscription.answered) return false;
     const snapshot = this.#requests.snapshotOf(name);
     // It may be held already, for a request of the client's own, and what came since is in the snapshot.
     if (snapshot !== undefined) subscription.cursor = subscription.topic.log.head;
@@ -184,10 +184,12 @@ export class SubscribeRouter {
     { id, since, maxRate }: Partial<Asked>,
     snapshot?: unknown,
   ): void {
-    const { topic, lane, held } = subscription;
+    const { topic, lane, answered } = subscription;
+    // A new snapshot for it may be in the making.
+    announceLoss(connection, subscription);
     const interval = maxRate === undefined ? 0 : 1000 / maxRate;
     topic.assign(subscription, interval);
-    const recovered = since === undefined ? undefined : this.#recover(subscription, since, held);
+    const recovered = since === undefined ? undefined : this.#recover(subscription, since, !answered);
     // The topic's own window may be longer than the one that was asked for.
     const granted =
       subscription.lane.interval > interval ? maxRate && 1000 / subscription.lane.interval : maxRate;
@@ -226,6 +228,14 @@ function payloads(data: object): (topic: string) => object {
   if (!('topics' in data)) return () => ({ ...data });
   const { topics: _, ...others } = data;
   return topic => ({ ...others, topic });
+}
+
+/** The client subscribes anew while a snapshot for what it lost is in the making: it is not told of the loss in that. */
+function announceLoss(connection: ClientConnection, subscription: Subscription): void {
+  const { lostFrom, cursor, topic } = subscription;
+  if (lostFrom === 0) return;
+  subscription.lostFrom = 0;
+  connection.sendText(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow'));
 }
 
 /** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */

@@ -93,6 +93,11 @@ export class TopicRequest implements Invocation {
     return this.#isOwner ? stream : EMPTY;
   }
 
+  /** Asks for a subscription that there is: when it ends meanwhile, it does not come back. */
+  adopt(subscription: Subscription): void {
+    this.#subscription = subscription;
+  }
+
   /**
    * The subscription, held until it is activated. What is published from the first call on is not missed.
    * @throws Refusal FORBIDDEN when the server has ended it meanwhile: what it revoked must not come back

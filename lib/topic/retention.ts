@@ -10,6 +10,12 @@ export interface ByteLedger {
 /** What an entry of a log takes beside its payload. */
 const ENTRY_BYTES = 128;
 
+/** What a topic takes that is there for its history. */
+const TOPIC_BYTES = 1024;
+
+/** A publication counts as so many bytes at least where the backlog is bounded, or tiny ones would be without number. */
+const LEAST_BYTES = 16;
+
 /**
  * Decides what topics keep: what is not flushed, the history, and for those who wait or are behind as much as the limits
  * allow. One object for all topics.
@@ -43,12 +49,13 @@ export class Retention {
     this.#drop(topic);
     if (latest !== undefined && latest.size > 0) latest.settle(lowestCursor(topic));
     if (policy.history.size > 0) this.#countHistory(topic);
-    this.#countBacklog(topic);
+    this.count(topic);
   }
 
   /** The topic is no more. */
   release(topic: Topic): void {
     topic.ended = true;
+    topic.log.dropBefore(topic.log.head + 1);
     this.#history.add(-topic.historyBytes);
     this.#backlog.add(-topic.backlogBytes);
     topic.historyBytes = topic.backlogBytes = 0;
@@ -68,7 +75,11 @@ export class Retention {
     const waiting = lowestWaiting(topic) + 1;
     return waiting >= unsettled
       ? unsettled
-      : Math.min(unsettled, Math.max(waiting, log.firstWithin(this.backlogLimit)));
+      : Math.min(unsettled, Math.max(waiting, this.#oldestOfBacklog(topic)));
+  }
+
+  #oldestOfBacklog({ log }: Topic): number {
+    return Math.max(log.firstWithin(this.backlogLimit), log.head + 1 - this.backlogLimit / LEAST_BYTES);
   }
 
   #countHistory(topic: Topic): void {
@@ -85,7 +96,8 @@ export class Retention {
     this.#drop(topic);
   }
 
-  #countBacklog(topic: Topic): void {
+  /** Counts what a topic keeps for those who are behind, without a look at what could go. */
+  count(topic: Topic): void {
     const bytes = backlogOf(topic);
     if (bytes === topic.backlogBytes) return;
     const change = bytes - topic.backlogBytes;
@@ -95,7 +107,8 @@ export class Retention {
 }
 
 function historyOf({ log }: Topic): number {
-  return log.bytesAfter(log.remembered - 1) + (log.head - log.remembered + 1) * ENTRY_BYTES;
+  if (log.remembered > log.head) return 0;
+  return TOPIC_BYTES + log.bytesAfter(log.remembered - 1) + (log.head - log.remembered + 1) * ENTRY_BYTES;
 }
 
 /** What is kept for those who are behind. For those whose handler is still running nobody can be made to pay. */

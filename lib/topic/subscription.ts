@@ -47,6 +47,8 @@ export class Subscription {
   requested = false;
   /** Whether the client was answered, so that others may know of it. */
   answered = false;
+  /** Offset of the first publication before the cursor that was lost and of which its client was not told; 0 is none. */
+  lostFrom = 0;
   /** Whether the topic's method gave it a snapshot, so that it is asked again when publications are lost. */
   snapshot = false;
 

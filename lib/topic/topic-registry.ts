@@ -27,6 +27,12 @@ export interface TopicMemory {
 /** Least time between two looks at one topic's history, as a share of its ttl: it is exact only where it is read. */
 const EXPIRY_SHARE = 0.25;
 
+/** Names a topic without holding it: it may end long before its history would have. */
+interface Tenancy {
+  readonly name: string;
+  readonly epoch: string;
+}
+
 /** Every topic there is, by name, and the only place where one comes into being or ends. */
 export class TopicRegistry implements Iterable<Topic> {
   readonly #topics = new Map<string, Topic>();
@@ -38,7 +44,7 @@ export class TopicRegistry implements Iterable<Topic> {
   readonly #listeners: TopicListeners;
   readonly #history: ByteLedger;
   readonly #retention: Retention;
-  readonly #expiry: TopicExpiry<Topic>;
+  readonly #expiry: TopicExpiry<Tenancy>;
   /** Topics that wait in the expiry. */
   readonly #expiring = new WeakSet<Topic>();
   #created = 0;
@@ -96,7 +102,9 @@ export class TopicRegistry implements Iterable<Topic> {
 
   /** Forgets what is out of date by now, so that nobody goes on from there. */
   refresh(topic: Topic): void {
-    topic.trim(this.#clock.now());
+    const { log, policy } = topic;
+    const now = this.#clock.now();
+    if (log.remembered <= log.head && log.at(log.remembered).at + policy.history.ttl <= now) topic.trim(now);
   }
 
   /** The subscription of `subscriber`, held until it is answered unless there was one. @throws FanoutError FANOUT_TOPIC_NAME */
@@ -170,20 +178,24 @@ export class TopicRegistry implements Iterable<Topic> {
 
   #expireLater(topic: Topic): void {
     if (this.#expiring.has(topic)) return;
-    this.#expiring.add(topic);
-    this.#expiry.add(topic, this.#clock.now() + topic.policy.history.ttl);
+    this.#expireAt(topic, this.#clock.now() + topic.policy.history.ttl);
   }
 
-  readonly #expire = (topic: Topic): void => {
+  #expireAt(topic: Topic, at: number): void {
+    this.#expiring.add(topic);
+    this.#expiry.add({ name: topic.name, epoch: topic.log.epoch }, at);
+  }
+
+  readonly #expire = ({ name, epoch }: Tenancy): void => {
+    const topic = this.#topics.get(name);
+    if (topic?.log.epoch !== epoch) return;
     this.#expiring.delete(topic);
-    if (this.#topics.get(topic.name) !== topic) return;
     const now = this.#clock.now();
     topic.trim(now);
     const { log, policy } = topic;
     if (log.remembered <= log.head) {
-      this.#expiring.add(topic);
       const oldest = log.at(log.remembered).at + policy.history.ttl;
-      this.#expiry.add(topic, Math.max(oldest, now + policy.history.ttl * EXPIRY_SHARE));
+      this.#expireAt(topic, Math.max(oldest, now + policy.history.ttl * EXPIRY_SHARE));
     } else if (topic.vacant) this.#end(topic);
   };
 

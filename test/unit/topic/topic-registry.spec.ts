@@ -335,10 +335,10 @@ describe('TopicRegistry', () => {
   });
 
   describe('the budget of histories', () => {
-    /** So much is what one publication of 872 bytes takes, with what an entry costs. */
-    const EACH = 1000;
+    /** What topics with so many publications of 872 bytes take, with what a topic and an entry cost. */
+    const bytesOf = (count: number, publications: number): number => count * 1024 + publications * 1000;
 
-    beforeEach(() => make(10 * EACH));
+    beforeEach(() => make(bytesOf(9, 10)));
 
     const fill = (...topicNames: string[]): void => topicNames.forEach(name => publish(name, 872));
 
@@ -346,20 +346,21 @@ describe('TopicRegistry', () => {
       fill('kept.a', 'kept.b', 'kept.c', 'kept.a', 'kept.d', 'kept.e', 'kept.f', 'kept.g', 'kept.h');
       join(subscriber(), 'kept.b');
       fill('kept.i');
-      expect(history.used).toBe(10 * EACH);
+      expect(history.used).toBe(bytesOf(9, 10));
       expect(names().join('')).toBe('kept.akept.bkept.ckept.dkept.ekept.fkept.gkept.hkept.i');
       fill('kept.j', 'kept.j');
-      expect(history.used).toBe(9 * EACH);
+      expect(history.used).toBe(bytesOf(8, 9));
       expect(names().join('')).toBe('kept.bkept.dkept.ekept.fkept.gkept.hkept.ikept.j');
     });
 
     it('takes from the history of who publishes next, so that no topic takes from another that is listened to', () => {
       const all = ['kept.a', 'kept.b', 'kept.c', 'kept.d', 'kept.e'];
+      make(bytesOf(all.length, 10));
       for (const name of all) join(subscriber(), name);
       for (const name of [...all, ...all]) fill(name);
       const greedy = join(subscriber(), 'kept.f').topic;
       fill('kept.f');
-      expect(history.used).toBe(10 * EACH);
+      expect(history.used).toBe(bytesOf(all.length, 10));
       expect(greedy.log.remembered).toBe(2);
       for (const name of all) expect(topics.find(name)!.log.remembered).toBe(1);
     });
