@@ -551,6 +551,17 @@ describe('CatchUp', () => {
       expect(await isDone(done)).toBe(true);
     });
 
+    it('does not wait for what was published after the last flush, and comes with the next one', async () => {
+      const core = rig();
+      const slow = connect(core, 't');
+      slow.socket.stalled = true;
+      publish(core, 't', 100);
+      core.broadcaster.publish('t', 'not flushed yet');
+      const done = core.delivery.catchUp.caughtUp();
+      drain(core, slow);
+      expect(await isDone(done)).toBe(true);
+    });
+
     it.each(['unsubscribe', 'disconnect'] as const)(
       'resolves when the last one behind ends (%s)',
       async how => {
