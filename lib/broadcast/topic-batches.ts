@@ -15,6 +15,9 @@ export type Encode = (format: WireFormat, topic: string, publications: readonly 
  */
 const MOST_COMPRESSED = 4;
 
+/** Offsets that connections do not get, by their id. */
+type Excepted = ReadonlyMap<string, readonly number[]>;
+
 /** A batch and whom it fits. */
 interface Made {
   readonly format: WireFormat;
@@ -39,7 +42,8 @@ export class TopicBatches {
   /** What follows `from`: nearly everybody stands there. */
   #range: readonly LogEntry[] = [];
   /** Offsets that a connection does not get, by its id; undefined in the common case of none. */
-  #excepted: ReadonlyMap<string, readonly number[]> | undefined;
+  #excepted: Excepted | undefined;
+  #exceptedElsewhere: Map<number, Excepted | undefined> | undefined;
   #plain: Map<number, PlainFrames> | undefined;
   /** Batches of one connection alone. */
   #single: Batch[] | undefined;
@@ -68,7 +72,7 @@ export class TopicBatches {
   for(subscription: Subscription): Batch | undefined {
     const { cursor, format } = subscription;
     if (cursor >= this.to) return undefined;
-    const excepted = this.#excepted?.get(subscription.subscriber.id);
+    const excepted = this.#exceptedAfter(cursor)?.get(subscription.subscriber.id);
     if (excepted !== undefined) return this.#without(cursor, excepted);
     const last = this.#last;
     if (last !== undefined && last.cursor === cursor && last.format === format) return last.batch;
@@ -77,7 +81,7 @@ export class TopicBatches {
 
   /** Lets go of everything. */
   close(): void {
-    this.#lane = this.#last = this.#excepted = this.#plain = undefined;
+    this.#lane = this.#last = this.#excepted = this.#plain = this.#exceptedElsewhere = undefined;
     for (const { batch } of this.#made) batch.release();
     this.#made.length = 0;
     for (const batch of this.#single ?? []) batch.release();
@@ -117,15 +121,21 @@ export class TopicBatches {
     return batch;
   }
 
+  /** On a topic that conflates, who stands elsewhere gets other publications, and not just fewer. */
+  #exceptedAfter(cursor: number): Excepted | undefined {
+    if (cursor === this.#from || !this.#lane!.topic.conflates) return this.#excepted;
+    const known = (this.#exceptedElsewhere ??= new Map<number, Excepted | undefined>());
+    if (!known.has(cursor)) known.set(cursor, exceptedIn(this.#after(cursor)));
+    return known.get(cursor);
+  }
+
   #after(cursor: number): readonly LogEntry[] {
     return cursor === this.#from ? this.#range : newIn(this.#lane!, cursor, this.to, this.#now());
   }
 }
 
 /** Offsets by the connection they leave out; undefined in the common case of none. */
-export function exceptedIn(
-  publications: readonly LogEntry[],
-): ReadonlyMap<string, readonly number[]> | undefined {
+export function exceptedIn(publications: readonly LogEntry[]): Excepted | undefined {
   let offsets: Map<string, number[]> | undefined;
   for (const { except, offset } of publications) {
     if (except === undefined) continue;

@@ -233,6 +233,25 @@ const REGRESSIONS: Readonly<Record<string, Scenario>> = {
       { do: 'subscribe', client: 0, topic: 't0' },
     ],
   },
+  'who has just been answered gets nothing either that is not for them, where others get less': {
+    settings: { ...SETTINGS, window: 10, maxBytes: 7296 },
+    topics: {
+      t0: {
+        ...TOPIC,
+        history: { size: 6, ttl: 83, bytes: 163_552 },
+        slow: 'conflate',
+        conflate: 'key',
+        every: 39,
+      },
+    },
+    clients: [CLIENT],
+    steps: [
+      { do: 'subscribe', client: 0, topic: 't0', held: true },
+      { do: 'publish', topic: 't0', count: 3, size: 1, keys: 1 },
+      { do: 'publish', topic: 't0', count: 3, size: 6, keys: 3, except: 0 },
+      { do: 'publish', topic: 't0', count: 1, size: 7740, keys: 1 },
+    ],
+  },
   'who is there is not told twice to whom the server subscribes before the answer': {
     settings: SETTINGS,
     topics: { t0: { ...TOPIC, presence: { debounce: 94, members: 1000 } } },
