@@ -104,6 +104,8 @@ export class TopicStream {
     this.last = offset;
     this.#pace = this.#paceOf(answer, written);
     this.#look(answer.snapshot);
+    // A new list makes good what was left out before it.
+    if (this.view !== undefined) this.#unlessLast = undefined;
   }
 
   publication({ offset, data }: Publication, written: Moment): void {
