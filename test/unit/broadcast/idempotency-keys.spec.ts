@@ -6,7 +6,7 @@ import { HandClock } from '../support/hand-clock.js';
 const receipt = (subscribers: number): Receipt => ({ subscribers, position: `e:${subscribers}` });
 
 describe('IdempotencyKeys', () => {
-  it('remembers by topic and key, whatever is in the key', () => {
+  it('remembers by topic and key, whatever is in the key', { timeout: 30_000 }, () => {
     const key = fc.oneof(fc.constantFrom('k', 'b k'), fc.string({ unit: 'binary', minLength: 1 }));
     const pair = fc.tuple(fc.constantFrom('a', 'a.b'), key);
     fc.assert(
@@ -25,40 +25,44 @@ describe('IdempotencyKeys', () => {
     expect(keys.find('t', '\ud801')).toBeUndefined();
   });
 
-  it('remembers each for its time at least and for twice that at most, and never more than it may', () => {
-    const step = fc.oneof(
-      { weight: 3, arbitrary: fc.constant('key' as const) },
-      { weight: 1, arbitrary: fc.nat(150) },
-    );
-    fc.assert(
-      fc.property(
-        fc.array(step, { size: 'max', maxLength: 80 }),
-        fc.constantFrom(2, 10, 1000),
-        (steps, most) => {
-          const clock = new HandClock();
-          const keys = new IdempotencyKeys(clock.now, 100, most);
-          const remembered: number[] = [];
-          for (const one of steps) {
-            if (one === 'key') {
-              keys.remember('t', `${remembered.length}`, receipt(remembered.length));
-              remembered.push(clock.now());
-            } else {
-              clock.advance(one);
+  it(
+    'remembers each for its time at least and for twice that at most, and never more than it may',
+    { timeout: 30_000 },
+    () => {
+      const step = fc.oneof(
+        { weight: 3, arbitrary: fc.constant('key' as const) },
+        { weight: 1, arbitrary: fc.nat(150) },
+      );
+      fc.assert(
+        fc.property(
+          fc.array(step, { size: 'max', maxLength: 80 }),
+          fc.constantFrom(2, 10, 1000),
+          (steps, most) => {
+            const clock = new HandClock();
+            const keys = new IdempotencyKeys(clock.now, 100, most);
+            const remembered: number[] = [];
+            for (const one of steps) {
+              if (one === 'key') {
+                keys.remember('t', `${remembered.length}`, receipt(remembered.length));
+                remembered.push(clock.now());
+              } else {
+                clock.advance(one);
+              }
+              remembered.forEach((at, i) => {
+                const age = clock.now() - at;
+                const found = keys.find('t', `${i}`);
+                if (found !== undefined) expect(found).toEqual(receipt(i));
+                if (age < 100 && remembered.length - i <= most / 2) expect(found).toBeDefined();
+                if (age >= 200) expect(found).toBeUndefined();
+              });
+              expect(keys.size).toBeLessThanOrEqual(most);
             }
-            remembered.forEach((at, i) => {
-              const age = clock.now() - at;
-              const found = keys.find('t', `${i}`);
-              if (found !== undefined) expect(found).toEqual(receipt(i));
-              if (age < 100 && remembered.length - i <= most / 2) expect(found).toBeDefined();
-              if (age >= 200) expect(found).toBeUndefined();
-            });
-            expect(keys.size).toBeLessThanOrEqual(most);
-          }
-        },
-      ),
-      { numRuns: 50 },
-    );
-  });
+          },
+        ),
+        { numRuns: 50 },
+      );
+    },
+  );
 
   it('forgets everything at the first question after a long silence', () => {
     const clock = new HandClock();
