@@ -1,23 +1,22 @@
 import { BufferPool } from '../memory/buffer-pool.js';
 import type { Subscription } from '../topic/subscription.js';
-import { mayExpire, reachOf } from '../topic/reach.js';
+import { reachOf } from '../topic/reach.js';
 import type { Topic } from '../topic/topic.js';
 import type { Batch } from '../wire/batch.js';
 import { encode } from '../wire/encode.js';
 import { plainJson } from '../wire/json-format.js';
+import type { LogEntry } from '../wire/log-entry.js';
 import { type Part, PlainFrames } from '../wire/plain-frames.js';
 import type { SchedulerClock } from './flush-scheduler.js';
 import { missedIn } from './new-publications.js';
+import { beginOf, endOf, segmentOf } from './segment-bounds.js';
 import { exceptedIn } from './topic-batches.js';
 import type { UnsentBatches } from './unsent-batches.js';
-
-/** Publications of a segment: few enough that one which still grows is cheaply encoded again. */
-const SEGMENT = 64;
 
 /** How long a segment is kept that nobody asked for: clients that lost their server come back within seconds. */
 const LINGER_MS = 1000;
 
-/** Bytes of all segments that are kept for others to come; what is more is made anew for each. */
+/** Bytes of all segments that are kept for others to come. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
 /** A stretch of a topic's log as plain frames. Everybody who reads it gets views of the same memory. */
@@ -25,6 +24,8 @@ interface Segment {
   readonly frames: PlainFrames;
   readonly batch: Batch;
   readonly excepted: ReadonlyMap<string, readonly number[]> | undefined;
+  /** When the first publication in it becomes stale, in milliseconds of the process. */
+  readonly staleAt: number;
   used: boolean;
 }
 
@@ -37,6 +38,7 @@ export class LogSegments {
   readonly #memory = new BufferPool(0);
   readonly #unsent: UnsentBatches;
   readonly #clock: SchedulerClock;
+  /** Least recently used first. */
   readonly #segments = new Map<string, Segment>();
   #bytes = 0;
   #encoded = 0;
@@ -58,15 +60,20 @@ export class LogSegments {
    */
   after(subscription: Subscription, to: number, limit: number): Part | undefined {
     const { topic, cursor, subscriber } = subscription;
-    const key = topic.conflates ? topic.log.epoch : `${topic.log.epoch}/${Math.floor(cursor / SEGMENT)}`;
+    const { log, conflates } = topic;
+    const next = Math.max(cursor + 1, log.first);
+    if (!conflates && next > to) return undefined;
+    const key = conflates ? log.epoch : segmentOf(log, next);
+    const now = this.#clock.now();
     const kept = this.#segments.get(key);
     const fits =
-      kept !== undefined && (topic.conflates ? kept.frames.upTo === to : kept.frames.upTo > cursor);
-    const segment = fits && !mayExpire(topic) ? kept : this.#encode(topic, cursor, to);
-    segment.used = true;
-    const part = segment.frames.after(cursor, limit, segment.excepted?.get(subscriber.id));
-    if (segment !== kept) this.#keep(key, segment, topic);
-    return part;
+      kept !== undefined &&
+      now < kept.staleAt &&
+      (conflates ? kept.frames.upTo === to : kept.frames.upTo > cursor);
+    if (!fits) this.#drop(key);
+    const segment = fits ? kept : this.#encode(topic, next, to, now);
+    this.#keep(key, segment);
+    return segment.frames.after(cursor, limit, segment.excepted?.get(subscriber.id));
   }
 
   /** Lets go of everything. */
@@ -76,27 +83,33 @@ export class LogSegments {
     for (const key of this.#segments.keys()) this.#drop(key);
   }
 
-  #encode(topic: Topic, cursor: number, to: number): Segment {
-    const { log, name } = topic;
-    const begin = topic.conflates ? reachOf(topic) : Math.floor(cursor / SEGMENT) * SEGMENT;
-    const end = topic.conflates ? to : Math.min(begin + SEGMENT, to);
-    const entries = missedIn(topic, begin, end, this.#clock.now());
+  /** @param next offset of a publication that is in it; on a topic that conflates all up to `to` are */
+  #encode(topic: Topic, next: number, to: number, now: number): Segment {
+    const { log, name, conflates } = topic;
+    const begin = conflates ? reachOf(topic) : beginOf(log, next);
+    const end = conflates ? to : endOf(log, next, to);
+    const entries = missedIn(topic, begin, end, now);
     const batch = encode(plainJson, name, entries, this.#memory);
     this.#encoded++;
+    this.#bytes += batch.bytes;
     return {
       frames: new PlainFrames(batch, name, log.epoch, entries, end, this.#unsent),
       batch,
       excepted: exceptedIn(entries),
+      staleAt: staleAt(entries),
       used: true,
     };
   }
 
-  /** For others to come, unless it is out of date at once or too much is kept already. */
-  #keep(key: string, segment: Segment, topic: Topic): void {
-    this.#drop(key);
-    if (mayExpire(topic) || this.#bytes + segment.batch.bytes > MOST_BYTES) return segment.batch.release();
+  /** For others to come, and for who is served now: its next piece is in it, however large it is. */
+  #keep(key: string, segment: Segment): void {
+    segment.used = true;
+    this.#segments.delete(key);
     this.#segments.set(key, segment);
-    this.#bytes += segment.batch.bytes;
+    for (const oldest of this.#segments.keys()) {
+      if (this.#bytes <= MOST_BYTES || oldest === key) break;
+      this.#drop(oldest);
+    }
     this.#timer ??= this.#clock.setTimeout(this.#sweep, LINGER_MS);
   }
 
@@ -116,4 +129,11 @@ export class LogSegments {
     }
     if (this.#segments.size > 0) this.#timer = this.#clock.setTimeout(this.#sweep, LINGER_MS);
   };
+}
+
+/** When the first of them becomes stale. What is stale already is a gap, which stays true. */
+function staleAt(entries: readonly LogEntry[]): number {
+  let first = Infinity;
+  for (const { expires } of entries) if (expires > 0 && expires < first) first = expires;
+  return first;
 }

@@ -141,7 +141,7 @@ describe('CatchUp', () => {
       const core = rig();
       const all = Array.from({ length: 50 }, () => connect(core, 't'));
       for (const { socket } of all) socket.stalled = true;
-      publish(core, 't', 64);
+      publish(core, 't', 64, 2000);
       const before = core.delivery.segments.encoded;
       for (const peer of all) drain(core, peer);
       expect(core.delivery.segments.encoded - before).toBe(1);

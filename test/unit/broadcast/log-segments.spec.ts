@@ -13,6 +13,9 @@ import { append, payloadOf, topicOf } from '../support/topics.js';
 /** Publications that are encoded together. */
 const SEGMENT = 64;
 
+/** Bytes that are encoded together. */
+const STRETCH = 128 * 1024;
+
 const LINGER = 1000;
 
 let clock: HandClock;
@@ -52,6 +55,13 @@ function read(subscription: Subscription, to = subscription.topic.log.head, limi
     part.batch.release();
   }
   return frames;
+}
+
+/** Takes the next piece. */
+function piece(subscription: Subscription): void {
+  const part = segments.after(subscription, subscription.topic.log.head, 65_536)!;
+  subscription.cursor = part.cursor;
+  part.batch.release();
 }
 
 function shown(frame: any): unknown {
@@ -114,14 +124,76 @@ describe('LogSegments', () => {
     expect(segments.encoded).toBe(1);
   });
 
-  it('puts a gap in the place of what has expired, and keeps nothing that may expire later', () => {
+  it('encodes a history once for those who read it side by side, however long it is', () => {
+    const topic = published(16 * SEGMENT, {}, 16_000);
+    const readers = Array.from({ length: 50 }, () => at(topic, 0));
+    while (readers[0]!.cursor < topic.log.head) for (const reader of readers) piece(reader);
+    expect(readers.map(({ cursor }) => cursor)).toEqual(readers.map(() => topic.log.head));
+    // 16 MB in stretches of 128 KiB, and where 64 publications end.
+    expect(segments.encoded).toBeLessThan(16_384_000 / STRETCH + 17);
+  });
+
+  it('finds the same stretches whatever the log has dropped meanwhile', () => {
+    const topic = published(SEGMENT, {}, 10_000);
+    expect(read(at(topic, 0))).toEqual(upTo(1, SEGMENT));
+    const { encoded } = segments;
+    topic.log.dropBefore(20);
+    for (const cursor of [19, 25, 50]) expect(read(at(topic, cursor))).toEqual(upTo(cursor + 1, SEGMENT));
+    expect(segments.encoded).toBe(encoded);
+  });
+
+  it('gives all of what is larger than a stretch, and what stands next to it', () => {
+    const topic = topicOf();
+    for (const bytes of [10, 200_000, 300_000, 10, 131_072, 10]) append(topic, [payloadOf(bytes)]);
+    for (let cursor = 0; cursor < 6; cursor++) expect(read(at(topic, cursor))).toEqual(upTo(cursor + 1, 6));
+  });
+
+  it('encodes what may expire once for all who come before it does', () => {
+    const topic = published(2);
+    append(topic, [1], { expires: 500 });
+    append(topic, [2], { expires: 300 });
+    for (let i = 0; i < 500; i++) expect(read(at(topic, i % 4), 4, 200)).toEqual(upTo((i % 4) + 1, 4));
+    clock.time = 299;
+    expect(read(at(topic, 0))).toEqual([1, 2, 3, 4]);
+    expect(segments.encoded).toBe(1);
+    clock.time = 300;
+    for (let i = 0; i < 2; i++) expect(read(at(topic, 0))).toEqual([1, 2, 3, [4, 4, 'expired']]);
+    expect(segments.encoded).toBe(2);
+    clock.time = 500;
+    for (let i = 0; i < 2; i++) expect(read(at(topic, 0))).toEqual([1, 2, [3, 4, 'expired']]);
+    expect(segments.encoded).toBe(3);
+  });
+
+  it('gives nothing stale of a stretch though the log keeps nothing any more that may expire', () => {
+    const topic = topicOf();
+    append(topic, [1], { expires: 500 });
+    append(topic, [2]);
+    expect(read(at(topic, 0))).toEqual([1, 2]);
+    topic.log.dropBefore(2);
+    clock.time = 500;
+    expect(read(at(topic, 1))).toEqual([2]);
+    expect(segments.encoded).toBe(2);
+  });
+
+  it('encodes the newest of each key once until the first of them expires', () => {
+    const topic = topicOf('t', { conflate: true });
+    append(topic, [1], { key: 'a', expires: 500 });
+    append(topic, [1], { key: 'b' });
+    for (let i = 0; i < 3; i++) expect(read(at(topic, 0))).toEqual([1, 2]);
+    expect(segments.encoded).toBe(1);
+    clock.time = 500;
+    for (let i = 0; i < 3; i++) expect(read(at(topic, 0))).toEqual([[1, 1, 'expired'], 2]);
+    expect(segments.encoded).toBe(2);
+  });
+
+  it('puts a gap in the place of what has expired', () => {
     const topic = published(1);
     append(topic, [1, 2], { expires: 500 });
     append(topic, [3]);
     expect(read(at(topic, 0))).toEqual([1, 2, 3, 4]);
     clock.time = 500;
     expect(read(at(topic, 0))).toEqual([1, [2, 3, 'expired'], 4]);
-    expect([segments.encoded, clock.timers]).toEqual([2, 0]);
+    expect(segments.encoded).toBe(2);
   });
 
   it('gives the newest of each key of a topic that conflates, once for all who go to the same end', () => {
@@ -174,24 +246,52 @@ describe('LogSegments', () => {
       part.batch.release();
     });
 
-    it('is no more than 8 MiB for those to come: what is more is encoded for each', () => {
+    it('is no more than 8 MiB for those to come: what was used last stays', () => {
       const topic = published(4 * SEGMENT, {}, 40_000);
-      for (let i = 0; i < 2; i++) expect(read(at(topic, 0))).toEqual(upTo(1, 4 * SEGMENT));
-      // Three segments of 2.5 MB are kept. The fourth has to be made anew at each of its 40 pieces, of one frame or more.
-      expect(segments.encoded).toBeGreaterThan(5);
+      expect(read(at(topic, 0))).toEqual(upTo(1, 4 * SEGMENT));
       const before = segments.encoded;
-      read(at(topic, 0), 3 * SEGMENT);
+      read(at(topic, SEGMENT));
       expect(segments.encoded).toBe(before);
+      read(at(topic, 0), 3);
+      expect(segments.encoded).toBe(before + 1);
+      // Those who read it piece by piece in turn do not drive out what each needs next.
+      read(at(topic, 0), SEGMENT);
+      expect(segments.encoded).toBeLessThan(before + SEGMENT / 2);
+    });
+
+    it('goes to what is used before what is not', () => {
+      const topic = published(4 * SEGMENT, {}, 40_000);
+      for (let to = 3; to <= topic.log.head; to += 3) {
+        read(at(topic, to - 3), to);
+        read(at(topic, 0), 3);
+      }
+      const before = segments.encoded;
+      read(at(topic, 0), 3);
+      expect(segments.encoded).toBe(before);
+      read(at(topic, 4), 10);
+      expect(segments.encoded).toBeGreaterThan(before);
+    });
+
+    it('has room for one stretch that is larger than all of it, as long as no other is read', () => {
+      const topic = topicOf();
+      append(topic, [payloadOf(9_000_000), 1]);
+      for (let i = 0; i < 3; i++) expect(read(at(topic, 0), 1)).toEqual([1]);
+      expect(segments.encoded).toBe(1);
+      read(at(topic, 1));
+      read(at(topic, 1));
+      expect(segments.encoded).toBe(2);
+      read(at(topic, 0), 1);
+      expect(segments.encoded).toBe(3);
     });
 
     it('is given back as others take its place', () => {
       const topic = published(3 * SEGMENT, {}, 40_000);
       read(at(topic, 0));
+      const { encoded } = segments;
       clock.advance(2 * LINGER);
-      const before = segments.encoded;
       read(at(topic, 0));
       read(at(topic, 0));
-      expect(segments.encoded).toBe(before + 3);
+      expect(segments.encoded).toBe(2 * encoded);
     });
 
     it('is given back as a stretch is encoded anew because it has grown', () => {
@@ -226,6 +326,21 @@ describe('LogSegments', () => {
       expect(other!.pin()).toBe(0);
       expect(one!.unpin()).toBe(0);
       expect(other!.unpin()).toBe(pinned);
+    });
+
+    it('is counted once as pinned though it may expire', () => {
+      const topic = topicOf();
+      append(topic, [1, 2], { expires: 500 });
+      const [one, other] = [0, 1].map(cursor => segments.after(at(topic, cursor), 2, 65_536)!.batch);
+      expect(one!.pin()).toBeGreaterThan(0);
+      expect(other!.pin()).toBe(0);
+    });
+
+    it('that one piece holds is little more than 128 KiB, however long the history is', () => {
+      const topic = published(SEGMENT, {}, 40_000);
+      const { batch } = segments.after(at(topic, 30), SEGMENT, 100)!;
+      expect(batch.pin()).toBeLessThan(STRETCH + 41_000);
+      batch.release();
     });
   });
 
