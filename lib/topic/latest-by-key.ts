@@ -1,12 +1,13 @@
 import type { LogEntry } from '../wire/log-entry.js';
+import { OldestFirst } from './oldest-first.js';
 
 /**
  * The newest publication of each key, oldest first: what those who are behind on a conflating topic still need,
  * however long they are.
  */
 export class LatestByKey {
-  // Deleted and set anew at each publication, so that the order of insertion is that of the offsets.
-  readonly #entries = new Map<string | undefined, LogEntry>();
+  // In the order of the offsets: each publication is set anew.
+  readonly #entries = new OldestFirst<string | undefined, LogEntry>();
   readonly #limit: number;
   #bytes = 0;
   #reach = 0;
@@ -42,31 +43,28 @@ export class LatestByKey {
     this.#entries.set(entry.key, entry);
     this.#bytes += entry.bytes;
     if (entry.expires > 0) this.#mortal++;
-    while (this.#bytes > this.#limit && this.#entries.size > 1) this.#dropOldest();
+    while (this.#bytes > this.#limit && this.#entries.size > 1) this.#drop(this.#entries.oldest!);
   }
 
   /** The newest of each key after offset `since`, without those after `to`: their turn comes. Offsets ascend. */
   range(since: number, to: number): LogEntry[] {
     const entries: LogEntry[] = [];
-    for (const entry of this.#entries.values()) {
-      if (entry.offset > to) break;
-      if (entry.offset > since) entries.push(entry);
+    for (const entry of this.#entries.newestFirst()) {
+      if (entry.offset <= since) break;
+      if (entry.offset <= to) entries.push(entry);
     }
-    return entries;
+    return entries.toReversed();
   }
 
   /** Everybody has what was published up to `offset`. */
   settle(offset: number): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.offset > offset) return;
-      this.#dropOldest();
-    }
+    while (this.#entries.size > 0 && this.#entries.oldest!.offset <= offset)
+      this.#drop(this.#entries.oldest!);
   }
 
-  #dropOldest(): void {
-    const [oldest] = this.#entries.values();
-    this.#delete(oldest!);
-    this.#reach = oldest!.offset;
+  #drop(oldest: LogEntry): void {
+    this.#delete(oldest);
+    this.#reach = oldest.offset;
   }
 
   #delete({ key, bytes, expires }: LogEntry): void {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { OldestFirst } from './oldest-first.js';
 import { type ByteLedger, Retention } from './retention.js';
 import { type Subscriber, Subscription } from './subscription.js';
 import { type ExpiryClock, TopicExpiry } from './topic-expiry.js';
@@ -36,8 +37,8 @@ interface Tenancy {
 /** Every topic there is, by name, and the only place where one comes into being or ends. */
 export class TopicRegistry implements Iterable<Topic> {
   readonly #topics = new Map<string, Topic>();
-  /** Topics kept only for their history. Insertion order is the order in which they were last published to. */
-  readonly #idle = new Set<Topic>();
+  /** Topics kept only for their history, in the order in which they were last published to. */
+  readonly #idle = new OldestFirst<string, Topic>();
   readonly #process = randomBytes(6).toString('base64url');
   readonly #policies: TopicPolicies;
   readonly #clock: ExpiryClock;
@@ -84,12 +85,12 @@ export class TopicRegistry implements Iterable<Topic> {
       const policy = this.#policies.policyOf(name);
       if (policy.history.size === 0) return undefined;
       const fresh = this.#create(name, policy);
-      this.#idle.add(fresh);
+      this.#idle.set(name, fresh);
       this.#expireLater(fresh);
       return fresh;
     }
     if (topic.policy.history.size > 0) {
-      if (this.#idle.delete(topic)) this.#idle.add(topic);
+      if (this.#idle.delete(name)) this.#idle.set(name, topic);
       this.#expireLater(topic);
     }
     return topic;
@@ -112,7 +113,7 @@ export class TopicRegistry implements Iterable<Topic> {
     const present = subscriber.subscriptions.get(name);
     if (present !== undefined) return present;
     const topic = this.find(name) ?? this.#create(name, this.#policies.policyOf(name));
-    this.#idle.delete(topic);
+    this.#idle.delete(name);
     const subscription = new Subscription(topic, subscriber);
     topic.hold(subscription);
     subscriber.subscriptions.set(name, subscription);
@@ -146,7 +147,7 @@ export class TopicRegistry implements Iterable<Topic> {
     }
     topic.lane.settle(topic.lane.handOut(), this.#clock.now());
     if (topic.log.remembered > topic.log.head) this.#end(topic);
-    else this.#idle.add(topic);
+    else this.#idle.set(topic.name, topic);
     this.#listeners.vacated(topic);
   }
 
@@ -171,7 +172,7 @@ export class TopicRegistry implements Iterable<Topic> {
   }
 
   #end(topic: Topic): void {
-    this.#idle.delete(topic);
+    this.#idle.delete(topic.name);
     this.#topics.delete(topic.name);
     this.#retention.release(topic);
   }
@@ -201,7 +202,7 @@ export class TopicRegistry implements Iterable<Topic> {
 
   /** The histories are too large: those that nobody was interested in for longest go first. */
   readonly #forgetIdle = (publishing: Topic): void => {
-    for (const topic of this.#idle) {
+    for (const topic of this.#idle.values()) {
       if (!this.#history.exceeded) return;
       if (topic !== publishing) this.#end(topic);
     }

@@ -80,6 +80,24 @@ describe('LatestByKey', () => {
     });
   });
 
+  describe('of very many keys', () => {
+    // Each of these takes many seconds where every drop passes over what was dropped before: the timeout tells.
+    const KEYS = 120_000;
+
+    it('forgets what everybody has', () => {
+      const latest = new LatestByKey(Infinity);
+      for (let i = 1; i <= KEYS; i++) latest.set(entry(i, `${i}`));
+      latest.settle(KEYS);
+      expect(latest).toMatchObject({ size: 0, bytes: 0, reach: KEYS });
+    });
+
+    it('drops the oldest at each publication above the limit', () => {
+      const latest = new LatestByKey(KEYS);
+      for (let i = 1; i <= 2 * KEYS; i++) latest.set(entry(i, `${i}`));
+      expect(latest).toMatchObject({ size: KEYS, reach: KEYS });
+    });
+  });
+
   describe('#mortal', () => {
     const mortal = (offset: number, key: string): LogEntry => ({ ...entry(offset, key), expires: 1 });
 
