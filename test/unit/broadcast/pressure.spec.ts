@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NO_PRESSURE, pressureOf } from '../../../lib/broadcast/pressure.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
@@ -60,6 +60,21 @@ describe('pressureOf', () => {
     flush(topic);
     expect(topic.log.first).toBe(4);
     expect(pressureOf(topic, 9)).toEqual(waiting);
+  });
+
+  it('looks once at what a topic that conflates keeps, however many are behind', () => {
+    const topic = topicOf('t', { conflate: true });
+    const looks = vi.spyOn(topic.latest!, 'range');
+    for (let i = 0; i < 5; i++) {
+      behind(topic);
+      append(topic, [payloadOf(10)], { key: `${i}`, at: i });
+    }
+    flush(topic);
+    expect(pressureOf(topic, 9)).toEqual({ slow: 5, queuedBytes: 150, oldestMs: 9 });
+    append(topic, [payloadOf(7)], { key: '0', at: 5 });
+    // The key's first value is queued for nobody any more; the new one for the five, and for the next flush.
+    expect(pressureOf(topic, 9)).toEqual({ slow: 5, queuedBytes: 140 + 7 * 6, oldestMs: 8 });
+    expect(looks).toHaveBeenCalledTimes(2);
   });
 
   it('is never negative, though clocks are read in whole milliseconds', () => {
