@@ -8,11 +8,16 @@ export interface ExpiryClock {
 /** Time between two looks at what is due: a topic outlives its history by less than two of them. */
 export const EXPIRY_STEP_MS = 1000;
 
-/** Wakes many at their time, roughly, with one timer: they wait in slots of a second. */
+/** Items called back for before the loop turns: with topics to end, some milliseconds. */
+export const EXPIRY_BATCH = 2000;
+
+/** Wakes many at their time, roughly, with one timer: they wait in slots of a second. Many at once go in batches. */
 export class TopicExpiry<T> {
   readonly #clock: ExpiryClock;
   readonly #due: (item: T) => void;
   readonly #slots = new Map<number, T[]>();
+  /** The slot under way, last first. */
+  #passing: T[] = [];
   #next = 0;
   #timer: { unref(): unknown } | undefined;
 
@@ -24,7 +29,7 @@ export class TopicExpiry<T> {
 
   /** Items that wait. */
   get size(): number {
-    let size = 0;
+    let size = this.#passing.length;
     for (const items of this.#slots.values()) size += items.length;
     return size;
   }
@@ -36,33 +41,42 @@ export class TopicExpiry<T> {
     const items = this.#slots.get(slot);
     if (items === undefined) this.#slots.set(slot, [item]);
     else items.push(item);
-    this.#arm();
+    if (this.#timer === undefined) this.#arm(EXPIRY_STEP_MS);
   }
 
   stop(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#slots.clear();
+    this.#passing = [];
   }
 
-  #arm(): void {
-    if (this.#timer !== undefined || this.#slots.size === 0) return;
-    this.#timer = this.#clock.setTimeout(this.#look, EXPIRY_STEP_MS);
+  #arm(ms: number): void {
+    this.#timer = undefined;
+    if (this.#slots.size === 0 && this.#passing.length === 0) return;
+    this.#timer = this.#clock.setTimeout(this.#look, ms);
     this.#timer.unref();
   }
 
   readonly #look = (): void => {
-    this.#timer = undefined;
     const end = slotOf(this.#clock.now());
-    while (this.#next < end) {
+    try {
+      for (let left = EXPIRY_BATCH; left > 0 && this.#open(end); left--) this.#due(this.#passing.pop()!);
+    } finally {
+      this.#arm(this.#open(end) ? 1 : EXPIRY_STEP_MS);
+    }
+  };
+
+  /** Whether there is an item that is due, of a slot before `end`. */
+  #open(end: number): boolean {
+    while (this.#passing.length === 0 && this.#next < end) {
       // Passed first: what is added in a call-back belongs to a later slot.
       const slot = this.#next++;
-      const items = this.#slots.get(slot) ?? [];
+      this.#passing = this.#slots.get(slot)?.toReversed() ?? [];
       this.#slots.delete(slot);
-      for (const item of items) this.#due(item);
     }
-    this.#arm();
-  };
+    return this.#passing.length > 0;
+  }
 }
 
 function slotOf(at: number): number {

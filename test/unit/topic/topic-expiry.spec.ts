@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { EXPIRY_STEP_MS, TopicExpiry } from '../../../lib/topic/topic-expiry.js';
+import { EXPIRY_BATCH, EXPIRY_STEP_MS, TopicExpiry } from '../../../lib/topic/topic-expiry.js';
 import { HandClock } from '../support/hand-clock.js';
 
 let clock: HandClock;
@@ -70,6 +70,69 @@ describe('TopicExpiry', () => {
     clock.stall(60_000);
     expect(due.map(([item]) => item)).toEqual(['1000', '5000']);
     expect(expiry.size).toBe(1);
+  });
+
+  describe('with more due than a batch', () => {
+    const MANY = 3 * EXPIRY_BATCH;
+
+    beforeEach(() => {
+      for (let i = 0; i < MANY; i++) expiry.add(`${i}`, i < EXPIRY_BATCH ? 500 : 2500);
+    });
+
+    it('lets the loop turn after each batch, and calls back for each once', () => {
+      clock.stall(10_000);
+      for (let batch = 1; batch <= 3; batch++) {
+        expect([due.length, expiry.size]).toEqual([batch * EXPIRY_BATCH, MANY - batch * EXPIRY_BATCH]);
+        expect(clock.nextIn).toBe(batch < 3 ? 1 : undefined);
+        clock.advance(1);
+      }
+      expect(new Set(due.map(([item]) => item)).size).toBe(MANY);
+      expect(due).toHaveLength(MANY);
+    });
+
+    it('takes what is added between two batches, at its own time', () => {
+      clock.stall(10_000);
+      expiry.add('between', clock.now() + 3000);
+      expect(clock.timers).toBe(1);
+      clock.advance(10);
+      expect([due.length, expiry.size, clock.nextIn! > 900]).toEqual([MANY, 1, true]);
+      clock.advance(6000);
+      expect(due.at(-1)![0]).toBe('between');
+    });
+
+    it('goes on soon though something was added in a call-back', () => {
+      expiry.stop();
+      expiry = new TopicExpiry(clock, item => {
+        due.push([item, clock.now()]);
+        if (item === '0') expiry.add('added', clock.now() + 5000);
+      });
+      for (let i = 0; i < MANY; i++) expiry.add(`${i}`, i < 1 ? 500 : 2500);
+      clock.stall(10_000);
+      expect([clock.timers, clock.nextIn]).toEqual([1, 1]);
+      clock.advance(2);
+      expect([due.length, clock.nextIn]).toEqual([MANY, EXPIRY_STEP_MS]);
+    });
+
+    it('goes on with the others when a call-back fails', () => {
+      expiry.stop();
+      expiry = new TopicExpiry(clock, item => {
+        due.push([item, clock.now()]);
+        if (item === '1') throw new Error('no');
+      });
+      for (let i = 0; i < 3; i++) expiry.add(`${i}`, 500);
+      expect(() => clock.stall(5000)).toThrow('no');
+      clock.advance(1);
+      expect(due.map(([item]) => item)).toEqual(['0', '1', '2']);
+      expect(clock.timers).toBe(0);
+    });
+
+    it('ends with #stop between two batches', () => {
+      clock.stall(10_000);
+      expiry.stop();
+      expect([expiry.size, clock.timers]).toEqual([0, 0]);
+      clock.advance(10_000);
+      expect(due).toHaveLength(EXPIRY_BATCH);
+    });
   });
 
   it('goes on after a pause without anything to wait for', () => {
