@@ -70,7 +70,10 @@ export class Delivery {
     });
     const { presence } = this;
     this.topics = new TopicRegistry(policies, clock, memory, {
-      ...listeners,
+      vacated: topic => {
+        this.#pacer.forget(topic);
+        listeners.vacated(topic);
+      },
       joined: subscription => {
         presence.joined(subscription);
         listeners.joined(subscription);

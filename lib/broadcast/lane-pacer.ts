@@ -1,46 +1,70 @@
-import type { Lane } from '../topic/lane.js';
+import type { ExpiryClock } from '../topic/topic-expiry.js';
 import type { Topic } from '../topic/topic.js';
-import type { FlushScheduler, SchedulerClock } from './flush-scheduler.js';
+import type { FlushScheduler } from './flush-scheduler.js';
 
-/** Asks for the flushes of a topic: at once, and of lanes with an interval no more often than that. */
+interface Alarm {
+  readonly at: number;
+  readonly timer: { unref(): unknown };
+}
+
+/**
+ * Asks for the flushes of a topic: at once, and of lanes with an interval no more often than that. A topic whose lanes
+ * wait has one timer, however many lanes come and go.
+ */
 export class LanePacer {
   readonly #scheduler: Pick<FlushScheduler, 'request'>;
-  readonly #clock: SchedulerClock;
-  readonly #timers = new Map<Lane, unknown>();
+  readonly #clock: ExpiryClock;
+  readonly #alarms = new Map<Topic, Alarm>();
 
-  constructor(scheduler: Pick<FlushScheduler, 'request'>, clock: SchedulerClock) {
+  constructor(scheduler: Pick<FlushScheduler, 'request'>, clock: ExpiryClock) {
     this.#scheduler = scheduler;
     this.#clock = clock;
   }
 
   /** The topic has something to flush. */
   request(topic: Topic): void {
-    if (!topic.conflates) return this.#scheduler.request(topic.lane);
-    for (const lane of topic.lanes) this.#requestLane(lane);
+    // With nobody to spare the flush only forgets what it need not keep, and a timer would outlive the topic.
+    if (!topic.conflates || topic.vacant) return this.#scheduler.request(topic.lane);
+    const now = this.#clock.now();
+    let next = Infinity;
+    for (const lane of topic.lanes) {
+      if (lane.settled >= topic.log.head) continue;
+      if (lane.dueAt <= now) this.#scheduler.request(lane);
+      else next = Math.min(next, lane.dueAt);
+    }
+    if (next < Infinity) this.#wake(topic, next, now);
   }
 
   /** Asks for what waits for its time, without waiting any longer. */
   flush(): void {
-    for (const [lane, timer] of this.#timers) {
-      this.#clock.clearTimeout(timer);
-      this.#timers.delete(lane);
-      this.#scheduler.request(lane);
+    for (const topic of this.#alarms.keys()) {
+      this.forget(topic);
+      for (const lane of topic.lanes) if (lane.settled < topic.log.head) this.#scheduler.request(lane);
     }
   }
 
-  stop(): void {
-    for (const timer of this.#timers.values()) this.#clock.clearTimeout(timer);
-    this.#timers.clear();
+  /** Nobody is subscribed to the topic any more: whatever waited there, waits for nobody. */
+  forget(topic: Topic): void {
+    const alarm = this.#alarms.get(topic);
+    if (alarm === undefined) return;
+    this.#clock.clearTimeout(alarm.timer);
+    this.#alarms.delete(topic);
   }
 
-  #requestLane(lane: Lane): void {
-    if (this.#timers.has(lane)) return;
-    const wait = lane.dueAt - this.#clock.now();
-    if (wait <= 0) return this.#scheduler.request(lane);
-    const flush = (): void => {
-      this.#timers.delete(lane);
-      this.#scheduler.request(lane);
+  stop(): void {
+    for (const topic of this.#alarms.keys()) this.forget(topic);
+  }
+
+  #wake(topic: Topic, at: number, now: number): void {
+    const present = this.#alarms.get(topic);
+    if (present !== undefined && present.at <= at) return;
+    this.forget(topic);
+    const ring = (): void => {
+      this.#alarms.delete(topic);
+      this.request(topic);
     };
-    this.#timers.set(lane, this.#clock.setTimeout(flush, wait));
+    const timer = this.#clock.setTimeout(ring, at - now);
+    timer.unref();
+    this.#alarms.set(topic, { at, timer });
   }
 }
