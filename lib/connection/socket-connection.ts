@@ -166,6 +166,8 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
   }
 
   drained(): void {
+    // It was full, so somebody has read: a sign of life, though the answer to a ping waits behind megabytes in the kernel.
+    this.lastSeen = wallTime();
     this.#host.drained(this);
   }
 

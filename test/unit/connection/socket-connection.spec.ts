@@ -116,6 +116,15 @@ describe('SocketConnection', () => {
       expect(connection.lastSeen).toBe(200);
     });
 
+    it('takes it as a sign of life that a full socket has drained', () => {
+      peer.socket.stalled = true;
+      connection.send('a');
+      core.clock.turn();
+      connection.lastSeen = 0;
+      peer.socket.drain();
+      expect(connection.lastSeen).toBeGreaterThan(0);
+    });
+
     it('does not blame a peer that was paused for its silence', () => {
       connection.lastSeen = 0;
       peer.ws.isPaused = true;
