@@ -237,7 +237,11 @@ describe.each([['state'], ['newest.state']])('a topic with a snapshot: %s', topi
     finish[1]!('another');
     await flood.publish(1);
     const { gaps } = account(await readOn(slow, flood.count), topic);
-    expect(gaps).toEqual([expect.objectContaining({ reason: 'slow', snapshot: 'another' })]);
+    // Of the first loss it was told before the answer to its own subscribe, which had a snapshot.
+    expect(gaps).toEqual([
+      expect.not.objectContaining({ snapshot: expect.anything() }),
+      expect.objectContaining({ reason: 'slow', snapshot: 'another' }),
+    ]);
   });
 
   it('ends the subscription of somebody whom the guards refuse by now', async () => {
