@@ -1,4 +1,5 @@
 // The client process of the shapes that keep a ledger: readers of one kind, and what was given to each of them.
+import { setPriority } from 'node:os';
 import { createHistogram } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { layout, nowUs } from '../message.mjs';
@@ -10,6 +11,7 @@ import { LedgerMember } from './ledger-member.mjs';
 const UPGRADES_AT_ONCE = 256; // enough to keep the server busy, well under its backlog
 const LATENCY_SAMPLES = 100; // clients, evenly spread: a reading of the clock for every message would cost more than the parsing
 const POLL_MS = 10;
+const BEHIND_OTHERS = 15; // a nice value
 const BETWEEN = (Math.sqrt(5) - 1) / 2; // steps of the golden ratio: spread like chance, and the same in each run
 
 const tally = newTally();
@@ -32,10 +34,11 @@ answer({
 });
 
 /**
- * @param {{ port: number, audience: Required<import('../measure/pair.mjs').Audience>, biteBytes?: number }} target
- *   with `biteBytes` the clients read that much at a time and then wait for `throttle` to let them read on
+ * @param {{ port: number, audience: Required<import('../measure/pair.mjs').Audience>, biteBytes?: number, background?: boolean }} target
+ *   `background`: what other client processes do comes first; with `biteBytes` the clients read that much at a time and then wait for `throttle` to let them read on
  */
-async function connect({ port, audience, biteBytes }) {
+async function connect({ port, audience, biteBytes, background }) {
+  if (background) setPriority(BEHIND_OTHERS);
   ledger = new Ledger(audience, tally);
   const dialect = { envelope: 0, envelopeEnd: 0 };
   const target = {

@@ -6,14 +6,14 @@ const CONNECT_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 30_000;
 
 /**
- * A server, and crews of clients that keep ledgers: each crew is a process of its own, so that one that reads much does
- * not make the stamps of another one late.
+ * A server, and crews of clients that keep ledgers. Each crew is a process of its own, and some are in the background: what
+ * they read in bursts must not make the stamps of the others late.
  *
  * @param {string} script of the server, a file in bench/servers
  * @param {object} how
  * @param {object} how.options of the module
  * @param {object} how.topic options of every topic
- * @param {Record<string, { audience: import('./pair.mjs').Audience, biteBytes?: number }>} how.crews
+ * @param {Record<string, { audience: import('./pair.mjs').Audience, biteBytes?: number, background?: boolean }>} how.crews
  * @param {{ server?: number, client?: number }} how.pinned
  */
 export async function startLedger(script, { options = {}, topic, crews, pinned }) {
@@ -26,10 +26,10 @@ export async function startLedger(script, { options = {}, topic, crews, pinned }
   const stop = () => Promise.all([...Object.values(clients), server].map(child => child.stop()));
   try {
     const port = await server.call('port');
-    for (const [name, { audience, biteBytes }] of Object.entries(crews)) {
+    for (const [name, { audience, ...reading }] of Object.entries(crews)) {
       clients[name] = new Child(scripts('client/ledger-client'), { cpu: pinned.client });
       const whole = { topics: 1, topicsPerConnection: 1, payloadBytes: 0, ...audience };
-      await clients[name].call('connect', { port, audience: whole, biteBytes }, CONNECT_TIMEOUT_MS);
+      await clients[name].call('connect', { port, audience: whole, ...reading }, CONNECT_TIMEOUT_MS);
     }
     return { server, clients, stop };
   } catch (error) {

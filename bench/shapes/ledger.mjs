@@ -9,7 +9,7 @@ const TOPICS = 50;
 const TOPICS_A_TURN = 10;
 const SLOW_SHARE = 0.05; // of the clients are throttled, and as many stop reading from time to time
 const THROTTLE = { biteBytes: 8192, everyMs: 40 }; // 200 kB a second
-const BUDGET = 128 * 2 ** 20;
+const BUDGET = 256 * 2 ** 20;
 const MIB = 2 ** 20;
 const LONG_S = 30;
 const SETTLE_MS = 30_000; // most; where something is lost it is waited for in vain
@@ -187,7 +187,8 @@ function crewsOf({ clients, payloadBytes, topicsOfSlow }, { slow }) {
   if (!slow) return { fast };
   // Slow ones have many topics: with one, the kernel would hold for them what they do not read.
   const many = { ...audience, connections: few, topicsPerConnection: topicsOfSlow };
-  return { fast, throttled: { audience: many, biteBytes: THROTTLE.biteBytes }, pausing: { audience: many } };
+  const pausing = { audience: many, background: true };
+  return { fast, throttled: { ...pausing, biteBytes: THROTTLE.biteBytes }, pausing };
 }
 
 function sum(counts) {
