@@ -42,13 +42,16 @@ export function judgeAnswer(law: Remembrance, answer: Answer, asked: Request, wr
 /** What an entry of a history counts beside its payload. */
 const ENTRY_BYTES = 128;
 
+/** What a topic with a history takes beside it; each has at least one publication. */
+const TOPIC_BYTES = 1024;
+
 /** Whether a server may have forgotten something after `since`, or the topic altogether. */
 function mayForget(law: Remembrance, topic: string, since: string, epoch: string, now: Moment): boolean {
   const from = parsePosition(since);
   const log = law.ledger.log(topic, from.epoch);
   const head = headAt(log, now);
   const { bytes, seq } = law.ledger;
-  if (bytes + seq * ENTRY_BYTES > law.settings.historyBudget) return true;
+  if (bytes + seq * (ENTRY_BYTES + TOPIC_BYTES) > law.settings.historyBudget) return true;
   const { history } = law.spec;
   const lasts = (entry: Entry | undefined): boolean =>
     history.size > 0 &&
