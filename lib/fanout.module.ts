@@ -37,6 +37,8 @@ import { TopicRequests } from './gateway/topic-requests.js';
 import { TopicSources } from './gateway/topic-sources.js';
 import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
 import { BufferPool } from './memory/buffer-pool.js';
+import { FanoutMetrics, ProcessMetrics } from './observe/metrics.js';
+import { Rejections } from './observe/rejections.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
 import type { TopicRegistry } from './topic/topic-registry.js';
@@ -58,6 +60,7 @@ interface FanoutRuntime {
   readonly router: MessageRouter;
   readonly server: GatewayServer;
   readonly shutdown: Shutdown;
+  readonly metrics: FanoutMetrics;
 }
 
 const RUNTIME = Symbol('fanout:runtime');
@@ -94,6 +97,7 @@ function compose(
 ): FanoutRuntime {
   const options = resolveOptions(given);
   const logger = new SteadyLogger('Fanout');
+  const rejections = new Rejections(wallTime, logger);
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
   const heartbeat = new HeartbeatMonitor(wallClock);
@@ -172,6 +176,7 @@ function compose(
     router,
     server,
     shutdown,
+    metrics: new ProcessMetrics(rejections),
   };
 }
 
@@ -203,8 +208,9 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
     part(Broadcaster, 'broadcaster'),
     part(MessageRouter, 'router'),
     part(GatewayServer, 'server'),
+    part(FanoutMetrics, 'metrics'),
   ],
-  exports: [FanoutAdapter, BufferPool, Connections, HeartbeatMonitor, Broadcaster],
+  exports: [FanoutAdapter, BufferPool, Connections, HeartbeatMonitor, Broadcaster, FanoutMetrics],
 })
 export class FanoutModule
   extends ConfigurableModuleClass

@@ -10,6 +10,7 @@ export type {
   HandshakeOptions,
   HistoryOptions,
   LimitOptions,
+  OriginPolicy,
   ShutdownOptions,
   SlowConsumerOptions,
 } from './options/fanout-options.js';
@@ -38,6 +39,9 @@ export { Connection } from './connection/connection.js';
 export { Connections } from './connection/connection-registry.js';
 export type { Handshake } from './connection/handshake.js';
 export { BufferPool, type BufferPoolStats } from './memory/buffer-pool.js';
+
+export { FanoutMetrics } from './observe/metrics.js';
+export type { RejectionCause } from './observe/rejections.js';
 
 export { FanoutError, type FanoutErrorCode } from './errors/fanout-error.js';
 export { CLOSE, type Close } from './errors/close-codes.js';

@@ -9,6 +9,12 @@ export interface Close {
  * its limits. The range tells a client what to do: 4000–4499 come back, 4500–4999 do not.
  */
 export const CLOSE = {
+  /** A message was not finished within `limits.messageTime`. */
+  UNFINISHED: { code: 1008, reason: 'message not finished in time' },
+  /** More pings than `limits.pingsPerSecond`. */
+  PING_FLOOD: { code: 1008, reason: 'too many pings' },
+  /** More messages were refused than `limits.rejections`. */
+  ABUSE: { code: 1008, reason: 'too many refused messages' },
   /** A `handleConnection` hook threw; the reason is in the server's log. */
   HOOK_FAILED: { code: 1011, reason: 'connection could not be set up' },
   /** The server is going down; the reason ends in `retry-after=<milliseconds>`. */
@@ -17,8 +23,18 @@ export const CLOSE = {
   SLOW: { code: 4001, reason: 'slow consumer' },
   /** Nothing was heard for longer than `heartbeat.timeout`; the socket is terminated, so only the server sees this. */
   HEARTBEAT: { code: 4002, reason: 'heartbeat timeout' },
-  /** `handleConnection` took longer than `limits.handshake`. */
+  /** The handshake guards or `handleConnection` took longer than `limits.handshake`. */
   HANDSHAKE_TIMEOUT: { code: 4008, reason: 'handshake timeout' },
+  /** What the guards said is valid until now, and the client has not renewed it. */
+  EXPIRED: { code: 4011, reason: 'credentials expired' },
+  /** No room, or no time: `limits.connections`, `limits.loopDelay`, `limits.heap`, `limits.unreadyBytes`, or a shutdown. */
+  BUSY: { code: 4013, reason: 'server busy' },
+  /** Too many connections, or too many in a second, of one address or one user. */
+  RATE_LIMITED: { code: 4029, reason: 'too many connections' },
   /** `Broadcaster.disconnect()` without a close of its own. */
   REMOVED: { code: 4500, reason: 'disconnected by the server' },
+  /** A handshake guard answered 401: other credentials are needed. */
+  UNAUTHORIZED: { code: 4501, reason: 'unauthorized' },
+  /** A handshake guard answered 403, or the page is of an origin that may not connect. */
+  FORBIDDEN: { code: 4503, reason: 'forbidden' },
 } as const satisfies Record<string, Close>;

@@ -16,6 +16,12 @@ export const FANOUT_ERRORS = {
     'Gateway option namespace (%s) belongs to Socket.IO: over plain WebSockets give the gateway a path instead.',
   FANOUT_PORT:
     'Port %s of gateway path "%s" cannot be listened on: %s. Free the port or give the gateway another one.',
+  FANOUT_PATH:
+    'A gateway path must be segments joined by slashes, each either literal or ":name" with a name used once; got %s.',
+  FANOUT_PATH_AMBIGUOUS:
+    'Gateway paths "%s" and "%s" match the same requests: give both the same path, or change one of them.',
+  FANOUT_HANDSHAKE_GUARD:
+    '@UseHandshakeGuards() on %s must be given guards, classes or objects with canActivate(), on a class with @WebSocketGateway(): %s.',
   FANOUT_TOPIC_NAME:
     'A topic name must be segments of the characters A-Z a-z 0-9 _ ~ @ - joined by dots, at most 255 bytes; got %s.',
   FANOUT_TOPIC_PATTERN:

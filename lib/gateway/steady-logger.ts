@@ -6,10 +6,18 @@ import { Logger } from '@nestjs/common';
  */
 export class SteadyLogger extends Logger {
   override error(message: unknown, ...details: unknown[]): void {
-    try {
-      super.error(message, ...details);
-    } catch {
-      // There is nowhere left to say so.
-    }
+    steadily(() => super.error(message, ...details));
+  }
+
+  override warn(message: unknown, ...details: unknown[]): void {
+    steadily(() => super.warn(message, ...details));
+  }
+}
+
+function steadily(log: () => void): void {
+  try {
+    log();
+  } catch {
+    // There is nowhere left to say so.
   }
 }

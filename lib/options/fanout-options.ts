@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import type { SlowPolicy } from '../topic/topic-policy.js';
 
@@ -71,28 +72,78 @@ export interface CompressionOptions {
   level?: number;
 }
 
-/** What clients may do. */
+/** What clients may do. Each limit has a cause in {@link FanoutMetrics.rejected} that counts what it refused. */
 export interface LimitOptions {
-  /** Open connections of this process; further upgrades are answered 503. @default 50000 */
+  /** Open connections of this process, those included whose handshake is under way; further upgrades are answered 503. @default 50000 */
   connections?: number;
+  /** Open connections of one client address: an IPv4 address or an IPv6 /64. More are answered 429. 0 is no limit. @default 0 */
+  connectionsPerIp?: number;
+  /** Open connections of one user, by the id of `connection.user`. More are answered 429. 0 is no limit. @default 0 */
+  connectionsPerUser?: number;
+  /** New connections a second of this process, and twice as many at once; more are answered 503. 0 is no limit. @default 0 */
+  connectionsPerSecond?: number;
+  /** New connections a second of one client address, and twice as many at once; more are answered 429. 0 is no limit. @default 0 */
+  connectionsPerSecondPerIp?: number;
   /** Bytes of one message from a client; more closes with 1009. @default 65536 */
   payload?: number;
   /** Fragments of one message from a client; more closes with 1008. @default 64 */
   fragments?: number;
+  /** Pieces that an unfinished frame may have come in; more closes with 1008. @default one for each 64 bytes of `payload`, at least 1024 */
+  bufferedChunks?: number;
+  /** Milliseconds from the first byte of a message to its last; more closes with `CLOSE.UNFINISHED`. 0 is no limit. @default 15000 */
+  messageTime?: number;
   /** Topics one connection may be subscribed to by its own wish. @default 128 */
   topicsPerConnection?: number;
+  /** Topics of this process that a client's subscribe may add to; beyond, new ones are answered `BUSY`. @default 250000 */
+  topics?: number;
+  /**
+   * Topics a second that one connection may ask for, and at once twice as many or twice `topicsPerConnection`; what goes
+   * over is answered `RATE_LIMITED`. 0 is no limit. @default 100
+   */
+  subscribesPerSecond?: number;
   /** Messages a second that are handled for one connection; what goes over is answered `RATE_LIMITED`. 0 is no limit. @default 100 */
   messagesPerSecond?: number;
   /** Messages that may come at once before `messagesPerSecond` counts. @default twice messagesPerSecond */
   burst?: number;
-  /** Milliseconds that every `handleConnection` of a path has before the connection is closed with `CLOSE.HANDSHAKE_TIMEOUT`. @default 5000 */
+  /**
+   * Bytes of messages a second that are handled for one connection, and at once twice as many or twice `payload`; what
+   * goes over is answered `RATE_LIMITED`. 0 is no limit. @default 1048576
+   */
+  bytesPerSecond?: number;
+  /** Messages of one connection that are handled at the same time; above 1, answers may come in another order. @default 1 */
+  inFlight?: number;
+  /** Bytes of messages that wait in this process for their connection to be ready; above, who sends more is closed with `CLOSE.BUSY`. @default 16777216 */
+  unreadyBytes?: number;
+  /** Pings a second of one connection, and twice as many at once; more closes with `CLOSE.PING_FLOOD`. 0 is no limit. @default 10 */
+  pingsPerSecond?: number;
+  /** Refused messages of one connection in a minute; more closes with `CLOSE.ABUSE`. 0 is no limit. @default 1000 */
+  rejections?: number;
+  /** Milliseconds that the handshake guards, and then every `handleConnection` of a path, have before the client is refused. @default 5000 */
   handshake?: number;
+  /**
+   * Milliseconds that the event loop may lag behind before new connections are answered 503 and new subscriptions
+   * `BUSY`, until it lags half as much. 0 is no limit. @default 500
+   */
+  loopDelay?: number;
+  /**
+   * Share of the heap limit that may be in use before new connections are answered 503 and new subscriptions `BUSY`.
+   * 0 is no limit. @default 0.9
+   */
+  heap?: number;
 }
 
-/** What is kept of the HTTP request. */
+/** Says whether a page of this origin may connect; undefined when the client sent no `Origin`, as browsers always do. */
+export type OriginPolicy = (
+  origin: string | undefined,
+  request: IncomingMessage,
+) => boolean | Promise<boolean>;
+
+/** What is kept of the HTTP request, and how long it is valid. */
 export interface HandshakeOptions {
   /** Names of the headers that stay readable after the connection is ready. @default [] */
   keep?: readonly string[];
+  /** Milliseconds before `expiresAt` of a handshake guard at which the client is asked to renew. 0 never asks. @default 30000 */
+  renewBefore?: number;
 }
 
 /** How the server goes down. */
@@ -117,6 +168,22 @@ export interface FanoutOptions {
    */
   compression?: boolean | CompressionOptions;
   limits?: LimitOptions;
+  /**
+   * Whose pages may connect: `'same'` for those of the requested host, a list of origins such as
+   * `https://app.example.com` (and `null` for pages without one), or a function. Clients that send no `Origin` are no
+   * browsers, and only a function refuses them. @default 'same' for requests with cookies, any origin without
+   */
+  origins?: 'same' | readonly string[] | OriginPolicy;
+  /**
+   * Whose word about the address of a client counts: how many proxies are in front, or the networks they are in
+   * (`10.0.0.0/8`, `::1`). 0 believes nobody's. @default 0
+   */
+  trustProxy?: number | readonly string[];
+  /**
+   * Upgrades to a path without a gateway: `ignore` leaves them to other listeners of the HTTP server, and answers 404
+   * where there are none; `refuse` always answers 404. @default 'ignore'
+   */
+  unmatched?: 'ignore' | 'refuse';
   handshake?: HandshakeOptions;
   shutdown?: ShutdownOptions;
 }
@@ -135,6 +202,10 @@ export interface ResolvedFanoutOptions {
   readonly history: Readonly<Required<HistoryOptions>>;
   readonly compression: false | Readonly<Required<CompressionOptions>>;
   readonly limits: Readonly<Required<LimitOptions>>;
-  readonly handshake: { readonly keep: readonly string[] };
+  /** Undefined is `'same'` for requests with cookies. Origins in a list are as browsers write them. */
+  readonly origins: 'same' | readonly string[] | OriginPolicy | undefined;
+  readonly trustProxy: number | readonly string[];
+  readonly unmatched: 'ignore' | 'refuse';
+  readonly handshake: { readonly keep: readonly string[]; readonly renewBefore: number };
   readonly shutdown: { readonly drain: number };
 }

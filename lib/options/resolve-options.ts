@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+import { canonicalOrigin, isNetwork } from './addresses.js';
 import type { FanoutOptions, ResolvedFanoutOptions } from './fanout-options.js';
 import {
   assertKnown,
@@ -11,6 +12,7 @@ import {
   definedOf,
   duration,
   integer,
+  isIntegerFrom,
   isObject,
   oneOf,
   type Rules,
@@ -18,6 +20,10 @@ import {
 
 /** Bytes. What the process may take on the heap does not change while it runs. */
 const QUARTER_OF_HEAP = Math.floor(getHeapStatistics().heap_size_limit / 4);
+
+/** A client on a bad line sends a message in small pieces; these are smaller than any line makes them. */
+const BYTES_PER_CHUNK = 64;
+const LEAST_CHUNKS = 1024;
 
 /** Every option that is a plain value, by group. The one place that knows the defaults. */
 const RULES = {
@@ -50,12 +56,31 @@ const RULES = {
   },
   limits: {
     connections: integer(1, 50_000, 'connections'),
+    connectionsPerIp: integer(0, 0, 'connections'),
+    connectionsPerUser: integer(0, 0, 'connections'),
+    connectionsPerSecond: integer(0, 0, 'connections'),
+    connectionsPerSecondPerIp: integer(0, 0, 'connections'),
     payload: integer(1, 65_536, 'bytes'),
     fragments: integer(1, 64, 'fragments'),
+    bufferedChunks: integer(1, undefined, 'chunks'),
+    messageTime: duration(0, 15_000),
     topicsPerConnection: integer(0, 128, 'topics'),
+    topics: integer(0, 250_000, 'topics'),
+    subscribesPerSecond: integer(0, 100, 'topics'),
     messagesPerSecond: integer(0, 100, 'messages'),
     burst: integer(1, undefined, 'messages'),
+    bytesPerSecond: integer(0, 1_048_576, 'bytes'),
+    inFlight: integer(1, 1, 'messages'),
+    unreadyBytes: integer(0, 16_777_216, 'bytes'),
+    pingsPerSecond: integer(0, 10, 'pings'),
+    rejections: integer(0, 1000, 'messages'),
     handshake: duration(1, 5000),
+    loopDelay: duration(0, 500),
+    heap: {
+      must: 'a number from 0 to 1',
+      holds: (value: unknown) => typeof value === 'number' && value >= 0 && value <= 1,
+      default: 0.9,
+    },
   },
   handshake: {
     keep: {
@@ -64,9 +89,28 @@ const RULES = {
         Array.isArray(value) && value.every(name => typeof name === 'string' && name !== ''),
       default: [],
     },
+    renewBefore: duration(0, 30_000),
   },
   shutdown: { drain: duration(0, 5000) },
 } satisfies Record<string, Rules>;
+
+/** The options that are a value themselves, not a group. */
+const ADMISSION = {
+  origins: {
+    must: "'same', a list of origins (scheme, host and port, such as 'https://example.com'; or 'null'), or a function",
+    holds: (value: unknown) =>
+      value === 'same' ||
+      typeof value === 'function' ||
+      (Array.isArray(value) && value.every(origin => canonicalOrigin(origin) !== undefined)),
+    default: undefined,
+  },
+  trustProxy: {
+    must: "a number of proxies, or a list of their addresses and networks such as '10.0.0.0/8'",
+    holds: (value: unknown) => isIntegerFrom(0, value) || (Array.isArray(value) && value.every(isNetwork)),
+    default: 0,
+  },
+  unmatched: oneOf(['ignore', 'refuse'], 'ignore'),
+} satisfies Rules;
 
 /**
  * The options with every default in place, frozen. Pure: `forRoot` and `forRootAsync` both end here.
@@ -74,7 +118,7 @@ const RULES = {
  */
 export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions {
   assertObject('options', given);
-  assertKnown('', given, Object.keys(RULES));
+  assertKnown('', given, [...Object.keys(RULES), ...Object.keys(ADMISSION)]);
   const flush = group('flush', given.flush);
   if (flush.window !== undefined) {
     const other = (['maxDelay', 'utilisation'] as const).find(name => given.flush![name] !== undefined);
@@ -82,6 +126,9 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
   }
   const limits = group('limits', given.limits);
   limits.burst ??= Math.max(1, (limits.messagesPerSecond as number) * 2);
+  limits.bufferedChunks ??= Math.max(LEAST_CHUNKS, Math.ceil((limits.payload as number) / BYTES_PER_CHUNK));
+  const { origins, trustProxy, unmatched } = given;
+  const admission = check('', { origins, trustProxy, unmatched }, ADMISSION);
   const handshake = group('handshake', given.handshake);
   return deepFreeze({
     flush,
@@ -90,8 +137,11 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
     history: group('history', given.history),
     compression: resolveCompression(given.compression),
     limits,
+    ...admission,
+    // As browsers write them, so that they can be compared as text.
+    origins: Array.isArray(admission.origins) ? admission.origins.map(canonicalOrigin) : admission.origins,
     // Node gives header names in lower case.
-    handshake: { keep: (handshake.keep as string[]).map(name => name.toLowerCase()) },
+    handshake: { ...handshake, keep: (handshake.keep as string[]).map(name => name.toLowerCase()) },
     shutdown: group('shutdown', given.shutdown),
   }) as unknown as ResolvedFanoutOptions;
 }

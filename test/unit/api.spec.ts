@@ -16,6 +16,7 @@ describe('nestjs-fanout', () => {
         'CurrentConnection',
         'FanoutAdapter',
         'FanoutError',
+        'FanoutMetrics',
         'FanoutModule',
         'Heartbeat',
         'HeartbeatGuard',

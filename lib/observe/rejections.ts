@@ -1,0 +1,100 @@
+/** Why an upgrade, a message or a connection was refused, with what the log says of it. Causes are append-only. */
+export const REJECTION_CAUSES = {
+  path: 'upgrade to a path without a gateway',
+  request: 'upgrade request that is none',
+  origin: 'upgrade from an origin that may not connect (option "origins")',
+  unauthorized: 'upgrade that a handshake guard answered 401',
+  forbidden: 'upgrade that a handshake guard answered 403',
+  guard: 'upgrade that a handshake guard refused otherwise, or failed at',
+  'handshake-time': 'handshake that took longer than limits.handshake',
+  connections: 'upgrade above limits.connections',
+  'connections-per-ip': 'upgrade above limits.connectionsPerIp',
+  'connections-per-user': 'connection above limits.connectionsPerUser',
+  'connection-rate': 'upgrade above limits.connectionsPerSecond',
+  'connection-rate-per-ip': 'upgrade above limits.connectionsPerSecondPerIp',
+  'loop-delay': 'upgrade or subscription refused because the event loop lags (limits.loopDelay)',
+  heap: 'upgrade or subscription refused because the heap is full (limits.heap)',
+  shutdown: 'upgrade during the shutdown',
+  protocol: 'frame that breaks the WebSocket protocol',
+  payload: 'message above limits.payload',
+  fragments: 'message above limits.fragments or limits.bufferedChunks',
+  'message-time': 'message that was not finished within limits.messageTime',
+  pings: 'ping above limits.pingsPerSecond',
+  'unready-bytes': 'message above limits.unreadyBytes',
+  'message-rate': 'message above limits.messagesPerSecond',
+  'byte-rate': 'message above limits.bytesPerSecond',
+  'subscribe-rate': 'subscribe above limits.subscribesPerSecond',
+  topics: 'subscribe above limits.topics',
+  'topics-per-connection': 'subscribe above limits.topicsPerConnection',
+  message: 'message that is no request, or names no handler',
+  topic: 'subscribe to a topic that does not exist',
+  denied: 'message that a guard refused',
+  abuse: 'connection closed for more refused messages than limits.rejections',
+  expired: 'connection closed because its credentials expired',
+} as const;
+
+/** A cause in {@link REJECTION_CAUSES}. */
+export type RejectionCause = keyof typeof REJECTION_CAUSES;
+
+/** Lines of one cause that are logged within {@link PERIOD_MS}; whoever makes us refuse must not fill the disk. */
+const SAMPLES = 3;
+const PERIOD_MS = 60_000;
+
+/** Where the sampled lines go. */
+export interface RejectionLog {
+  warn(line: string): void;
+}
+
+interface Sample {
+  since: number;
+  logged: number;
+  silent: number;
+}
+
+/** Counts what is refused by cause, and logs the first few of each cause and minute. */
+export class Rejections {
+  readonly #counts = new Map<RejectionCause, number>();
+  readonly #samples = new Map<RejectionCause, Sample>();
+  readonly #now: () => number;
+  readonly #log: RejectionLog;
+
+  /** @param now milliseconds of any clock that does not go back */
+  constructor(now: () => number, log: RejectionLog) {
+    this.#now = now;
+    this.#log = log;
+  }
+
+  /** How often each cause has refused something since start; those that never have are 0. */
+  get counts(): Readonly<Record<RejectionCause, number>> {
+    const causes = Object.keys(REJECTION_CAUSES) as RejectionCause[];
+    return Object.fromEntries(causes.map(cause => [cause, this.#counts.get(cause) ?? 0])) as Record<
+      RejectionCause,
+      number
+    >;
+  }
+
+  /** @param who of whom or what, for the log: the address of the client, and nothing that the client wrote */
+  count(cause: RejectionCause, who: string): void {
+    this.#counts.set(cause, (this.#counts.get(cause) ?? 0) + 1);
+    const sample = this.#sampleOf(cause);
+    if (sample.logged === SAMPLES) {
+      sample.silent++;
+      return;
+    }
+    sample.logged++;
+    const last = sample.logged === SAMPLES ? '; more of this minute are only counted' : '';
+    this.#log.warn(`refused ${who}: ${REJECTION_CAUSES[cause]}${last}`);
+  }
+
+  #sampleOf(cause: RejectionCause): Sample {
+    const now = this.#now();
+    const sample = this.#samples.get(cause);
+    if (sample !== undefined && now - sample.since < PERIOD_MS) return sample;
+    if (sample !== undefined && sample.silent > 0) {
+      this.#log.warn(`refused ${sample.silent} more that were not logged: ${REJECTION_CAUSES[cause]}`);
+    }
+    const fresh = { since: now, logged: 0, silent: 0 };
+    this.#samples.set(cause, fresh);
+    return fresh;
+  }
+}

@@ -1,0 +1,23 @@
+import { isIP } from 'node:net';
+
+/** An origin as browsers write it: lower case, without the port that its scheme implies. Undefined for anything else. */
+export function canonicalOrigin(origin: unknown): string | undefined {
+  if (origin === 'null') return origin;
+  if (typeof origin !== 'string' || !URL.canParse(origin)) return undefined;
+  const { protocol, host, href } = new URL(origin);
+  // Also of schemes that URL knows no origin for, such as those of browser extensions and of apps.
+  const canonical = `${protocol}//${host}`;
+  // A path, a query or a user in it would never be compared, and whoever wrote it meant something by it.
+  return host !== '' && (href === canonical || href === `${canonical}/`) ? canonical : undefined;
+}
+
+/** An address, or a network as `address/prefix`. */
+export function isNetwork(network: unknown): network is string {
+  if (typeof network !== 'string') return false;
+  const [address, prefix, ...others] = network.split('/');
+  const version = isIP(address!);
+  if (version === 0 || others.length > 0) return false;
+  if (prefix === undefined) return true;
+  const bits = Number(prefix);
+  return prefix === String(bits) && Number.isInteger(bits) && bits >= 0 && bits <= (version === 4 ? 32 : 128);
+}
