@@ -5,11 +5,20 @@ import { read, sections } from './markdown.js';
 
 const PAGE = 'docs/options.md';
 
+/** The options that are values themselves, and what the pages say where the default is no value. */
+const VALUES: Record<string, string> = {
+  origins: "`'same'` for requests with cookies, any origin without",
+  trustProxy: '`0`',
+  unmatched: "`'ignore'`",
+};
+
 /** Every option by its dotted name, with its default as the pages write it. */
 const defaults: Record<string, string> = Object.fromEntries(
-  Object.entries(resolveOptions()).flatMap(([group, value]) =>
-    typeof value === 'object' ? inside(group, value) : [[group, written(group, value)], ...insideOf(group)],
-  ),
+  Object.entries(resolveOptions()).flatMap(([group, value]) => {
+    if (group in VALUES) return [[group, VALUES[group]!]];
+    if (typeof value === 'object') return inside(group, value);
+    return [[group, written(group, value)], ...insideOf(group)];
+  }),
 );
 
 /** The options of a group that is off by default: what they are when it is on. */

@@ -28,6 +28,19 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     [8080, '/market', 'listen EADDRINUSE'],
     'Port 8080 of gateway path "/market" cannot be listened on: listen EADDRINUSE. Free the port or give the gateway another one.',
   ],
+  FANOUT_PATH: [
+    [shown('/rooms/:room/:room')],
+    `A gateway path must be segments joined by slashes, each either literal or ":name" with a name used once; got '/rooms/:room/:room'.`,
+  ],
+  FANOUT_PATH_AMBIGUOUS: [
+    ['/rooms/:room', '/rooms/:id'],
+    'Gateway paths "/rooms/:room" and "/rooms/:id" match the same requests: give both the same path, or change one of them.',
+  ],
+  FANOUT_HANDSHAKE_GUARD: [
+    ['MarketGateway', 'got undefined'],
+    '@UseHandshakeGuards() on MarketGateway must be given guards, classes or objects with canActivate(), on a class with ' +
+      '@WebSocketGateway(): got undefined.',
+  ],
   FANOUT_TOPIC_NAME: [
     [shown('a b')],
     "A topic name must be segments of the characters A-Z a-z 0-9 _ ~ @ - joined by dots, at most 255 bytes; got 'a b'.",

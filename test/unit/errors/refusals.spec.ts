@@ -12,6 +12,8 @@ describe('Refusal', () => {
       BAD_RATE: '"maxRate" must be a number of at least 1/60, on a topic that conflates.',
       TOO_MANY_TOPICS: 'Too many topics on one connection.',
       RATE_LIMITED: 'Too many messages.',
+      BUSY: 'The server is busy; try again later.',
+      UNAUTHORIZED: 'The credentials are missing, wrong or expired.',
       FORBIDDEN: 'Forbidden resource.',
       EXCEPTION: 'The request failed.',
       SOURCE_FAILED: 'The source of the topic failed; subscribing again starts it anew.',

@@ -17,16 +17,37 @@ const DEFAULTS = {
   compression: false,
   limits: {
     connections: 50_000,
+    connectionsPerIp: 0,
+    connectionsPerUser: 0,
+    connectionsPerSecond: 0,
+    connectionsPerSecondPerIp: 0,
     payload: 65_536,
     fragments: 64,
+    bufferedChunks: 1024,
+    messageTime: 15_000,
     topicsPerConnection: 128,
+    topics: 250_000,
+    subscribesPerSecond: 100,
     messagesPerSecond: 100,
     burst: 200,
+    bytesPerSecond: 1_048_576,
+    inFlight: 1,
+    unreadyBytes: 16_777_216,
+    pingsPerSecond: 10,
+    rejections: 1000,
     handshake: 5000,
+    loopDelay: 500,
+    heap: 0.9,
   },
-  handshake: { keep: [] },
+  origins: undefined,
+  trustProxy: 0,
+  unmatched: 'ignore',
+  handshake: { keep: [], renewBefore: 30_000 },
   shutdown: { drain: 5000 },
 };
+
+/** Options that are values themselves, not groups. */
+const VALUES = ['origins', 'trustProxy', 'unmatched'];
 
 /** Options with one value at a path such as `limits.payload`. */
 function withOption(path: string, value: unknown): FanoutOptions {
@@ -50,6 +71,8 @@ function errorOf(given: unknown): FanoutError {
 /** What stands after `@default`, as a value. */
 function valueOf(text: string): unknown {
   if (text === 'twice messagesPerSecond') return DEFAULTS.limits.messagesPerSecond * 2;
+  if (text.startsWith('one for each 64 bytes')) return DEFAULTS.limits.payload / 64;
+  if (text.startsWith("'same' for requests with cookies")) return undefined;
   if (text === 'a quarter of the heap limit') return QUARTER_OF_HEAP;
   return JSON.parse(text.replaceAll(/(\w+):/g, '"$1":').replaceAll("'", '"'));
 }
@@ -70,9 +93,10 @@ describe('resolveOptions', () => {
         [
           'compression',
           'heartbeat',
+          ...VALUES,
           ...Object.keys(COMPRESSION).map(name => `compression.${name}`),
           ...Object.entries(DEFAULTS)
-            .filter(([name]) => name !== 'heartbeat' && name !== 'compression')
+            .filter(([name]) => !['heartbeat', 'compression', ...VALUES].includes(name))
             .flatMap(([group, values]) => Object.keys(values as object).map(name => `${group}.${name}`)),
         ].sort(),
       );
@@ -126,6 +150,26 @@ describe('resolveOptions', () => {
       ['limits.topicsPerConnection', 0],
       ['limits.messagesPerSecond', 0],
       ['limits.burst', 1],
+      ...[
+        'connectionsPerIp',
+        'connectionsPerUser',
+        'connectionsPerSecond',
+        'connectionsPerSecondPerIp',
+        'messageTime',
+        'topics',
+        'subscribesPerSecond',
+        'bytesPerSecond',
+        'unreadyBytes',
+        'pingsPerSecond',
+        'rejections',
+        'loopDelay',
+        'heap',
+      ].map((name): [string, unknown] => [`limits.${name}`, 0]),
+      ['limits.heap', 1],
+      ['origins', 'same'],
+      ['trustProxy', 2],
+      ['unmatched', 'refuse'],
+      ['handshake.renewBefore', 0],
       ['shutdown.drain', 0],
       ['compression', false],
       ['compression.threshold', 0],
@@ -146,6 +190,36 @@ describe('resolveOptions', () => {
       expect(burst({ messagesPerSecond: 7 })).toBe(14);
       expect(burst({ messagesPerSecond: 0 })).toBe(1);
       expect(burst({ messagesPerSecond: 7, burst: 3 })).toBe(3);
+    });
+
+    it('of bufferedChunks follows payload, and is at least 1024', () => {
+      const chunks = (limits: FanoutOptions['limits']): number =>
+        resolveOptions({ limits }).limits.bufferedChunks;
+      expect(chunks({ payload: 1_000_000 })).toBe(15_625);
+      expect(chunks({ payload: 1 })).toBe(1024);
+      expect(chunks({ payload: 1_000_000, bufferedChunks: 3 })).toBe(3);
+    });
+
+    it.each([
+      ['https://app.example.com', 'https://app.example.com'],
+      ['HTTPS://App.Example.com:443/', 'https://app.example.com'],
+      ['http://localhost:3000', 'http://localhost:3000'],
+      ['http://[::1]:80', 'http://[::1]'],
+      ['chrome-extension://abcdef', 'chrome-extension://abcdef'],
+      ['null', 'null'],
+    ])('of origins, %s, is kept as browsers write it', (given, kept) => {
+      expect(resolveOptions({ origins: [given] }).origins).toEqual([kept]);
+    });
+
+    it('of origins is a function as it is, and none means none', () => {
+      const policy = (): boolean => true;
+      expect(resolveOptions({ origins: policy }).origins).toBe(policy);
+      expect(resolveOptions().origins).toBeUndefined();
+    });
+
+    it('of trustProxy is a list of addresses and networks', () => {
+      const networks = ['10.0.0.0/8', '::1', 'fd00::/8', '192.0.2.1'];
+      expect(resolveOptions({ trustProxy: networks }).trustProxy).toEqual(networks);
     });
 
     it.each([
@@ -201,6 +275,62 @@ describe('resolveOptions', () => {
       ['limits.messagesPerSecond', -1, 'an integer of at least 0 (messages)'],
       ['limits.messagesPerSecond', 0.5, 'an integer of at least 0 (messages)'],
       ['limits.burst', 0, 'an integer of at least 1 (messages)'],
+      ...(
+        [
+          ['connectionsPerIp', 'connections'],
+          ['connectionsPerUser', 'connections'],
+          ['connectionsPerSecond', 'connections'],
+          ['connectionsPerSecondPerIp', 'connections'],
+          ['topics', 'topics'],
+          ['subscribesPerSecond', 'topics'],
+          ['bytesPerSecond', 'bytes'],
+          ['unreadyBytes', 'bytes'],
+          ['pingsPerSecond', 'pings'],
+          ['rejections', 'messages'],
+        ] as const
+      ).map(([name, unit]): [string, unknown, string] => [
+        `limits.${name}`,
+        -1,
+        `an integer of at least 0 (${unit})`,
+      ]),
+      ['limits.bufferedChunks', 0, 'an integer of at least 1 (chunks)'],
+      ['limits.inFlight', 0, 'an integer of at least 1 (messages)'],
+      ['limits.messageTime', -1, 'a number of milliseconds from 0 to 2147483647'],
+      ['limits.loopDelay', '1s', 'a number of milliseconds from 0 to 2147483647'],
+      ...[-0.1, 1.1, '0.5', Number.NaN].map((value): [string, unknown, string] => [
+        'limits.heap',
+        value,
+        'a number from 0 to 1',
+      ]),
+      ...[
+        'other',
+        true,
+        ['example.com'],
+        ['https://example.com/path'],
+        ['https://user@example.com'],
+        ['*'],
+        [5],
+      ].map((value): [string, unknown, string] => [
+        'origins',
+        value,
+        "'same', a list of origins (scheme, host and port, such as 'https://example.com'; or 'null'), or a function",
+      ]),
+      ...[
+        -1,
+        1.5,
+        'loopback',
+        ['localhost'],
+        ['10.0.0.0/33'],
+        ['::1/129'],
+        ['1.2.3.4/'],
+        ['1.2.3.4/8/8'],
+      ].map((value): [string, unknown, string] => [
+        'trustProxy',
+        value,
+        "a number of proxies, or a list of their addresses and networks such as '10.0.0.0/8'",
+      ]),
+      ['unmatched', 'leave', "'ignore' or 'refuse'"],
+      ['handshake.renewBefore', -1, 'a number of milliseconds from 0 to 2147483647'],
       ['limits.handshake', 0, 'a number of milliseconds from 1 to 2147483647'],
       ['handshake.keep', 'cookie', 'an array of header names'],
       ['handshake.keep', [''], 'an array of header names'],
@@ -249,16 +379,20 @@ describe('resolveOptions', () => {
       [
         'flsh',
         { flsh: {} },
-        'flush, heartbeat, slowConsumer, history, compression, limits, handshake, shutdown',
+        'flush, heartbeat, slowConsumer, history, compression, limits, handshake, shutdown, origins, trustProxy, unmatched',
       ],
       ['flush.maxdelay', { flush: { maxdelay: 5 } }, 'maxDelay, maxBytes, utilisation, slice, window'],
       ['heartbeat.pause', { heartbeat: { pause: 5 } }, 'interval, timeout'],
       ['slowConsumer.grase', { slowConsumer: { grase: 5 } }, 'maxBytes, grace, budget, policy'],
       ['history.size', { history: { size: 5 } }, 'budget'],
       ['compression.treshold', { compression: { treshold: 5 } }, 'threshold, level'],
-      ['limits.paylod', { limits: { paylod: 5 } }, 'connections, payload, fragments'],
-      ['limits.__proto__', { limits: JSON.parse('{"__proto__":1}') as object }, 'connections, payload'],
-      ['handshake.kept', { handshake: { kept: [] } }, 'keep'],
+      ['limits.paylod', { limits: { paylod: 5 } }, 'connections, connectionsPerIp'],
+      [
+        'limits.__proto__',
+        { limits: JSON.parse('{"__proto__":1}') as object },
+        'connections, connectionsPerIp',
+      ],
+      ['handshake.kept', { handshake: { kept: [] } }, 'keep, renewBefore'],
       ['shutdown.drian', { shutdown: { drian: 1 } }, 'drain'],
     ])('%s is refused, and the known ones are named', (name, given, known) => {
       const error = errorOf(given);
