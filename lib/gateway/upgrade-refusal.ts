@@ -1,0 +1,34 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Close } from '../errors/close-codes.js';
+import type { RejectionCause } from '../observe/rejections.js';
+
+/** What a refusal says beyond its status. */
+export interface RefusalDetails {
+  /** What a client is closed with that cannot read an HTTP status and offers our subprotocol; without it, it gets HTTP too. */
+  readonly close?: Close;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: string;
+}
+
+/** Why an upgrade is refused, for HTTP and for clients that offer our subprotocol. */
+export class UpgradeRefusal extends Error {
+  readonly close: Close | undefined;
+  readonly headers: OutgoingHttpHeaders | undefined;
+  readonly body: string | undefined;
+
+  /**
+   * @param status HTTP status; 429 and 503 get a `Retry-After` by themselves
+   * @param cause what it is counted as
+   */
+  constructor(
+    readonly status: number,
+    override readonly cause: RejectionCause,
+    { close, headers, body }: RefusalDetails = {},
+  ) {
+    super(`upgrade refused with ${status}: ${cause}`);
+    this.name = 'UpgradeRefusal';
+    this.close = close;
+    this.headers = headers;
+    this.body = body;
+  }
+}
