@@ -1,0 +1,83 @@
+import type { RejectionCause } from '../observe/rejections.js';
+import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import { addressGroup } from './client-address.js';
+
+/** Seconds of its rate that may come at once. */
+const BURST_S = 2;
+
+/** Addresses that are remembered, each for two seconds. More in that time are a flood that this cannot tell apart. */
+const MOST_ADDRESSES = 65_536;
+
+/** Entries that one arrival looks at to forget: as each adds one at most, the others are gone before long. */
+const LOOKS = 2;
+
+/**
+ * Token buckets for new connections: one for the process and one for each client address. A bucket is one number, the
+ * time at which it is full again; one that is full is forgotten.
+ */
+export class AdmissionRates {
+  readonly #now: () => number;
+  /** Milliseconds that one connection takes; 0 is no limit. */
+  readonly #each: number;
+  readonly #eachPerIp: number;
+  #fullAt = 0;
+  /** In the order of their last connection. */
+  readonly #fullAtByGroup = new Map<string, number>();
+
+  /** @param now milliseconds of a clock that does not go back, above 0 */
+  constructor(
+    {
+      connectionsPerSecond,
+      connectionsPerSecondPerIp,
+    }: Pick<ResolvedFanoutOptions['limits'], 'connectionsPerSecond' | 'connectionsPerSecondPerIp'>,
+    now: () => number,
+  ) {
+    this.#each = connectionsPerSecond === 0 ? 0 : 1000 / connectionsPerSecond;
+    this.#eachPerIp = connectionsPerSecondPerIp === 0 ? 0 : 1000 / connectionsPerSecondPerIp;
+    this.#now = now;
+  }
+
+  /** Addresses that are remembered. */
+  get addresses(): number {
+    return this.#fullAtByGroup.size;
+  }
+
+  /** Which limit one more connection of this address would exceed. Counts nothing: who is refused costs others nothing. */
+  exceededBy(ip: string): RejectionCause | undefined {
+    if (this.#each === 0 && this.#eachPerIp === 0) return undefined;
+    const now = this.#now();
+    if (isEmpty(this.#fullAt, this.#each, now)) return 'connection-rate';
+    if (this.#eachPerIp === 0) return undefined;
+    const fullAt = this.#fullAtByGroup.get(addressGroup(ip)) ?? 0;
+    return isEmpty(fullAt, this.#eachPerIp, now) ? 'connection-rate-per-ip' : undefined;
+  }
+
+  /** Counts a connection that is let in. */
+  count(ip: string): void {
+    if (this.#each === 0 && this.#eachPerIp === 0) return;
+    const now = this.#now();
+    this.#fullAt = Math.max(this.#fullAt, now) + this.#each;
+    if (this.#eachPerIp === 0) return;
+    this.#forget(now);
+    const group = addressGroup(ip);
+    const fullAt = Math.max(this.#fullAtByGroup.get(group) ?? 0, now) + this.#eachPerIp;
+    // Behind the others, which are older.
+    this.#fullAtByGroup.delete(group);
+    this.#fullAtByGroup.set(group, fullAt);
+  }
+
+  #forget(now: number): void {
+    let looks = LOOKS;
+    for (const [group, fullAt] of this.#fullAtByGroup) {
+      const full = fullAt <= now;
+      if (looks-- === 0 || (!full && this.#fullAtByGroup.size < MOST_ADDRESSES)) return;
+      this.#fullAtByGroup.delete(group);
+    }
+  }
+}
+
+/** Whether a bucket has less than the time of one connection left. */
+function isEmpty(fullAt: number, each: number, now: number): boolean {
+  // A hundredth of tolerance, because sums of fractions are not exact.
+  return each > 0 && fullAt - now > BURST_S * 1000 - each * 0.99;
+}

@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import { canonicalOrigin } from '../options/addresses.js';
+import type { OriginPolicy } from '../options/fanout-options.js';
+import { type ClientAddresses, headerText } from './client-address.js';
+
+/** Whether pages of an origin may connect, by the option `origins`. */
+export class OriginCheck {
+  readonly #policy: 'same' | ReadonlySet<string> | OriginPolicy | undefined;
+  readonly #addresses: ClientAddresses;
+
+  /** @param policy valid and canonical, as `resolveOptions` gives it */
+  constructor(policy: 'same' | readonly string[] | OriginPolicy | undefined, addresses: ClientAddresses) {
+    this.#policy = typeof policy === 'object' ? new Set(policy) : policy;
+    this.#addresses = addresses;
+  }
+
+  /** Throws, or rejects with, what a function of the application does. */
+  admits(request: IncomingMessage): boolean | Promise<boolean> {
+    const { origin, cookie } = request.headers;
+    const policy = this.#policy;
+    if (typeof policy === 'function') return answerOf(policy(origin, request));
+    // A browser always says where a page is from, so this is none, and has no cookies of somebody else.
+    if (origin === undefined) return true;
+    // A foreign page can do nothing in a user's name unless the browser adds what the user is known by.
+    if (policy === undefined && cookie === undefined) return true;
+    const canonical = canonicalOrigin(origin);
+    if (canonical === undefined) return false;
+    return typeof policy === 'object' ? policy.has(canonical) : canonical === this.#ownOrigin(request);
+  }
+
+  /** The origin of pages that this server serves, as the client sees it. */
+  #ownOrigin(request: IncomingMessage): string | undefined {
+    const forwarded = this.#addresses.trustsPeer(request);
+    const { encrypted } = request.socket as { encrypted?: boolean };
+    const scheme = (forwarded && first(request, 'x-forwarded-proto')) || (encrypted ? 'https' : 'http');
+    const host = (forwarded && first(request, 'x-forwarded-host')) || headerText(request, 'host');
+    // Some proxies name the scheme of the WebSocket, but the page has that of HTTP.
+    return canonicalOrigin(`${scheme.replace('ws', 'http')}://${host}`);
+  }
+}
+
+/** An answer that is no boolean admits nobody: it would be a mistake. */
+function answerOf(answer: unknown): boolean | Promise<boolean> {
+  return typeof answer === 'boolean' ? answer : Promise.resolve(answer).then(value => value === true);
+}
+
+/** Each proxy on the way adds its own at the end, so the first is what the client asked for. */
+function first(request: IncomingMessage, header: string): string {
+  return headerText(request, header).split(',', 1)[0]!.trim();
+}
