@@ -19,6 +19,8 @@ import { wallTime } from './connection/wall-time.js';
 import { TurnWrites } from './connection/turn-writes.js';
 import { FanoutError } from './errors/fanout-error.js';
 import { Refusal } from './errors/refusals.js';
+import { AdmissionSlots } from './gateway/admission-slots.js';
+import { AdmissionUsers } from './gateway/admission-users.js';
 import { type ClientConnection, sessionOf } from './gateway/client-session.js';
 import { ConnectionLifecycle } from './gateway/connection-lifecycle.js';
 import { errorAnswer, errorFrame } from './gateway/error-frame.js';
@@ -100,6 +102,8 @@ function compose(
   const rejections = new Rejections(wallTime, logger);
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
+  const slots = new AdmissionSlots(options.limits);
+  const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
   const heartbeat = new HeartbeatMonitor(wallClock);
   const explorer = new GatewayExplorer(modules);
   const policies = new GatewayTopicPolicies(explorer, options.slowConsumer.policy);
@@ -134,6 +138,7 @@ function compose(
       // First where others look for it: the application may look while it is asked about the member.
       connections.userChanged(connection);
       presence.userChanged(connection);
+      users.assigned(connection);
     },
     finishing: subscribes.finish.bind(subscribes),
     closing: (connection: ClientConnection) => {
@@ -148,6 +153,7 @@ function compose(
     heartbeat,
     router,
     host,
+    slots,
     logger,
   });
   const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
@@ -156,7 +162,11 @@ function compose(
     explorer,
     handlers,
     lifecycle,
-    connections,
+    guards: { check: () => undefined },
+    load: { overload: undefined },
+    slots,
+    users,
+    rejections,
     heartbeat,
     logger,
   });

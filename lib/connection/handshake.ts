@@ -1,15 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** For everything that is empty: an object of its own would be 56 bytes a connection. */
-const NOTHING: Readonly<Record<string, never>> = Object.freeze({});
+const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(null) as Record<string, never>);
 
 /** The HTTP request a connection began with, as much of it as is worth its memory. */
 export class Handshake {
   /** Request target as sent, with the query string. */
   readonly url: string;
-  /** Address of the peer; IPv4 addresses without the IPv6 prefix. */
+  /** Address of the client, by the option `trustProxy`; IPv4 addresses without the IPv6 prefix. */
   readonly ip: string;
-  /** Parameters of the gateway's path; empty, because paths have none yet. */
+  /** Parameters of the gateway's path, percent-decoded: `{ room: '42' }` for `/rooms/42` on `path: '/rooms/:room'`. */
   readonly params: Readonly<Record<string, string>>;
   #headers: Readonly<IncomingHttpHeaders>;
 
@@ -20,7 +20,7 @@ export class Handshake {
     params: Readonly<Record<string, string>> = NOTHING,
   ) {
     this.url = url;
-    this.ip = ip.startsWith('::ffff:') ? ip.slice(7) : ip;
+    this.ip = ip;
     this.params = params;
     this.#headers = headers;
   }

@@ -12,8 +12,9 @@ import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { WireFormat } from '../wire/json-format.js';
+import type { AdmissionSlots } from './admission-slots.js';
+import type { Arrival, Credentials } from './arrival.js';
 import { attachSession, ClientSession, sessionOf } from './client-session.js';
-import type { Endpoint } from './endpoint.js';
 import type { Incoming } from './inbound.js';
 import type { MessageRouter } from './message-router.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -26,6 +27,7 @@ export interface LifecycleParts {
   readonly heartbeat: HeartbeatMonitor;
   readonly router: MessageRouter;
   readonly host: ConnectionHost;
+  readonly slots: AdmissionSlots;
   readonly logger: Logger;
 }
 
@@ -58,11 +60,12 @@ export class ConnectionLifecycle {
     };
   }
 
-  /** Takes over a WebSocket whose handshake is done. */
-  open(endpoint: Endpoint, socket: WebSocket, request: IncomingMessage, format: WireFormat): void {
+  /** Takes over a WebSocket whose handshake is done, and the slot it has. */
+  open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
     const { connections, heartbeat, host, router } = this.#parts;
+    const { endpoint, request, ip, params } = arrival;
     const url = ownString(request.url ?? '/', endpoint.path);
-    const handshake = new Handshake(url, request.socket.remoteAddress ?? '', request.headers);
+    const handshake = new Handshake(url, ip, request.headers, params);
     const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
     const session = new ClientSession(connection, endpoint, router.route, this.#limiter?.burst ?? 0);
     endpoint.server.adopt(socket);
@@ -72,6 +75,7 @@ export class ConnectionLifecycle {
     socket.on('message', this.#onMessage);
     socket.on('error', ignore);
     socket.on('close', this.#onClose);
+    if (credentials?.user !== undefined) connection.user = credentials.user;
     if (endpoint.connectHooks.length === 0) this.#ready(session, request);
     else session.connected = this.#track(this.#connect(session, request));
     endpoint.server.emit('connection', socket, request);
@@ -113,10 +117,11 @@ export class ConnectionLifecycle {
   }
 
   #ready({ connection, inbound }: ClientSession, request: IncomingMessage): void {
-    // A hook may have refused the client by closing the socket itself, so nothing of one that is gone is handled.
-    if (!connection.open) return inbound.clear();
     const { user } = request as { user?: unknown };
-    if (connection.user === undefined && user !== undefined) connection.user = user;
+    if (connection.open && connection.user === undefined && user !== undefined) connection.user = user;
+    // A hook may have refused the client by closing the socket itself, and a user has a limit: nothing of one that is
+    // gone is handled.
+    if (!connection.open) return inbound.clear();
     connection.handshake.keep(this.#parts.options.handshake.keep);
     inbound.open();
   }
@@ -134,8 +139,9 @@ export class ConnectionLifecycle {
   }
 
   #disconnect(session: ClientSession, close: Close): void {
-    const { connections, topics, heartbeat, logger } = this.#parts;
+    const { connections, topics, heartbeat, slots, logger } = this.#parts;
     const { connection, endpoint } = session;
+    slots.give(connection.handshake.ip);
     endpoint.server.forget(connection.socket);
     heartbeat.delete(connection);
     topics.leaveAll(connection);

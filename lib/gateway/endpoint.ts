@@ -6,6 +6,7 @@ import type { EndpointServer } from './endpoint-server.js';
 import type { GatewayHandler } from './gateway-context-creator.js';
 import type { Gateway } from './gateway-explorer.js';
 import type { GatewayHandlers, GatewayHook } from './gateway-handlers.js';
+import type { VerifyClient } from './verify-client.js';
 
 /** What serves an event or a topic. */
 export interface Route {
@@ -29,12 +30,16 @@ export class Endpoint {
   #topicNamed: string | undefined;
   #heartbeatBy: string | undefined;
 
-  /** @param path undefined takes every path of its port */
+  /**
+   * @param path with its parameters, if any; undefined takes every path of its port
+   * @param verifyClient the gateway's option
+   */
   constructor(
     readonly port: number,
     readonly path: string | undefined,
     readonly server: EndpointServer,
     heartbeat: HeartbeatPolicy | false,
+    readonly verifyClient?: VerifyClient,
   ) {
     this.heartbeat = heartbeat;
   }

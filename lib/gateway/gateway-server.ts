@@ -2,21 +2,41 @@ import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'n
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import { FanoutError } from '../errors/fanout-error.js';
+import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
+import type { Load } from '../observe/load.js';
+import type { Rejections } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import { batchedJson, deflated, formatOf, type WireFormat } from '../wire/json-format.js';
+import { Admission } from './admission.js';
+import { AdmissionRates } from './admission-rates.js';
+import type { AdmissionSlots } from './admission-slots.js';
+import type { AdmissionUsers } from './admission-users.js';
+import type { HandshakeCheck } from './arrival.js';
+import { ClientAddresses } from './client-address.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import { DEFLATE_OFFER, takesSharedFrames } from './deflate-agreement.js';
 import { Endpoint } from './endpoint.js';
 import { EndpointServer } from './endpoint-server.js';
 import type { GatewayExplorer } from './gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
-import { type Admission, trimmed, UpgradeRouter } from './upgrade-router.js';
+import { OriginCheck } from './origin-check.js';
+import { Turnstile } from './turnstile.js';
+import { badRequest } from './upgrade-refusal.js';
+import { type RouterParts, trimmed, UpgradeRouter } from './upgrade-router.js';
+import type { VerifyClient } from './verify-client.js';
 
 /** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
 const CLOSE_TIMEOUT_MS = 5000;
+
+/** Connections that may wait for us to accept them; the system's `net.core.somaxconn` may be lower. */
+const BACKLOG = 4096;
+
+/** Milliseconds between two looks at who has not finished its request in time. */
+const CHECKING_MS = 1000;
+
+/** How a token is carried by browsers, which can set no header: it is for us, and nothing to be agreed on. */
+const TOKEN_PROTOCOL = 'bearer.';
 
 /** The collaborators of {@link GatewayServer}. */
 export interface ServerParts {
@@ -24,30 +44,57 @@ export interface ServerParts {
   readonly explorer: GatewayExplorer;
   readonly handlers: GatewayHandlers;
   readonly lifecycle: ConnectionLifecycle;
-  readonly connections: ConnectionRegistry;
+  readonly guards: HandshakeCheck;
+  readonly load: Load;
+  readonly slots: AdmissionSlots;
+  readonly users: AdmissionUsers;
+  readonly rejections: Rejections;
   readonly heartbeat: HeartbeatMonitor;
   readonly logger: Logger;
 }
 
 /** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */
-export class GatewayServer implements Admission {
+export class GatewayServer {
   readonly #parts: ServerParts;
   readonly #endpoints: Endpoint[] = [];
   readonly #routers = new Map<Server, UpgradeRouter>();
   readonly #ownServers = new Map<number, Server>();
   /** Requests whose client takes compressed frames. */
   readonly #deflating = new WeakSet<IncomingMessage>();
-  #closing = false;
+  readonly #addresses: ClientAddresses;
+  readonly #turnstile: Turnstile;
+  readonly #admission: Admission;
+  readonly #routing: RouterParts;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
+    const { options, lifecycle, rejections } = parts;
+    this.#addresses = new ClientAddresses(options.trustProxy);
+    this.#turnstile = new Turnstile(rejections);
+    this.#admission = new Admission({
+      ...parts,
+      rates: new AdmissionRates(options.limits, () => performance.now()),
+      origins: new OriginCheck(options.origins, this.#addresses),
+      turnstile: this.#turnstile,
+      open: (arrival, client, credentials) =>
+        lifecycle.open(arrival, client, this.#formatOf(client, arrival.request), credentials),
+    });
+    this.#routing = {
+      admission: this.#admission,
+      addresses: this.#addresses,
+      turnstile: this.#turnstile,
+      unmatched: options.unmatched,
+    };
   }
 
-  /** Makes the endpoint of a port and path. Upgrades are accepted from `listen` on, or when the HTTP server listens. */
+  /**
+   * Makes the endpoint of a port and path. Upgrades are accepted from `listen` on, or when the HTTP server listens.
+   * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS
+   */
   create(
     port: number,
     path: string | undefined,
-    options: ServerOptions,
+    { verifyClient, ...options }: ServerOptions,
     httpServer?: Server,
   ): WebSocketServer {
     const { limits, heartbeat, compression } = this.#parts.options;
@@ -59,15 +106,19 @@ export class GatewayServer implements Admission {
       maxFragments: limits.fragments,
       perMessageDeflate: compression !== false && DEFLATE_OFFER,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: offered =>
-        offered.has(batchedJson.protocol) ? batchedJson.protocol : [...offered][0]!,
+      handleProtocols: protocolOf,
       ...options,
       noServer: true,
     } as ServerOptions);
     if (compression !== false) server.on('headers', this.#noteAgreement);
-    const endpoint = new Endpoint(port, servedPath(port, path), server, heartbeat);
-    this.#endpoints.push(endpoint);
+    server.on('wsClientError', (error, socket, request) => {
+      // The application's own listener answers, if it has one.
+      if (server.listenerCount('wsClientError') === 1) this.#refuseBad(error, socket, request);
+    });
+    const verify = verifyClient as VerifyClient | undefined;
+    const endpoint = new Endpoint(port, servedPath(port, path), server, heartbeat, verify);
     this.#routerOf((port === 0 ? httpServer : undefined) ?? this.#ownServer(port)).add(endpoint);
+    this.#endpoints.push(endpoint);
     return server;
   }
 
@@ -91,14 +142,15 @@ export class GatewayServer implements Admission {
     await Promise.all([...this.#ownServers].map(([port, server]) => this.#listen(port, server)));
   }
 
-  /** From now on every upgrade is refused. */
+  /** From now on every upgrade is refused, and so are those under way. */
   refuseUpgrades(): void {
-    this.#closing = true;
+    this.#admission.close();
   }
 
   /** Gives the servers back: borrowed ones go on without us, our own are closed. */
   async stop(): Promise<void> {
     for (const router of this.#routers.values()) router.stop();
+    this.#turnstile.stop();
     for (const { server } of this.#endpoints) server.close();
     await Promise.all(
       [...this.#ownServers.values()].map(server => {
@@ -113,24 +165,16 @@ export class GatewayServer implements Admission {
     this.#endpoints.length = 0;
   }
 
-  refusal(): number | undefined {
-    return this.#closing || this.#parts.connections.size >= this.#parts.options.limits.connections
-      ? 503
-      : undefined;
-  }
-
-  accept(endpoint: Endpoint, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    endpoint.server.handleUpgrade(request, socket, head, client => {
-      // An asynchronous verifyClient may have let in more than there is room for, or taken until the shutdown.
-      if (this.refusal() !== undefined) return turnAway(client);
-      this.#parts.lifecycle.open(endpoint, client, request, this.#formatOf(client, request));
-    });
-  }
-
   /** Called by `ws` with the headers of each 101 before it is sent. */
   readonly #noteAgreement = (headers: readonly string[], request: IncomingMessage): void => {
     if (takesSharedFrames(headers)) this.#deflating.add(request);
   };
+
+  /** Answers a request that is no handshake, as `ws` has found out. */
+  #refuseBad(error: Error, socket: Duplex, request: IncomingMessage): void {
+    const arrival = { request, socket, head: Buffer.alloc(0), ip: this.#addresses.of(request) };
+    this.#turnstile.refuse(arrival, badRequest(request.method, error.message));
+  }
 
   #formatOf(client: WebSocket, request: IncomingMessage): WireFormat {
     const format = formatOf(client.protocol);
@@ -144,14 +188,21 @@ export class GatewayServer implements Admission {
 
   #routerOf(server: Server): UpgradeRouter {
     let router = this.#routers.get(server);
-    if (router === undefined) this.#routers.set(server, (router = new UpgradeRouter(server, this)));
+    if (router === undefined) this.#routers.set(server, (router = new UpgradeRouter(server, this.#routing)));
     return router;
   }
 
   #ownServer(port: number): Server {
     let server = this.#ownServers.get(port);
     if (server === undefined) {
-      server = createServer((_, response) => response.writeHead(426).end(STATUS_CODES[426]));
+      const { handshake } = this.#parts.options.limits;
+      // A request that comes a byte at a time must not last longer than the handshake that follows it.
+      const settings = {
+        headersTimeout: handshake,
+        requestTimeout: handshake,
+        connectionsCheckingInterval: CHECKING_MS,
+      };
+      server = createServer(settings, (_, response) => response.writeHead(426).end(STATUS_CODES[426]));
       this.#ownServers.set(port, server);
     }
     return server;
@@ -164,7 +215,7 @@ export class GatewayServer implements Admission {
         reject(new FanoutError('FANOUT_PORT', port, path, error.message));
       };
       server.once('error', failed);
-      server.listen(port, () => {
+      server.listen({ port, backlog: BACKLOG }, () => {
         server.off('error', failed);
         resolve();
       });
@@ -172,10 +223,11 @@ export class GatewayServer implements Admission {
   }
 }
 
-/** `ws` goes on reading until the peer has answered the close, and reports what is wrong with it as an error event. */
-function turnAway(client: WebSocket): void {
-  client.on('error', () => {});
-  client.close(1013, 'try again later');
+/** @param offered at least one */
+function protocolOf(offered: ReadonlySet<string>): string {
+  if (offered.has(batchedJson.protocol)) return batchedJson.protocol;
+  const names = [...offered];
+  return names.find(name => !name.startsWith(TOKEN_PROTOCOL)) ?? names[0]!;
 }
 
 function topicLine(gateway: string, { port, path }: Endpoint, pattern: string): string {
@@ -185,5 +237,6 @@ function topicLine(gateway: string, { port, path }: Endpoint, pattern: string): 
 
 /** The path a gateway is served on. A port of its own without a path takes every path, as under `WsAdapter`. */
 function servedPath(port: number, path: string | undefined): string | undefined {
+  if (path !== undefined && typeof path !== 'string') throw new FanoutError('FANOUT_PATH', shown(path));
   return path === undefined && port !== 0 ? undefined : trimmed(path ?? '/');
 }

@@ -32,3 +32,11 @@ export class UpgradeRefusal extends Error {
     this.body = body;
   }
 }
+
+/** @param message what is wrong with the request, as `ws` says it: nothing that the client wrote */
+export function badRequest(method: string | undefined, message: string): UpgradeRefusal {
+  const known = { 'Content-Type': 'text/plain', 'Sec-WebSocket-Version': '13, 8' };
+  return method === 'GET'
+    ? new UpgradeRefusal(400, 'request', { headers: known, body: message })
+    : new UpgradeRefusal(405, 'request', { headers: { ...known, Allow: 'GET' }, body: message });
+}

@@ -1,34 +1,43 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Arrival } from './arrival.js';
+import type { ClientAddresses } from './client-address.js';
 import type { Endpoint } from './endpoint.js';
+import { NO_PARAMS, PathPattern, PathPatterns } from './path-pattern.js';
+import type { Turnstile } from './turnstile.js';
+import { UpgradeRefusal } from './upgrade-refusal.js';
 
-/** Milliseconds that a refused peer has to take its answer and go. */
-const REFUSED_MS = 1000;
-
-/** Seconds after which a client that was refused for load should try again. */
-const RETRY_AFTER_S = 5;
-
-/** Says whether one more connection may come in, and takes those that do. */
-export interface Admission {
-  /** The HTTP status to refuse with, or undefined to let in. */
-  refusal(): number | undefined;
-  accept(endpoint: Endpoint, request: IncomingMessage, socket: Duplex, head: Buffer): void;
+/** The collaborators of {@link UpgradeRouter}. */
+export interface RouterParts {
+  readonly admission: { admit(arrival: Arrival): void };
+  readonly addresses: ClientAddresses;
+  readonly turnstile: Turnstile;
+  /** What becomes of upgrades to a path without a gateway. */
+  readonly unmatched: 'ignore' | 'refuse';
 }
 
-/** Takes the WebSocket upgrades of one HTTP server to their endpoint, by exact path. */
+/**
+ * Takes the WebSocket upgrades of one HTTP server to their endpoint. Paths are compared as they were sent, so nothing can
+ * be hidden in an encoding; only the value of a parameter is decoded.
+ */
 export class UpgradeRouter {
   readonly #server: Server;
-  readonly #admission: Admission;
+  readonly #parts: RouterParts;
+  /** By path without parameters. */
   readonly #endpoints = new Map<string | undefined, Endpoint>();
+  readonly #patterns = new PathPatterns<Endpoint>();
 
-  constructor(server: Server, admission: Admission) {
+  constructor(server: Server, parts: RouterParts) {
     this.#server = server;
-    this.#admission = admission;
+    this.#parts = parts;
     server.on('upgrade', this.#onUpgrade);
   }
 
+  /** @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS */
   add(endpoint: Endpoint): void {
-    this.#endpoints.set(endpoint.path, endpoint);
+    const pattern = endpoint.path === undefined ? undefined : new PathPattern(endpoint.path);
+    if (pattern === undefined || pattern.literal) this.#endpoints.set(endpoint.path, endpoint);
+    else this.#patterns.add(pattern, endpoint);
   }
 
   /** Leaves the server to others: one that was borrowed lives on. */
@@ -37,48 +46,50 @@ export class UpgradeRouter {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const endpoint = this.#endpointOf(request.url ?? '/');
-    if (endpoint === undefined) return this.#leave(socket);
-    const status = this.#admission.refusal();
-    if (status === undefined) this.#admission.accept(endpoint, request, socket, head);
-    else refuse(socket, status);
+    const target = request.url ?? '/';
+    let params = NO_PARAMS;
+    // Mostly a target is a path and nothing else, and then it is the key itself.
+    let endpoint = this.#endpoints.get(target);
+    if (endpoint === undefined) {
+      const path = pathOf(target);
+      endpoint = this.#endpoints.get(path);
+      if (endpoint === undefined) {
+        const found = this.#patterns.find(path);
+        endpoint = found?.value ?? this.#endpoints.get(undefined);
+        params = found?.params ?? NO_PARAMS;
+      }
+    }
+    if (endpoint === undefined) return this.#leave(request, socket, head);
+    const ip = this.#parts.addresses.of(request);
+    this.#parts.admission.admit({ endpoint, request, socket, head, ip, params });
   };
 
   /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
-  #leave(socket: Duplex): void {
-    if (this.#server.listenerCount('upgrade') === 1) return refuse(socket, 404);
-    // Until that one takes over, an error on the socket has no listener but this and would end the process.
-    socket.on('error', destroy);
-  }
-
-  #endpointOf(target: string): Endpoint | undefined {
-    // Mostly a target is a path and nothing else, and then it is the key itself.
-    return (
-      this.#endpoints.get(target) ?? this.#endpoints.get(pathOf(target)) ?? this.#endpoints.get(undefined)
-    );
+  #leave(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { addresses, turnstile, unmatched } = this.#parts;
+    if (unmatched === 'ignore' && this.#server.listenerCount('upgrade') > 1) {
+      // Until that one takes over, an error on the socket has no listener but this and would end the process.
+      socket.on('error', destroy);
+      return;
+    }
+    const ip = addresses.of(request);
+    turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(404, 'path'));
   }
 }
 
-/** The path of a request target, compared as it was sent: nothing is decoded, so nothing can be hidden in an encoding. */
+/** The path of a request target. A target that does not begin with a slash has none that a gateway could have. */
 function pathOf(target: string): string {
-  const end = target.search(/[?#]/);
-  return trimmed(end < 0 ? target : target.slice(0, end));
+  if (!target.startsWith('/')) return target;
+  const query = target.indexOf('?');
+  const path = query < 0 ? target : target.slice(0, query);
+  const fragment = path.indexOf('#');
+  return trimmed(fragment < 0 ? path : path.slice(0, fragment));
 }
 
 /** Paths with and without a slash at the end are one, as under `WsAdapter`. */
 export function trimmed(path: string): string {
   const rooted = path.startsWith('/') ? path : `/${path}`;
   return rooted.length > 1 && rooted.endsWith('/') ? rooted.slice(0, -1) : rooted;
-}
-
-function refuse(socket: Duplex, status: number): void {
-  // Nobody else listens, and an error would end the process.
-  socket.on('error', destroy);
-  const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : '';
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n${retry}Content-Length: 0\r\n\r\n`,
-  );
-  setTimeout(() => socket.destroy(), REFUSED_MS).unref();
 }
 
 function destroy(this: Duplex): void {

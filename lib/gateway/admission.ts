@@ -1,0 +1,194 @@
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from '@nestjs/common';
+import type { WebSocket } from 'ws';
+import { canonicalOrigin } from '../options/addresses.js';
+import { CLOSE } from '../errors/close-codes.js';
+import type { Load } from '../observe/load.js';
+import type { RejectionCause } from '../observe/rejections.js';
+import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import type { AdmissionRates } from './admission-rates.js';
+import type { AdmissionSlots } from './admission-slots.js';
+import type { AdmissionUsers } from './admission-users.js';
+import type { Arrival, Credentials, HandshakeCheck } from './arrival.js';
+import type { OriginCheck } from './origin-check.js';
+import { PendingUpgrade } from './pending-upgrade.js';
+import type { Turnstile } from './turnstile.js';
+import { UpgradeRefusal } from './upgrade-refusal.js';
+import { askVerifyClient } from './verify-client.js';
+
+/** The collaborators of {@link Admission}. */
+export interface AdmissionParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly load: Load;
+  readonly slots: AdmissionSlots;
+  readonly rates: AdmissionRates;
+  readonly users: AdmissionUsers;
+  readonly origins: OriginCheck;
+  readonly guards: HandshakeCheck;
+  readonly turnstile: Turnstile;
+  readonly logger: Logger;
+  /** Takes over a client whose handshake is done, and gives its slot back when it has gone. */
+  open(arrival: Arrival, client: WebSocket, credentials: Credentials | undefined): void;
+}
+
+/** Limits of one client, and not of the server: the client may come back when it has less. */
+const OWN_LIMITS: ReadonlySet<RejectionCause> = new Set([
+  'connections-per-ip',
+  'connections-per-user',
+  'connection-rate-per-ip',
+]);
+
+/**
+ * Who may come in. What costs nothing to find out is asked first. Whoever is on the way has a slot, which is given back
+ * when it is refused or goes.
+ */
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #pending = new Set<PendingUpgrade>();
+  #closing = false;
+  /** The last `Host` that was good. There are few, so most need no second look. */
+  #goodHost: string | undefined;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /** From now on everybody is refused, those included whose handshake is under way. */
+  close(): void {
+    this.#closing = true;
+    for (const pending of this.#pending) pending.cut(noRoom('shutdown'));
+  }
+
+  /** Opens a connection for an upgrade, or refuses it. */
+  admit(arrival: Arrival): void {
+    const { slots, rates, turnstile } = this.#parts;
+    if (!this.#hasHost(arrival.request)) return turnstile.refuse(arrival, new UpgradeRefusal(400, 'request'));
+    const cause = this.#shortOf(arrival.ip);
+    if (cause !== undefined) return turnstile.refuse(arrival, noRoom(cause));
+    slots.take(arrival.ip);
+    rates.count(arrival.ip);
+    let answer: Promise<Credentials | undefined> | undefined;
+    try {
+      answer = this.#ask(arrival);
+    } catch (error) {
+      return this.#refuse(arrival, error);
+    }
+    if (answer === undefined) this.#enter(arrival, undefined);
+    else void this.#await(arrival, answer);
+  }
+
+  /** What there is not enough of for one more. */
+  #shortOf(ip: string): RejectionCause | undefined {
+    const { load, slots, rates } = this.#parts;
+    if (this.#closing) return 'shutdown';
+    if (load.overload !== undefined) return load.overload;
+    if (slots.full) return 'connections';
+    return rates.exceededBy(ip) ?? (slots.fullFor(ip) ? 'connections-per-ip' : undefined);
+  }
+
+  /** Throws or rejects when the origin, `verifyClient` or a guard refuses. Undefined when all have agreed at once. */
+  #ask(arrival: Arrival): Promise<Credentials | undefined> | undefined {
+    const admitted = this.#parts.origins.admits(arrival.request);
+    if (typeof admitted !== 'boolean') {
+      return admitted.then(later => {
+        assertOrigin(later);
+        assertWaiting(arrival);
+        return this.#identify(arrival);
+      });
+    }
+    assertOrigin(admitted);
+    return this.#identify(arrival);
+  }
+
+  #identify(arrival: Arrival): Promise<Credentials | undefined> | undefined {
+    const { verifyClient } = arrival.endpoint;
+    const verified = verifyClient && askVerifyClient(verifyClient, arrival.request);
+    const { guards } = this.#parts;
+    if (verified === undefined) return guards.check(arrival);
+    return verified.then(() => {
+      assertWaiting(arrival);
+      return guards.check(arrival);
+    });
+  }
+
+  async #await(arrival: Arrival, answer: Promise<Credentials | undefined>): Promise<void> {
+    const { options, slots, turnstile, users } = this.#parts;
+    const pending = new PendingUpgrade(arrival.socket, options.limits.handshake, refusal => {
+      this.#pending.delete(pending);
+      slots.give(arrival.ip);
+      if (refusal !== undefined) turnstile.refuse(arrival, refusal);
+    });
+    this.#pending.add(pending);
+    let credentials: Credentials | undefined;
+    try {
+      credentials = await answer;
+    } catch (error) {
+      if (this.#finish(pending)) this.#refuse(arrival, error);
+      return;
+    }
+    if (!this.#finish(pending)) return;
+    if (users.full(credentials?.user)) this.#refuse(arrival, noRoom('connections-per-user'));
+    else this.#enter(arrival, credentials);
+  }
+
+  #finish(pending: PendingUpgrade): boolean {
+    this.#pending.delete(pending);
+    return pending.finish();
+  }
+
+  /** The handshake of WebSocket itself: `ws` refuses what is none. */
+  #enter(arrival: Arrival, credentials: Credentials | undefined): void {
+    const { slots, turnstile, logger, open } = this.#parts;
+    const { endpoint, request, socket, head } = arrival;
+    let opened = false;
+    try {
+      endpoint.server.handleUpgrade(request, socket, head, client => {
+        opened = true;
+        open(arrival, client, credentials);
+      });
+    } catch (error) {
+      // A function of the application: handleProtocols, or a listener of the `ws` server.
+      if (!opened) return this.#refuse(arrival, error);
+      logger.error(error, 'a listener for new connections failed');
+    }
+    if (opened) return;
+    slots.give(arrival.ip);
+    turnstile.linger(socket);
+  }
+
+  /** Refuses who has a slot. */
+  #refuse(arrival: Arrival, error: unknown): void {
+    this.#parts.slots.give(arrival.ip);
+    if (!(error instanceof UpgradeRefusal))
+      this.#parts.logger.error(error, 'a handshake failed; its upgrade is refused');
+    const refusal =
+      error instanceof UpgradeRefusal
+        ? error
+        : new UpgradeRefusal(500, 'guard', { close: CLOSE.HOOK_FAILED });
+    this.#parts.turnstile.refuse(arrival, refusal);
+  }
+
+  /** RFC 6455 section 4.1 wants one, and what is none must not end up in a link that the application makes of it. */
+  #hasHost({ headers: { host } }: IncomingMessage): boolean {
+    if (host === undefined) return false;
+    if (host === this.#goodHost) return true;
+    if (host.endsWith('/') || canonicalOrigin(`http://${host}`) === undefined) return false;
+    this.#goodHost = host;
+    return true;
+  }
+}
+
+function noRoom(cause: RejectionCause): UpgradeRefusal {
+  return OWN_LIMITS.has(cause)
+    ? new UpgradeRefusal(429, cause, { close: CLOSE.RATE_LIMITED })
+    : new UpgradeRefusal(503, cause, { close: CLOSE.BUSY });
+}
+
+function assertOrigin(admitted: boolean): void {
+  if (!admitted) throw new UpgradeRefusal(403, 'origin', { close: CLOSE.FORBIDDEN });
+}
+
+/** Whoever was cut meanwhile has its answer: nobody is to be asked about it any more. */
+function assertWaiting({ socket }: Arrival): void {
+  if (socket.destroyed || socket.writableEnded) throw new UpgradeRefusal(503, 'handshake-time');
+}
