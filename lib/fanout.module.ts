@@ -39,7 +39,9 @@ import { TopicRequests } from './gateway/topic-requests.js';
 import { TopicSources } from './gateway/topic-sources.js';
 import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
 import { BufferPool } from './memory/buffer-pool.js';
+import { LoadMonitor } from './observe/load-monitor.js';
 import { FanoutMetrics, ProcessMetrics } from './observe/metrics.js';
+import { processProbe } from './observe/process-probe.js';
 import { Rejections } from './observe/rejections.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
@@ -62,6 +64,7 @@ interface FanoutRuntime {
   readonly router: MessageRouter;
   readonly server: GatewayServer;
   readonly shutdown: Shutdown;
+  readonly load: LoadMonitor;
   readonly metrics: FanoutMetrics;
 }
 
@@ -100,6 +103,7 @@ function compose(
   const options = resolveOptions(given);
   const logger = new SteadyLogger('Fanout');
   const rejections = new Rejections(wallTime, logger);
+  const load = new LoadMonitor(processProbe, options.limits, logger);
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
   const slots = new AdmissionSlots(options.limits);
@@ -186,7 +190,8 @@ function compose(
     router,
     server,
     shutdown,
-    metrics: new ProcessMetrics(rejections),
+    load,
+    metrics: new ProcessMetrics(rejections, load),
   };
 }
 
@@ -267,12 +272,15 @@ export class FanoutModule
 
   /** @internal */
   async onApplicationBootstrap(): Promise<void> {
-    await this.#runtime.server.listen();
+    const { server, load } = this.#runtime;
+    await server.listen();
+    if (server.serves) load.start();
   }
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    const { shutdown, heartbeat, delivery } = this.#runtime;
+    const { shutdown, heartbeat, delivery, load } = this.#runtime;
+    load.stop();
     // Everybody leaves now, and telling each of the others of each would serve nobody.
     delivery.presence.stop();
     await shutdown.run();

@@ -41,6 +41,7 @@ export type { Handshake } from './connection/handshake.js';
 export { BufferPool, type BufferPoolStats } from './memory/buffer-pool.js';
 
 export { FanoutMetrics } from './observe/metrics.js';
+export type { Overload } from './observe/load.js';
 export type { RejectionCause } from './observe/rejections.js';
 
 export { FanoutError, type FanoutErrorCode } from './errors/fanout-error.js';

@@ -87,6 +87,11 @@ export class GatewayServer {
     };
   }
 
+  /** Whether there are gateways. In an application without them there is nothing to watch over. */
+  get serves(): boolean {
+    return this.#endpoints.length > 0;
+  }
+
   /**
    * Makes the endpoint of a port and path. Upgrades are accepted from `listen` on, or when the HTTP server listens.
    * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS

@@ -9,6 +9,10 @@ export class SteadyLogger extends Logger {
     steadily(() => super.error(message, ...details));
   }
 
+  override log(message: unknown, ...details: unknown[]): void {
+    steadily(() => super.log(message, ...details));
+  }
+
   override warn(message: unknown, ...details: unknown[]): void {
     steadily(() => super.warn(message, ...details));
   }
