@@ -5,10 +5,11 @@ const LOW = 0.9;
  * How full the heap is, against a watermark: high once two looks in a row are above it, until one is below 0.9 of it.
  *
  * What V8 calls used is live objects and garbage: a sawtooth, whose low points are what is live. A look above may be a
- * peak, which the next collection takes away; one below is proof. Two in a row are enough, because V8 collects at the latest
- * half way between what was live and the limit: used stays above 0.9 of the limit only when about 0.8 of it is live. It
- * would be wrong to wait for a collection to make sure: just before the limit they come one after the other, and the loop
- * stands still for each. Buffers are not on the heap: what is sent to clients has budgets of its own.
+ * peak that the next collection takes away, so it needs a second one; a look below is proof. Two are enough, and the garbage
+ * need not be subtracted, because near the limit there is little: V8 collects at the latest half way between what was live
+ * and the limit (a busy heap of which 0.8 is live was seen to go up to 0.89). To wait for a low point of the sawtooth would
+ * be too late: just before the limit the loop stands still for one collection after the other. Buffers are not on this heap:
+ * what is sent to clients has budgets of its own.
  */
 export class HeapUse {
   readonly #watermark: number;
