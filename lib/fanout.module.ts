@@ -39,10 +39,8 @@ import { TopicRequests } from './gateway/topic-requests.js';
 import { TopicSources } from './gateway/topic-sources.js';
 import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
 import { BufferPool } from './memory/buffer-pool.js';
-import { LoadMonitor } from './observe/load-monitor.js';
-import { FanoutMetrics, ProcessMetrics } from './observe/metrics.js';
-import { processProbe } from './observe/process-probe.js';
-import { Rejections } from './observe/rejections.js';
+import { FanoutMetrics } from './observe/metrics.js';
+import { type Observation, observeProcess } from './observe/observation.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
 import type { TopicRegistry } from './topic/topic-registry.js';
@@ -64,7 +62,7 @@ interface FanoutRuntime {
   readonly router: MessageRouter;
   readonly server: GatewayServer;
   readonly shutdown: Shutdown;
-  readonly load: LoadMonitor;
+  readonly observation: Observation;
   readonly metrics: FanoutMetrics;
 }
 
@@ -102,8 +100,8 @@ function compose(
 ): FanoutRuntime {
   const options = resolveOptions(given);
   const logger = new SteadyLogger('Fanout');
-  const rejections = new Rejections(wallTime, logger);
-  const load = new LoadMonitor(processProbe, options.limits, logger);
+  const observation = observeProcess(options, logger);
+  const { rejections, load, preflight } = observation;
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
   const slots = new AdmissionSlots(options.limits);
@@ -167,11 +165,12 @@ function compose(
     handlers,
     lifecycle,
     guards: { check: () => undefined },
-    load: { overload: undefined },
+    load,
     slots,
     users,
     rejections,
     heartbeat,
+    preflight,
     logger,
   });
   const shutdown = new Shutdown(
@@ -190,8 +189,8 @@ function compose(
     router,
     server,
     shutdown,
-    load,
-    metrics: new ProcessMetrics(rejections, load),
+    observation,
+    metrics: observation.metrics,
   };
 }
 
@@ -272,15 +271,17 @@ export class FanoutModule
 
   /** @internal */
   async onApplicationBootstrap(): Promise<void> {
-    const { server, load } = this.#runtime;
+    const { server, observation } = this.#runtime;
     await server.listen();
-    if (server.serves) load.start();
+    if (!server.serves) return;
+    observation.preflight.start();
+    observation.load.start();
   }
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    const { shutdown, heartbeat, delivery, load } = this.#runtime;
-    load.stop();
+    const { shutdown, heartbeat, delivery, observation } = this.#runtime;
+    observation.load.stop();
     // Everybody leaves now, and telling each of the others of each would serve nobody.
     delivery.presence.stop();
     await shutdown.run();

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import { canonicalOrigin } from '../options/addresses.js';
 import { CLOSE } from '../errors/close-codes.js';
 import type { Load } from '../observe/load.js';
+import type { Preflight } from '../observe/preflight.js';
 import type { RejectionCause } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { AdmissionRates } from './admission-rates.js';
@@ -20,6 +21,7 @@ import { askVerifyClient } from './verify-client.js';
 export interface AdmissionParts {
   readonly options: ResolvedFanoutOptions;
   readonly load: Load;
+  readonly preflight: Preflight;
   readonly slots: AdmissionSlots;
   readonly rates: AdmissionRates;
   readonly users: AdmissionUsers;
@@ -61,7 +63,8 @@ export class Admission {
 
   /** Opens a connection for an upgrade, or refuses it. */
   admit(arrival: Arrival): void {
-    const { slots, rates, turnstile } = this.#parts;
+    const { slots, rates, turnstile, preflight } = this.#parts;
+    preflight.upgrade(arrival.request.headers);
     if (!this.#hasHost(arrival.request)) return turnstile.refuse(arrival, new UpgradeRefusal(400, 'request'));
     const cause = this.#shortOf(arrival.ip);
     if (cause !== undefined) return turnstile.refuse(arrival, noRoom(cause));

@@ -5,6 +5,7 @@ import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { Load } from '../observe/load.js';
+import type { Preflight } from '../observe/preflight.js';
 import type { Rejections } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import { batchedJson, deflated, formatOf, type WireFormat } from '../wire/json-format.js';
@@ -50,6 +51,7 @@ export interface ServerParts {
   readonly users: AdmissionUsers;
   readonly rejections: Rejections;
   readonly heartbeat: HeartbeatMonitor;
+  readonly preflight: Preflight;
   readonly logger: Logger;
 }
 
@@ -122,6 +124,7 @@ export class GatewayServer {
     });
     const verify = verifyClient as VerifyClient | undefined;
     const endpoint = new Endpoint(port, servedPath(port, path), server, heartbeat, verify);
+    this.#parts.preflight.gateway(placeOf(endpoint), options);
     this.#routerOf((port === 0 ? httpServer : undefined) ?? this.#ownServer(port)).add(endpoint);
     this.#endpoints.push(endpoint);
     return server;
@@ -235,9 +238,13 @@ function protocolOf(offered: ReadonlySet<string>): string {
   return names.find(name => !name.startsWith(TOKEN_PROTOCOL)) ?? names[0]!;
 }
 
-function topicLine(gateway: string, { port, path }: Endpoint, pattern: string): string {
-  const place = `${port === 0 ? '' : `:${port}`}${path ?? ''}`;
-  return `${gateway} {${place}} offers the topic "${pattern}"`;
+function topicLine(gateway: string, endpoint: Endpoint, pattern: string): string {
+  return `${gateway} ${placeOf(endpoint)} offers the topic "${pattern}"`;
+}
+
+/** Where an endpoint is, as the log names it: `{/path}` or `{:port/path}`. */
+function placeOf({ port, path }: Endpoint): string {
+  return `{${port === 0 ? '' : `:${port}`}${path ?? ''}}`;
 }
 
 /** The path a gateway is served on. A port of its own without a path takes every path, as under `WsAdapter`. */

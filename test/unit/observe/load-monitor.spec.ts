@@ -83,6 +83,12 @@ describe('the loop delay', () => {
     expect(recover()).toBeLessThan(2000);
   });
 
+  it('is forgotten within two seconds, however long it was and however late the loop', () => {
+    const { turns, recover } = setup();
+    expect(turns(MINUTE, 60)).toBe('loop-delay');
+    expect(recover()).toBeLessThan(2000);
+  });
+
   it('stays high until it is half of the watermark', () => {
     const { turns, recover } = setup();
     expect(turns(1500, 10)).toBe('loop-delay');

@@ -1,0 +1,30 @@
+import { type LoadLimits, LoadMonitor } from './load-monitor.js';
+import { type FanoutMetrics, ProcessMetrics } from './metrics.js';
+import { Preflight, type PreflightOptions } from './preflight.js';
+import { processProbe } from './process-probe.js';
+import { Rejections } from './rejections.js';
+
+/** The parts that watch over this process. */
+export interface Observation {
+  readonly rejections: Rejections;
+  readonly load: LoadMonitor;
+  readonly preflight: Preflight;
+  readonly metrics: FanoutMetrics;
+}
+
+/** Where they write. */
+export interface ObservationLog {
+  warn(line: string): void;
+  log(line: string): void;
+}
+
+/** Puts them together; none of them runs yet. */
+export function observeProcess(
+  options: PreflightOptions & { readonly limits: LoadLimits },
+  log: ObservationLog,
+): Observation {
+  const rejections = new Rejections(processProbe.now, log);
+  const load = new LoadMonitor(processProbe, options.limits, log);
+  const preflight = new Preflight(options, log);
+  return { rejections, load, preflight, metrics: new ProcessMetrics(rejections, load) };
+}

@@ -1,0 +1,63 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { collectFacts } from './process-facts.js';
+import { deflateWarning, startWarnings } from './start-warnings.js';
+
+/** `backlog` of `server.listen()` where none is given. */
+const DEFAULT_BACKLOG = 511;
+
+/** The options that are looked at. */
+export interface PreflightOptions {
+  readonly limits: { readonly connections: number };
+  readonly trustProxy: number | readonly string[];
+  readonly origins: unknown;
+}
+
+/** Where the warnings go. */
+export interface PreflightLog {
+  warn(line: string): void;
+}
+
+/** Warns, once each, of what will not hold or is not safe as it is set up, and says what to do about it. */
+export class Preflight {
+  readonly #connections: number;
+  readonly #log: PreflightLog;
+  #expectsProxy: boolean;
+  #expectsCookies: boolean;
+
+  constructor(options: PreflightOptions, log: PreflightLog) {
+    this.#connections = options.limits.connections;
+    this.#expectsProxy = options.trustProxy !== 0;
+    this.#expectsCookies = options.origins !== undefined;
+    this.#log = log;
+  }
+
+  /** To be called when the server starts, where there is a gateway. */
+  start(): void {
+    const capacity = { connections: this.#connections, backlog: DEFAULT_BACKLOG };
+    for (const line of startWarnings(collectFacts(), capacity)) this.#log.warn(line);
+  }
+
+  /** To be called with what a gateway hands to `ws`. @param place of the gateway, as the start log names it */
+  gateway(place: string, options: { readonly perMessageDeflate?: unknown }): void {
+    const line = deflateWarning(place, options.perMessageDeflate);
+    if (line !== undefined) this.#log.warn(line);
+  }
+
+  /** To be called with the headers of each upgrade. */
+  upgrade(headers: IncomingHttpHeaders): void {
+    if (!this.#expectsProxy && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined) {
+      this.#expectsProxy = true;
+      this.#log.warn(
+        'An upgrade came with X-Forwarded-For or Forwarded, and the option "trustProxy" is 0, so the proxy counts as the ' +
+          'client: set trustProxy to the number of proxies in front of this server, or to their networks.',
+      );
+    }
+    if (!this.#expectsCookies && headers.cookie !== undefined) {
+      this.#expectsCookies = true;
+      this.#log.warn(
+        'An upgrade came with cookies, and the option "origins" is not set, so such clients may only come from pages of ' +
+          "the requested host: set origins to 'same', or to a list of those that may.",
+      );
+    }
+  }
+}
