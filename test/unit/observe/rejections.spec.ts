@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Overload } from '../../../lib/observe/load.js';
 import { ProcessMetrics } from '../../../lib/observe/metrics.js';
 import { REJECTION_CAUSES, Rejections } from '../../../lib/observe/rejections.js';
 
@@ -54,9 +55,13 @@ describe('Rejections', () => {
 describe('ProcessMetrics', () => {
   it('gives the counts of the moment', () => {
     const { rejections } = setup();
-    const metrics = new ProcessMetrics(rejections);
+    const load: { overload: Overload | undefined } = { overload: undefined };
+    const metrics = new ProcessMetrics(rejections, load);
     const before = metrics.rejected;
     rejections.count('heap', 'x');
     expect([before.heap, metrics.rejected.heap]).toEqual([0, 1]);
+    expect(metrics.overload).toBeUndefined();
+    load.overload = 'heap';
+    expect(metrics.overload).toBe('heap');
   });
 });
