@@ -21,9 +21,11 @@ import { FanoutError } from './errors/fanout-error.js';
 import { Refusal } from './errors/refusals.js';
 import { AdmissionSlots } from './gateway/admission-slots.js';
 import { AdmissionUsers } from './gateway/admission-users.js';
-import { type ClientConnection, sessionOf } from './gateway/client-session.js';
+import { type ClientConnection, type ClientSession, sessionOf } from './gateway/client-session.js';
 import { ConnectionLifecycle } from './gateway/connection-lifecycle.js';
+import { createCredentials } from './gateway/credentials.js';
 import { errorAnswer, errorFrame } from './gateway/error-frame.js';
+import type { Expiries } from './gateway/expiries.js';
 import { FanoutAdapter } from './gateway/fanout-adapter.js';
 import { GatewayContextCreator } from './gateway/gateway-context-creator.js';
 import { GatewayExplorer } from './gateway/gateway-explorer.js';
@@ -56,6 +58,7 @@ interface FanoutRuntime {
   readonly pool: BufferPool;
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
+  readonly expiries: Expiries<ClientSession>;
   readonly delivery: Delivery;
   readonly policies: GatewayTopicPolicies;
   readonly broadcaster: TopicBroadcaster;
@@ -127,7 +130,8 @@ function compose(
   const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), logger);
   const requests = new TopicRequests(delivery, sources);
   const subscribes = new SubscribeRouter(delivery, sources, requests, options.limits.topicsPerConnection);
-  const router = new MessageRouter(subscribes, logger);
+  const { gate, expiries, refreshes } = createCredentials({ options, topics, requests, rejections, logger });
+  const router = new MessageRouter(subscribes, refreshes, logger);
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),
@@ -153,6 +157,7 @@ function compose(
     connections,
     topics,
     heartbeat,
+    expiries,
     router,
     host,
     slots,
@@ -163,8 +168,8 @@ function compose(
     options,
     explorer,
     handlers,
+    guards: gate,
     lifecycle,
-    guards: { check: () => undefined },
     load,
     slots,
     users,
@@ -183,6 +188,7 @@ function compose(
     pool,
     connections,
     heartbeat,
+    expiries,
     delivery,
     policies,
     broadcaster,
@@ -280,12 +286,13 @@ export class FanoutModule
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    const { shutdown, heartbeat, delivery, observation } = this.#runtime;
+    const { shutdown, heartbeat, expiries, delivery, observation } = this.#runtime;
     observation.load.stop();
     // Everybody leaves now, and telling each of the others of each would serve nobody.
     delivery.presence.stop();
     await shutdown.run();
     heartbeat.stop();
+    expiries.stop();
     delivery.stop();
   }
 }

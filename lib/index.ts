@@ -19,6 +19,7 @@ export type { PresenceOptions, TopicHistoryOptions, TopicOptions } from './optio
 export { Topic } from './gateway/topic.decorator.js';
 export { CurrentConnection, TopicName, TopicParam } from './gateway/param.decorators.js';
 export { Publish, type TopicOf } from './gateway/publish.decorator.js';
+export { type HandshakeGuard, UseHandshakeGuards } from './gateway/handshake-guards.decorator.js';
 export { Heartbeat } from './gateway/heartbeat.decorator.js';
 export { HeartbeatGuard } from './gateway/heartbeat.guard.js';
 export { FanoutAdapter } from './gateway/fanout-adapter.js';

@@ -79,6 +79,11 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     return this.sink.unsent;
   }
 
+  /** The socket below the WebSocket. */
+  get transport(): SocketPort {
+    return this.#socket;
+  }
+
   get open(): boolean {
     return this.socket.readyState === OPEN;
   }

@@ -20,6 +20,8 @@ export class ClientSession implements Bucket, InboundOwner {
   replies: Set<RxSubscription> | undefined;
   /** Subscribes on their way through a handler, which count towards the topic limit. */
   subscribing = 0;
+  /** How often its credentials were renewed. */
+  renewals = 0;
   /** The context of request-scoped gateways: one for the life of the connection. */
   contextId: ContextId | undefined;
   /** Settles when every `handleConnection` has; undefined where there is none. */

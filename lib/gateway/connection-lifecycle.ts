@@ -15,6 +15,7 @@ import type { WireFormat } from '../wire/json-format.js';
 import type { AdmissionSlots } from './admission-slots.js';
 import type { Arrival, Credentials } from './arrival.js';
 import { attachSession, ClientSession, sessionOf } from './client-session.js';
+import type { Expiries } from './expiries.js';
 import type { Incoming } from './inbound.js';
 import type { MessageRouter } from './message-router.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -25,6 +26,7 @@ export interface LifecycleParts {
   readonly connections: ConnectionRegistry;
   readonly topics: TopicRegistry;
   readonly heartbeat: HeartbeatMonitor;
+  readonly expiries: Expiries<ClientSession>;
   readonly router: MessageRouter;
   readonly host: ConnectionHost;
   readonly slots: AdmissionSlots;
@@ -62,7 +64,7 @@ export class ConnectionLifecycle {
 
   /** Takes over a WebSocket whose handshake is done, and the slot it has. */
   open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
-    const { connections, heartbeat, host, router } = this.#parts;
+    const { connections, heartbeat, expiries, host, router } = this.#parts;
     const { endpoint, request, ip, params } = arrival;
     const url = ownString(request.url ?? '/', endpoint.path);
     const handshake = new Handshake(url, ip, request.headers, params);
@@ -71,6 +73,8 @@ export class ConnectionLifecycle {
     endpoint.server.adopt(socket);
     attachSession(socket, session);
     connections.add(connection);
+    if (credentials?.user !== undefined) connection.user = credentials.user;
+    if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);
     socket.on('message', this.#onMessage);
     socket.on('error', ignore);
@@ -116,13 +120,17 @@ export class ConnectionLifecycle {
     this.#ready(session, request);
   }
 
-  #ready({ connection, inbound }: ClientSession, request: IncomingMessage): void {
+  #ready(session: ClientSession, request: IncomingMessage): void {
+    const { connection, inbound, endpoint } = session;
     const { user } = request as { user?: unknown };
     if (connection.open && connection.user === undefined && user !== undefined) connection.user = user;
     // A hook may have refused the client by closing the socket itself, and a user has a limit: nothing of one that is
     // gone is handled.
     if (!connection.open) return inbound.clear();
-    connection.handshake.keep(this.#parts.options.handshake.keep);
+    const { keep } = this.#parts.options.handshake;
+    // Guards that ask for the host are asked again when the client renews.
+    connection.handshake.keep(endpoint.handshakeGuards.length > 0 ? [...keep, 'host'] : keep);
+    this.#parts.expiries.begin(session);
     inbound.open();
   }
 
@@ -139,11 +147,12 @@ export class ConnectionLifecycle {
   }
 
   #disconnect(session: ClientSession, close: Close): void {
-    const { connections, topics, heartbeat, slots, logger } = this.#parts;
+    const { connections, topics, heartbeat, expiries, slots, logger } = this.#parts;
     const { connection, endpoint } = session;
     slots.give(connection.handshake.ip);
     endpoint.server.forget(connection.socket);
     heartbeat.delete(connection);
+    expiries.delete(session);
     topics.leaveAll(connection);
     connection.sink.end();
     connections.delete(connection);

@@ -6,6 +6,7 @@ import type { EndpointServer } from './endpoint-server.js';
 import type { GatewayHandler } from './gateway-context-creator.js';
 import type { Gateway } from './gateway-explorer.js';
 import type { GatewayHandlers, GatewayHook } from './gateway-handlers.js';
+import type { HandshakeGuards } from './handshake-guards.js';
 import type { VerifyClient } from './verify-client.js';
 
 /** What serves an event or a topic. */
@@ -18,7 +19,10 @@ export interface Route {
 }
 
 /** Events of the protocol, which a gateway with topics cannot take for itself. */
-const PROTOCOL_EVENTS = ['subscribe', 'unsubscribe'];
+const TOPIC_EVENTS = ['subscribe', 'unsubscribe'];
+
+/** That which a gateway with handshake guards cannot take for itself. */
+const RENEWAL_EVENTS = ['refresh'];
 
 /** One path on one port, and every gateway that shares it: one parse and one lookup for each message. */
 export class Endpoint {
@@ -26,8 +30,11 @@ export class Endpoint {
   readonly topics = new TopicPatterns<Route>();
   readonly connectHooks: GatewayHook[] = [];
   readonly disconnectHooks: GatewayHook[] = [];
+  /** Those of each gateway that has any: all of them have to let a client in. */
+  readonly handshakeGuards: HandshakeGuards[] = [];
   heartbeat: HeartbeatPolicy | false;
   #topicNamed: string | undefined;
+  #guardedBy: string | undefined;
   #heartbeatBy: string | undefined;
 
   /**
@@ -44,9 +51,10 @@ export class Endpoint {
     this.heartbeat = heartbeat;
   }
 
-  /** @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT and those of options */
+  /** @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT, FANOUT_HANDSHAKE_GUARD and those of options */
   add(gateway: Gateway, handlers: GatewayHandlers): void {
     this.#useHeartbeat(gateway);
+    if (gateway.handshakeGuards.length > 0) this.#useGuards(gateway, handlers);
     for (const { event, method } of gateway.events) {
       this.#addEvent({
         handle: handlers.handler(gateway, method),
@@ -90,12 +98,23 @@ export class Endpoint {
     this.#assertProtocolEvents();
   }
 
+  #useGuards(gateway: Gateway, handlers: GatewayHandlers): void {
+    this.handshakeGuards.push(handlers.handshakeGuards(gateway));
+    this.#guardedBy ??= gateway.name;
+    this.#assertProtocolEvents();
+  }
+
   #assertProtocolEvents(): void {
-    if (this.#topicNamed === undefined) return;
-    for (const event of PROTOCOL_EVENTS) {
+    if (this.#topicNamed !== undefined)
+      this.#assertFree(TOPIC_EVENTS, `the @Topic methods (${this.#topicNamed})`);
+    if (this.#guardedBy !== undefined)
+      this.#assertFree(RENEWAL_EVENTS, `@UseHandshakeGuards() of ${this.#guardedBy}`);
+  }
+
+  #assertFree(events: readonly string[], takenBy: string): void {
+    for (const event of events) {
       const handler = this.events.get(event);
-      if (handler !== undefined)
-        this.#refuseEvent(event, `the @Topic methods (${this.#topicNamed})`, handler.name);
+      if (handler !== undefined) this.#refuseEvent(event, takenBy, handler.name);
     }
   }
 

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/websockets/constants.js';
 import { FanoutError } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+import { type HandshakeGuard, handshakeGuardsOf } from './handshake-guards.decorator.js';
 import { heartbeatOf } from './heartbeat.decorator.js';
 import { type TopicMetadata, topicsOf } from './topic.decorator.js';
 
@@ -25,6 +26,8 @@ export interface Gateway {
   /** Method names by event. */
   readonly events: readonly { readonly event: string; readonly method: string }[];
   readonly topics: readonly TopicMetadata[];
+  /** Asked in this order. */
+  readonly handshakeGuards: readonly HandshakeGuard[];
 }
 
 /** Finds the gateways of an application, by metadata alone: nothing is instantiated for it. */
@@ -37,7 +40,7 @@ export class GatewayExplorer {
     this.#modules = modules;
   }
 
-  /** @throws FanoutError FANOUT_TOPIC_HOST for a `@Topic` on a class that is no gateway */
+  /** @throws FanoutError FANOUT_TOPIC_HOST, FANOUT_HANDSHAKE_GUARD for a decorator of gateways on a class that is none */
   get gateways(): readonly Gateway[] {
     return (this.#gateways ??= this.#explore());
   }
@@ -50,7 +53,7 @@ export class GatewayExplorer {
         if (typeof metatype !== 'function' || metatype.prototype === undefined) continue;
         if (Reflect.hasMetadata(GATEWAY_METADATA, metatype))
           gateways.push(this.#describe(wrapper, metatype as Gateway['metatype']));
-        else assertNoTopics(metatype);
+        else assertNothingOfGateways(metatype);
       }
     }
     return gateways;
@@ -75,12 +78,16 @@ export class GatewayExplorer {
       heartbeat: heartbeatOf(metatype),
       events,
       topics: topicsOf(metatype),
+      handshakeGuards: handshakeGuardsOf(metatype),
     };
   }
 }
 
-function assertNoTopics(metatype: Function): void {
+function assertNothingOfGateways(metatype: Function): void {
   for (const { method, pattern } of topicsOf(metatype)) {
     throw new FanoutError('FANOUT_TOPIC_HOST', pattern.text, `${metatype.name}.${method}`);
   }
+  // A guard that does not run must not look as if it did.
+  if (handshakeGuardsOf(metatype).length > 0)
+    throw new FanoutError('FANOUT_HANDSHAKE_GUARD', metatype.name, 'the class is no gateway');
 }

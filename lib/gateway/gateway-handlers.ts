@@ -4,6 +4,7 @@ import { sessionOf } from './client-session.js';
 import type { WebSocket } from 'ws';
 import type { GatewayContextCreator, GatewayHandler } from './gateway-context-creator.js';
 import type { Gateway } from './gateway-explorer.js';
+import { HandshakeGuards } from './handshake-guards.js';
 
 /** A gateway's lifecycle hook, bound to the instance that serves the client. */
 export type GatewayHook = (client: WebSocket, ...args: unknown[]) => unknown;
@@ -32,6 +33,11 @@ export class GatewayHandlers {
         wrapper.id,
       )(client, ...args);
     };
+  }
+
+  /** What decides who may connect to a gateway. @throws FanoutError FANOUT_HANDSHAKE_GUARD */
+  handshakeGuards(gateway: Gateway): HandshakeGuards {
+    return new HandshakeGuards(gateway);
   }
 
   /** `handleConnection` or `handleDisconnect`, or undefined when the gateway has none. */

@@ -8,13 +8,14 @@ import type { Load } from '../observe/load.js';
 import type { Preflight } from '../observe/preflight.js';
 import type { Rejections } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
-import { batchedJson, deflated, formatOf, type WireFormat } from '../wire/json-format.js';
+import { deflated, formatOf, type WireFormat } from '../wire/json-format.js';
 import { Admission } from './admission.js';
 import { AdmissionRates } from './admission-rates.js';
 import type { AdmissionSlots } from './admission-slots.js';
 import type { AdmissionUsers } from './admission-users.js';
 import type { HandshakeCheck } from './arrival.js';
 import { ClientAddresses } from './client-address.js';
+import { chosenProtocol } from './chosen-protocol.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import { DEFLATE_OFFER, takesSharedFrames } from './deflate-agreement.js';
 import { Endpoint } from './endpoint.js';
@@ -35,9 +36,6 @@ const BACKLOG = 4096;
 
 /** Milliseconds between two looks at who has not finished its request in time. */
 const CHECKING_MS = 1000;
-
-/** How a token is carried by browsers, which can set no header: it is for us, and nothing to be agreed on. */
-const TOKEN_PROTOCOL = 'bearer.';
 
 /** The collaborators of {@link GatewayServer}. */
 export interface ServerParts {
@@ -113,7 +111,7 @@ export class GatewayServer {
       maxFragments: limits.fragments,
       perMessageDeflate: compression !== false && DEFLATE_OFFER,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: protocolOf,
+      handleProtocols: chosenProtocol,
       ...options,
       noServer: true,
     } as ServerOptions);
@@ -229,13 +227,6 @@ export class GatewayServer {
       });
     });
   }
-}
-
-/** @param offered at least one */
-function protocolOf(offered: ReadonlySet<string>): string {
-  if (offered.has(batchedJson.protocol)) return batchedJson.protocol;
-  const names = [...offered];
-  return names.find(name => !name.startsWith(TOKEN_PROTOCOL)) ?? names[0]!;
 }
 
 function topicLine(gateway: string, endpoint: Endpoint, pattern: string): string {

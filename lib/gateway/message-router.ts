@@ -7,6 +7,7 @@ import { errorAnswer, errorFrame, isAnswer } from './error-frame.js';
 import type { Incoming } from './inbound.js';
 import type { Invocation } from './invocation.js';
 import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
+import type { Refreshes } from './refreshes.js';
 import type { Fail, SubscribeRouter } from './subscribe-router.js';
 import { isThenable } from './wrapped-method.js';
 
@@ -17,11 +18,13 @@ const MAX_STREAMS = 128;
 export class MessageRouter {
   parser: MessageParser = jsonParser;
   readonly #subscribes: SubscribeRouter;
+  readonly #refreshes: Refreshes;
   readonly #logger: Logger;
   #active = 0;
 
-  constructor(subscribes: SubscribeRouter, logger: Logger) {
+  constructor(subscribes: SubscribeRouter, refreshes: Refreshes, logger: Logger) {
     this.#subscribes = subscribes;
+    this.#refreshes = refreshes;
     this.#logger = logger;
   }
 
@@ -55,16 +58,18 @@ export class MessageRouter {
         this.#send(session, JSON.stringify({ event: 'pong', id: message.id }));
         return undefined;
       case 'subscribe':
-        return this.#subscribe(session, message);
+        return this.#counted(this.#subscribes.subscribe(session, message, this.fail));
       case 'unsubscribe':
         return this.#subscribes.unsubscribe(session, message, this.fail);
-      default:
-        return this.fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
+      case 'refresh':
+        // Where nothing is asked of credentials, it is an event like any other that nobody handles.
+        if (session.endpoint.handshakeGuards.length === 0) break;
+        return this.#counted(this.#refreshes.refresh(session, message, this.fail));
     }
+    return this.fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
   }
 
-  #subscribe(session: ClientSession, message: Message): void | Promise<void> {
-    const answered = this.#subscribes.subscribe(session, message, this.fail);
+  #counted(answered: void | Promise<void>): void | Promise<void> {
     if (answered === undefined) return undefined;
     this.#active++;
     return answered.finally(() => this.#active--);

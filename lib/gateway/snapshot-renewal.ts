@@ -5,8 +5,8 @@ import { gapText } from '../wire/gap-frame.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import { sessionOf } from './client-session.js';
 import type { Fail } from './subscribe-router.js';
-import { unsubscribedText } from './topic-answers.js';
-import { FILTERED, type TopicRequest } from './topic-request.js';
+import { revoke } from './revocation.js';
+import type { TopicRequest } from './topic-request.js';
 import type { TopicRequests } from './topic-requests.js';
 
 /** The collaborators of {@link SnapshotRenewal}. */
@@ -56,7 +56,7 @@ export class SnapshotRenewal {
       subscription.lostFrom = 0;
       if (this.#isWaiting(subscription, request)) this.#parts.catchUp.join(subscription);
     } catch (error) {
-      if (this.#isWaiting(subscription, request)) this.#revoke(session, subscription, error);
+      if (this.#isWaiting(subscription, request)) revoke(this.#parts, session, subscription, error);
     } finally {
       if (this.#renewing.get(subscription) === request) this.#renewing.delete(subscription);
       request.end();
@@ -68,13 +68,5 @@ export class SnapshotRenewal {
     const { topic, subscriber, held } = subscription;
     const present = subscriber.subscriptions.get(topic.name) === subscription;
     return held && present && this.#renewing.get(subscription) === request;
-  }
-
-  /** Who may no longer subscribe gets no snapshot, and nothing else of the topic. */
-  #revoke(session: ClientSession, subscription: Subscription, error: unknown): void {
-    const { name } = subscription.topic;
-    if (error !== FILTERED) this.#parts.fail(session, undefined, error, name);
-    this.#parts.topics.leave(subscription);
-    session.connection.sendText(unsubscribedText(name));
   }
 }

@@ -150,16 +150,37 @@ export class SubscribeRouter {
       return fail(session, id, new Refusal('BAD_RATE', name));
     const asked: Asked = { id, since: typeof since === 'string' ? since : undefined, maxRate: rate, fail };
     if (!request.reserve(this.#limit)) return fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
+    return this.#ask(session, request, asked, payload);
+  }
+
+  #ask(session: ClientSession, request: TopicRequest, asked: Asked, payload: object): void | Promise<void> {
     try {
       const snapshot = request.ask(payload);
       if (!isThenable(snapshot)) return this.#answer(session, request, asked, snapshot);
       return (snapshot as Promise<unknown>).then(
-        value => this.#answer(session, request, asked, value),
+        value =>
+          request.outdated
+            ? this.#askAgain(session, request, asked, payload)
+            : this.#answer(session, request, asked, value),
         error => this.#refuse(session, request, asked, error),
       );
     } catch (error) {
       return this.#refuse(session, request, asked, error);
     }
+  }
+
+  /** The client has renewed its credentials while the method ran, which has answered to the old ones. */
+  #askAgain(
+    session: ClientSession,
+    outdated: TopicRequest,
+    asked: Asked,
+    payload: object,
+  ): void | Promise<void> {
+    // What was there once, is: the topics of a path do not change.
+    const request = this.#requests.for(session, outdated.name)!;
+    request.inherit(outdated);
+    outdated.end();
+    return this.#ask(session, request, asked, payload);
   }
 
   #answer(session: ClientSession, request: TopicRequest, asked: Asked, snapshot: unknown): void {

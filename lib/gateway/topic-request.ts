@@ -21,7 +21,7 @@ export class TopicRequest implements Invocation {
   readonly #found: Found;
   readonly #topics: TopicRegistry;
   readonly #sources: TopicSources;
-  readonly #isNew: boolean;
+  #isNew: boolean;
   #reserved = false;
   #subscription: Subscription | undefined;
   #topic: RequestedTopic | undefined;
@@ -30,6 +30,8 @@ export class TopicRequest implements Invocation {
   /** Whether the method has returned an Observable, and who waits to know. */
   #isSource = false;
   #becameSource: (() => void) | undefined;
+  /** The credentials of the client when the method was asked. */
+  #renewals = 0;
 
   constructor(
     session: ClientSession,
@@ -56,6 +58,11 @@ export class TopicRequest implements Invocation {
     if (isFull(connection.subscriptions, subscribing, limit)) return false;
     this.#session.subscribing++;
     return (this.#reserved = true);
+  }
+
+  /** Whether the client has renewed its credentials since: what was answered to the old ones does not hold for the new. */
+  get outdated(): boolean {
+    return this.#renewals !== this.#session.renewals;
   }
 
   /** Taken apart only when a parameter of the method asks for it. */
@@ -98,6 +105,14 @@ export class TopicRequest implements Invocation {
     this.#subscription = subscription;
   }
 
+  /** Goes on in place of another request for the topic: what that one has taken is this one's. */
+  inherit(from: TopicRequest): void {
+    this.#isNew = from.#isNew;
+    this.#subscription = from.#subscription;
+    this.#reserved = from.#reserved;
+    from.#reserved = false;
+  }
+
   /**
    * The subscription, held until it is activated. What is published from the first call on is not missed.
    * @throws Refusal FORBIDDEN when the server has ended it meanwhile: what it revoked must not come back
@@ -119,6 +134,7 @@ export class TopicRequest implements Invocation {
    */
   ask(payload: unknown): unknown {
     const { route } = this.#found;
+    this.#renewals = this.#session.renewals;
     const result = route.handle(this.#session.connection.socket, payload, this, route.pattern);
     return isThenable(result) || isObservable(result) ? this.#settle(result) : this.#unfiltered(result);
   }

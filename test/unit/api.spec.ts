@@ -24,6 +24,7 @@ describe('nestjs-fanout', () => {
         'Topic',
         'TopicName',
         'TopicParam',
+        'UseHandshakeGuards',
       ].sort(),
     );
   });
@@ -59,6 +60,7 @@ describe('nestjs-fanout', () => {
         'Target',
         'BufferPoolStats',
         'MessageParser',
+        'HandshakeGuard',
       ]),
     );
   });

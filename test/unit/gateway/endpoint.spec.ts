@@ -8,6 +8,7 @@ interface Description {
   readonly topics?: readonly string[];
   readonly heartbeat?: unknown;
   readonly hooks?: readonly string[];
+  readonly guards?: readonly string[];
 }
 
 const DEFAULT = { interval: 10, timeout: 30 };
@@ -19,16 +20,18 @@ function endpoint(heartbeat: typeof DEFAULT | false = DEFAULT): Endpoint {
 /** Adds a gateway whose methods are called like their events and topics. */
 function add(
   to: Endpoint,
-  { name = 'A', events = [], topics = [], heartbeat, hooks = [] }: Description,
+  { name = 'A', events = [], topics = [], heartbeat, hooks = [], guards = [] }: Description,
 ): void {
   const gateway = {
     name,
     heartbeat,
     events: events.map(event => ({ event, method: event })),
     topics: topics.map(text => ({ pattern: new TopicPattern(text), history: 0, method: text })),
+    handshakeGuards: guards,
   };
   const handlers = {
     handler: (_: unknown, method: string) => method,
+    handshakeGuards: () => `guards of ${name}`,
     hook: (_: unknown, hook: string) => (hooks.includes(hook) ? `${name}.${hook}` : undefined),
   };
   to.add(gateway as never, handlers as never);

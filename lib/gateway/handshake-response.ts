@@ -1,0 +1,111 @@
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/** Most bytes of a body that a refusal carries: it is written to a socket that nobody may read. */
+export const MAX_BODY_BYTES = 1024;
+
+/** What the refusal itself decides, and what belongs to a 101. */
+const RESERVED = ['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade', 'date'];
+
+type HeaderValue = number | string | readonly string[];
+
+/**
+ * What handshake guards get from `switchToHttp().getResponse()`: a response of Node that is attached to no socket, with
+ * those methods of Express and Fastify that a guard needs. Its status, its headers and its body go into a refusal; a guard
+ * that ends it refuses.
+ */
+export class HandshakeResponse extends ServerResponse {
+  /** Resolves to false when a guard has ended the response: nothing more comes of that guard. */
+  readonly ended: Promise<false>;
+  #end!: (passed: false) => void;
+  #body = '';
+
+  constructor(request: IncomingMessage) {
+    super(request);
+    this.ended = new Promise(resolve => (this.#end = resolve));
+  }
+
+  /** The headers that were set and may be sent. */
+  get sentHeaders(): OutgoingHttpHeaders {
+    const headers = { ...this.getHeaders() };
+    for (const name of RESERVED) delete headers[name];
+    return headers;
+  }
+
+  /** What was written; undefined when that is nothing, or more than a refusal carries. */
+  get body(): string | undefined {
+    return this.#body !== '' && Buffer.byteLength(this.#body) <= MAX_BODY_BYTES ? this.#body : undefined;
+  }
+
+  status(code: number): this {
+    this.statusCode = code;
+    return this;
+  }
+
+  code(code: number): this {
+    return this.status(code);
+  }
+
+  header(name: string | Readonly<Record<string, HeaderValue>>, value?: HeaderValue): this {
+    if (typeof name === 'string') return value === undefined ? this : this.setHeader(name, value);
+    for (const [each, its] of Object.entries(name)) this.setHeader(each, its);
+    return this;
+  }
+
+  set(name: string | Readonly<Record<string, HeaderValue>>, value?: HeaderValue): this {
+    return this.header(name, value);
+  }
+
+  json(body: unknown): this {
+    if (!this.hasHeader('content-type')) this.setHeader('content-type', 'application/json; charset=utf-8');
+    return this.end(JSON.stringify(body));
+  }
+
+  send(body?: unknown): this {
+    return typeof body === 'object' && body !== null && !Buffer.isBuffer(body)
+      ? this.json(body)
+      : this.end(body as string | undefined);
+  }
+
+  override writeHead(statusCode: number, ...rest: unknown[]): this {
+    this.statusCode = statusCode;
+    const headers = rest.find(part => typeof part === 'object' && part !== null);
+    for (const [name, value] of pairsOf(headers as object | undefined)) this.setHeader(name, value);
+    return this;
+  }
+
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    this.#take(chunk);
+    called(rest);
+    return true;
+  }
+
+  override end(...args: unknown[]): this {
+    if (this.writableEnded) return this;
+    this.#take(typeof args[0] === 'function' ? undefined : args[0]);
+    this.finished = true;
+    this.#end(false);
+    called(args);
+    return this;
+  }
+
+  #take(chunk: unknown): void {
+    if (chunk === undefined || chunk === null || this.#body.length > MAX_BODY_BYTES) return;
+    this.#body += Buffer.isBuffer(chunk) || chunk instanceof Uint8Array ? Buffer.from(chunk) : String(chunk);
+  }
+}
+
+/** Calls the callback among the arguments of a writing method. */
+function called(args: readonly unknown[]): void {
+  const callback = args.find(arg => typeof arg === 'function') as (() => void) | undefined;
+  if (callback !== undefined) process.nextTick(callback);
+}
+
+/** The headers of `writeHead`: an object, pairs, or names and values in turn. */
+function pairsOf(headers: object = {}): [string, HeaderValue][] {
+  if (!Array.isArray(headers)) return Object.entries(headers) as [string, HeaderValue][];
+  if (Array.isArray(headers[0])) return headers as [string, HeaderValue][];
+  return headers.flatMap((name, at) => (at % 2 === 0 ? [[name, headers[at + 1]]] : [])) as [
+    string,
+    HeaderValue,
+  ][];
+}

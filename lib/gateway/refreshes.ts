@@ -1,0 +1,117 @@
+import type { Socket } from 'node:net';
+import { userIdOf } from '../connection/connection-registry.js';
+import { Refusal, type RefusalCode } from '../errors/refusals.js';
+import type { Credentials } from './arrival.js';
+import { isToken } from './bearer-token.js';
+import type { ClientSession } from './client-session.js';
+import type { Expiries } from './expiries.js';
+import type { HandshakeGate } from './handshake-gate.js';
+import { renewalRequest } from './handshake-request.js';
+import type { Message } from './message.js';
+import { type Bucket, RateLimiter } from './rate-limiter.js';
+import type { Fail } from './subscribe-router.js';
+import type { TopicReview } from './topic-review.js';
+import { UpgradeRefusal } from './upgrade-refusal.js';
+
+/** Refreshes a second of one connection, and how many at once: each runs the guards and asks about every topic. */
+const PER_SECOND = 1;
+const AT_ONCE = 10;
+
+/** The collaborators of {@link Refreshes}. */
+export interface RefreshParts {
+  readonly gate: HandshakeGate;
+  readonly expiries: Expiries<ClientSession>;
+  readonly review: TopicReview;
+  /** Milliseconds that the guards have. */
+  readonly handshakeMs: number;
+  /** Milliseconds of a clock that does not go back. */
+  readonly now: () => number;
+}
+
+/** Takes new credentials from a client that stays connected: asks the handshake guards again, and then about its topics. */
+export class Refreshes {
+  readonly #parts: RefreshParts;
+  readonly #limiter: RateLimiter;
+  readonly #buckets = new WeakMap<ClientSession, Bucket>();
+  /** The last one of each client that has one under way. The next waits for it: the credentials of the later one count. */
+  readonly #last = new Map<ClientSession, Promise<void>>();
+
+  constructor(parts: RefreshParts) {
+    this.#parts = parts;
+    this.#limiter = new RateLimiter(PER_SECOND, AT_ONCE, parts.now());
+  }
+
+  /** Handles a `refresh` message. Resolves when it is answered; never rejects. */
+  refresh(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
+    const { token } = (message.data ?? {}) as { token?: unknown };
+    if (!isToken(token)) return fail(session, message.id, new Refusal('BAD_MESSAGE'));
+    if (!this.#limiter.take(this.#bucketOf(session), this.#parts.now()))
+      return fail(session, message.id, new Refusal('RATE_LIMITED'));
+    const refreshed = this.#after(this.#last.get(session), session, message, token, fail);
+    this.#last.set(session, refreshed);
+    return refreshed.finally(() => {
+      if (this.#last.get(session) === refreshed) this.#last.delete(session);
+    });
+  }
+
+  async #after(
+    last: Promise<void> | undefined,
+    session: ClientSession,
+    { id }: Message,
+    token: string,
+    fail: Fail,
+  ): Promise<void> {
+    await last;
+    const { connection } = session;
+    try {
+      const credentials = await this.#ask(session, token);
+      if (!connection.open) return;
+      this.#take(session, credentials);
+      await this.#parts.review.run(session, fail);
+      const { expiresAt } = credentials;
+      connection.sendText(JSON.stringify({ event: 'refreshed', id, data: { expiresAt } }));
+    } catch (error) {
+      fail(session, id, error);
+    }
+  }
+
+  /** @throws Refusal when the guards refuse, or take too long */
+  async #ask({ connection, endpoint }: ClientSession, token: string): Promise<Credentials> {
+    const { gate, handshakeMs } = this.#parts;
+    let deadline: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      deadline = setTimeout(() => reject(new Refusal('BUSY')), handshakeMs);
+    });
+    const request = renewalRequest(connection.transport as Socket, connection.handshake, token);
+    try {
+      return await Promise.race([gate.ask(endpoint, request), late]);
+    } catch (error) {
+      throw error instanceof UpgradeRefusal ? new Refusal(codeOf(error.status)) : error;
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  /** @throws Refusal FORBIDDEN for the credentials of somebody else: what the connection has is for whom it was opened */
+  #take(session: ClientSession, { user, expiresAt }: Credentials): void {
+    const { connection } = session;
+    if (userIdOf(user) !== userIdOf(connection.user)) throw new Refusal('FORBIDDEN');
+    connection.user = user;
+    session.renewals++;
+    this.#parts.expiries.renew(session, expiresAt);
+  }
+
+  #bucketOf(session: ClientSession): Bucket {
+    let bucket = this.#buckets.get(session);
+    if (bucket === undefined) this.#buckets.set(session, (bucket = { tokens: AT_ONCE, filledAt: 0 }));
+    return bucket;
+  }
+}
+
+/** What a client is told in a frame for what it would be told over HTTP. */
+function codeOf(status: number): RefusalCode {
+  if (status === 401) return 'UNAUTHORIZED';
+  if (status === 429) return 'RATE_LIMITED';
+  if (status === 500) return 'INTERNAL';
+  return status > 500 ? 'BUSY' : 'FORBIDDEN';
+}

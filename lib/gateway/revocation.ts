@@ -1,0 +1,19 @@
+import type { TopicRegistry } from '../topic/topic-registry.js';
+import type { Subscription } from '../topic/subscription.js';
+import type { ClientSession } from './client-session.js';
+import type { Fail } from './subscribe-router.js';
+import { unsubscribedText } from './topic-answers.js';
+import { FILTERED } from './topic-request.js';
+
+/** Who may no longer subscribe gets nothing more of the topic, and is told why, and that it has ended. */
+export function revoke(
+  { topics, fail }: { readonly topics: TopicRegistry; readonly fail: Fail },
+  session: ClientSession,
+  subscription: Subscription,
+  error: unknown,
+): void {
+  const { name } = subscription.topic;
+  if (error !== FILTERED) fail(session, undefined, error, name);
+  topics.leave(subscription);
+  session.connection.sendText(unsubscribedText(name));
+}
