@@ -1,4 +1,4 @@
-import { request, type IncomingHttpHeaders } from 'node:http';
+import { type ClientRequest, type IncomingHttpHeaders, request } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { randomBytes } from 'node:crypto';
 
@@ -9,20 +9,26 @@ export interface UpgradeAnswer {
   readonly body: string;
 }
 
-/** Asks for an upgrade as plain HTTP, and gives the answer. An accepted socket is ended at once. */
-export function upgrade(url: string, headers: Record<string, string> = {}): Promise<UpgradeAnswer> {
+/** An upgrade request, sent as plain HTTP. */
+export function upgradeRequest(url: string, headers: Record<string, string> = {}): ClientRequest {
+  const asking = (url.startsWith('wss:') ? tlsRequest : request)(url.replace(/^ws/, 'http'), {
+    rejectUnauthorized: false,
+    headers: {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': randomBytes(16).toString('base64'),
+      ...headers,
+    },
+  });
+  asking.end();
+  return asking;
+}
+
+/** Asks for an upgrade and gives the answer. An accepted socket is ended at once. */
+export function upgrade(url: string, headers?: Record<string, string>): Promise<UpgradeAnswer> {
   return new Promise((resolve, reject) => {
-    const secure = url.startsWith('wss:');
-    const asking = (secure ? tlsRequest : request)(url.replace(/^ws/, 'http'), {
-      rejectUnauthorized: false,
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': randomBytes(16).toString('base64'),
-        ...headers,
-      },
-    });
+    const asking = upgradeRequest(url, headers);
     asking.on('upgrade', (response, socket) => {
       socket.destroy();
       resolve({ status: 101, headers: response.headers, body: '' });
@@ -34,6 +40,5 @@ export function upgrade(url: string, headers: Record<string, string> = {}): Prom
       response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }));
     });
     asking.on('error', reject);
-    asking.end();
   });
 }
