@@ -209,7 +209,7 @@ describe('a bad option', () => {
 
   it.each([
     [{ flushh: {} }, 'flushh', 'flush, heartbeat'],
-    [{ limits: { payloads: 5 } }, 'limits.payloads', 'connections, payload'],
+    [{ limits: { payloads: 5 } }, 'limits.payloads', 'connections, connectionsPerIp'],
     [{ __proto__: null, limit: {} }, 'limit', 'limits'],
   ])('that does not exist is refused with those that do: %j', async (options, name, known) => {
     const failure = await makeApp({ imports: [FanoutModule.forRoot(options as FanoutOptions)] }).catch(
