@@ -31,18 +31,21 @@ import { GatewayContextCreator } from './gateway/gateway-context-creator.js';
 import { GatewayExplorer } from './gateway/gateway-explorer.js';
 import { GatewayHandlers } from './gateway/gateway-handlers.js';
 import { GatewayServer } from './gateway/gateway-server.js';
+import { InboundRim } from './gateway/inbound-rim.js';
 import { MessageRouter } from './gateway/message-router.js';
 import { Shutdown } from './gateway/shutdown.js';
 import { SnapshotRenewal } from './gateway/snapshot-renewal.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
 import { SubscribeRouter } from './gateway/subscribe-router.js';
 import { GatewayTopicPolicies } from './gateway/topic-policies.js';
+import { TopicRoom } from './gateway/topic-room.js';
 import { TopicRequests } from './gateway/topic-requests.js';
 import { TopicSources } from './gateway/topic-sources.js';
 import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
 import { BufferPool } from './memory/buffer-pool.js';
 import { FanoutMetrics } from './observe/metrics.js';
 import { type Observation, observeProcess } from './observe/observation.js';
+import { SampledErrors } from './observe/sampled-errors.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
 import type { TopicRegistry } from './topic/topic-registry.js';
@@ -103,6 +106,7 @@ function compose(
 ): FanoutRuntime {
   const options = resolveOptions(given);
   const logger = new SteadyLogger('Fanout');
+  const errors = new SampledErrors(wallTime, logger);
   const observation = observeProcess(options, logger);
   const { rejections, load, preflight } = observation;
   const pool = new BufferPool();
@@ -124,14 +128,31 @@ function compose(
       left: () => {},
     },
     resync: subscription => renewal.renew(subscription),
-    logger,
+    logger: errors,
   });
   const { topics, broadcaster, backlog, catchUp, presence } = delivery;
-  const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), logger);
-  const requests = new TopicRequests(delivery, sources);
-  const subscribes = new SubscribeRouter(delivery, sources, requests, options.limits.topicsPerConnection);
-  const { gate, expiries, refreshes } = createCredentials({ options, topics, requests, rejections, logger });
-  const router = new MessageRouter(subscribes, refreshes, logger);
+  const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), errors);
+  const room = new TopicRoom(topics, options.limits.topics);
+  const requests = new TopicRequests(delivery, sources, room);
+  const inbound = new InboundRim({ options, rejections, connections, clock: wallClock, logger });
+  const subscribes = new SubscribeRouter({
+    delivery,
+    sources,
+    requests,
+    usage: inbound.usage,
+    room,
+    load,
+    topicsPerConnection: options.limits.topicsPerConnection,
+  });
+  const { gate, expiries, refreshes } = createCredentials({
+    options,
+    topics,
+    requests,
+    rejections,
+    usage: inbound.usage,
+    errors,
+  });
+  const router = new MessageRouter({ subscribes, refreshes, offenders: inbound.offenders, errors });
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),
@@ -158,10 +179,10 @@ function compose(
     topics,
     heartbeat,
     expiries,
-    router,
+    ...inbound.leadingTo(router),
     host,
     slots,
-    logger,
+    logger: errors,
   });
   const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
   const server = new GatewayServer({

@@ -1,4 +1,4 @@
-// What is measured: all defaults, but for the limit of messages a second.
+// What is measured: all defaults, but for the limits of what a client may send and ask for in a second.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -17,7 +17,9 @@ class StormModule {}
 decorateMethod(StormGateway, 'join', { decorator: Topic('room.:number') });
 WebSocketGateway({ path: STORM_PATH })(StormGateway);
 Module({
-  imports: [FanoutModule.forRoot({ limits: { messagesPerSecond: 0 } })],
+  imports: [
+    FanoutModule.forRoot({ limits: { messagesPerSecond: 0, bytesPerSecond: 0, subscribesPerSecond: 0 } }),
+  ],
   providers: [StormGateway],
 })(StormModule);
 

@@ -2,19 +2,25 @@ import type { ContextId } from '@nestjs/core';
 import type { Subscription as RxSubscription } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../connection/socket-connection.js';
+import type { ByteLedger } from '../memory/byte-ledger.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Endpoint } from './endpoint.js';
 import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
-import type { Bucket } from './rate-limiter.js';
+import type { Usage } from './usage-limits.js';
 
 /** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
 export type ClientConnection = SocketConnection<Subscription>;
 
-/** Takes a client's message to where it belongs; must not throw or reject. */
-type Route = (session: ClientSession, message: Incoming) => void | Promise<void>;
+/** What a session asks of the rest of the rim. One object serves them all. */
+export interface SessionHost {
+  /** Bytes that wait for their connections to be ready. */
+  readonly unready: ByteLedger;
+  /** Takes a client's message to where it belongs; must not throw or reject. */
+  route(session: ClientSession, message: Incoming): void | Promise<void>;
+}
 
 /** What the rim knows of one client beyond its connection. Hangs on the `ws` socket, so that listeners need no closures. */
-export class ClientSession implements Bucket, InboundOwner {
+export class ClientSession implements Usage, InboundOwner {
   readonly inbound = new Inbound(this);
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
@@ -26,17 +32,19 @@ export class ClientSession implements Bucket, InboundOwner {
   contextId: ContextId | undefined;
   /** Settles when every `handleConnection` has; undefined where there is none. */
   connected: Promise<void> | undefined;
-  filledAt = 0;
-  readonly #route: Route;
+  usedAt = 0;
+  messages = 0;
+  bytes = 0;
+  subscribes = 0;
+  conduct: Usage['conduct'];
+  readonly #host: SessionHost;
 
-  /** @param tokens messages it may send at once, when messages are limited */
   constructor(
     readonly connection: ClientConnection,
     readonly endpoint: Endpoint,
-    route: Route,
-    public tokens: number,
+    host: SessionHost,
   ) {
-    this.#route = route;
+    this.#host = host;
   }
 
   get socket(): WebSocket {
@@ -48,8 +56,12 @@ export class ClientSession implements Bucket, InboundOwner {
     return this.endpoint.server.options.maxPayload || Infinity;
   }
 
+  get unready(): ByteLedger {
+    return this.#host.unready;
+  }
+
   handle(message: Incoming): void | Promise<void> {
-    return this.#route(this, message);
+    return this.#host.route(this, message);
   }
 }
 

@@ -1,24 +1,21 @@
 import type { IncomingMessage } from 'node:http';
-import type { Logger } from '@nestjs/common';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { Handshake } from '../connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../connection/socket-connection.js';
-import { wallTime } from '../connection/wall-time.js';
 import { CLOSE, type Close } from '../errors/close-codes.js';
-import { Refusal } from '../errors/refusals.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { WireFormat } from '../wire/json-format.js';
 import type { AdmissionSlots } from './admission-slots.js';
 import type { Arrival, Credentials } from './arrival.js';
-import { attachSession, ClientSession, sessionOf } from './client-session.js';
+import { attachSession, ClientSession, type SessionHost, sessionOf } from './client-session.js';
 import type { Expiries } from './expiries.js';
-import type { Incoming } from './inbound.js';
-import type { MessageRouter } from './message-router.js';
-import { RateLimiter } from './rate-limiter.js';
+import type { Reception } from './reception.js';
+import type { UnfinishedMessages } from './unfinished-messages.js';
 
 /** The collaborators of {@link ConnectionLifecycle}. */
 export interface LifecycleParts {
@@ -27,10 +24,12 @@ export interface LifecycleParts {
   readonly topics: TopicRegistry;
   readonly heartbeat: HeartbeatMonitor;
   readonly expiries: Expiries<ClientSession>;
-  readonly router: MessageRouter;
-  readonly host: ConnectionHost;
   readonly slots: AdmissionSlots;
-  readonly logger: Logger;
+  readonly reception: Reception;
+  readonly unfinished: UnfinishedMessages;
+  readonly host: ConnectionHost;
+  readonly sessionHost: SessionHost;
+  readonly logger: ErrorLog;
 }
 
 /**
@@ -39,23 +38,14 @@ export interface LifecycleParts {
  */
 export class ConnectionLifecycle {
   readonly #parts: LifecycleParts;
-  /** Undefined when messages are not limited. */
-  readonly #limiter: RateLimiter | undefined;
   /** Hooks on their way, which a shutdown waits for. */
   readonly #hooks = new Set<Promise<unknown>>();
-  #draining = false;
 
-  // One function of each for all sockets, so that a connection costs no closures: `this` is the socket.
-  readonly #onMessage: (this: WebSocket, data: RawData, isBinary: boolean) => void;
+  /** One function for all sockets, so that a connection costs no closure: `this` is the socket. */
   readonly #onClose: (this: WebSocket, code: number, reason: Buffer) => void;
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
-    this.#limiter = rateLimiter(parts.options);
-    const receive = this.#receive.bind(this);
-    this.#onMessage = function (data, isBinary) {
-      receive(sessionOf(this)!, data, isBinary);
-    };
     const disconnect = this.#disconnect.bind(this);
     this.#onClose = function (code, reason) {
       disconnect(sessionOf(this)!, { code, reason: reason.toString() });
@@ -64,22 +54,21 @@ export class ConnectionLifecycle {
 
   /** Takes over a WebSocket whose handshake is done, and the slot it has. */
   open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
-    const { connections, heartbeat, expiries, host, router } = this.#parts;
+    const { connections, heartbeat, expiries, host, reception, sessionHost, unfinished } = this.#parts;
     const { endpoint, request, ip, params } = arrival;
     const url = ownString(request.url ?? '/', endpoint.path);
     const handshake = new Handshake(url, ip, request.headers, params);
     const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
-    const session = new ClientSession(connection, endpoint, router.route, this.#limiter?.burst ?? 0);
+    const session = new ClientSession(connection, endpoint, sessionHost);
     endpoint.server.adopt(socket);
     attachSession(socket, session);
     connections.add(connection);
-    if (credentials?.user !== undefined) connection.user = credentials.user;
-    if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);
-    socket.on('message', this.#onMessage);
-    socket.on('error', ignore);
+    unfinished.watch();
+    reception.listen(socket);
     socket.on('close', this.#onClose);
     if (credentials?.user !== undefined) connection.user = credentials.user;
+    if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (endpoint.connectHooks.length === 0) this.#ready(session, request);
     else session.connected = this.#track(this.#connect(session, request));
     endpoint.server.emit('connection', socket, request);
@@ -87,7 +76,7 @@ export class ConnectionLifecycle {
 
   /** From now on no further message is taken: the server goes down. */
   drain(): void {
-    this.#draining = true;
+    this.#parts.reception.drain();
   }
 
   /** Resolves when no hook runs any more. */
@@ -131,28 +120,17 @@ export class ConnectionLifecycle {
     // Guards that ask for the host are asked again when the client renews.
     connection.handshake.keep(endpoint.handshakeGuards.length > 0 ? [...keep, 'host'] : keep);
     this.#parts.expiries.begin(session);
-    inbound.open();
-  }
-
-  #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
-    if (this.#draining || !session.connection.open) return;
-    const now = wallTime();
-    session.connection.lastSeen = now;
-    if (this.#limiter?.take(session, now) === false) {
-      this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
-      return;
-    }
-    if (!session.inbound.receive(isBinary ? copied(data) : String(data)))
-      this.#parts.router.refuse(session, new Refusal('RATE_LIMITED'));
+    inbound.open(this.#parts.options.limits.inFlight);
   }
 
   #disconnect(session: ClientSession, close: Close): void {
-    const { connections, topics, heartbeat, expiries, slots, logger } = this.#parts;
+    const { connections, topics, heartbeat, expiries, unfinished, slots, logger } = this.#parts;
     const { connection, endpoint } = session;
     slots.give(connection.handshake.ip);
     endpoint.server.forget(connection.socket);
     heartbeat.delete(connection);
     expiries.delete(session);
+    unfinished.forget(session);
     topics.leaveAll(connection);
     connection.sink.end();
     connections.delete(connection);
@@ -193,17 +171,3 @@ export class ConnectionLifecycle {
 function ownString(url: string, path: string | undefined): string {
   return url === path ? path : url;
 }
-
-/** Binary frames may be views into the chunk they came in, which a waiting message must not keep alive. */
-function copied(data: RawData): Incoming {
-  return Buffer.isBuffer(data) ? Buffer.from(data) : data;
-}
-
-function rateLimiter({ limits }: ResolvedFanoutOptions): RateLimiter | undefined {
-  return limits.messagesPerSecond === 0
-    ? undefined
-    : new RateLimiter(limits.messagesPerSecond, limits.burst, wallTime());
-}
-
-/** `ws` reports protocol errors and resets here and then closes; without a listener they would end the process. */
-function ignore(): void {}

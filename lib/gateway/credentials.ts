@@ -1,7 +1,5 @@
-import type { Logger } from '@nestjs/common';
-import { wallTime } from '../connection/wall-time.js';
 import { CLOSE } from '../errors/close-codes.js';
-import { ErrorSamples } from '../observe/error-samples.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { Rejections } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
@@ -11,6 +9,7 @@ import { HandshakeGate } from './handshake-gate.js';
 import { Refreshes } from './refreshes.js';
 import type { TopicRequests } from './topic-requests.js';
 import { TopicReview } from './topic-review.js';
+import type { UsageLimits } from './usage-limits.js';
 
 /** What {@link createCredentials} needs of the rest of the server. */
 export interface CredentialParts {
@@ -18,7 +17,8 @@ export interface CredentialParts {
   readonly topics: TopicRegistry;
   readonly requests: TopicRequests;
   readonly rejections: Rejections;
-  readonly logger: Logger;
+  readonly usage: UsageLimits;
+  readonly errors: ErrorLog;
 }
 
 /** Tokens are made by the clock on the wall, which may be set. */
@@ -31,12 +31,19 @@ const clock = {
 };
 
 /** What asks for credentials, lets them end and takes new ones. */
-export function createCredentials({ options, topics, requests, rejections, logger }: CredentialParts): {
+export function createCredentials({
+  options,
+  topics,
+  requests,
+  rejections,
+  usage,
+  errors,
+}: CredentialParts): {
   readonly gate: HandshakeGate;
   readonly expiries: Expiries<ClientSession>;
   readonly refreshes: Refreshes;
 } {
-  const gate = new HandshakeGate(clock.now, new ErrorSamples(wallTime, logger));
+  const gate = new HandshakeGate(clock.now, errors);
   const expiries = new Expiries<ClientSession>({
     renewBefore: options.handshake.renewBefore,
     clock,
@@ -48,6 +55,6 @@ export function createCredentials({ options, topics, requests, rejections, logge
   });
   const review = new TopicReview(topics, requests);
   const handshakeMs = options.limits.handshake;
-  const refreshes = new Refreshes({ gate, expiries, review, handshakeMs, now: wallTime });
+  const refreshes = new Refreshes({ gate, expiries, review, handshakeMs, usage });
   return { gate, expiries, refreshes };
 }

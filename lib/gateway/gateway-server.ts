@@ -109,6 +109,9 @@ export class GatewayServer {
     const server = new EndpointServer({
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
+      maxBufferedChunks: limits.bufferedChunks,
+      // Neither: we answer pings ourselves, unless the gateway says which.
+      autoPong: undefined,
       perMessageDeflate: compression !== false && DEFLATE_OFFER,
       closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: chosenProtocol,

@@ -1,5 +1,5 @@
-import type { ErrorSamples } from '../observe/error-samples.js';
 import { shown } from '../errors/fanout-error.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { Arrival, Credentials, HandshakeCheck } from './arrival.js';
 import type { Endpoint } from './endpoint.js';
 import { refusalBy, refusalOf, refusalWith } from './handshake-refusal.js';
@@ -9,10 +9,10 @@ import { HandshakeResponse } from './handshake-response.js';
 /** Asks the handshake guards of all gateways of a path; what a client learns of those that refuse or fail, is made here. */
 export class HandshakeGate implements HandshakeCheck {
   readonly #now: () => number;
-  readonly #errors: ErrorSamples;
+  readonly #errors: ErrorLog;
 
   /** @param now milliseconds since 1970, of the clock that the application's tokens are made by */
-  constructor(now: () => number, errors: ErrorSamples) {
+  constructor(now: () => number, errors: ErrorLog) {
     this.#now = now;
     this.#errors = errors;
   }
@@ -38,7 +38,7 @@ export class HandshakeGate implements HandshakeCheck {
     } catch (error) {
       const refusal = refusalBy(error, response);
       if (refusal !== undefined) throw refusal;
-      this.#errors.log(error, 'a handshake guard failed; its client is refused');
+      this.#errors.error(error, 'a handshake guard failed; its client is refused');
       throw refusalWith(500, response);
     }
   }

@@ -1,4 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
+import type { ByteLedger } from '../memory/byte-ledger.js';
+import type { RejectionCause } from '../observe/rejections.js';
 
 /** A message as it arrived: text as a string, binary as `ws` gives it. */
 export type Incoming = string | RawData;
@@ -14,64 +16,90 @@ export interface InboundOwner {
   readonly socket: Pick<WebSocket, 'isPaused' | 'pause' | 'resume'>;
   /** Bytes of one message. */
   readonly maxPayload: number;
+  /** Bytes that wait for their connections to be ready, of all of them. */
+  readonly unready: ByteLedger;
   /** Takes a message; the next one comes when it returns, or what it returns resolves. Must not throw or reject. */
   handle(message: Incoming): void | Promise<void>;
 }
 
-/** Messages that came while another one was being handled. Most connections never have any. */
+/** Messages that came while others were being handled. Most connections never have any. */
 interface Waiting {
   readonly messages: Incoming[];
   bytes: number;
+  /** Those of `bytes` that the ledger of connections that are not ready has. */
+  unready: number;
 }
 
 /**
- * The messages of one connection, handled in order and one at a time, and none before the connection is ready.
+ * The messages of one connection, handled in order and so many at a time, and none before the connection is ready.
  * Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel. Only compressed
  * messages can be more than that, because a chunk of them inflates to a thousand times its size; those are refused.
  */
 export class Inbound {
   readonly #owner: InboundOwner;
   #waiting: Waiting | undefined;
-  #busy = true;
+  /** Messages that may be handled beside those that are. */
+  #free = 0;
+  #opened = false;
   #cleared = false;
 
   constructor(owner: InboundOwner) {
     this.#owner = owner;
   }
 
-  /** False when there is no room for the message: it is not handled. */
-  receive(message: Incoming): boolean {
-    if (this.#cleared) return true;
-    if (!this.#busy) {
+  /** Why there is no room for the message, which is then not handled; undefined when there is. */
+  receive(message: Incoming): RejectionCause | undefined {
+    if (this.#cleared) return undefined;
+    if (this.#free > 0) {
       this.#run(message);
-      return true;
+      return undefined;
     }
-    const waiting = (this.#waiting ??= { messages: [], bytes: 0 });
-    const bytes = waiting.bytes + sizeOf(message);
-    if (bytes > (QUEUE_LIMIT + 1) * this.#owner.maxPayload + IN_HAND_BYTES) return false;
-    waiting.bytes = bytes;
-    if (waiting.messages.push(message) === QUEUE_LIMIT) this.#owner.socket.pause();
-    return true;
+    const { unready, maxPayload, socket } = this.#owner;
+    const bytes = sizeOf(message);
+    const waiting = (this.#waiting ??= { messages: [], bytes: 0, unready: 0 });
+    if (waiting.bytes + bytes > (QUEUE_LIMIT + 1) * maxPayload + IN_HAND_BYTES) return 'waiting-bytes';
+    if (!this.#opened) {
+      if (unready.used + bytes > unready.limit) return 'unready-bytes';
+      unready.add(bytes);
+      waiting.unready += bytes;
+    }
+    waiting.bytes += bytes;
+    if (waiting.messages.push(message) === QUEUE_LIMIT) socket.pause();
+    return undefined;
   }
 
-  /** Ready for the next message: handles what has come meanwhile, and from now on each message as it comes. */
-  open(): void {
-    this.#busy = false;
+  /** Ready: handles what has come meanwhile, and from now on `inFlight` messages at the same time. */
+  open(inFlight: number): void {
+    this.#opened = true;
+    this.#free = inFlight;
+    this.#settle();
     this.#drain();
   }
 
   /** Forgets what waits and ignores what still comes: the connection is closing. */
   clear(): void {
     this.#cleared = true;
+    this.#settle();
     this.#resume();
+  }
+
+  /** What waits is none of those any more that wait for their connection to be ready. */
+  #settle(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined || waiting.unready === 0) return;
+    this.#owner.unready.add(-waiting.unready);
+    waiting.unready = 0;
   }
 
   #run(message: Incoming): void {
     const handled = this.#owner.handle(message);
     if (handled === undefined) return;
-    this.#busy = true;
+    this.#free--;
     // Made when it is needed: one bound for the life of the connection would be 100 bytes of an idle one.
-    void handled.then(() => this.open());
+    void handled.then(() => {
+      this.#free++;
+      this.#drain();
+    });
   }
 
   // A loop, not a recursion: a peer can put thousands of messages into one chunk.
@@ -81,7 +109,7 @@ export class Inbound {
     const { messages } = waiting;
     let at = 0;
     // A handler that closes the connection clears what waits behind its message.
-    while (!this.#busy && !this.#cleared && at < messages.length) {
+    while (this.#free > 0 && !this.#cleared && at < messages.length) {
       const message = messages[at++]!;
       waiting.bytes -= sizeOf(message);
       this.#run(message);
@@ -98,8 +126,10 @@ export class Inbound {
   }
 }
 
-/** As many bytes as it came in, or fewer: a character is at least one. */
-function sizeOf(message: Incoming): number {
+/** Bytes of a message; of a text that was read as many as it came in, or fewer: a character is at least one. */
+export function sizeOf(message: Incoming): number {
+  if (typeof message === 'string') return message.length;
   if (Array.isArray(message)) return message.reduce((sum, { length }) => sum + length, 0);
-  return typeof message === 'string' ? message.length : message.byteLength;
+  // What a gateway that sets `binaryType` to 'blob' gets.
+  return message instanceof Blob ? message.size : message.byteLength;
 }

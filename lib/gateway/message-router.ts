@@ -1,31 +1,45 @@
-import type { Logger } from '@nestjs/common';
 import { isObservable, type Observable } from 'rxjs';
 import { Refusal } from '../errors/refusals.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ClientSession } from './client-session.js';
+import { CountedRefusal } from './counted-refusal.js';
 import type { Route } from './endpoint.js';
 import { errorAnswer, errorFrame, isAnswer } from './error-frame.js';
 import type { Incoming } from './inbound.js';
 import type { Invocation } from './invocation.js';
 import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
+import type { Offenders } from './offenders.js';
 import type { Refreshes } from './refreshes.js';
+import { causeOf } from './refusal-causes.js';
 import type { Fail, SubscribeRouter } from './subscribe-router.js';
 import { isThenable } from './wrapped-method.js';
 
 /** Observables that may answer one connection at once: each is work that goes on after its message. */
 const MAX_STREAMS = 128;
 
+/** The collaborators of {@link MessageRouter}. */
+export interface RouterParts {
+  readonly subscribes: SubscribeRouter;
+  readonly refreshes: Refreshes;
+  readonly offenders: Offenders;
+  /** What is nobody's answer goes there. */
+  readonly errors: ErrorLog;
+}
+
 /** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
 export class MessageRouter {
   parser: MessageParser = jsonParser;
   readonly #subscribes: SubscribeRouter;
   readonly #refreshes: Refreshes;
-  readonly #logger: Logger;
+  readonly #offenders: Offenders;
+  readonly #errors: ErrorLog;
   #active = 0;
 
-  constructor(subscribes: SubscribeRouter, refreshes: Refreshes, logger: Logger) {
+  constructor({ subscribes, refreshes, offenders, errors }: RouterParts) {
     this.#subscribes = subscribes;
     this.#refreshes = refreshes;
-    this.#logger = logger;
+    this.#offenders = offenders;
+    this.#errors = errors;
   }
 
   /** Messages whose handler is running. */
@@ -44,7 +58,11 @@ export class MessageRouter {
     if (message === undefined) return undefined;
     const route = session.endpoint.events.get(message.event);
     if (route !== undefined) return this.#handle(session, message, route);
-    return this.#protocol(session, message);
+    try {
+      return this.#protocol(session, message);
+    } catch (error) {
+      return this.fail(session, message.id, error);
+    }
   };
 
   /** Answers a message that was not even read. */
@@ -66,7 +84,7 @@ export class MessageRouter {
         if (session.endpoint.handshakeGuards.length === 0) break;
         return this.#counted(this.#refreshes.refresh(session, message, this.fail));
     }
-    return this.fail(session, message.id, new Refusal('UNKNOWN_EVENT'));
+    throw new Refusal('UNKNOWN_EVENT');
   }
 
   #counted(answered: void | Promise<void>): void | Promise<void> {
@@ -113,7 +131,7 @@ export class MessageRouter {
     // The handler outlived its connection: nobody would end this stream.
     if (!session.connection.open) return Promise.resolve();
     const replies = (session.replies ??= new Set());
-    if (replies.size >= MAX_STREAMS) throw new Refusal('RATE_LIMITED');
+    if (replies.size >= MAX_STREAMS) throw new CountedRefusal('RATE_LIMITED', 'streams');
     return new Promise(resolve => {
       const subscription = values.subscribe({
         next: value => this.#tryReply(session, message, value),
@@ -141,11 +159,14 @@ export class MessageRouter {
     this.#send(session, JSON.stringify(id === undefined ? result : withId(event, id, result)));
   }
 
-  /** Answers a request that failed, and logs what is nobody's answer. */
+  /** Answers a request that failed, counts what was refused, and logs what is nobody's answer. */
   readonly fail: Fail = (session, id, error, topic) => {
-    if (!isAnswer(error)) this.#logger.error(error);
+    if (!isAnswer(error)) this.#errors.error(error);
+    if (!session.connection.open) return;
     const answer = errorAnswer(error);
     this.#send(session, errorFrame(id, { ...answer, topic: answer.topic ?? topic }));
+    const cause = causeOf(error);
+    if (cause !== undefined) this.#offenders.refused(session, cause);
   };
 
   #send(session: ClientSession, text: string): void {

@@ -1,8 +1,7 @@
 import type { Delivery } from '../broadcast/delivery.js';
 import type { PresencePolicy } from '../topic/topic-policy.js';
 import type { ClientSession } from './client-session.js';
-import { type Found, TopicRequest } from './topic-request.js';
-import type { TopicSources } from './topic-sources.js';
+import { type Found, TopicRequest, type TopicRequestParts } from './topic-request.js';
 import { isThenable } from './wrapped-method.js';
 
 /** The topic whose presence is asked for. */
@@ -28,9 +27,9 @@ export class PresenceRequest extends TopicRequest {
     name: string,
     subject: PresenceSubject,
     delivery: Delivery,
-    sources: TopicSources,
+    parts: TopicRequestParts,
   ) {
-    super(session, name, subject.found, delivery.topics, sources);
+    super(session, name, subject.found, parts);
     this.#client = session;
     this.#subject = subject;
     this.#delivery = delivery;

@@ -1,30 +1,35 @@
-/** What is left to one sender. Kept by the sender, so that a connection costs two numbers and no object. */
-export interface Bucket {
-  tokens: number;
-  /** Whole milliseconds of the limiter: small integers, which V8 keeps without an object. */
-  filledAt: number;
-}
+/** Below this, levels are small integers, which V8 keeps without an object. */
+const SMALL = 2 ** 30;
 
-/** Token buckets for many senders: `rate` messages a second each, `burst` at once. No timer. */
+/** Parts of one, so that a rate below one in a millisecond leaks in whole numbers too. */
+const PARTS = 1000;
+
+/**
+ * A leaky bucket for many senders: `perSecond` leak out of each, and `burst` fit in. What is in the bucket of one sender
+ * is a whole number that is kept by whoever knows the sender, 0 for one that was quiet; only this class can read it.
+ */
 export class RateLimiter {
-  /** Tokens of a full bucket. */
-  readonly burst: number;
+  readonly #parts: number;
   readonly #perMs: number;
-  readonly #epoch: number;
+  readonly #burst: number;
 
-  constructor(perSecond: number, burst: number, now: number) {
-    this.burst = burst;
-    this.#perMs = perSecond / 1000;
-    this.#epoch = now;
+  constructor(perSecond: number, burst: number) {
+    this.#parts = burst * PARTS < SMALL ? PARTS : 1;
+    this.#perMs = (perSecond * this.#parts) / 1000;
+    this.#burst = burst * this.#parts;
   }
 
-  /** Whether one more message of a sender is within the limit; counts it if so. */
-  take(bucket: Bucket, now: number): boolean {
-    const at = Math.floor(now - this.#epoch);
-    bucket.tokens = Math.min(this.burst, bucket.tokens + Math.max(0, at - bucket.filledAt) * this.#perMs);
-    bucket.filledAt = at;
-    if (bucket.tokens < 1) return false;
-    bucket.tokens--;
-    return true;
+  /** The level when nothing has come for `ms`, a whole number of milliseconds. */
+  leaked(level: number, ms: number): number {
+    return level === 0 ? 0 : Math.max(0, level - Math.floor(ms * this.#perMs));
+  }
+
+  /**
+   * The level with `amount` more, or undefined when that is too much. An empty bucket takes whatever it is: one that
+   * never took what is larger than the burst would refuse it for ever.
+   */
+  with(level: number, amount: number): number | undefined {
+    const next = level + Math.ceil(amount * this.#parts);
+    return next > this.#burst && level > 0 ? undefined : next;
   }
 }

@@ -4,18 +4,15 @@ import { Refusal, type RefusalCode } from '../errors/refusals.js';
 import type { Credentials } from './arrival.js';
 import { isToken } from './bearer-token.js';
 import type { ClientSession } from './client-session.js';
+import { CountedRefusal } from './counted-refusal.js';
 import type { Expiries } from './expiries.js';
 import type { HandshakeGate } from './handshake-gate.js';
 import { renewalRequest } from './handshake-request.js';
 import type { Message } from './message.js';
-import { type Bucket, RateLimiter } from './rate-limiter.js';
 import type { Fail } from './subscribe-router.js';
 import type { TopicReview } from './topic-review.js';
 import { UpgradeRefusal } from './upgrade-refusal.js';
-
-/** Refreshes a second of one connection, and how many at once: each runs the guards and asks about every topic. */
-const PER_SECOND = 1;
-const AT_ONCE = 10;
+import type { UsageLimits } from './usage-limits.js';
 
 /** The collaborators of {@link Refreshes}. */
 export interface RefreshParts {
@@ -24,29 +21,25 @@ export interface RefreshParts {
   readonly review: TopicReview;
   /** Milliseconds that the guards have. */
   readonly handshakeMs: number;
-  /** Milliseconds of a clock that does not go back. */
-  readonly now: () => number;
+  readonly usage: UsageLimits;
 }
 
 /** Takes new credentials from a client that stays connected: asks the handshake guards again, and then about its topics. */
 export class Refreshes {
   readonly #parts: RefreshParts;
-  readonly #limiter: RateLimiter;
-  readonly #buckets = new WeakMap<ClientSession, Bucket>();
   /** The last one of each client that has one under way. The next waits for it: the credentials of the later one count. */
   readonly #last = new Map<ClientSession, Promise<void>>();
 
   constructor(parts: RefreshParts) {
     this.#parts = parts;
-    this.#limiter = new RateLimiter(PER_SECOND, AT_ONCE, parts.now());
   }
 
   /** Handles a `refresh` message. Resolves when it is answered; never rejects. */
   refresh(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
     const { token } = (message.data ?? {}) as { token?: unknown };
     if (!isToken(token)) return fail(session, message.id, new Refusal('BAD_MESSAGE'));
-    if (!this.#limiter.take(this.#bucketOf(session), this.#parts.now()))
-      return fail(session, message.id, new Refusal('RATE_LIMITED'));
+    if (!this.#parts.usage.mayRefresh(session))
+      return fail(session, message.id, new CountedRefusal('RATE_LIMITED', 'message-rate'));
     const refreshed = this.#after(this.#last.get(session), session, message, token, fail);
     this.#last.set(session, refreshed);
     return refreshed.finally(() => {
@@ -99,12 +92,6 @@ export class Refreshes {
     connection.user = user;
     session.renewals++;
     this.#parts.expiries.renew(session, expiresAt);
-  }
-
-  #bucketOf(session: ClientSession): Bucket {
-    let bucket = this.#buckets.get(session);
-    if (bucket === undefined) this.#buckets.set(session, (bucket = { tokens: AT_ONCE, filledAt: 0 }));
-    return bucket;
   }
 }
 

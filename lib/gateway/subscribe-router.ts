@@ -2,17 +2,21 @@ import type { Delivery } from '../broadcast/delivery.js';
 import { Refusal } from '../errors/refusals.js';
 import { reachOf } from '../topic/reach.js';
 import { rateClass } from '../topic/rate-class.js';
-import { isTopicName } from '../topic/topic-name.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import { type Subscription } from '../topic/subscription.js';
 import { offsetIn } from '../topic/position.js';
 import { gapText } from '../wire/gap-frame.js';
+import type { RejectionCause } from '../observe/rejections.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
+import { CountedRefusal } from './counted-refusal.js';
 import type { Message, MessageId } from './message.js';
+import { namedTopics, payloads, validNames } from './named-topics.js';
 import { subscribedText, unsubscribedText } from './topic-answers.js';
 import { FILTERED, type TopicRequest } from './topic-request.js';
 import type { TopicRequests } from './topic-requests.js';
+import type { TopicRoom } from './topic-room.js';
 import type { TopicSources } from './topic-sources.js';
+import type { UsageLimits } from './usage-limits.js';
 import { isThenable } from './wrapped-method.js';
 
 /** Answers a request that is refused. */
@@ -22,6 +26,19 @@ export type Fail = (
   error: unknown,
   topic?: string,
 ) => void;
+
+/** The collaborators of {@link SubscribeRouter}. */
+export interface SubscribeParts {
+  readonly delivery: Delivery;
+  readonly sources: TopicSources;
+  readonly requests: TopicRequests;
+  readonly usage: UsageLimits;
+  readonly room: TopicRoom;
+  /** While it says that there is too much to do, clients get no new subscriptions. */
+  readonly load: { readonly overload: RejectionCause | undefined };
+  /** Topics one connection may be subscribed to by its own wish. */
+  readonly topicsPerConnection: number;
+}
 
 /** What the answer to a topic's subscribe takes from the client's message. */
 interface Asked {
@@ -35,42 +52,63 @@ interface Asked {
 
 /** Subscribes and unsubscribes connections: by their own message, or from the server's side. */
 export class SubscribeRouter {
+  readonly #parts: SubscribeParts;
   readonly #topics: TopicRegistry;
   readonly #delivery: Delivery;
   readonly #sources: TopicSources;
   readonly #requests: TopicRequests;
   readonly #limit: number;
 
-  /** @param limit topics one connection may be subscribed to by its own wish */
-  constructor(delivery: Delivery, sources: TopicSources, requests: TopicRequests, limit: number) {
-    this.#delivery = delivery;
-    this.#topics = delivery.topics;
-    this.#sources = sources;
-    this.#requests = requests;
-    this.#limit = limit;
+  constructor(parts: SubscribeParts) {
+    this.#parts = parts;
+    this.#delivery = parts.delivery;
+    this.#topics = parts.delivery.topics;
+    this.#sources = parts.sources;
+    this.#requests = parts.requests;
+    this.#limit = parts.topicsPerConnection;
   }
 
-  /** Handles a `subscribe` message; each topic in it is answered by itself. A promise while one of them takes time. */
+  /**
+   * Handles a `subscribe` message; each topic in it is answered by itself. A promise while one of them takes time.
+   * @throws Refusal for the message as a whole
+   */
   subscribe(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
-    const names = this.#namesIn(session, message, fail);
+    const named = namedTopics(message.data, this.#limit);
+    this.#assertMayAsk(session, named.size);
+    const names = validNames(named, () => fail(session, message.id, new Refusal('BAD_TOPIC')));
     if (names.length === 0) return undefined;
     const payloadOf = payloads(message.data as object);
     let waiting: Promise<void>[] | undefined;
     for (const name of names) {
+      // It may have been closed for one of them.
+      if (!session.connection.open) break;
       const answered = this.#subscribe(session, message, name, payloadOf(name), fail);
       if (answered !== undefined) (waiting ??= []).push(answered);
     }
     return waiting && Promise.all(waiting).then(() => {});
   }
 
-  /** Handles an `unsubscribe` message. Answered also when there was no subscription: the client wants none, and has none. */
+  /**
+   * Handles an `unsubscribe` message. Answered also when there was no subscription: the client wants none, and has none.
+   * Such answers are limited as subscribes are; to leave a topic is always possible.
+   * @throws Refusal for the message as a whole, or for all in it that there is no subscription to
+   */
   unsubscribe(session: ClientSession, message: Message, fail: Fail): void {
     const { connection } = session;
-    for (const name of this.#namesIn(session, message, fail)) {
-      const subscription = connection.subscriptions.get(name);
-      if (subscription !== undefined) this.#topics.leave(subscription);
-      connection.sendText(unsubscribedText(name, message.id));
+    const others = new Set<unknown>();
+    for (const name of namedTopics(message.data, this.#limit)) {
+      const subscription = connection.subscriptions.get(name as string);
+      if (subscription === undefined) {
+        others.add(name);
+        continue;
+      }
+      this.#topics.leave(subscription);
+      connection.sendText(unsubscribedText(name as string, message.id));
     }
+    if (others.size === 0) return;
+    this.#assertMayAsk(session, others.size);
+    for (const name of validNames(others, () => fail(session, message.id, new Refusal('BAD_TOPIC'))))
+      connection.sendText(unsubscribedText(name, message.id));
   }
 
   /** Subscribes without asking the topic's method. @throws FanoutError FANOUT_TOPIC_NAME */
@@ -110,28 +148,16 @@ export class SubscribeRouter {
     for (const subscription of connection.subscriptions.values()) this.#delivery.finish(subscription);
   }
 
-  #namesIn(session: ClientSession, { id, data }: Message, fail: Fail): readonly string[] {
-    const { topic, topics } = (typeof data === 'object' && data !== null ? data : {}) as {
-      topic?: unknown;
-      topics?: unknown;
-    };
-    const names: readonly unknown[] = Array.isArray(topics) ? topics : [topic];
-    // Two ways to name topics in one message: whoever reads one of them, such as a guard, would miss the other.
-    if (topics !== undefined && topic !== undefined) {
-      fail(session, id, new Refusal('BAD_TOPIC'));
-      return [];
-    }
-    if (names.length === 0) fail(session, id, new Refusal('BAD_TOPIC'));
-    // More than may be subscribed is refused whole: an answer to each would be many times the question.
-    if (names.length > Math.max(1, this.#limit)) {
-      fail(session, id, new Refusal('TOO_MANY_TOPICS'));
-      return [];
-    }
-    return [...new Set(names)].filter((name): name is string => {
-      const valid = isTopicName(name);
-      if (!valid) fail(session, id, new Refusal('BAD_TOPIC'));
-      return valid;
-    });
+  #assertMayAsk(session: ClientSession, topics: number): void {
+    if (this.#parts.usage.mayAsk(session, topics)) return;
+    throw new CountedRefusal('RATE_LIMITED', 'subscribe-rate');
+  }
+
+  /** Why a client may not have one more topic now; undefined when it may. */
+  #refusalOf({ connection }: ClientSession, name: string): RejectionCause | undefined {
+    const { load, room } = this.#parts;
+    if (connection.subscriptions.has(name)) return undefined;
+    return load.overload ?? (room.has(name) ? undefined : 'topics');
   }
 
   /** One topic of a message: answered now where its method answers now. */
@@ -149,6 +175,8 @@ export class SubscribeRouter {
     if (maxRate !== undefined && (rate === undefined || this.#topics.policyOf(name).keyOf === undefined))
       return fail(session, id, new Refusal('BAD_RATE', name));
     const asked: Asked = { id, since: typeof since === 'string' ? since : undefined, maxRate: rate, fail };
+    const cause = this.#refusalOf(session, name);
+    if (cause !== undefined) return fail(session, id, new CountedRefusal('BUSY', cause, name));
     if (!request.reserve(this.#limit)) return fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
     return this.#ask(session, request, asked, payload);
   }
@@ -242,13 +270,6 @@ export class SubscribeRouter {
     if (isNew) subscription.cursor = from;
     return true;
   }
-}
-
-/** What guards, pipes and the method see of a message: always the one topic they are asked about, in an object of its own. */
-function payloads(data: object): (topic: string) => object {
-  if (!('topics' in data)) return () => ({ ...data });
-  const { topics: _, ...others } = data;
-  return topic => ({ ...others, topic });
 }
 
 /** The client subscribes anew while a snapshot for what it lost is in the making: it is not told of the loss in that. */

@@ -5,6 +5,7 @@ import type { Subscription } from '../topic/subscription.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import type { Endpoint } from './endpoint.js';
 import type { Invocation, RequestedTopic } from './invocation.js';
+import type { TopicRoom } from './topic-room.js';
 import type { TopicSources } from './topic-sources.js';
 import { isThenable } from './wrapped-method.js';
 
@@ -14,6 +15,13 @@ export const FILTERED = Symbol('filtered');
 /** The route of a topic and its pattern. */
 export type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
 
+/** The collaborators of {@link TopicRequest}. */
+export interface TopicRequestParts {
+  readonly topics: TopicRegistry;
+  readonly sources: TopicSources;
+  readonly room: TopicRoom;
+}
+
 /** One topic that a client asks for, from its message to the answer: what its `@Topic` method is called for. */
 export class TopicRequest implements Invocation {
   readonly #session: ClientSession;
@@ -21,6 +29,7 @@ export class TopicRequest implements Invocation {
   readonly #found: Found;
   readonly #topics: TopicRegistry;
   readonly #sources: TopicSources;
+  readonly #room: TopicRoom;
   #isNew: boolean;
   #reserved = false;
   #subscription: Subscription | undefined;
@@ -37,14 +46,14 @@ export class TopicRequest implements Invocation {
     session: ClientSession,
     name: string,
     found: Found,
-    topics: TopicRegistry,
-    sources: TopicSources,
+    { topics, sources, room }: TopicRequestParts,
   ) {
     this.#session = session;
     this.name = name;
     this.#found = found;
     this.#topics = topics;
     this.#sources = sources;
+    this.#room = room;
     this.#isNew = !session.connection.subscriptions.has(name);
   }
 
@@ -115,7 +124,8 @@ export class TopicRequest implements Invocation {
 
   /**
    * The subscription, held until it is activated. What is published from the first call on is not missed.
-   * @throws Refusal FORBIDDEN when the server has ended it meanwhile: what it revoked must not come back
+   * @throws Refusal FORBIDDEN when the server has ended it meanwhile: what it revoked must not come back; BUSY when there
+   * are too many topics by now
    */
   hold(): Subscription {
     this.#release();
@@ -123,7 +133,10 @@ export class TopicRequest implements Invocation {
     if (this.#subscription !== undefined && connection.subscriptions.get(this.name) !== this.#subscription) {
       throw new Refusal('FORBIDDEN', this.name);
     }
-    this.#subscription ??= this.#topics.hold(connection, this.name);
+    if (this.#subscription === undefined) {
+      this.#room.assert(this.name);
+      this.#subscription = this.#topics.hold(connection, this.name);
+    }
     this.#subscription.requested = true;
     return this.#subscription;
   }

@@ -1,4 +1,4 @@
-import type { Logger } from '@nestjs/common';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import { Subscription as RxSubscription, type Observable } from 'rxjs';
 import { shown } from '../errors/fanout-error.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
@@ -21,10 +21,10 @@ export class TopicSources {
   readonly #sources = new Map<string, Source>();
   readonly #broadcaster: Broadcaster;
   readonly #failed: (topic: string) => void;
-  readonly #logger: Logger;
+  readonly #logger: ErrorLog;
 
   /** @param failed called when a source broke, to tell the subscribers */
-  constructor(broadcaster: Broadcaster, failed: (topic: string) => void, logger: Logger) {
+  constructor(broadcaster: Broadcaster, failed: (topic: string) => void, logger: ErrorLog) {
     this.#broadcaster = broadcaster;
     this.#failed = failed;
     this.#logger = logger;

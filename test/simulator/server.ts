@@ -10,8 +10,12 @@ import { jsonParser, type MessageId, readMessage } from '../../lib/gateway/messa
 import { SnapshotRenewal } from '../../lib/gateway/snapshot-renewal.js';
 import { SubscribeRouter } from '../../lib/gateway/subscribe-router.js';
 import { TopicRequests } from '../../lib/gateway/topic-requests.js';
+import { TopicRoom } from '../../lib/gateway/topic-room.js';
 import { TopicSources } from '../../lib/gateway/topic-sources.js';
+import { UsageLimits } from '../../lib/gateway/usage-limits.js';
 import { BufferPool } from '../../lib/memory/buffer-pool.js';
+import { ByteLedger } from '../../lib/memory/byte-ledger.js';
+import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { Subscription } from '../../lib/topic/subscription.js';
 import type { TopicPolicy } from '../../lib/topic/topic-policy.js';
 import { batchedJson, deflated, plainJson, type WireFormat } from '../../lib/wire/json-format.js';
@@ -38,6 +42,9 @@ export interface ServerParts {
 /** Topics that a connection may have; more than any scenario has. */
 const TOPIC_LIMIT = 100;
 
+/** How often clients ask is the scenario's business. */
+const UNLIMITED = resolveOptions({ limits: { subscribesPerSecond: 0 } });
+
 const FLUSH = { maxDelay: 50, maxBytes: 65_536, utilisation: 0.5 };
 
 /**
@@ -51,6 +58,10 @@ export class Server {
   readonly #router: SubscribeRouter;
   readonly #host: ConnectionHost;
   readonly #method: TopicMethod;
+  readonly #sessionHost = {
+    unready: new ByteLedger(Infinity),
+    route: (session: ClientSession, text: unknown) => this.#route(session, text),
+  };
 
   constructor({ settings, topics, clock, method, closing }: ServerParts) {
     const { window, slice, maxBytes, grace, budget, historyBudget } = settings;
@@ -72,8 +83,17 @@ export class Server {
     });
     const { broadcaster, backlog, catchUp, presence } = this.delivery;
     const sources = new TopicSources(broadcaster, () => {}, console as never);
-    const requests = new TopicRequests(this.delivery, sources);
-    this.#router = new SubscribeRouter(this.delivery, sources, requests, TOPIC_LIMIT);
+    const room = new TopicRoom(this.delivery.topics, Infinity);
+    const requests = new TopicRequests(this.delivery, sources, room);
+    this.#router = new SubscribeRouter({
+      delivery: this.delivery,
+      sources,
+      requests,
+      usage: new UsageLimits(UNLIMITED, clock.now),
+      room,
+      load: { overload: undefined },
+      topicsPerConnection: TOPIC_LIMIT,
+    });
     const renewal = new SnapshotRenewal({
       topics: this.delivery.topics,
       catchUp,
@@ -111,12 +131,12 @@ export class Server {
       formatOf(spec),
     );
     const endpoint = { server: { options: {} }, topics: { find: this.#find } };
-    const session = new ClientSession(connection, endpoint as never, this.#route, 0);
+    const session = new ClientSession(connection, endpoint as never, this.#sessionHost);
     attachSession(connection.socket, session);
     ws.onMessage = text => void session.inbound.receive(text);
     connection.user = spec.user;
     this.connections.add(connection);
-    session.inbound.open();
+    session.inbound.open(1);
     return connection;
   }
 
@@ -128,12 +148,12 @@ export class Server {
     if (connection.closedWith !== undefined) sessionOf(connection.socket)!.inbound.clear();
   }
 
-  readonly #route = (session: ClientSession, text: unknown): void | Promise<void> => {
+  #route(session: ClientSession, text: unknown): void | Promise<void> {
     const request = readMessage(jsonParser, text as string)!;
     if (request.event === 'subscribe') return this.#router.subscribe(session, request, this.#refuse);
     this.#router.unsubscribe(session, request, this.#refuse);
     return undefined;
-  };
+  }
 
   /** Every name is a topic, but for presences, which are none of the application's. */
   readonly #find = (name: string): unknown => (subjectOf(name) === undefined ? this.#found(name) : undefined);

@@ -32,6 +32,9 @@ class Gateway {
   }
 }
 
+/** How much they may send is not what these are about. */
+const UNLIMITED = { messagesPerSecond: 0, bytesPerSecond: 0 };
+
 async function start(options: FanoutOptions = {}) {
   const { url, get } = await startApp({ providers: [Gateway], options: { compression: true, ...options } });
   const connect = (path: string): Promise<RawClient> => RawClient.connect(url + path, undefined, OFFER);
@@ -110,7 +113,7 @@ describe('many messages that each inflate to the limit, while handleConnection i
 
   // Over TLS a chunk is a record of 16 KiB, and the pause comes after the first.
   it.skipIf(process.env.FANOUT_TLS)('are handled up to what may wait, and the others refused', async () => {
-    const { connect, gateway } = await start({ limits: { messagesPerSecond: 0 } });
+    const { connect, gateway } = await start({ limits: UNLIMITED });
     const client = await connect('/?waits');
     const bytes = Buffer.concat(Array<Buffer>(COUNT).fill(bomb(SIZE)));
     // One chunk of the socket: no pause can come between them.
@@ -126,7 +129,7 @@ describe('many messages that each inflate to the limit, while handleConnection i
   });
 
   it('are all handled when they come uncompressed: what may not wait is not read', async () => {
-    const { connect, gateway } = await start({ limits: { messagesPerSecond: 0 } });
+    const { connect, gateway } = await start({ limits: UNLIMITED });
     const client = await connect('/?waits');
     for (let i = 0; i < COUNT; i++) client.socket.write(maskedText(message(SIZE)));
     await eventually(() => gateway.waiting.length === 1, 'the hook');
@@ -136,7 +139,7 @@ describe('many messages that each inflate to the limit, while handleConnection i
   });
 
   it('are handled after others that waited, once there is room again', async () => {
-    const { url, gateway } = await start({ limits: { messagesPerSecond: 0 } });
+    const { url, gateway } = await start({ limits: UNLIMITED });
     const client = await Client.connect(`${url}/?waits`, [], { perMessageDeflate: { threshold: 0 } });
     for (let i = 0; i < 10; i++) client.send(message(SIZE));
     await eventually(() => gateway.waiting.length === 1, 'the hook');

@@ -31,7 +31,7 @@ const BUDGET = 1024 * KIB;
 async function start() {
   const running = await startDelivery([Gateway], {
     slowConsumer: { maxBytes: 512 * KIB, budget: BUDGET },
-    limits: { messagesPerSecond: 0 },
+    limits: { messagesPerSecond: 0, bytesPerSecond: 0 },
   });
   return { ...running, gateway: running.get(Gateway) };
 }

@@ -201,7 +201,7 @@ describe('replies and error frames', () => {
   it('close a connection that does not read them, once they are more than maxBytes', async () => {
     const { url, gateway, connections } = await start({
       slowConsumer: { maxBytes: 16 * KIB },
-      limits: { messagesPerSecond: 0, payload: 64 * KIB },
+      limits: { messagesPerSecond: 0, bytesPerSecond: 0, rejections: 0, payload: 64 * KIB },
     });
     const slow = await RawClient.connect(url);
     slow.socket.pause();

@@ -57,7 +57,7 @@ async function startBare(): Promise<{ url: string; server: Server }> {
   return { url: `${tls ? 'wss' : 'ws'}://127.0.0.1:${(http.address() as AddressInfo).port}`, server };
 }
 
-it('costs a connection three listeners, and none on its TCP socket beyond those of ws', async () => {
+it('costs a connection five listeners, and none on its TCP socket beyond those of ws', async () => {
   const bare = await startBare();
   const { url, get } = await startApp({ providers: [Gateway] });
   const [theirs, ours] = [accepted(bare.server), accepted(get(Gateway).server)];
@@ -68,7 +68,7 @@ it('costs a connection three listeners, and none on its TCP socket beyond those 
   await client.subscribe('upkeep');
   await client.request('echo');
 
-  expect(atOpen).toEqual({ close: 1, error: 1, message: 1 });
+  expect(atOpen).toEqual({ close: 1, error: 1, message: 1, ping: 1, pong: 1 });
   expect(listeners(socket)).toEqual(atOpen);
   expect(listeners(transport)).toEqual(listeners((await theirs).transport));
   // The one of `ws` is for its `clients`, which ours sees to as well.

@@ -1,23 +1,27 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Inbound, type Incoming } from '../../../lib/gateway/inbound.js';
+import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
 import { FakeWebSocket } from '../support/fake-socket.js';
 
 /** Most bytes of one message. */
 const PAYLOAD = 65_536;
 
 let socket: FakeWebSocket;
+let unready: ByteLedger;
 let handled: Incoming[];
 /** Lets the handler that runs now end. */
 let end: (() => void)[];
 
 beforeEach(() => {
   socket = new FakeWebSocket();
+  unready = new ByteLedger(Infinity);
   handled = [];
   end = [];
 });
 
 function inboundTo(handle: (message: Incoming) => void | Promise<void>): Inbound {
-  return new Inbound({ socket, maxPayload: PAYLOAD, handle });
+  return new Inbound({ socket, maxPayload: PAYLOAD, unready, handle });
 }
 
 /** Handles each message until a test ends it; messages that begin with `now` end at once. */
@@ -43,7 +47,7 @@ describe('Inbound', () => {
     const messages = inbound();
     for (const name of ['a', 'b', 'c']) messages.receive(name);
     expect(handled).toEqual([]);
-    messages.open();
+    messages.open(1);
     expect(handled).toEqual(['a']);
     await endOne();
     expect(handled).toEqual(['a', 'b']);
@@ -55,7 +59,7 @@ describe('Inbound', () => {
 
   it('handles at once what comes when nothing is in hand', async () => {
     const messages = inbound();
-    messages.open();
+    messages.open(1);
     messages.receive('a');
     await endOne();
     messages.receive('b');
@@ -65,7 +69,7 @@ describe('Inbound', () => {
   it('goes through handlers without a promise without waiting', () => {
     const messages = inbound();
     for (const name of names(10, 'now')) messages.receive(name);
-    messages.open();
+    messages.open(1);
     expect(handled).toEqual(names(10, 'now'));
     messages.receive('now');
     expect(handled).toHaveLength(11);
@@ -73,7 +77,7 @@ describe('Inbound', () => {
 
   it('pauses the socket when sixteen wait, and not before', () => {
     const messages = inbound();
-    messages.open();
+    messages.open(1);
     messages.receive('in hand');
     for (const name of names(15)) messages.receive(name);
     expect(socket.isPaused).toBe(false);
@@ -83,7 +87,7 @@ describe('Inbound', () => {
 
   it('takes what still comes out of the chunk in hand, and resumes when all of it is done', async () => {
     const messages = inbound();
-    messages.open();
+    messages.open(1);
     for (const name of names(30)) messages.receive(name);
     for (let i = 0; i < 29; i++) {
       expect(socket.isPaused).toBe(true);
@@ -95,7 +99,7 @@ describe('Inbound', () => {
 
   it('pauses again when it fills up again', async () => {
     const messages = inbound();
-    messages.open();
+    messages.open(1);
     messages.receive('now');
     for (let round = 0; round < 3; round++) {
       for (const name of names(17)) messages.receive(name);
@@ -108,7 +112,7 @@ describe('Inbound', () => {
   it('gets through 100,000 queued messages without recursion', async () => {
     const messages = inbound();
     for (const name of names(100_000, 'now')) messages.receive(name);
-    messages.open();
+    messages.open(1);
     expect(handled).toHaveLength(100_000);
     expect(handled.at(-1)).toBe('now99999');
     messages.receive('slow');
@@ -123,11 +127,11 @@ describe('Inbound', () => {
     const largest = 'x'.repeat(PAYLOAD);
     const room = 17 + (256 * 1024) / PAYLOAD;
     const taken = Array.from({ length: 30 }, () => messages.receive(largest));
-    expect(taken).toEqual(Array.from({ length: 30 }, (_, i) => i < room));
-    expect(messages.receive('x')).toBe(false);
-    messages.open();
-    expect(messages.receive('x')).toBe(true);
-    expect(messages.receive(largest)).toBe(false);
+    expect(taken).toEqual(Array.from({ length: 30 }, (_, i) => (i < room ? undefined : 'waiting-bytes')));
+    expect(messages.receive('x')).toBe('waiting-bytes');
+    messages.open(1);
+    expect(messages.receive('x')).toBeUndefined();
+    expect(messages.receive(largest)).toBe('waiting-bytes');
     for (let i = 0; i < room; i++) await endOne();
     expect(handled).toEqual([...Array<string>(room).fill(largest), 'x']);
   });
@@ -136,16 +140,17 @@ describe('Inbound', () => {
     ['one buffer', () => Buffer.alloc(PAYLOAD)],
     ['fragments', () => [Buffer.alloc(PAYLOAD / 2), Buffer.alloc(PAYLOAD / 2)]],
     ['an ArrayBuffer', () => new ArrayBuffer(PAYLOAD)],
+    ['a Blob', () => new Blob([Buffer.alloc(PAYLOAD)]) as never],
   ])('counts the bytes of %s', (_, message) => {
     const messages = inbound();
     const taken = Array.from({ length: 30 }, () => messages.receive(message()));
-    expect(taken.filter(Boolean)).toHaveLength(21);
+    expect(taken.filter(cause => cause === undefined)).toHaveLength(21);
   });
 
   describe('#clear', () => {
     it('forgets what waits, and lets the socket go on to its close frame', async () => {
       const messages = inbound();
-      messages.open();
+      messages.open(1);
       for (const name of names(20)) messages.receive(name);
       messages.clear();
       expect(socket.isPaused).toBe(false);
@@ -159,7 +164,7 @@ describe('Inbound', () => {
       messages.clear();
       for (const name of names(40)) messages.receive(name);
       expect(socket.isPaused).toBe(false);
-      messages.open();
+      messages.open(1);
       expect(handled).toEqual([]);
     });
 
@@ -169,7 +174,7 @@ describe('Inbound', () => {
         if (message === 'bye') messages.clear();
       });
       for (const name of ['a', 'bye', 'b']) messages.receive(name);
-      messages.open();
+      messages.open(1);
       expect(handled).toEqual(['a', 'bye']);
     });
 
@@ -177,8 +182,102 @@ describe('Inbound', () => {
       const messages = inbound();
       messages.receive('a');
       messages.clear();
-      messages.open();
+      messages.open(1);
       expect(handled).toEqual([]);
+    });
+  });
+
+  describe('with several in flight', () => {
+    it('handles so many at the same time, and the next when any of them is done', async () => {
+      const messages = inbound();
+      messages.open(3);
+      for (const name of names(6)) messages.receive(name);
+      expect(handled).toEqual(['0', '1', '2']);
+      end.pop()!();
+      await Promise.resolve();
+      expect(handled).toEqual(['0', '1', '2', '3']);
+      await endOne();
+      await endOne();
+      expect(handled).toEqual(names(6));
+      await endOne();
+      await endOne();
+      await endOne();
+      for (const name of names(4, 'later')) messages.receive(name);
+      expect(handled).toHaveLength(9);
+    });
+
+    it('handles what waited from the beginning as soon as it is opened', () => {
+      const messages = inbound();
+      for (const name of names(5)) messages.receive(name);
+      messages.open(4);
+      expect(handled).toEqual(names(4));
+    });
+
+    it('pauses the socket when sixteen wait behind them', () => {
+      const messages = inbound();
+      messages.open(3);
+      for (const name of names(3 + 15)) messages.receive(name);
+      expect(socket.isPaused).toBe(false);
+      messages.receive('the sixteenth');
+      expect(socket.isPaused).toBe(true);
+    });
+  });
+
+  describe('before it is ready', () => {
+    it('has what waits in the ledger of all connections, and refuses what would be above it', () => {
+      unready = new ByteLedger(10);
+      const [messages, others] = [inbound(), inbound()];
+      expect(messages.receive('12345')).toBeUndefined();
+      expect(others.receive('1234')).toBeUndefined();
+      expect(others.receive('12')).toBe('unready-bytes');
+      expect(unready.used).toBe(9);
+      expect(others.receive('1')).toBeUndefined();
+      expect(unready.used).toBe(10);
+    });
+
+    it('gives back exactly that when it is ready, and nothing twice', async () => {
+      unready = new ByteLedger(10);
+      const messages = inbound();
+      messages.receive('12345');
+      messages.receive('123');
+      messages.open(1);
+      expect(unready.used).toBe(0);
+      // What waits for a handler from now on is bounded by itself.
+      messages.receive('x'.repeat(100));
+      expect(unready.used).toBe(0);
+      await endOne();
+      messages.clear();
+      expect(unready.used).toBe(0);
+    });
+
+    it('gives it back when the connection closes first', () => {
+      const messages = inbound();
+      messages.receive('12345');
+      messages.clear();
+      messages.receive('12345');
+      expect(unready.used).toBe(0);
+      messages.open(1);
+      messages.clear();
+      expect(unready.used).toBe(0);
+    });
+
+    it('never has anything left in the ledger, whatever happens to connections in whatever order', () => {
+      const step = fc.tuple(fc.nat(3), fc.constantFrom('receive', 'receive', 'open', 'clear'), fc.nat(20));
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 60 }), steps => {
+          unready = new ByteLedger(50);
+          const all = Array.from({ length: 4 }, () => inboundTo(() => {}));
+          for (const [which, what, size] of steps) {
+            if (what === 'receive') all[which]!.receive('x'.repeat(size));
+            else if (what === 'open') all[which]!.open(1);
+            else all[which]!.clear();
+            expect(unready.used).toBeGreaterThanOrEqual(0);
+            expect(unready.used).toBeLessThanOrEqual(50);
+          }
+          for (const messages of all) messages.clear();
+          expect(unready.used).toBe(0);
+        }),
+      );
     });
   });
 });

@@ -1,0 +1,120 @@
+import type { RawData, WebSocket } from 'ws';
+import { wallTime } from '../connection/wall-time.js';
+import { CLOSE } from '../errors/close-codes.js';
+import type { RejectionCause } from '../observe/rejections.js';
+import { type ClientSession, sessionOf } from './client-session.js';
+import { CountedRefusal } from './counted-refusal.js';
+import { type Incoming, sizeOf } from './inbound.js';
+import type { MessageRouter } from './message-router.js';
+import type { Offenders } from './offenders.js';
+import type { UsageLimits } from './usage-limits.js';
+
+/**
+ * Bytes that may wait for a socket before pings are not answered any more: twice what publications and replies in flight
+ * may be, so that a client that is a little behind does not take us for dead.
+ */
+const MOST_BEFORE_PONG = 128 * 1024;
+
+/** The collaborators of {@link Reception}. */
+export interface ReceptionParts {
+  readonly router: MessageRouter;
+  readonly usage: UsageLimits;
+  readonly offenders: Offenders;
+}
+
+/** What comes in from the sockets: bounded before anything is made of it. */
+export class Reception {
+  readonly #parts: ReceptionParts;
+  #draining = false;
+
+  // One function of each for all sockets, so that a connection costs no closures: `this` is the socket.
+  readonly #onMessage: (this: WebSocket, data: RawData, isBinary: boolean) => void;
+  readonly #onPing: (this: WebSocket, data: Buffer) => void;
+  readonly #onPong: (this: WebSocket) => void;
+  readonly #onError: (this: WebSocket, error: Error) => void;
+
+  constructor(parts: ReceptionParts) {
+    this.#parts = parts;
+    const receive = this.#receive.bind(this);
+    this.#onMessage = function (data, isBinary) {
+      receive(sessionOf(this)!, data, isBinary);
+    };
+    const ping = this.#ping.bind(this);
+    this.#onPing = function (data) {
+      ping(sessionOf(this)!, data);
+    };
+    const pong = this.#pong.bind(this);
+    this.#onPong = function () {
+      pong(sessionOf(this)!);
+    };
+    const { offenders } = parts;
+    this.#onError = function (error) {
+      const cause = causeOfError(error);
+      if (cause !== undefined) offenders.broke(sessionOf(this)!, cause);
+    };
+  }
+
+  /** Listens to a socket that has its session. */
+  listen(socket: WebSocket): void {
+    socket.on('message', this.#onMessage);
+    socket.on('ping', this.#onPing);
+    socket.on('pong', this.#onPong);
+    // `ws` reports protocol errors here and then closes; without a listener they would end the process.
+    socket.on('error', this.#onError);
+  }
+
+  /** From now on no further message is taken: the server goes down. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
+    const { connection } = session;
+    if (this.#draining || !connection.open) return;
+    const now = wallTime();
+    connection.lastSeen = now;
+    const { usage, router, offenders } = this.#parts;
+    const cause =
+      usage.refusalOf(session, sizeOf(data), now) ??
+      session.inbound.receive(isBinary ? copied(data) : String(data));
+    if (cause === undefined) return;
+    if (cause === 'unready-bytes') offenders.close(session, cause, CLOSE.BUSY);
+    else router.refuse(session, new CountedRefusal('RATE_LIMITED', cause));
+  }
+
+  #ping(session: ClientSession, data: Buffer): void {
+    const { connection, endpoint } = session;
+    if (!connection.open) return;
+    const { usage, offenders } = this.#parts;
+    if (!usage.mayPing(session)) return offenders.close(session, 'pings', CLOSE.PING_FLOOD);
+    connection.lastSeen = wallTime();
+    // Not of a gateway that has said itself whether `ws` answers.
+    if (endpoint.server.options.autoPong !== undefined || connection.bufferedBytes > MOST_BEFORE_PONG) return;
+    connection.socket.pong(data);
+  }
+
+  #pong(session: ClientSession): void {
+    const { usage, offenders } = this.#parts;
+    if (session.connection.open && !usage.mayPong(session))
+      offenders.close(session, 'pings', CLOSE.PING_FLOOD);
+  }
+}
+
+/** Binary frames may be views into the chunk they came in, which a waiting message must not keep alive. */
+function copied(data: RawData): Incoming {
+  return Buffer.isBuffer(data) ? Buffer.from(data) : data;
+}
+
+/** What a client did to bring about an error of `ws`; undefined for errors of the network. */
+function causeOfError({ code = '' }: NodeJS.ErrnoException): RejectionCause | undefined {
+  switch (code) {
+    case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
+    case 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH':
+      return 'payload';
+    case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
+      return 'fragments';
+    default:
+      // Those of zlib are messages that do not inflate.
+      return code.startsWith('WS_ERR_') || code.startsWith('Z_') ? 'protocol' : undefined;
+  }
+}

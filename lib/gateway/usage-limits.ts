@@ -1,0 +1,145 @@
+import type { RejectionCause } from '../observe/rejections.js';
+import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import { RateLimiter } from './rate-limiter.js';
+
+/** What one client has sent lately. Kept by its session: a few small integers, as every connection has them. */
+export interface Usage {
+  /** When the levels were brought up to date, which is when a message came: whole milliseconds of {@link UsageLimits}. */
+  usedAt: number;
+  /** Levels of buckets, see {@link RateLimiter}. */
+  messages: number;
+  bytes: number;
+  subscribes: number;
+  /** Undefined until there is something to note. */
+  conduct: Conduct | undefined;
+}
+
+/** What most clients never do. */
+interface Conduct {
+  at: number;
+  pings: number;
+  refusals: number;
+  refreshes: number;
+}
+
+/**
+ * A pong counts as this much of a ping. The server asks for them, and those of a socket that was paused for long come
+ * all at once; nobody needs hundreds a second.
+ */
+const PONG = 0.02;
+
+/** Refreshes a second, and how many at once: each runs the handshake guards and asks about every topic again. */
+const REFRESHES_PER_SECOND = 1;
+const REFRESHES_AT_ONCE = 10;
+
+/** How much a client may send, of everything that has a rate. */
+export class UsageLimits {
+  readonly #messages: RateLimiter | undefined;
+  readonly #bytes: RateLimiter | undefined;
+  readonly #subscribes: RateLimiter | undefined;
+  readonly #pings: RateLimiter | undefined;
+  readonly #refusals: RateLimiter | undefined;
+  readonly #refreshes = new RateLimiter(REFRESHES_PER_SECOND, REFRESHES_AT_ONCE);
+  readonly #now: () => number;
+  readonly #epoch: number;
+
+  /** @param now milliseconds of a clock that does not go back */
+  constructor({ limits }: Pick<ResolvedFanoutOptions, 'limits'>, now: () => number) {
+    const { messagesPerSecond, bytesPerSecond, subscribesPerSecond, pingsPerSecond } = limits;
+    this.#messages = limiter(messagesPerSecond, limits.burst);
+    this.#bytes = limiter(bytesPerSecond, Math.max(2 * bytesPerSecond, 2 * limits.payload));
+    this.#subscribes = limiter(
+      subscribesPerSecond,
+      Math.max(2 * subscribesPerSecond, 2 * limits.topicsPerConnection),
+    );
+    this.#pings = limiter(pingsPerSecond, 2 * pingsPerSecond);
+    this.#refusals = limiter(limits.rejections / 60, limits.rejections);
+    this.#now = now;
+    this.#epoch = now();
+  }
+
+  /** Why a message of `bytes` is refused; undefined when it is not, and then it counts. @param now of the clock */
+  refusalOf(usage: Usage, bytes: number, now: number): RejectionCause | undefined {
+    this.#leak(usage, now);
+    const messages = this.#messages === undefined ? 0 : this.#messages.with(usage.messages, 1);
+    if (messages === undefined) return 'message-rate';
+    usage.messages = messages;
+    const sum = this.#bytes === undefined ? 0 : this.#bytes.with(usage.bytes, bytes);
+    if (sum === undefined) return 'byte-rate';
+    usage.bytes = sum;
+    return undefined;
+  }
+
+  /** Whether a client may ask for so many topics now; counts them if so. */
+  mayAsk(usage: Usage, topics: number): boolean {
+    if (this.#subscribes === undefined) return true;
+    this.#leak(usage, this.#now());
+    const sum = this.#subscribes.with(usage.subscribes, topics);
+    if (sum === undefined) return false;
+    usage.subscribes = sum;
+    return true;
+  }
+
+  /** Whether one more ping is within the limit; counts it if so. */
+  mayPing(usage: Usage): boolean {
+    return this.#addPings(usage, 1);
+  }
+
+  /** Whether one more pong is within the limit; counts it if so. */
+  mayPong(usage: Usage): boolean {
+    return this.#addPings(usage, PONG);
+  }
+
+  /** Whether one more refused message is within the limit; counts it if so. */
+  mayErr(usage: Usage): boolean {
+    if (this.#refusals === undefined) return true;
+    const conduct = this.#conductOf(usage);
+    const sum = this.#refusals.with(conduct.refusals, 1);
+    if (sum === undefined) return false;
+    conduct.refusals = sum;
+    return true;
+  }
+
+  /** Whether one more `refresh` is within the limit; counts it if so. */
+  mayRefresh(usage: Usage): boolean {
+    const conduct = this.#conductOf(usage);
+    const sum = this.#refreshes.with(conduct.refreshes, 1);
+    if (sum === undefined) return false;
+    conduct.refreshes = sum;
+    return true;
+  }
+
+  #addPings(usage: Usage, amount: number): boolean {
+    if (this.#pings === undefined) return true;
+    const conduct = this.#conductOf(usage);
+    const sum = this.#pings.with(conduct.pings, amount);
+    if (sum === undefined) return false;
+    conduct.pings = sum;
+    return true;
+  }
+
+  #leak(usage: Usage, now: number): void {
+    const at = Math.floor(now - this.#epoch);
+    const ms = at - usage.usedAt;
+    if (ms === 0) return;
+    usage.usedAt = at;
+    if (this.#messages !== undefined) usage.messages = this.#messages.leaked(usage.messages, ms);
+    if (this.#bytes !== undefined) usage.bytes = this.#bytes.leaked(usage.bytes, ms);
+    if (this.#subscribes !== undefined) usage.subscribes = this.#subscribes.leaked(usage.subscribes, ms);
+  }
+
+  #conductOf(usage: Usage): Conduct {
+    const at = Math.floor(this.#now() - this.#epoch);
+    const conduct = (usage.conduct ??= { at, pings: 0, refusals: 0, refreshes: 0 });
+    const ms = at - conduct.at;
+    conduct.at = at;
+    if (this.#pings !== undefined) conduct.pings = this.#pings.leaked(conduct.pings, ms);
+    if (this.#refusals !== undefined) conduct.refusals = this.#refusals.leaked(conduct.refusals, ms);
+    conduct.refreshes = this.#refreshes.leaked(conduct.refreshes, ms);
+    return conduct;
+  }
+}
+
+function limiter(perSecond: number, burst: number): RateLimiter | undefined {
+  return perSecond === 0 ? undefined : new RateLimiter(perSecond, burst);
+}

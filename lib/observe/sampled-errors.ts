@@ -1,0 +1,92 @@
+/** Where errors go; a Nest logger is one. */
+export interface ErrorLog {
+  error(error: unknown, ...details: unknown[]): void;
+}
+
+/** Errors of one kind that are logged within {@link PERIOD_MS}. */
+const SAMPLES = 3;
+const PERIOD_MS = 60_000;
+
+/** Kinds that are told apart. A program fails in few places; more are texts that somebody makes up. */
+const MOST_KINDS = 100;
+const OTHERS = 'errors of other kinds';
+
+interface Sample {
+  since: number;
+  logged: number;
+  silent: number;
+}
+
+/**
+ * A log of errors that clients can bring about: a message that makes a handler throw must not fill the disk. Of each
+ * kind the first few of a minute are logged as they are, with their stack, and the others counted. A kind is where an
+ * error was thrown, so the first of one that was not seen before is always logged.
+ */
+export class SampledErrors implements ErrorLog {
+  readonly #samples = new Map<string, Sample>();
+  readonly #now: () => number;
+  readonly #log: ErrorLog;
+
+  /** @param now milliseconds of any clock that does not go back */
+  constructor(now: () => number, log: ErrorLog) {
+    this.#now = now;
+    this.#log = log;
+  }
+
+  error(error: unknown, ...details: unknown[]): void {
+    const sample = this.#sampleOf(kindOf(error));
+    if (sample.logged === SAMPLES) {
+      sample.silent++;
+      return;
+    }
+    sample.logged++;
+    this.#log.error(error, ...details);
+  }
+
+  #sampleOf(kind: string): Sample {
+    const now = this.#now();
+    const sample = this.#samples.get(kind);
+    if (sample !== undefined && now - sample.since < PERIOD_MS) return sample;
+    if (sample !== undefined) this.#end(kind, sample);
+    else if (this.#samples.size >= MOST_KINDS) {
+      for (const [old, { since }] of this.#samples)
+        if (now - since >= PERIOD_MS) this.#end(old, this.#samples.get(old)!);
+      if (this.#samples.size >= MOST_KINDS && kind !== OTHERS) return this.#sampleOf(OTHERS);
+    }
+    const fresh = { since: now, logged: 0, silent: 0 };
+    this.#samples.set(kind, fresh);
+    return fresh;
+  }
+
+  #end(kind: string, { silent }: Sample): void {
+    this.#samples.delete(kind);
+    if (silent > 0) this.#log.error(`${silent} more of these were not logged: ${kind}`);
+  }
+}
+
+/** The place an error comes from; for texts, the text without what is quoted in it. */
+function kindOf(error: unknown): string {
+  try {
+    const kind = error instanceof Error ? `${error.name} ${siteOf(error)}` : textKind(error);
+    return oneLine(kind);
+  } catch {
+    // Properties of what is thrown may be getters that throw.
+    return 'errors without a readable content';
+  }
+}
+
+/** The first frame of the stack. The message stands before it, which may hold lines of a client that look like frames. */
+function siteOf({ message, stack = '' }: Error): string {
+  const start = stack.indexOf(message);
+  const frames = start < 0 ? stack : stack.slice(start + message.length);
+  return frames.split('\n', 2)[1]?.trim() ?? '';
+}
+
+function textKind(error: unknown): string {
+  return typeof error === 'string' ? error.replaceAll(/"[^"]*"/g, '"…"') : `a thrown ${typeof error}`;
+}
+
+/** Nothing in it can begin a line of its own. */
+function oneLine(text: string): string {
+  return JSON.stringify(text.slice(0, 200)).slice(1, -1);
+}
