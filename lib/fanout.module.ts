@@ -16,31 +16,17 @@ import { Delivery } from './broadcast/delivery.js';
 import type { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
 import { wallTime } from './connection/wall-time.js';
-import { TurnWrites } from './connection/turn-writes.js';
 import { FanoutError } from './errors/fanout-error.js';
-import { Refusal } from './errors/refusals.js';
-import { AdmissionSlots } from './gateway/admission-slots.js';
-import { AdmissionUsers } from './gateway/admission-users.js';
-import { type ClientConnection, type ClientSession, sessionOf } from './gateway/client-session.js';
-import { ConnectionLifecycle } from './gateway/connection-lifecycle.js';
-import { createCredentials } from './gateway/credentials.js';
-import { errorAnswer, errorFrame } from './gateway/error-frame.js';
+import type { ClientSession } from './gateway/client-session.js';
 import type { Expiries } from './gateway/expiries.js';
 import { FanoutAdapter } from './gateway/fanout-adapter.js';
-import { GatewayContextCreator } from './gateway/gateway-context-creator.js';
 import { GatewayExplorer } from './gateway/gateway-explorer.js';
-import { GatewayHandlers } from './gateway/gateway-handlers.js';
 import { GatewayServer } from './gateway/gateway-server.js';
-import { InboundRim } from './gateway/inbound-rim.js';
 import { MessageRouter } from './gateway/message-router.js';
-import { Shutdown } from './gateway/shutdown.js';
-import { SnapshotRenewal } from './gateway/snapshot-renewal.js';
+import { createRim } from './gateway/rim.js';
+import type { Shutdown } from './gateway/shutdown.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
-import { SubscribeRouter } from './gateway/subscribe-router.js';
 import { GatewayTopicPolicies } from './gateway/topic-policies.js';
-import { TopicRoom } from './gateway/topic-room.js';
-import { TopicRequests } from './gateway/topic-requests.js';
-import { TopicSources } from './gateway/topic-sources.js';
 import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
 import { BufferPool } from './memory/buffer-pool.js';
 import { FanoutMetrics } from './observe/metrics.js';
@@ -48,7 +34,6 @@ import { type Observation, observeProcess } from './observe/observation.js';
 import { SampledErrors } from './observe/sampled-errors.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
-import type { TopicRegistry } from './topic/topic-registry.js';
 
 /** What `useClass` and `useExisting` of `FanoutModule.forRootAsync()` name. */
 export interface FanoutOptionsFactory {
@@ -108,11 +93,8 @@ function compose(
   const logger = new SteadyLogger('Fanout');
   const errors = new SampledErrors(wallTime, logger);
   const observation = observeProcess(options, logger);
-  const { rejections, load, preflight } = observation;
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
-  const slots = new AdmissionSlots(options.limits);
-  const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
   const heartbeat = new HeartbeatMonitor(wallClock);
   const explorer = new GatewayExplorer(modules);
   const policies = new GatewayTopicPolicies(explorer, options.slowConsumer.policy);
@@ -123,86 +105,27 @@ function compose(
     policies,
     connections,
     listeners: {
-      vacated: topic => sources.stop(topic.name),
+      vacated: topic => rim.sources.stop(topic.name),
       joined: () => {},
       left: () => {},
     },
-    resync: subscription => renewal.renew(subscription),
+    resync: subscription => rim.renewal.renew(subscription),
     logger: errors,
   });
-  const { topics, broadcaster, backlog, catchUp, presence } = delivery;
-  const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), errors);
-  const room = new TopicRoom(topics, options.limits.topics);
-  const requests = new TopicRequests(delivery, sources, room);
-  const inbound = new InboundRim({ options, rejections, connections, clock: wallClock, logger });
-  const subscribes = new SubscribeRouter({
-    delivery,
-    sources,
-    requests,
-    usage: inbound.usage,
-    room,
-    load,
-    topicsPerConnection: options.limits.topicsPerConnection,
-  });
-  const { gate, expiries, refreshes } = createCredentials({
-    options,
-    topics,
-    requests,
-    rejections,
-    usage: inbound.usage,
-    errors,
-  });
-  const router = new MessageRouter({ subscribes, refreshes, offenders: inbound.offenders, errors });
-  const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
-  const host = {
-    turnWrites: new TurnWrites(clock.setImmediate),
-    maxUnsentBytes: options.slowConsumer.maxBytes,
-    pinned: backlog.add.bind(backlog),
-    drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
-    subscribe: subscribes.subscribeFromServer.bind(subscribes),
-    unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
-    userChanged: (connection: ClientConnection) => {
-      // First where others look for it: the application may look while it is asked about the member.
-      connections.userChanged(connection);
-      presence.userChanged(connection);
-      users.assigned(connection);
-    },
-    finishing: subscribes.finish.bind(subscribes),
-    closing: (connection: ClientConnection) => {
-      topics.leaveAll(connection);
-      sessionOf(connection.socket)?.inbound.clear();
-    },
-  };
-  const lifecycle = new ConnectionLifecycle({
-    options,
-    connections,
-    topics,
-    heartbeat,
-    expiries,
-    ...inbound.leadingTo(router),
-    host,
-    slots,
-    logger: errors,
-  });
-  const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
-  const server = new GatewayServer({
+  const rim = createRim({
     options,
     explorer,
-    handlers,
-    guards: gate,
-    lifecycle,
-    load,
-    slots,
-    users,
-    rejections,
+    contexts,
+    delivery,
+    connections,
     heartbeat,
-    preflight,
+    observation,
+    clock,
+    wallClock,
     logger,
+    errors,
   });
-  const shutdown = new Shutdown(
-    { server, broadcaster, connections, lifecycle, router },
-    options.shutdown.drain,
-  );
+  const { router, server, shutdown, expiries } = rim;
   const adapter = new FanoutAdapter(moduleRef);
   return {
     adapter,
@@ -212,19 +135,13 @@ function compose(
     expiries,
     delivery,
     policies,
-    broadcaster,
+    broadcaster: delivery.broadcaster,
     router,
     server,
     shutdown,
     observation,
     metrics: observation.metrics,
   };
-}
-
-function tellSourceFailed(topics: TopicRegistry, connections: ConnectionRegistry, name: string): void {
-  const text = errorFrame(undefined, errorAnswer(new Refusal('SOURCE_FAILED', name)));
-  for (const { subscriber } of topics.find(name)?.listeners() ?? [])
-    connections.get(subscriber.id)?.sendText(text);
 }
 
 function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {

@@ -1,0 +1,157 @@
+import type { Logger } from '@nestjs/common';
+import type { ExternalContextCreator } from '@nestjs/core';
+import type { Delivery } from '../broadcast/delivery.js';
+import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import { TurnWrites } from '../connection/turn-writes.js';
+import { Refusal } from '../errors/refusals.js';
+import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
+import type { Observation } from '../observe/observation.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
+import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import type { TopicRegistry } from '../topic/topic-registry.js';
+import { AdmissionSlots } from './admission-slots.js';
+import { AdmissionUsers } from './admission-users.js';
+import { type ClientConnection, type ClientSession, sessionOf } from './client-session.js';
+import { ConnectionLifecycle } from './connection-lifecycle.js';
+import { createCredentials } from './credentials.js';
+import { errorAnswer, errorFrame } from './error-frame.js';
+import type { Expiries } from './expiries.js';
+import { GatewayContextCreator } from './gateway-context-creator.js';
+import type { GatewayExplorer } from './gateway-explorer.js';
+import { GatewayHandlers } from './gateway-handlers.js';
+import { GatewayServer } from './gateway-server.js';
+import { InboundRim } from './inbound-rim.js';
+import { MessageRouter } from './message-router.js';
+import { Shutdown } from './shutdown.js';
+import { SnapshotRenewal } from './snapshot-renewal.js';
+import { SubscribeRouter } from './subscribe-router.js';
+import { TopicRequests } from './topic-requests.js';
+import { TopicRoom } from './topic-room.js';
+import { TopicSources } from './topic-sources.js';
+import type { SweepClock } from './unfinished-messages.js';
+
+/** What {@link createRim} needs of the rooms behind the gateway. */
+export interface RimParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly explorer: GatewayExplorer;
+  readonly contexts: ExternalContextCreator;
+  readonly delivery: Delivery;
+  readonly connections: ConnectionRegistry;
+  readonly heartbeat: HeartbeatMonitor;
+  readonly observation: Observation;
+  readonly clock: { setImmediate(callback: () => void): unknown };
+  readonly wallClock: SweepClock;
+  readonly logger: Logger;
+  /** For errors that clients can bring about. */
+  readonly errors: ErrorLog;
+}
+
+/** The parts of the rim that others call. */
+export interface Rim {
+  readonly sources: TopicSources;
+  readonly renewal: SnapshotRenewal;
+  readonly expiries: Expiries<ClientSession>;
+  readonly router: MessageRouter;
+  readonly server: GatewayServer;
+  readonly shutdown: Shutdown;
+}
+
+/** Puts the gateway room together: who comes in, what clients send, and what they are told. */
+export function createRim(parts: RimParts): Rim {
+  const {
+    options,
+    explorer,
+    contexts,
+    delivery,
+    connections,
+    heartbeat,
+    observation,
+    clock,
+    wallClock,
+    logger,
+    errors,
+  } = parts;
+  const { topics, broadcaster, backlog, catchUp, presence } = delivery;
+  const { rejections, load, preflight } = observation;
+  const slots = new AdmissionSlots(options.limits);
+  const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
+  const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), errors);
+  const room = new TopicRoom(topics, options.limits.topics);
+  const requests = new TopicRequests(delivery, sources, room);
+  const inbound = new InboundRim({ options, rejections, connections, clock: wallClock, logger });
+  const subscribes = new SubscribeRouter({
+    delivery,
+    sources,
+    requests,
+    usage: inbound.usage,
+    room,
+    load,
+    topicsPerConnection: options.limits.topicsPerConnection,
+  });
+  const { gate, expiries, refreshes } = createCredentials({
+    options,
+    topics,
+    requests,
+    rejections,
+    usage: inbound.usage,
+    errors,
+  });
+  const router = new MessageRouter({ subscribes, refreshes, offenders: inbound.offenders, errors });
+  const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
+  const host = {
+    turnWrites: new TurnWrites(clock.setImmediate),
+    maxUnsentBytes: options.slowConsumer.maxBytes,
+    pinned: backlog.add.bind(backlog),
+    drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
+    subscribe: subscribes.subscribeFromServer.bind(subscribes),
+    unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
+    userChanged: (connection: ClientConnection) => {
+      // First where others look for it: the application may look while it is asked about the member.
+      connections.userChanged(connection);
+      presence.userChanged(connection);
+      users.assigned(connection);
+    },
+    finishing: subscribes.finish.bind(subscribes),
+    closing: (connection: ClientConnection) => {
+      topics.leaveAll(connection);
+      sessionOf(connection.socket)?.inbound.clear();
+    },
+  };
+  const lifecycle = new ConnectionLifecycle({
+    options,
+    connections,
+    topics,
+    heartbeat,
+    expiries,
+    ...inbound.leadingTo(router),
+    host,
+    slots,
+    logger: errors,
+  });
+  const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
+  const server = new GatewayServer({
+    options,
+    explorer,
+    handlers,
+    guards: gate,
+    lifecycle,
+    load,
+    slots,
+    users,
+    rejections,
+    heartbeat,
+    preflight,
+    logger,
+  });
+  const shutdown = new Shutdown(
+    { server, broadcaster, connections, lifecycle, router },
+    options.shutdown.drain,
+  );
+  return { sources, renewal, expiries, router, server, shutdown };
+}
+
+function tellSourceFailed(topics: TopicRegistry, connections: ConnectionRegistry, name: string): void {
+  const text = errorFrame(undefined, errorAnswer(new Refusal('SOURCE_FAILED', name)));
+  for (const { subscriber } of topics.find(name)?.listeners() ?? [])
+    connections.get(subscriber.id)?.sendText(text);
+}
