@@ -85,7 +85,10 @@ export class HandshakeGuards {
    * the request is a socket, they must not be built once more: the scanner has noted each of them once for that.
    */
   #release(): void {
-    const enhancers = this.#gateway.wrapper.getEnhancersMetadata() ?? [];
+    const { wrapper } = this.#gateway;
+    // Nest remembers what it finds with them: without, the gateway might look as if it were built already.
+    wrapper.isDependencyTreeStatic();
+    const enhancers = wrapper.getEnhancersMetadata() ?? [];
     for (const guard of this.#gateway.handshakeGuards) {
       const at = enhancers.findIndex(({ token }) => token === guard);
       if (at >= 0) enhancers.splice(at, 1);
