@@ -67,6 +67,7 @@ export class ConnectionLifecycle {
     unfinished.watch();
     reception.listen(socket);
     socket.on('close', this.#onClose);
+    if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (credentials?.user !== undefined) connection.user = credentials.user;
     if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (endpoint.connectHooks.length === 0) this.#ready(session, request);
