@@ -79,7 +79,7 @@ export class Refreshes {
     try {
       return await Promise.race([gate.ask(endpoint, request), late]);
     } catch (error) {
-      throw error instanceof UpgradeRefusal ? new Refusal(codeOf(error.status)) : error;
+      throw error instanceof UpgradeRefusal ? refusalFor(error.status) : error;
     } finally {
       clearTimeout(deadline);
     }
@@ -88,17 +88,21 @@ export class Refreshes {
   /** @throws Refusal FORBIDDEN for the credentials of somebody else: what the connection has is for whom it was opened */
   #take(session: ClientSession, { user, expiresAt }: Credentials): void {
     const { connection } = session;
-    if (userIdOf(user) !== userIdOf(connection.user)) throw new Refusal('FORBIDDEN');
+    if (userIdOf(user) !== userIdOf(connection.user)) throw refusalFor(403);
     connection.user = user;
     session.renewals++;
     this.#parts.expiries.renew(session, expiresAt);
   }
 }
 
-/** What a client is told in a frame for what it would be told over HTTP. */
+/** What a client is told in a frame for what it would be told over HTTP. Whoever tries out tokens is one that offends. */
+function refusalFor(status: number): Refusal {
+  if (status === 500) return new Refusal('INTERNAL');
+  if (status > 500) return new Refusal('BUSY');
+  return new CountedRefusal(codeOf(status), 'denied');
+}
+
 function codeOf(status: number): RefusalCode {
-  if (status === 401) return 'UNAUTHORIZED';
   if (status === 429) return 'RATE_LIMITED';
-  if (status === 500) return 'INTERNAL';
-  return status > 500 ? 'BUSY' : 'FORBIDDEN';
+  return status === 401 ? 'UNAUTHORIZED' : 'FORBIDDEN';
 }

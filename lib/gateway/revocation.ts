@@ -1,6 +1,8 @@
+import { Refusal } from '../errors/refusals.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { ClientSession } from './client-session.js';
+import { GuardRefusal } from './gateway-context-creator.js';
 import type { Fail } from './subscribe-router.js';
 import { unsubscribedText } from './topic-answers.js';
 import { FILTERED } from './topic-request.js';
@@ -13,7 +15,9 @@ export function revoke(
   error: unknown,
 ): void {
   const { name } = subscription.topic;
-  if (error !== FILTERED) fail(session, undefined, error, name);
+  // No message of its own was refused, so nothing is held against it.
+  const reason = error instanceof GuardRefusal ? new Refusal('FORBIDDEN', name) : error;
+  if (error !== FILTERED) fail(session, undefined, reason, name);
   topics.leave(subscription);
   session.connection.sendText(unsubscribedText(name));
 }

@@ -5,6 +5,7 @@ import {
   type Connection,
   Connections,
   CurrentConnection,
+  FanoutMetrics,
   type FanoutOptions,
   Topic,
   UseHandshakeGuards,
@@ -142,10 +143,11 @@ describe('A refresh', () => {
   });
 
   it('is limited, as each asks every guard', async () => {
-    const { refresh, handshake } = await market();
+    const { refresh, handshake, get } = await market();
     for (let i = 0; i < 10; i++) expect(await refresh('bad')).toMatchObject(error('UNAUTHORIZED'));
     expect(await refresh({})).toMatchObject(error('RATE_LIMITED'));
     expect(handshake.requests).toHaveLength(11);
+    expect(get(FanoutMetrics).rejected).toMatchObject({ denied: 10, 'message-rate': 1 });
   });
 
   it('may come too late for its connection', async () => {
@@ -180,7 +182,7 @@ describe('A refresh', () => {
 
 describe('After a refresh', () => {
   it('every topic is asked about again, and those that are refused are over', async () => {
-    const { refresh, client, guard, connection, broadcaster } = await market();
+    const { refresh, client, guard, connection, broadcaster, get } = await market();
     for (const topic of ALL) await client.subscribe(topic);
     const before = client.frames.length;
     guard.asked.length = 0;
@@ -194,6 +196,7 @@ describe('After a refresh', () => {
       { event: 'refreshed', id: 4, data: {} },
     ]);
     expect([...connection.topics]).toEqual(['prices.B']);
+    expect(get(FanoutMetrics).rejected.denied).toBe(0);
     for (const topic of ALL) broadcaster.publish(topic, 1);
     await client.next(frame => frame.topic === 'prices.B');
     expect(client.frames.filter(({ topic }) => topic !== undefined)).toHaveLength(1);
@@ -257,6 +260,33 @@ describe('After a refresh', () => {
 });
 
 describe('Messages at the same time as a refresh', () => {
+  it('may be a subscribe that the old credentials allow, and the new ones do not', async () => {
+    const { client, guard, connection, refresh } = await market({ limits: { inFlight: 4 } });
+    const gate = new Gate();
+    guard.waits.set('prices.A', gate.passed);
+    client.send({ event: 'subscribe', id: 's', data: { topic: 'prices.A' } });
+    await eventually(() => guard.asked.length === 1);
+    await refresh({ may: [] });
+    gate.open();
+    expect(await client.next(({ id }) => id === 's')).toMatchObject(error('FORBIDDEN'));
+    expect([guard.asked, [...connection.topics]]).toEqual([['prices.A', 'prices.A'], []]);
+  });
+
+  it('may be a subscribe that both allow', async () => {
+    const { client, guard, connection, broadcaster, refresh } = await market({ limits: { inFlight: 4 } });
+    const gate = new Gate();
+    guard.waits.set('prices.A', gate.passed);
+    client.send({ event: 'subscribe', id: 's', data: { topic: 'prices.A' } });
+    await eventually(() => guard.asked.length === 1);
+    await refresh({ may: ['prices.A'] });
+    gate.open();
+    const answer = await client.next(({ id }) => id === 's');
+    expect(answer).toMatchObject({ event: 'subscribed', data: { snapshot: 'snapshot' } });
+    expect([...connection.topics]).toEqual(['prices.A']);
+    broadcaster.publish('prices.A', 1);
+    await client.next(frame => frame.topic === 'prices.A');
+  });
+
   it('may be another refresh, which counts', async () => {
     const { client, handshake } = await market({ limits: { inFlight: 4 } });
     const gate = new Gate();
