@@ -212,6 +212,14 @@ describe('limits.topics', () => {
     expect(clients.filter((_, i) => broadcaster.subscribers(`guarded.${i}`) === 1)).toHaveLength(3);
   });
 
+  it('is kept before guards are asked, where that is known', async () => {
+    const { connect } = await start({ topics: 1 });
+    const client = await connect();
+    await client.subscribe('room.1');
+    expect((await client.subscribe('guarded.1')).data.code).toBe('BUSY');
+    expect(guards.waiting).toHaveLength(0);
+  });
+
   it('0 lets clients have those that there are', async () => {
     const { connect, connected } = await start({ topics: 0 });
     const client = await connect();

@@ -81,7 +81,7 @@ describe('SampledErrors', () => {
 
   it.each([
     ['undefined', undefined],
-    ['an object', { toString: () => 'x' }],
+    ['an object', { message: 'x' }],
     ['an error whose stack throws', Object.defineProperty(new Error('x'), 'stack', { get: () => fail('') })],
     [
       'an error whose message throws',
