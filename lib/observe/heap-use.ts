@@ -4,12 +4,12 @@ const LOW = 0.9;
 /**
  * How full the heap is, against a watermark: high once two looks in a row are above it, until one is below 0.9 of it.
  *
- * What V8 calls used is live objects and garbage: a sawtooth, whose low points are what is live. A look above may be a
- * peak that the next collection takes away, so it needs a second one; a look below is proof. Two are enough, and the garbage
- * need not be subtracted, because near the limit there is little: V8 collects at the latest half way between what was live
- * and the limit (a busy heap of which 0.8 is live was seen to go up to 0.89). To wait for a low point of the sawtooth would
- * be too late: just before the limit the loop stands still for one collection after the other. Buffers are not on this heap:
- * what is sent to clients has budgets of its own.
+ * What is used is live objects and garbage: a sawtooth, whose low points are what is live. A look above may be a peak that
+ * the next collection takes away, so it needs a second one; a look below is proof. Two are enough, and the garbage need
+ * not be subtracted, because near the limit there is little: V8 collects at the latest half way between what was live and
+ * the limit (a busy heap of which 0.7 is live was seen to go up to 0.88, and with 0.8 to 0.93). To wait for a low point would
+ * be too late: just before the limit the loop stands still for one collection after the other. Buffers are not on this
+ * heap: what is sent to clients has budgets of its own.
  */
 export class HeapUse {
   readonly #watermark: number;
