@@ -218,7 +218,7 @@ export class FanoutModule
     const { server, observation } = this.#runtime;
     await server.listen();
     if (!server.serves) return;
-    observation.preflight.start();
+    observation.preflight.start(server.backlog);
     observation.load.start();
   }
 

@@ -34,6 +34,9 @@ const CLOSE_TIMEOUT_MS = 5000;
 /** Connections that may wait for us to accept them; the system's `net.core.somaxconn` may be lower. */
 const BACKLOG = 4096;
 
+/** The same of the application's own server, which Nest leaves to Node. */
+const NODE_BACKLOG = 511;
+
 /** Milliseconds between two looks at who has not finished its request in time. */
 const CHECKING_MS = 1000;
 
@@ -90,6 +93,11 @@ export class GatewayServer {
   /** Whether there are gateways. In an application without them there is nothing to watch over. */
   get serves(): boolean {
     return this.#endpoints.length > 0;
+  }
+
+  /** Connections that may wait to be accepted: the most that one of its servers asks the system for. */
+  get backlog(): number {
+    return this.#ownServers.size > 0 ? BACKLOG : NODE_BACKLOG;
   }
 
   /**

@@ -2,9 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { collectFacts } from './process-facts.js';
 import { deflateWarning, startWarnings } from './start-warnings.js';
 
-/** `backlog` of `server.listen()` where none is given. */
-const DEFAULT_BACKLOG = 511;
-
 /** The options that are looked at. */
 export interface PreflightOptions {
   readonly limits: { readonly connections: number };
@@ -31,9 +28,12 @@ export class Preflight {
     this.#log = log;
   }
 
-  /** To be called when the server starts, where there is a gateway. */
-  start(): void {
-    const capacity = { connections: this.#connections, backlog: DEFAULT_BACKLOG };
+  /**
+   * To be called when the server starts, where there is a gateway.
+   * @param backlog connections that may wait to be accepted, as its servers ask for
+   */
+  start(backlog: number): void {
+    const capacity = { connections: this.#connections, backlog };
     for (const line of startWarnings(collectFacts(), capacity)) this.#log.warn(line);
   }
 

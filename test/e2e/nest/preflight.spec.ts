@@ -1,14 +1,19 @@
+import { readFileSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
+import { freePort } from './free-port.js';
 
 @WebSocketGateway({ path: '/market' })
 class Market {}
 
 @WebSocketGateway({ path: '/takeover', perMessageDeflate: { threshold: 0 } })
 class Takeover {}
+
+@WebSocketGateway(await freePort(), { path: '/own' })
+class OwnPort {}
 
 function warnings(): string[] {
   const lines: string[] = [];
@@ -28,6 +33,16 @@ describe('an application with a gateway', () => {
       1,
     );
     expect(lines.some(line => line.includes('{/market}'))).toBe(false);
+  });
+
+  it.runIf(process.platform === 'linux')('of its own port, is warned of a short queue for it', async () => {
+    const somaxconn = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'));
+    const lines = warnings();
+    await startApp({ options: { limits: { connections: 1 } }, providers: [OwnPort] });
+    // What the system gives to the tests differs.
+    expect(lines.filter(line => line.includes('listen backlog of 4096'))).toHaveLength(
+      somaxconn < 4096 ? 1 : 0,
+    );
   });
 
   it('is told at the first upgrade that there is a proxy, and that there are cookies', async () => {
