@@ -15,6 +15,7 @@ export interface RawFrame {
 const TEXT = 1;
 const CLOSE = 8;
 const PING = 9;
+const PONG = 10;
 
 /**
  * A WebSocket client on a bare socket, whose reading can be stopped and started exactly. It answers nothing by itself:
@@ -181,7 +182,7 @@ export class RawClient {
       const opcode = rest[0]! & 0x0f;
       const deflated = (rest[0]! & 0x40) !== 0;
       const flags = rest[0]! & 0xf0 & (this.extensions === '' || opcode !== TEXT ? 0xff : ~0x40);
-      if (flags !== 0x80 || ![TEXT, CLOSE, PING].includes(opcode) || (rest[1]! & 0x80) !== 0) {
+      if (flags !== 0x80 || ![TEXT, CLOSE, PING, PONG].includes(opcode) || (rest[1]! & 0x80) !== 0) {
         this.#broken = new Error(
           `no server frame after ${this.frames.length} good ones: ${rest.toString('latin1', 0, 40)}`,
         );
