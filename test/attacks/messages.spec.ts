@@ -214,7 +214,9 @@ describe('A22, A30 very many items in one frame', () => {
       { event: 'unsubscribe', data: { topics: Array(ITEMS).fill(0) } },
     ]);
     for (const answer of [many, same, none]) expect(answer.data.code).toBe('TOO_MANY_TOPICS');
-    const [array] = await answers(client, [JSON.stringify(Array(ITEMS).fill({ event: 'echo' }))]);
+    const [array] = await answers(client, [
+      JSON.stringify(Array.from({ length: ITEMS }, () => ({ event: 'echo' }))),
+    ]);
     expect(array.data.code).toBe('BAD_MESSAGE');
   });
 

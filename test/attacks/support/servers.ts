@@ -5,11 +5,11 @@ import { Test } from '@nestjs/testing';
 import { onTestFinished } from 'vitest';
 import { type AppSetup, type RunningApp, startApp } from '../../support/app.js';
 
-/** What both servers can be given; `options` are those of FanoutModule, so a plain server has none. */
+/** A server for raw bytes, so never over TLS. */
 export type AttackedSetup = Omit<AppSetup, 'platform' | 'nest'> & { readonly logger?: LoggerService };
 
 /** Nest's own `WsAdapter`, with the `ws` that it pins and nothing of ours: the attack has to work here. */
-export async function startPlain({ options: _, configure, logger, ...metadata }: AttackedSetup) {
+export async function startPlain({ configure, logger, ...metadata }: Omit<AttackedSetup, 'options'>) {
   const testing = await Test.createTestingModule(metadata).compile();
   const app = testing.createNestApplication({ logger: logger ?? false });
   app.useWebSocketAdapter(new WsAdapter(app));
@@ -25,7 +25,7 @@ export async function startPlain({ options: _, configure, logger, ...metadata }:
   return running;
 }
 
-/** The same gateways with FanoutModule: the attack has to fail. Never over TLS, since the attackers write raw bytes. */
+/** The same gateways with FanoutModule: the attack has to fail. */
 export function startFanout({ logger, ...setup }: AttackedSetup): Promise<RunningApp> {
   return startApp({ ...setup, nest: { logger: logger ?? false } });
 }
