@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,7 +16,8 @@ export function buildPackage(): BuiltPackage {
   const folder = mkdtempSync(join(process.cwd(), 'node_modules/.cache/fanout-'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', folder];
-  execFileSync(process.execPath, compiler);
+  const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`the package does not compile:\n${stdout}`);
   return {
     entry: join(folder, 'index.js'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
