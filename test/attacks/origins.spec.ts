@@ -80,7 +80,7 @@ describe('A20, A41 a page of another origin, in a browser with the cookies of it
   });
 });
 
-describe("A20 origins: 'same'", () => {
+describe('A20 the policy same', () => {
   it('admits the origin of the host, with its scheme and port, and no other', async () => {
     const { url } = await start({ origins: 'same' });
     const status = (Host: string, Origin: string | undefined) => upgradeStatus(url, '/', { Host, Origin });
