@@ -1,3 +1,4 @@
+import { BadRequestException } from '@nestjs/common';
 import { SubscribeMessage, MessageBody, WebSocketGateway, WsException } from '@nestjs/websockets';
 import { Connections, FanoutMetrics } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
@@ -32,6 +33,11 @@ class Gateway {
   @SubscribeMessage('refuse')
   refuse(): never {
     throw new WsException('not like this');
+  }
+
+  @SubscribeMessage('quote')
+  quote(@MessageBody() data: string): never {
+    throw new BadRequestException([`not like this: ${data}`, data]);
   }
 }
 
@@ -172,6 +178,7 @@ describe('A37 a bad request of 50 kB', () => {
 
   it.each([
     ['a handler refuses', 'refuse'],
+    ['a handler quotes in its error', 'quote'],
     ['nobody handles', 'unknown'],
     ['names no topic', 'subscribe'],
     ['has a long event', 'x'.repeat(10_000)],
