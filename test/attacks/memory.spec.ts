@@ -19,6 +19,7 @@ const PING = 0x89;
 /** What each peer pins on a server while `attack` lasts, in bytes. */
 async function pinned(server: ChildServer, peers: number, attack: (client: RawClient) => Promise<void>) {
   const clients: RawClient[] = [];
+  await warmUp(server);
   const before = await server.held();
   for (let i = 0; i < peers; i++) {
     const client = await RawClient.connect(server.url);
@@ -32,6 +33,17 @@ async function pinned(server: ChildServer, peers: number, attack: (client: RawCl
     bytes: (after.bytes - before.bytes) / peers,
     arrayBuffers: (after.arrayBuffers - before.arrayBuffers) / peers,
   };
+}
+
+/** The first client makes a server compile and keep what all others use too. */
+async function warmUp({ url }: ChildServer): Promise<void> {
+  for (let i = 0; i < 10; i++) {
+    const client = await RawClient.connect(url);
+    client.socket.write(masked(PING, Buffer.alloc(125)));
+    client.send({ event: 'warm-up' });
+    await client.until(() => pongs(client) === 1);
+    client.socket.destroy();
+  }
 }
 
 /** Waits until the server has taken all that was sent: it answers a ping behind it, or has closed. */
@@ -139,12 +151,11 @@ describe('A10 pings of a peer that does not read', () => {
   it('control: WsAdapter queues a pong for each of them', async () => {
     const server = await startChild({ kind: 'plain' });
     expect(server.ws).toBe('8.22.0');
-    const { clients, bytes } = await pinned(server, 1, async client => {
-      await attack(client);
-      await until(async () => (await server.handled()).count === 1);
-    });
-    expect(clients[0]!.socket.destroyed).toBe(false);
-    expect(bytes).toBeGreaterThan(8 * MIB);
+    const client = await RawClient.connect(server.url);
+    await attack(client);
+    await until(async () => (await server.seen()).count === 1);
+    expect(client.socket.destroyed).toBe(false);
+    expect((await server.seen()).queued).toBeGreaterThan(8 * MIB);
   });
 
   it.each([
@@ -153,12 +164,14 @@ describe('A10 pings of a peer that does not read', () => {
   ])('ends the connection before it costs a megabyte, with %s', async (_, oldWs) => {
     const server = await startChild({ kind: 'fanout', oldWs });
     expect(server.ws === '8.22.0').toBe(oldWs);
-    const { clients, bytes } = await pinned(server, 1, attack);
-    expect(bytes).toBeLessThan(MIB);
-    const [{ socket, closed }] = clients as [RawClient];
-    socket.resume();
-    await closed;
-    expect((await server.handled()).count).toBe(0);
+    const client = await RawClient.connect(server.url);
+    await attack(client);
+    client.socket.resume();
+    await eventually(() => client.socket.destroyed || client.close !== undefined, 'the end');
+    expect([undefined, CLOSE.PING_FLOOD]).toContainEqual(client.close);
+    const { count, queued } = await server.seen();
+    expect(queued).toBeLessThan(MIB);
+    expect(count).toBe(0);
   });
 
   it('closes also who reads; control: WsAdapter answers every one', async () => {
@@ -189,13 +202,13 @@ describe('A11 a message of 16 KiB that inflates to 16 MiB', () => {
   it('control: WsAdapter takes it', async () => {
     expect(bomb.length).toBeLessThan(32 * KIB);
     const { server } = await attack({ kind: 'plain', gateway: { perMessageDeflate: true } });
-    expect(await server.handled()).toEqual({ count: 1, longest: 16 * MIB });
+    expect(await server.seen()).toMatchObject({ count: 1, longest: 16 * MIB });
   });
 
   it('is closed with 1009, and nothing is handled', async () => {
     const { server, client } = await attack({ kind: 'fanout', options: { compression: true } });
     expect(client.close?.code).toBe(1009);
-    expect((await server.handled()).count).toBe(0);
+    expect((await server.seen()).count).toBe(0);
   });
 });
 

@@ -31,8 +31,16 @@ export interface ChildServer {
   /** Settles with the exit code when the process has ended by itself. */
   readonly exited: Promise<number | null>;
   held(): Promise<Held>;
-  /** How many messages handlers have been given, and the characters of the longest. */
-  handled(): Promise<{ count: number; longest: number }>;
+  seen(): Promise<Seen>;
+}
+
+/** What a server noted of its clients. */
+export interface Seen {
+  /** Messages that handlers have been given, and the characters of the longest. */
+  readonly count: number;
+  readonly longest: number;
+  /** Most bytes that a socket had to write when a ping came. */
+  readonly queued: number;
 }
 
 /** Starts `fixtures/server.mjs`; it is killed when the test ends. */
@@ -68,6 +76,6 @@ export async function startChild({ kind, options, gateway, oldWs }: ChildSetup):
     ws,
     exited,
     held: () => ask<Held>('held'),
-    handled: () => ask('handled'),
+    seen: () => ask<Seen>('seen'),
   };
 }
