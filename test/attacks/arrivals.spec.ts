@@ -108,6 +108,8 @@ describe('A15 a client that resets its connection during the upgrade', () => {
     gate.open();
     expect(await request.status()).toBe(101);
     await request.closed;
+    // The end of our own half, for which the server would wait a few seconds.
+    request.socket.end();
     await eventually(() => running.get(Connections).size === 0, 'the end');
   });
 });
@@ -169,6 +171,8 @@ describe('A39 a flood of connections', () => {
     expect(refusedOf(await attack(running, '/'), 101)).toBe(COUNT);
     for (let i = 0; i < COUNT; i++) RawRequest.send(running.url, upgrade('/slow'));
     await eventually(() => asked === COUNT, 'every handshake');
+    // WsAdapter could not be closed before.
+    gate.open();
   });
 
   it.each([
