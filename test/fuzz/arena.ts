@@ -5,7 +5,7 @@ import type { Script } from './script.js';
 import { Target, type TargetSetup } from './target.js';
 import type { Census } from './target/census.js';
 
-const SETTLE_MS = 4000;
+const SETTLE_MS = 8000;
 
 /** Milliseconds in which healthy clients have what was published. */
 const DELIVERY_MS = 4000;

@@ -31,6 +31,7 @@ const topic = fc.oneof(
       'feed~presence',
       'chat.lobby~presence~presence',
       'own.x',
+      'own.y~presence',
     ),
   },
   {
@@ -95,7 +96,12 @@ const subscribing = fc.record(
 const data = fc.oneof(
   { weight: 4, arbitrary: subscribing },
   { weight: 2, arbitrary: anything },
-  fc.record({ token: anything }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      token: fc.oneof(fc.constantFrom('good', 'bad', 'good-slow', 'hang', 'broken', 'good-soon'), anything),
+    }),
+  },
 );
 
 const event = fc.oneof(

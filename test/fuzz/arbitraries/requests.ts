@@ -35,6 +35,12 @@ export const path: fc.Arbitrary<string> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
+      .constantFrom('good', 'good-slow', 'slow', 'hang', 'broken', 'forbidden', 'bad', '%00', 'good-soon')
+      .map(token => `/guarded?token=${token}`),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
       .oneof(
         fc.constantFrom(...TREACHEROUS),
         bytes(12).map(encodeURIComponent),
@@ -162,7 +168,15 @@ const header: fc.Arbitrary<readonly [string, string]> = fc.oneof(
   ),
   fc.tuple(
     fc.constant('Authorization'),
-    fc.constantFrom('Bearer good', 'Bearer slow', 'Bearer', 'Bearer bad', 'Basic Og==', 'x'.repeat(4000)),
+    fc.constantFrom(
+      'Bearer good',
+      'Bearer good-slow',
+      'Bearer hang',
+      'Bearer',
+      'Bearer bad',
+      'Basic Og==',
+      'x'.repeat(4000),
+    ),
   ),
   fc.tuple(
     fc.constant('Host'),
@@ -217,6 +231,9 @@ export const goodUpgrade: fc.Arbitrary<Upgrade> = fc.record({
     '/late?hang',
     '/late?refused',
     '/guarded?token=good',
+    '/guarded?token=good',
+    '/guarded?token=good-slow',
+    '/guarded?token=good-soon',
   ),
   headers: fc.subarray([
     ['Sec-WebSocket-Protocol', 'fanout.v1.json'] as const,

@@ -6,12 +6,20 @@ import {
   Injectable,
   type OnApplicationShutdown,
   type OnModuleInit,
+  UnauthorizedException,
   UseGuards,
 } from '@nestjs/common';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { interval, map, type Observable, take } from 'rxjs';
 import type { WebSocket } from 'ws';
-import { Broadcaster, Topic, TopicParam } from '../../../lib/index.js';
+import {
+  Broadcaster,
+  type Connection,
+  CurrentConnection,
+  Topic,
+  TopicParam,
+  UseHandshakeGuards,
+} from '../../../lib/index.js';
 import { ON_PURPOSE } from './faults.js';
 
 const EVERY_MS = 20;
@@ -43,11 +51,20 @@ export class Feed implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
+/** JSON may nest so deep that it cannot be written again. */
+function textOf(data: unknown): string {
+  try {
+    return JSON.stringify(data) ?? '';
+  } catch {
+    return '';
+  }
+}
+
 /** Refuses by what the client says, and fails at some of it. */
 class WordGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const data: unknown = context.switchToWs().getData();
-    const text = JSON.stringify(data) ?? '';
+    const text = textOf(data);
     if (text.includes('denied')) return false;
     if (text.includes('forbidden')) throw new ForbiddenException(text);
     if (text.includes('broken')) throw new Error(ON_PURPOSE);
@@ -149,4 +166,44 @@ class LateGateway {
   }
 }
 
-export const GATEWAYS = [TicksGateway, RoomsGateway, LateGateway];
+interface Arriving {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  user?: unknown;
+  expiresAt?: number;
+}
+
+/** Takes tokens from wherever they may be, and is now and then late, wrong or broken. */
+@Injectable()
+class TokenGuard implements CanActivate {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<Arriving>();
+    const { authorization = '', cookie = '' } = request.headers;
+    const text = `${request.url} ${authorization} ${cookie}`;
+    if (text.includes('slow')) await sleep(30);
+    if (text.includes('hang')) await sleep(400);
+    if (text.includes('broken')) throw new Error(ON_PURPOSE);
+    if (text.includes('forbidden')) return false;
+    if (!text.includes('good')) throw new UnauthorizedException(text);
+    request.user = { id: request.url.length % 5 };
+    if (text.includes('soon')) request.expiresAt = Date.now() + 20;
+    return true;
+  }
+}
+
+@UseHandshakeGuards(TokenGuard)
+@WebSocketGateway({ path: '/guarded' })
+class GuardedGateway {
+  @Topic('own.:user', { presence: { debounce: 0 } })
+  own(@TopicParam('user') user: string, @CurrentConnection() connection: Connection): unknown {
+    return { user, me: connection.user };
+  }
+
+  @SubscribeMessage('later')
+  async later(@MessageBody() data: unknown): Promise<unknown> {
+    await sleep(3);
+    return { event: 'later', data };
+  }
+}
+
+export const GATEWAYS = [GuardedGateway, TicksGateway, RoomsGateway, LateGateway];
