@@ -228,8 +228,8 @@ describe('verifyClient', () => {
   it.each([
     ['throws', () => assertNever()],
     ['rejects', async () => assertNever()],
-    ['throws instead of calling', (_: unknown, _done: unknown) => assertNever()],
-    ['rejects instead of calling', async (_: unknown, _done: unknown) => assertNever()],
+    ['throws instead of calling', (_info: unknown, _done: unknown) => assertNever()],
+    ['rejects instead of calling', async (_info: unknown, _done: unknown) => assertNever()],
   ])('that %s is answered 500, and the process lives', async (_, verifyClient) => {
     const { url } = await startWith(verifyClient);
     expect((await (await RawUpgrade.to(url)).answered).status).toBe(500);
@@ -237,7 +237,7 @@ describe('verifyClient', () => {
   });
 
   it('has limits.handshake to answer', async () => {
-    const { url } = await startWith((_: unknown, _done: unknown) => {}, { limits: { handshake: 50 } });
+    const { url } = await startWith((_info: unknown, _done: unknown) => {}, { limits: { handshake: 50 } });
     expect((await (await RawUpgrade.to(url)).answered).status).toBe(503);
   });
 });
