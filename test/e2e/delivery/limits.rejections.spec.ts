@@ -1,0 +1,248 @@
+import { BadRequestException, type CanActivate, ConflictException, UseGuards } from '@nestjs/common';
+import { SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
+import { CLOSE, FanoutMetrics, type FanoutOptions, Topic } from 'nestjs-fanout';
+import { describe, expect, it } from 'vitest';
+import { startApp } from '../../support/app.js';
+import { Client, eventually } from '../../support/client.js';
+import { masked, maskedDeflatedText, maskedText, RawClient } from './support/raw-client.js';
+
+class Never implements CanActivate {
+  canActivate(): boolean {
+    return false;
+  }
+}
+
+@WebSocketGateway()
+class Gateway {
+  handled = 0;
+
+  @SubscribeMessage('work')
+  work(): void {
+    this.handled++;
+  }
+
+  @SubscribeMessage('conflict')
+  conflict(): never {
+    throw new ConflictException('as ever');
+  }
+
+  @SubscribeMessage('exception')
+  exception(): never {
+    throw new WsException('as ever');
+  }
+
+  @SubscribeMessage('broken')
+  broken(): never {
+    throw new TypeError('a fault of the application');
+  }
+
+  @UseGuards(Never)
+  @SubscribeMessage('denied')
+  denied(): void {}
+
+  @UseGuards(Never)
+  @Topic('denied')
+  deniedTopic(): void {}
+
+  @Topic('refused')
+  refused(): never {
+    throw new BadRequestException();
+  }
+
+  @Topic('room.:id')
+  room(): void {
+    this.handled++;
+  }
+}
+
+/** What the application logged, line by line. */
+class Lines {
+  readonly all: string[] = [];
+  readonly errors: unknown[] = [];
+
+  log(): void {}
+
+  warn(line: string): void {
+    this.all.push(line);
+  }
+
+  error(error: unknown): void {
+    this.errors.push(error);
+  }
+
+  /** Those about what was refused. */
+  get refused(): string[] {
+    return this.all.filter(line => line.startsWith('refused '));
+  }
+}
+
+async function start(limits: FanoutOptions['limits'] = {}, options: FanoutOptions = {}) {
+  const lines = new Lines();
+  const { url, get, app } = await startApp({
+    providers: [Gateway],
+    options: { limits, ...options },
+    configure: running => running.useLogger(lines),
+  });
+  const metrics = get(FanoutMetrics);
+  return {
+    app,
+    url,
+    lines,
+    gateway: get(Gateway),
+    connect: () => Client.connect(url),
+    rejected: () => Object.fromEntries(Object.entries(metrics.rejected).filter(([, count]) => count > 0)),
+  };
+}
+
+describe('FanoutMetrics.rejected', () => {
+  it.each([
+    ['message', ['not JSON', '{}', { event: 'nothing.of.the.kind' }]],
+    [
+      'topic',
+      [
+        { event: 'subscribe', data: { topic: 'no.such.topic' } },
+        { event: 'subscribe', data: { topic: '' } },
+        { event: 'subscribe', data: { topic: 'room.1', maxRate: 1 } },
+        { event: 'unsubscribe' },
+      ],
+    ],
+    ['topics-per-connection', [{ event: 'subscribe', data: { topics: Array.from('abcdefg') } }]],
+    ['denied', [{ event: 'denied' }, { event: 'subscribe', data: { topic: 'denied' } }]],
+  ])('counts what is answered with an error frame: %s', async (cause, messages) => {
+    const { connect, rejected } = await start({ topicsPerConnection: 5 });
+    const client = await connect();
+    for (const message of messages) client.send(message);
+    await client.until(() => client.frames.length === messages.length);
+    expect(rejected()).toEqual({ [cause]: messages.length });
+  });
+
+  it('counts each topic of a message', async () => {
+    const { connect, rejected } = await start();
+    const client = await connect();
+    client.send({ event: 'subscribe', data: { topics: ['no.a', 'room.1', 'no.b', 'denied'] } });
+    await client.until(() => client.frames.length === 4);
+    expect(rejected()).toEqual({ topic: 2, denied: 1 });
+  });
+
+  it.each([
+    ['protocol', 1002, 'reserved bits', masked(0xf1, Buffer.from('x'))],
+    ['protocol', 1002, 'no mask', Buffer.from([0x81, 1, 120])],
+    ['protocol', 1007, 'text that is none', masked(0x81, Buffer.from([0xff]))],
+    ['payload', 1009, 'a frame above limits.payload', masked(0x81, Buffer.alloc(1001))],
+    [
+      'payload',
+      1009,
+      'a length beyond all numbers',
+      Buffer.concat([Buffer.of(0x81, 0xff), Buffer.alloc(8, 255)]),
+    ],
+    [
+      'fragments',
+      1008,
+      'fragments',
+      Buffer.concat([masked(1, Buffer.alloc(1)), ...Array<Buffer>(9).fill(masked(0, Buffer.alloc(1)))]),
+    ],
+  ])('counts frames that ws does not take: %s, %i for %s', async (cause, code, _, bytes) => {
+    const { url, rejected } = await start({ payload: 1000, fragments: 5 });
+    const raw = await RawClient.connect(url);
+    raw.socket.write(bytes);
+    await raw.until(() => raw.close !== undefined);
+    expect(raw.close!.code).toBe(code);
+    expect(rejected()).toEqual({ [cause]: 1 });
+  });
+
+  it('counts messages that do not inflate', async () => {
+    const { url, rejected } = await start({}, { compression: true });
+    const raw = await RawClient.connect(url, undefined, 'permessage-deflate');
+    raw.socket.write(masked(0xc1, Buffer.from('this is not deflated')));
+    await raw.until(() => raw.close !== undefined);
+    expect(rejected()).toEqual({ protocol: 1 });
+    const bomb = await RawClient.connect(url, undefined, 'permessage-deflate');
+    bomb.socket.write(maskedDeflatedText('x'.repeat(100_000)));
+    await bomb.until(() => bomb.close !== undefined);
+    expect(rejected()).toEqual({ protocol: 1, payload: 1 });
+  });
+
+  it('does not count a connection that breaks', async () => {
+    const { url, rejected, connect } = await start();
+    const raw = await RawClient.connect(url);
+    raw.socket.resetAndDestroy();
+    await raw.closed;
+    await (await connect()).request('ping');
+    expect(rejected()).toEqual({});
+  });
+});
+
+describe('the log', () => {
+  it('has the first few refusals of a minute, with the address and nothing that the client wrote', async () => {
+    const { connect, lines, rejected } = await start();
+    const client = await connect();
+    for (let i = 0; i < 50; i++) client.send({ event: `evil\nline ${i}\u001b[31m` });
+    await client.until(() => client.frames.length === 50);
+    expect(rejected()).toEqual({ message: 50 });
+    expect(lines.refused).toHaveLength(3);
+    for (const line of lines.refused) expect(line).toMatch(/^refused client 127\.0\.0\.1: message that is /);
+  });
+
+  it('has the first few errors of the application with their stacks, however often a client provokes them', async () => {
+    const { connect, lines, rejected } = await start();
+    const client = await connect();
+    for (let i = 0; i < 50; i++) client.send({ event: 'broken' });
+    await client.until(() => client.frames.length === 50);
+    expect(new Set(client.frames.map(({ data }) => data.code))).toEqual(new Set(['INTERNAL']));
+    expect(lines.errors).toHaveLength(3);
+    expect(lines.errors[0]).toMatchObject({ stack: expect.stringContaining('Gateway.broken') });
+    expect(rejected()).toEqual({});
+  });
+});
+
+describe('limits.rejections', () => {
+  it('closes with CLOSE.ABUSE above it, after the answer, and handles nothing more', async () => {
+    const { url, connect, gateway, rejected } = await start({ rejections: 5 });
+    const healthy = await connect();
+    const raw = await RawClient.connect(url);
+    const bad = Array.from({ length: 6 }, () => maskedText('no'));
+    raw.socket.write(Buffer.concat([...bad, maskedText('{"event":"work"}'), ...bad]));
+    await raw.until(() => raw.close !== undefined);
+    expect(raw.close).toEqual(CLOSE.ABUSE);
+    expect(CLOSE.ABUSE.code).toBe(1008);
+    expect(raw.messages).toHaveLength(6);
+    expect(gateway.handled).toBe(0);
+    expect(rejected()).toEqual({ message: 6, abuse: 1 });
+    expect((await healthy.request('ping')).event).toBe('pong');
+  });
+
+  it('ends a message with many topics where it closes', async () => {
+    const { url, gateway, rejected } = await start({ rejections: 5 });
+    const raw = await RawClient.connect(url);
+    const unknown = Array.from({ length: 20 }, (_, i) => `no.${i}`);
+    raw.send({ event: 'subscribe', data: { topics: [...unknown, 'room.1'] } });
+    await raw.until(() => raw.close !== undefined);
+    expect(raw.messages).toHaveLength(6);
+    expect(gateway.handled).toBe(0);
+    expect(rejected()).toEqual({ topic: 6, abuse: 1 });
+  });
+
+  it('does not hold answers of the application against a client', async () => {
+    const { connect, rejected } = await start({ rejections: 1 });
+    const client = await connect();
+    for (let i = 0; i < 5; i++) {
+      expect((await client.request('conflict')).data.code).toBe('CONFLICT');
+      expect((await client.request('exception')).data.code).toBe('EXCEPTION');
+      expect((await client.request('broken')).data.code).toBe('INTERNAL');
+      expect((await client.subscribe('refused')).data.code).toBe('BAD_REQUEST');
+    }
+    expect(rejected()).toEqual({});
+  });
+
+  it('counts each connection by itself, and 0 is no limit', async () => {
+    const { connect } = await start({ rejections: 2 });
+    const clients = [await connect(), await connect()];
+    for (const client of clients) for (let i = 0; i < 2; i++) await client.request('no.such.event');
+    for (const client of clients) expect((await client.request('ping')).event).toBe('pong');
+    const unlimited = await start({ rejections: 0, messagesPerSecond: 0 });
+    const client = await unlimited.connect();
+    for (let i = 0; i < 3000; i++) client.send('no');
+    await client.until(() => client.frames.length === 3000);
+    await eventually(() => unlimited.rejected()['message'] === 3000, 'all of them');
+  });
+});
