@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { FanoutMetrics, FanoutOptions } from 'nestjs-fanout';
+import { CLOSE, type FanoutMetrics, type FanoutOptions } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { Client } from '../../support/client.js';
@@ -58,6 +58,10 @@ async function expectShedding(url: string, present: Client): Promise<void> {
   const { status, retryAfter } = await refusal(url);
   expect(status).toBe(503);
   expect(retryAfter).toBeGreaterThan(0);
+  const { closed } = await Client.connect(url, ['fanout.v1.json']);
+  const { code, reason } = await closed;
+  expect(code).toBe(CLOSE.BUSY.code);
+  expect(reason).toMatch(/^server busy; retry-after=\d+$/);
   const { data } = await present.subscribe('news');
   expect(data).toMatchObject({ code: 'BUSY', topic: 'news' });
   const { offset } = present.publications('clock').at(-1)!;
@@ -81,7 +85,7 @@ describe('a server that cannot keep up', () => {
     await ask({ busy: 400 });
     await until('loop-delay');
     await expectShedding(url, present);
-    expect((await ask({})).rejected['loop-delay']).toBe(2);
+    expect((await ask({})).rejected['loop-delay']).toBe(3);
     await ask({ busy: 0 });
     await until(undefined);
     await expectNormal(url, present);
@@ -102,7 +106,7 @@ describe('a server that cannot keep up', () => {
     await ask({ full: true });
     await until('heap');
     await expectShedding(url, present);
-    expect((await ask({})).rejected.heap).toBe(2);
+    expect((await ask({})).rejected.heap).toBe(3);
     await ask({ full: false });
     await until(undefined);
     await expectNormal(url, present);
