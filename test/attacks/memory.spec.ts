@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CLOSE } from 'nestjs-fanout';
 import { masked, maskedDeflatedText, maskedText, RawClient } from '../e2e/delivery/support/raw-client.js';
 import { eventually } from '../support/client.js';
+import { unfinished } from './support/fragments.js';
 import { type ChildServer, type ChildSetup, startChild } from './support/child-server.js';
 
 // Scaled down from the thousand connections of the attack table, so that the suite stays small: what counts is what one
@@ -12,8 +13,6 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const PONG = 10;
 
-const TEXT_WITHOUT_FIN = 0x01;
-const MORE = 0x00;
 const PING = 0x89;
 
 /** What each peer pins on a server while `attack` lasts, in bytes. */
@@ -55,13 +54,6 @@ async function taken(client: RawClient): Promise<void> {
 
 const pongs = ({ frames }: RawClient): number => frames.filter(({ opcode }) => opcode === PONG).length;
 
-/** A message that never ends, of one-byte fragments. */
-function unfinished(fragments: number): Buffer {
-  const byte = Buffer.from('x');
-  const more = Array.from({ length: fragments - 1 }, () => masked(MORE, byte));
-  return Buffer.concat([masked(TEXT_WITHOUT_FIN, byte), ...more]);
-}
-
 describe('A7, A8 many tiny fragments of a message that never ends', () => {
   const flood = unfinished(16_000);
   const attack = (client: RawClient): Promise<void> => {
@@ -89,30 +81,6 @@ describe('A7, A8 many tiny fragments of a message that never ends', () => {
     });
     expect(clients.every(({ close }) => close === undefined)).toBe(true);
     expect(bytes).toBeLessThan(32 * KIB);
-  });
-});
-
-describe('A8 a message that is never finished', () => {
-  const attacks: Record<string, Buffer> = {
-    'below the limit of fragments': unfinished(10),
-    'of one frame whose rest never comes': masked(0x81, Buffer.alloc(1000)).subarray(0, 500),
-    'of empty fragments': Buffer.concat(
-      [TEXT_WITHOUT_FIN, MORE, MORE, MORE].map(first => masked(first, Buffer.alloc(0))),
-    ),
-  };
-
-  it.each(Object.entries(attacks))('%s is closed in time; control: not by WsAdapter', async (_, bytes) => {
-    const [plain, fanout] = await Promise.all([
-      startChild({ kind: 'plain' }),
-      startChild({ kind: 'fanout', options: { limits: { messageTime: 100 } } }),
-    ]);
-    const [left, closed] = [await RawClient.connect(plain.url), await RawClient.connect(fanout.url)];
-    for (const client of [left, closed]) client.socket.write(bytes);
-    await closed.until(() => closed.close !== undefined);
-    expect(closed.close).toEqual(CLOSE.UNFINISHED);
-    // By now WsAdapter had as much time.
-    expect(left.close).toBeUndefined();
-    expect(left.socket.readableEnded).toBe(false);
   });
 });
 
@@ -172,19 +140,6 @@ describe('A10 pings of a peer that does not read', () => {
     const { count, queued } = await server.seen();
     expect(queued).toBeLessThan(MIB);
     expect(count).toBe(0);
-  });
-
-  it('closes also who reads; control: WsAdapter answers every one', async () => {
-    const [plain, fanout] = await Promise.all([
-      startChild({ kind: 'plain' }),
-      startChild({ kind: 'fanout' }),
-    ]);
-    const [answered, refused] = [await RawClient.connect(plain.url), await RawClient.connect(fanout.url)];
-    for (const { socket } of [answered, refused]) socket.write(THOUSAND);
-    await answered.until(() => pongs(answered) === 1000);
-    await refused.until(() => refused.close !== undefined);
-    expect(refused.close).toEqual(CLOSE.PING_FLOOD);
-    expect(pongs(refused)).toBeLessThan(100);
   });
 });
 
