@@ -1,6 +1,6 @@
 import { UseGuards } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { Broadcaster, BufferPool, Connections, type FanoutOptions, Topic } from 'nestjs-fanout';
+import { Broadcaster, BufferPool, CLOSE, Connections, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { maskedText, RawClient } from '../e2e/delivery/support/raw-client.js';
 import { Gate } from '../e2e/nest/gate.js';
@@ -123,6 +123,42 @@ describe('A25, A26 what one connection may have under way', () => {
     expect(codes).toEqual(['TOO_MANY_TOPICS']);
     await client.request('unsubscribe', { topic: 'slow.1' });
     expect(await refusals(client, ['rooms.1'])).toEqual([]);
+  });
+});
+
+describe('A26 messages of many connections that are not ready', () => {
+  const MESSAGE = maskedText(JSON.stringify({ event: 'order', data: 'x'.repeat(50_000) }));
+
+  @WebSocketGateway()
+  class Gateway extends SlowGateway {
+    handled = 0;
+
+    handleConnection(): Promise<void> {
+      return this.work();
+    }
+
+    @SubscribeMessage('order')
+    order(): void {
+      this.handled++;
+    }
+  }
+
+  it('may wait up to limits.unreadyBytes, which is given back', async () => {
+    const { url, get } = await startFanout({
+      providers: [Gateway],
+      options: { limits: { unreadyBytes: 250_000 } },
+    });
+    const gateway = get(Gateway);
+    const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.connect(url)));
+    for (const { socket } of clients) socket.write(MESSAGE);
+    const closed = (): RawClient[] => clients.filter(({ close }) => close !== undefined);
+    await eventually(() => closed().length === 2, 'the refusal of two');
+    expect(closed().map(({ close }) => close)).toEqual([CLOSE.BUSY, CLOSE.BUSY]);
+    gateway.gate.open();
+    await eventually(() => gateway.handled === 4, 'the messages of four');
+    const next = await RawClient.connect(url);
+    next.socket.write(MESSAGE);
+    await eventually(() => gateway.handled === 5, 'one more');
   });
 });
 

@@ -1,6 +1,6 @@
 import { BadRequestException } from '@nestjs/common';
 import { SubscribeMessage, MessageBody, WebSocketGateway, WsException } from '@nestjs/websockets';
-import { Connections, FanoutMetrics } from 'nestjs-fanout';
+import { CLOSE, Connections, FanoutMetrics } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { masked, maskedText, RawClient } from '../e2e/delivery/support/raw-client.js';
@@ -158,6 +158,20 @@ describe('A38 a flood of bad frames', () => {
     await eventually(() => running.get(FanoutMetrics).rejected.message === COUNT, 'every message');
     expect(logger.lines.length).toBeGreaterThan(0);
     expect(logger.lines.length).toBeLessThan(10);
+  });
+
+  it('of one connection is ended by closing it', async () => {
+    const { url, get } = await startFanout({
+      providers: [Gateway],
+      options: { limits: { rejections: 10, messagesPerSecond: 0 } },
+    });
+    const [client, bystander] = [await RawClient.connect(url), await Client.connect(url)];
+    for (let i = 0; i < COUNT; i++) client.send('no message');
+    await client.until(() => client.close !== undefined);
+    expect(client.close).toEqual(CLOSE.ABUSE);
+    expect(client.texts.length).toBeLessThan(COUNT / 2);
+    expect(get(FanoutMetrics).rejected.abuse).toBe(1);
+    expect((await bystander.request('note', 'on')).data).toBe('noted');
   });
 });
 
