@@ -60,6 +60,10 @@ function textOf(data: unknown): string {
   }
 }
 
+function writable(data: unknown): unknown {
+  return textOf(data) === '' ? null : data;
+}
+
 /** Refuses by what the client says, and fails at some of it. */
 class WordGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -85,7 +89,7 @@ class TicksGateway {
 
   @SubscribeMessage('echo')
   echo(@MessageBody() data: unknown): unknown {
-    return { event: 'echo', data };
+    return { event: 'echo', data: writable(data) };
   }
 }
 
@@ -114,7 +118,7 @@ class RoomsGateway {
 
   @SubscribeMessage('say')
   say(@MessageBody() data: unknown): void {
-    this.broadcaster.publish('chat.lobby', data ?? null, { except: undefined });
+    this.broadcaster.publish('chat.lobby', writable(data));
   }
 
   @SubscribeMessage('stream')
@@ -128,7 +132,7 @@ class RoomsGateway {
   @SubscribeMessage('later')
   async later(@MessageBody() data: unknown): Promise<unknown> {
     await sleep(3);
-    return { event: 'later', data };
+    return { event: 'later', data: writable(data) };
   }
 
   @SubscribeMessage('broken')
@@ -156,7 +160,7 @@ class LateGateway {
 
   @SubscribeMessage('echo')
   echo(@MessageBody() data: unknown): unknown {
-    return { event: 'echo', data };
+    return { event: 'echo', data: writable(data) };
   }
 
   /** Nothing here is called `error` but by a client. */
@@ -202,7 +206,7 @@ class GuardedGateway {
   @SubscribeMessage('later')
   async later(@MessageBody() data: unknown): Promise<unknown> {
     await sleep(3);
-    return { event: 'later', data };
+    return { event: 'later', data: writable(data) };
   }
 }
 
