@@ -33,7 +33,7 @@ const hooks = new Gate();
 const guards = new Gate();
 
 class Slow implements CanActivate {
-  async canActivate(_: ExecutionContext): Promise<boolean> {
+  async canActivate(_context: ExecutionContext): Promise<boolean> {
     await guards.pass();
     return true;
   }
