@@ -22,7 +22,6 @@ export class ClientAddresses {
   /** The address nearest to the client that somebody we trust vouches for: IPv4, or IPv6 in its shortest form. */
   of(request: IncomingMessage): string {
     let address = peerOf(request);
-    if (!this.#trusts(address, 0)) return address;
     const forwarded = headerText(request, 'x-forwarded-for');
     // From the right: the last entry was written by our own proxy, and what is left of it by whom it heard from.
     let end = forwarded.length;

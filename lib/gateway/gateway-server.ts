@@ -214,11 +214,7 @@ export class GatewayServer {
     if (server === undefined) {
       const { handshake } = this.#parts.options.limits;
       // A request that comes a byte at a time must not last longer than the handshake that follows it.
-      const settings = {
-        headersTimeout: handshake,
-        requestTimeout: handshake,
-        connectionsCheckingInterval: CHECKING_MS,
-      };
+      const settings = { requestTimeout: handshake, connectionsCheckingInterval: CHECKING_MS };
       server = createServer(settings, (_, response) => response.writeHead(426).end(STATUS_CODES[426]));
       this.#ownServers.set(port, server);
     }

@@ -80,6 +80,15 @@ describe('a path with parameters', () => {
     expect(get(FanoutMetrics).rejected.path).toBe(1);
   });
 
+  it('does not take a target that is no path', async () => {
+    const { url } = await startWith(gatewayAt('any', '/:any'));
+    for (const target of ['*', 'x:y']) {
+      const refused = await RawUpgrade.to(url, { target });
+      expect(await refused.closed).toMatch(/^HTTP\/1\.1 40[04] /);
+    }
+    expect(await where(`${url}/*`)).toMatchObject({ params: [['any', '*']] });
+  });
+
   it.each([
     ['FANOUT_PATH_AMBIGUOUS', ['/rooms/:room', '/rooms/:id/']],
     ['FANOUT_PATH', ['/rooms/:']],
