@@ -21,7 +21,7 @@ export function refusalBy(error: unknown, response: HandshakeResponse): UpgradeR
 export function refusalOf(response: HandshakeResponse): UpgradeRefusal {
   const status = isRefusal(response.statusCode) ? response.statusCode : 403;
   const body = response.body ?? (response.writableEnded ? '' : undefined);
-  return body === undefined ? refusalWith(status, response) : refusal(status, body, response.sentHeaders);
+  return body === undefined ? refusalWith(status, response) : refusal(status, body, response.getHeaders());
 }
 
 /** A refusal with the headers that guards have set. @param json what it says; by default the name of the status */
@@ -30,7 +30,7 @@ export function refusalWith(
   response: HandshakeResponse,
   json: string = JSON.stringify({ statusCode: status, message: STATUS_CODES[status] ?? 'Refused' }),
 ): UpgradeRefusal {
-  return refusal(status, json, { ...response.sentHeaders, 'content-type': JSON_TYPE });
+  return refusal(status, json, { ...response.getHeaders(), 'content-type': JSON_TYPE });
 }
 
 function refusal(status: number, body: string, headers: OutgoingHttpHeaders): UpgradeRefusal {

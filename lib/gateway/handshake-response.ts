@@ -1,10 +1,7 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 
 /** Most bytes of a body that a refusal carries: it is written to a socket that nobody may read. */
 export const MAX_BODY_BYTES = 1024;
-
-/** What the refusal itself decides, and what belongs to a 101. */
-const RESERVED = ['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade', 'date'];
 
 type HeaderValue = number | string | readonly string[];
 
@@ -22,13 +19,6 @@ export class HandshakeResponse extends ServerResponse {
   constructor(request: IncomingMessage) {
     super(request);
     this.ended = new Promise(resolve => (this.#end = resolve));
-  }
-
-  /** The headers that were set and may be sent. */
-  get sentHeaders(): OutgoingHttpHeaders {
-    const headers = { ...this.getHeaders() };
-    for (const name of RESERVED) delete headers[name];
-    return headers;
   }
 
   /** What was written; undefined when that is nothing, or more than a refusal carries. */

@@ -30,6 +30,8 @@ describe('Credentials that end', () => {
   it('close their connection then, and not before', async () => {
     const { url, get } = await start();
     const expiresAt = Date.now() + 700;
+    const gone = await connect(url, { expiresAt });
+    await gone.close();
     const client = await connect(url, { expiresAt });
     expect(await client.closed).toEqual(CLOSE.EXPIRED);
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAt);

@@ -301,6 +301,20 @@ describe('The handshake guards of a path', () => {
     expect(asked).toEqual(['a', 'b', 'c']);
   });
 
+  it('are not asked any more when one of them has answered', async () => {
+    let asked = 0;
+    @WebSocketGateway({ path: '/door' })
+    @UseHandshakeGuards(
+      { canActivate: context => Boolean(context.switchToHttp().getResponse().status(429).end()) },
+      { canActivate: () => ++asked > 0 },
+    )
+    class EndedGateway {}
+    const { url } = await startApp({ providers: [EndedGateway] });
+    const { status, body, headers } = await upgrade(`${url}/door`);
+    expect([status, body, asked]).toEqual([429, '', 0]);
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+  });
+
   it('of a base class run first', async () => {
     const asked: string[] = [];
     @UseHandshakeGuards({ canActivate: () => asked.push('base') > 0 })

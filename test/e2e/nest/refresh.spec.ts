@@ -14,7 +14,6 @@ import { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { upgrade } from '../../support/upgrade.js';
 import { type Claims, ClaimsGuard, tokenOf } from './claims.js';
 import { Gate } from './gate.js';
 
@@ -41,10 +40,13 @@ class TopicGuard implements CanActivate {
 class MarketGateway {
   asked = 0;
   sources = 0;
+  /** What the method of the prices waits for. */
+  wait: Promise<unknown> | undefined;
 
   @Topic('prices.:symbol', { presence: { debounce: 0 } })
   @UseGuards(TopicGuard)
-  prices() {
+  async prices() {
+    await this.wait;
     return 'snapshot';
   }
 
@@ -154,12 +156,16 @@ describe('A refresh', () => {
     const { client, handshake, url, get } = await market();
     const gate = new Gate();
     handshake.wait = gate.passed;
-    client.send({ event: 'refresh', data: { token: tokenOf({}) } });
+    const token = tokenOf({ expiresAt: Date.now() + 500 });
+    client.send({ event: 'refresh', data: { token } });
     await eventually(() => handshake.requests.length === 2);
     client.socket.terminate();
     await eventually(() => get(Connections).size === 0);
     gate.open();
-    expect(await upgrade(`${url}/market?access_token=${tokenOf({})}`)).toMatchObject({ status: 101 });
+    const other = await Client.connect(`${url}/market?access_token=${token}`);
+    await other.closed;
+    // The other one: what has gone does not end again.
+    expect(get(FanoutMetrics).rejected.expired).toBe(1);
   });
 
   it('is nothing special on a path without handshake guards', async () => {
@@ -245,18 +251,22 @@ describe('After a refresh', () => {
     expect([gateway.asked, gateway.sources]).toEqual([2, 1]);
   });
 
-  it('a topic that its client leaves meanwhile is not mentioned', async () => {
-    const { client, guard, connection } = await market({ limits: { inFlight: 4 } });
-    await client.subscribe('prices.A');
-    const gate = new Gate();
-    guard.waits.set('prices.A', gate.passed);
-    client.send({ event: 'refresh', data: { token: tokenOf({ may: [] }) } });
-    await eventually(() => guard.asked.length === 2);
-    connection.unsubscribe('prices.A');
-    gate.open();
-    await client.next(({ event }) => event === 'refreshed');
-    expect(client.frames.filter(({ event }) => event === 'error')).toEqual([]);
-  });
+  it.each([[[]], [ALL]])(
+    'a topic that has ended meanwhile is not mentioned, and stays ended: %j',
+    async may => {
+      const { client, guard, connection, broadcaster } = await market();
+      await client.subscribe('prices.A');
+      const gate = new Gate();
+      guard.waits.set('prices.A', gate.passed);
+      client.send({ event: 'refresh', data: { token: tokenOf({ may }) } });
+      await eventually(() => guard.asked.length === 2);
+      connection.unsubscribe('prices.A');
+      gate.open();
+      await client.next(({ event }) => event === 'refreshed');
+      expect(client.frames.filter(({ event }) => event === 'error')).toEqual([]);
+      expect([[...connection.topics], broadcaster.subscribers('prices.A')]).toEqual([[], 0]);
+    },
+  );
 });
 
 describe('Messages at the same time as a refresh', () => {
@@ -285,6 +295,52 @@ describe('Messages at the same time as a refresh', () => {
     expect([...connection.topics]).toEqual(['prices.A']);
     broadcaster.publish('prices.A', 1);
     await client.next(frame => frame.topic === 'prices.A');
+  });
+
+  it('may be a subscribe whose method runs, and which is answered once', async () => {
+    const { client, guard, gateway, connection, refresh } = await market({ limits: { inFlight: 4 } });
+    const gate = new Gate();
+    gateway.wait = gate.passed;
+    client.send({ event: 'subscribe', id: 's', data: { topic: 'prices.A' } });
+    await eventually(() => connection.topics.size === 1);
+    await refresh({ may: [] });
+    gate.open();
+    await client.next(({ id }) => id === 's');
+    expect(client.frames.map(({ event }) => event)).toEqual(['refreshed', 'error']);
+    expect([guard.asked.length, [...connection.topics]]).toEqual([2, []]);
+  });
+
+  it('may be a subscribe that the server revokes when it is asked again', async () => {
+    const { client, guard, gateway, connection, refresh } = await market({
+      limits: { inFlight: 4, topicsPerConnection: 1 },
+    });
+    const [first, second] = [new Gate(), new Gate()];
+    gateway.wait = first.passed;
+    client.send({ event: 'subscribe', id: 's', data: { topic: 'prices.A' } });
+    await eventually(() => connection.topics.size === 1);
+    await refresh({ may: ALL });
+    gateway.wait = second.passed;
+    first.open();
+    await eventually(() => guard.asked.length === 2);
+    connection.unsubscribe('prices.A');
+    second.open();
+    expect(await client.next(({ id }) => id === 's')).toMatchObject(error('FORBIDDEN'));
+    expect(connection.topics.size).toBe(0);
+  });
+
+  it('may be a subscribe that counts towards the limit, whoever it is asked for', async () => {
+    const { client, guard, refresh } = await market({ limits: { inFlight: 4, topicsPerConnection: 1 } });
+    const [first, second] = [new Gate(), new Gate()];
+    guard.waits.set('prices.A', first.passed);
+    client.send({ event: 'subscribe', id: 's', data: { topic: 'prices.A' } });
+    await eventually(() => guard.asked.length === 1);
+    await refresh({ may: ALL });
+    guard.waits.set('prices.A', second.passed);
+    first.open();
+    await eventually(() => guard.asked.length === 2);
+    expect(await client.subscribe('prices.B')).toMatchObject(error('TOO_MANY_TOPICS'));
+    second.open();
+    expect(await client.next(({ id }) => id === 's')).toMatchObject({ event: 'subscribed' });
   });
 
   it('may be another refresh, which counts', async () => {

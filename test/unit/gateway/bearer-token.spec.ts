@@ -14,6 +14,7 @@ describe('offeredToken', () => {
     ['bearer.a,bearer.b', '/', 'a'],
     ['x,\tbearer.a', '/', 'a'],
     ['Bearer.a', '/', undefined],
+    ['x.bearer.a', '/', undefined],
     ['bearer.', '/', undefined],
     ['bearer.a', '/?access_token=b', 'a'],
     [undefined, '/?access_token=b', 'b'],

@@ -46,11 +46,10 @@ describe('Expiries', () => {
     fc.assert(
       fc.property(fc.nat(3_600_000), fc.nat(1000), (ms, phase) => {
         const expiries = create();
-        clock.time = START;
         // The timer has its own phase: that of whoever came first.
+        clock.time = START + phase;
         const first = holder('first');
         expiries.set(first, START + 10_000_000);
-        clock.advance(phase);
         const one = holder();
         const end = START + phase + ms;
         expiries.set(one, end);
@@ -193,6 +192,7 @@ describe('Expiries', () => {
     const expiries = create();
     const [one, other] = [holder(), holder('b')];
     expiries.set(one, START + 3_600_000);
+    expiries.begin(one);
     clock.time -= 7_200_000;
     // The timers of the test hang on the same clock; those of Node do not.
     clock.advance(7_200_000 + 500);
