@@ -48,7 +48,8 @@ function assertGuards(name: string, guards: readonly unknown[]): void {
   for (const guard of guards) {
     // Whether a class has canActivate() shows when it is built: it may be a property.
     const isClass = typeof guard === 'function' && guard.prototype !== undefined;
-    if (!isClass && !canActivate(guard)) throw new FanoutError('FANOUT_HANDSHAKE_GUARD', name, shown(guard));
+    if (!isClass && !canActivate(guard))
+      throw new FanoutError('FANOUT_HANDSHAKE_GUARD', name, `got ${shown(guard)}`);
   }
 }
 

@@ -16,8 +16,6 @@ const READERS: Record<string, string> = {
   'plan.guard.ts': 'export declare class PlanGuard { canActivate(): boolean }',
   'price-store.ts': `
     export declare class PriceStore { latest(symbol: string, user: unknown): { symbol: string; price: number } }`,
-  'tokens.ts': `
-    export declare class Tokens { userOf(cookie: string | undefined): Promise<{ id: string } | undefined> }`,
 };
 
 // Below node_modules, so that the compiler finds the packages that the examples import.

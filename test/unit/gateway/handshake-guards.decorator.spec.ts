@@ -49,11 +49,11 @@ describe('UseHandshakeGuards', () => {
 
   it.each([
     [[], 'there is none'],
-    [[undefined], 'undefined'],
-    [[Guard, null], 'null'],
-    [['jwt'], "'jwt'"],
-    [[{ activate() {} }], '{ activate: [Function: activate] }'],
-    [[() => true], '[Function (anonymous)]'],
+    [[undefined], 'got undefined'],
+    [[Guard, null], 'got null'],
+    [['jwt'], "got 'jwt'"],
+    [[{ activate() {} }], 'got { activate: [Function: activate] }'],
+    [[() => true], 'got [Function (anonymous)]'],
   ])('refuses %j', (guards, shown) => {
     expect(() => UseHandshakeGuards(...(guards as never[]))(class MarketGateway {})).toThrow(
       expect.objectContaining({
