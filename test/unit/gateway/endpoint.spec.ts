@@ -40,6 +40,27 @@ function add(
 const code = (name: string): object => expect.objectContaining({ code: name });
 
 describe('Endpoint', () => {
+  it('knows the handshake guards of every gateway that has any', () => {
+    const to = endpoint();
+    add(to, { guards: ['x', 'y'] });
+    add(to, { name: 'B' });
+    add(to, { name: 'C', guards: ['z'] });
+    expect(to.handshakeGuards).toEqual(['guards of A', 'guards of C']);
+  });
+
+  it('keeps the event of a renewal to itself on a path with handshake guards, and nowhere else', () => {
+    const clash =
+      'Event "refresh" on path "/market" is handled by both @UseHandshakeGuards() of A and B.refresh: ' +
+      'a message has one handler, so rename or remove one.';
+    const before = endpoint();
+    add(before, { guards: ['x'] });
+    expect(() => add(before, { name: 'B', events: ['refresh'] })).toThrow(clash);
+    const after = endpoint();
+    add(after, { name: 'B', events: ['refresh'] });
+    expect(() => add(after, { guards: ['x'] })).toThrow(clash);
+    add(endpoint(), { events: ['refresh'], topics: ['clock'] });
+  });
+
   it('knows the events, topics and hooks of every gateway on its path', () => {
     const to = endpoint();
     add(to, { events: ['order'], topics: ['prices.:symbol'], hooks: ['handleConnection'] });
