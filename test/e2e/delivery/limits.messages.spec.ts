@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type CanActivate, type ExecutionContext, UseGuards } from '@nestjs/common';
+import { type CanActivate, UseGuards } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import {
   Broadcaster,
@@ -33,7 +33,7 @@ const hooks = new Gate();
 const guards = new Gate();
 
 class Slow implements CanActivate {
-  async canActivate(_context: ExecutionContext): Promise<boolean> {
+  async canActivate(): Promise<boolean> {
     await guards.pass();
     return true;
   }

@@ -12,6 +12,14 @@ class Never implements CanActivate {
   }
 }
 
+const later: (() => void)[] = [];
+
+class Later implements CanActivate {
+  canActivate(): Promise<boolean> {
+    return new Promise(resolve => later.push(() => resolve(false)));
+  }
+}
+
 @WebSocketGateway()
 class Gateway {
   handled = 0;
@@ -39,6 +47,10 @@ class Gateway {
   @UseGuards(Never)
   @SubscribeMessage('denied')
   denied(): void {}
+
+  @UseGuards(Later)
+  @SubscribeMessage('late')
+  late(): void {}
 
   @UseGuards(Never)
   @Topic('denied')
@@ -220,6 +232,16 @@ describe('limits.rejections', () => {
     expect(raw.messages).toHaveLength(6);
     expect(gateway.handled).toBe(0);
     expect(rejected()).toEqual({ topic: 6, abuse: 1 });
+  });
+
+  it('closes once, though more is refused when it has closed', async () => {
+    const { connect, rejected } = await start({ rejections: 1, inFlight: 5 });
+    const client = await connect();
+    for (let i = 0; i < 5; i++) client.send({ event: 'late' });
+    await eventually(() => later.length === 5, 'five guards');
+    for (const deny of later.splice(0)) deny();
+    expect(await client.closed).toEqual(CLOSE.ABUSE);
+    expect(rejected()).toEqual({ denied: 2, abuse: 1 });
   });
 
   it('does not hold answers of the application against a client', async () => {
