@@ -114,9 +114,12 @@ export interface LimitOptions {
   inFlight?: number;
   /** Bytes of messages that wait in this process for their connection to be ready; above, who sends more is closed with `CLOSE.BUSY`. @default 16777216 */
   unreadyBytes?: number;
-  /** Pings a second of one connection, and twice as many at once; more closes with `CLOSE.PING_FLOOD`. 0 is no limit. @default 10 */
+  /**
+   * Pings a second of one connection, and twice as many at once, a pong being a fiftieth of a ping; more closes with
+   * `CLOSE.PING_FLOOD`. 0 is no limit. @default 10
+   */
   pingsPerSecond?: number;
-  /** Refused messages of one connection in a minute; more closes with `CLOSE.ABUSE`. 0 is no limit. @default 1000 */
+  /** Refused messages a minute of one connection, and as many at once; more closes with `CLOSE.ABUSE`. 0 is no limit. @default 1000 */
   rejections?: number;
   /** Milliseconds that the handshake guards, and then every `handleConnection` of a path, have before the client is refused. @default 5000 */
   handshake?: number;
