@@ -2,12 +2,18 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { CLOSE, type FanoutMetrics, type FanoutOptions } from 'nestjs-fanout';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { type BuiltPackage, buildPackage } from '../../support/built-package.js';
 import { Client } from '../../support/client.js';
-import { builtEntry } from './built-entry.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/loaded-app.mjs', import.meta.url));
+
+let built: BuiltPackage;
+beforeAll(() => {
+  built = buildPackage();
+});
+afterAll(() => built.remove());
 
 type Answer = Pick<FanoutMetrics, 'overload' | 'rejected'>;
 
@@ -18,7 +24,7 @@ async function startLoaded(options: FanoutOptions, execArgv: string[] = []) {
     env: {
       ...process.env,
       NODE_OPTIONS: '',
-      FANOUT_ENTRY: builtEntry(),
+      FANOUT_ENTRY: built.entry,
       OPTIONS: JSON.stringify(options),
     },
   });
@@ -100,7 +106,7 @@ describe('a server that cannot keep up', () => {
   });
 
   it('refuses what is new while its heap is full, serves who is there, and recovers', async () => {
-    const { url, ask, until } = await startLoaded({}, ['--max-old-space-size=96']);
+    const { url, ask, until } = await startLoaded({ limits: { heap: 0.7 } }, ['--max-old-space-size=128']);
     const present = await Client.connect(url);
     await present.subscribe('clock');
     await ask({ full: true });
