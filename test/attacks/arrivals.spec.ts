@@ -88,18 +88,24 @@ describe('A15 a client that resets its connection during the upgrade', () => {
     expect(await upgradeStatus(running.url, '/')).toBe(101);
   });
 
-  it('while a guard is asked, gives its place back, and is not let in when the guard agrees', async () => {
-    const running = await start({ connections: 3 });
-    const requests = Array.from({ length: 3 }, () => RawRequest.send(running.url, upgrade('/slow')));
-    await eventually(() => asked === 3, 'the guards');
-    expect(await upgradeStatus(running.url, '/')).toBe(503);
-    await Promise.all(requests.map(reset));
-    await untilSockets(running, 0);
-    const next = [await Client.connect(running.url), await Client.connect(running.url)];
-    gate.open();
-    for (const client of next) expect((await client.request('ping')).event).toBe('pong');
-    expect(running.get(Connections).size).toBe(2);
-  });
+  it.each<[string, (request: RawRequest) => unknown]>([
+    ['a reset', reset],
+    ['the end of its half', ({ socket }) => socket.end()],
+  ])(
+    'or leaves by %s while a guard is asked, gives its place back and is not let in later',
+    async (_, leave) => {
+      const running = await start({ connections: 3, handshake: 60_000 });
+      const requests = Array.from({ length: 3 }, () => RawRequest.send(running.url, upgrade('/slow')));
+      await eventually(() => asked === 3, 'the guards');
+      expect(await upgradeStatus(running.url, '/')).toBe(503);
+      await Promise.all(requests.map(leave));
+      await untilSockets(running, 0);
+      const next = [await Client.connect(running.url), await Client.connect(running.url)];
+      gate.open();
+      for (const client of next) expect((await client.request('ping')).event).toBe('pong');
+      expect(running.get(Connections).size).toBe(2);
+    },
+  );
 
   it('with frames behind the request, which are handled after the guard has agreed', async () => {
     const running = await start();
