@@ -34,15 +34,16 @@ answer({
 });
 
 /**
- * @param {{ port: number, audience: Required<import('../measure/pair.mjs').Audience>, biteBytes?: number, background?: boolean }} target
- *   `background`: what other client processes do comes first; with `biteBytes` the clients read that much at a time and then wait for `throttle` to let them read on
+ * @param {{ port: number, audience: Required<import('../measure/pair.mjs').Audience>, addresses?: number, biteBytes?: number, background?: boolean }} target
+ *   `addresses`: a block of them, one for each client (loopback.mjs); `background`: what other client processes do comes first; with `biteBytes` the clients read that much at a time and then wait for `throttle` to let them read on
  */
-async function connect({ port, audience, biteBytes, background }) {
+async function connect({ port, audience, addresses, biteBytes, background }) {
   if (background) setPriority(BEHIND_OTHERS);
   ledger = new Ledger(audience, tally);
   const dialect = { envelope: 0, envelopeEnd: 0 };
   const target = {
     port,
+    addresses,
     reading: { tally, cursors: ledger, layout: layout(audience.payloadBytes), dialect },
   };
   const bite = biteBytes === undefined ? undefined : Buffer.allocUnsafeSlow(biteBytes);

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { PATH } from '../message.mjs';
 import { FrameCounter } from './frame-counter.mjs';
+import { loopback } from './loopback.mjs';
 import { CLOSE, closeFrame, maskedFrame, PING, PONG, TEXT } from './masked-frame.mjs';
 import { readBuffer } from './read-buffer.mjs';
 import { upgradeRequest, UpgradeResponse } from './upgrade.mjs';
@@ -27,10 +28,10 @@ export class LedgerConnection {
 
   /**
    * @param {number} number of the client
-   * @param {{ port: number, reading: import('./frame-counter.mjs').Reading }} target
+   * @param {{ port: number, addresses?: number, reading: import('./frame-counter.mjs').Reading }} target `addresses`: a block of them, one for each client; see loopback.mjs
    * @param {{ onStamp?: (at: number) => void, bite?: Buffer }} how `bite`: read no more than it holds, and then nothing until `readOn`
    */
-  constructor(number, { port, reading }, { onStamp, bite }) {
+  constructor(number, { port, addresses, reading }, { onStamp, bite }) {
     this.#number = number;
     this.#ledger = reading.cursors;
     this.#bite = bite;
@@ -44,6 +45,7 @@ export class LedgerConnection {
       host: '127.0.0.1',
       port,
       noDelay: true,
+      localAddress: addresses === undefined ? undefined : loopback(addresses, number),
       onread: {
         buffer: bite === undefined ? readBuffer : () => this.#bite ?? readBuffer,
         callback: (length, buffer) => this.#onRead(length, buffer),

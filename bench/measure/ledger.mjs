@@ -13,14 +13,15 @@ const CLOSE_TIMEOUT_MS = 30_000;
  * @param {object} how
  * @param {object} how.options of the module
  * @param {object} how.topic options of every topic
- * @param {Record<string, { audience: import('./pair.mjs').Audience, biteBytes?: number, background?: boolean }>} how.crews
+ * @param {Record<string, string>} [how.env] of the server
+ * @param {Record<string, { audience: import('./pair.mjs').Audience, addresses?: number, biteBytes?: number, background?: boolean }>} how.crews
  * @param {{ server?: number, client?: number }} how.pinned
  */
-export async function startLedger(script, { options = {}, topic, crews, pinned }) {
+export async function startLedger(script, { options = {}, topic, env = {}, crews, pinned }) {
   const server = new Child(scripts(`servers/${script}`), {
     cpu: pinned.server,
     nodeArgs: ['--expose-gc'],
-    env: { BENCH_OPTIONS: JSON.stringify(options), BENCH_TOPIC_OPTIONS: JSON.stringify(topic) },
+    env: { ...env, BENCH_OPTIONS: JSON.stringify(options), BENCH_TOPIC_OPTIONS: JSON.stringify(topic) },
   });
   const clients = {};
   const stop = () => Promise.all([...Object.values(clients), server].map(child => child.stop()));
@@ -31,7 +32,7 @@ export async function startLedger(script, { options = {}, topic, crews, pinned }
       const whole = { topics: 1, topicsPerConnection: 1, payloadBytes: 0, ...audience };
       await clients[name].call('connect', { port, audience: whole, ...reading }, CONNECT_TIMEOUT_MS);
     }
-    return { server, clients, stop };
+    return { port, server, clients, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -19,8 +19,9 @@ class BenchModule {}
  * the runner. What differs from the defaults comes as JSON in the environment, for the shapes that are about an option.
  *
  * @param {Record<string, (args: any) => unknown>} [extra] further answers
+ * @param {(app: import('@nestjs/common').INestApplication) => void} [configure] called before it listens
  */
-export async function serveFanout(extra = {}) {
+export async function serveFanout(extra = {}, configure = () => {}) {
   const options = JSON.parse(process.env.BENCH_OPTIONS ?? '{}');
   const topicOptions = JSON.parse(process.env.BENCH_TOPIC_OPTIONS ?? '{}');
   decorateMethod(BenchGateway, 'join', { decorator: Topic(':topic', topicOptions) });
@@ -28,6 +29,7 @@ export async function serveFanout(extra = {}) {
   Module({ imports: [FanoutModule.forRoot(options)], providers: [BenchGateway] })(BenchModule);
 
   const app = await NestFactory.create(BenchModule, { logger: false, abortOnError: false });
+  configure(app);
   await app.listen(0, '127.0.0.1');
   const broadcaster = app.get(Broadcaster);
   const pool = app.get(BufferPool);

@@ -1,0 +1,30 @@
+// The same server, with a time in which requests must end, a topic that is too much for those who do not read, and an
+// account of what was refused.
+import { Broadcaster, FanoutMetrics } from 'nestjs-fanout';
+import { NOISE } from '../client/attacks.mjs';
+import { serveFanout } from './fanout-app.mjs';
+
+const CHECKS = 4; // of requests that do not end, within the time that they have
+
+const { BENCH_HEADERS_MS: headersMs } = process.env;
+let app;
+let noise;
+
+await serveFanout(
+  {
+    startNoise({ bytes, everyMs }) {
+      const data = 'x'.repeat(bytes);
+      const broadcaster = app.get(Broadcaster);
+      noise = setInterval(() => broadcaster.publish(NOISE, data), everyMs);
+    },
+    stopNoise: () => clearInterval(noise),
+    /** What was refused since the start, by cause. */
+    rejected: () => app.get(FanoutMetrics).rejected,
+  },
+  created => {
+    app = created;
+    const server = app.getHttpServer();
+    server.headersTimeout = Number(headersMs);
+    server.connectionsCheckingInterval = Number(headersMs) / CHECKS;
+  },
+);
