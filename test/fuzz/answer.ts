@@ -3,6 +3,8 @@ import { STATUS_CODES } from 'node:http';
 /** Bytes of an error frame at most, as docs/protocol.md says. */
 const LONGEST_ERROR = 512;
 
+const START = Buffer.from('HTTP/1.1 ');
+
 const KEPT_BYTES = 256 * 1024;
 
 /** What the server sends on one connection, read as strictly as it can be: what breaks HTTP, RFC 6455 or our protocol is a fault. */
@@ -46,7 +48,8 @@ export class Answer {
 
   /** One HTTP reply, if it is whole. */
   #reply(): boolean {
-    if (this.#body > 0) {
+    // The reply to a HEAD tells the length of a body that does not come.
+    if (this.#body > 0 && !this.#rest.subarray(0, START.length).equals(START)) {
       const taken = Math.min(this.#body, this.#rest.length);
       this.#body -= taken;
       this.#rest = this.#rest.subarray(taken);

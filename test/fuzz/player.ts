@@ -44,6 +44,8 @@ class Play {
   readonly #raw: net.Socket;
   readonly #socket: net.Socket;
   readonly #answer = new Answer();
+  /** Whether it speaks what the server speaks. */
+  readonly #speaksTo: boolean;
   readonly #violations: string[] = [];
   #bites = 0;
   /** The server has ended its side, or the connection. */
@@ -52,6 +54,7 @@ class Play {
 
   constructor(script: Script, address: Address) {
     this.#script = script;
+    this.#speaksTo = !address.tls || script.plain !== true;
     this.#raw = connect(script, address);
     this.#raw.on('error', () => {});
     this.#socket =
@@ -71,7 +74,8 @@ class Play {
   }
 
   get outcome(): Outcome {
-    const fault = this.#answer.atEnd();
+    // Who speaks no TLS is answered by an alert of TLS.
+    const fault = this.#speaksTo ? this.#answer.atEnd() : undefined;
     return {
       status: this.#answer.status,
       closeCode: this.#answer.closeCode,
