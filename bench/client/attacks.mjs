@@ -7,6 +7,7 @@ const CONTINUATION = 0;
 const FIN = 0x80;
 const FLOOD = 100; // messages at once, by each attacker and look
 const TOPICS_A_MESSAGE = 40;
+const SUBSCRIBES = 40; // messages at once
 const STORM_EVERY = 4; // looks
 
 /** The topic that slow readers ask for: it has to be more than the kernel takes for them. */
@@ -33,7 +34,8 @@ export const ATTACKS = {
   },
   messages: { again: writes(repeated(text({ event: 'nothing', id: 1 }), FLOOD)) },
   pings: { again: writes(repeated(maskedFrame(PING, Buffer.alloc(125, 'x')), FLOOD)) },
-  subscribes: { again: socket => socket.write(subscribeToMany()) },
+  /** Topics that nobody has, and others each time. */
+  subscribes: { again: socket => writes(repeated(subscribeToMany(), SUBSCRIBES))(socket) },
   /** A message of more fragments than are allowed. */
   fragments: { begin: writes(fragment(TEXT)), again: writes(fragment(CONTINUATION)) },
   /** A message that is not finished. */

@@ -8,7 +8,6 @@ const ATTACKERS = fileURLToPath(new URL('../client/attack-client.mjs', import.me
 const ATTACKING_SHARE = 0.05;
 const TOPICS = 50;
 const TOPICS_A_TURN = 10;
-const NOISE = { bytes: 64 * 1024, everyMs: 50 }; // what fills the sockets of those who do not read
 const SETTLE_MS = 30_000; // most; where something is lost it is waited for in vain
 const STOP_MS = 20_000;
 const LEAST_P99_MS = 10; // below it, a ratio of two latencies is one of two accidents
@@ -29,6 +28,7 @@ export const shape = {
       perSecond: 100,
       seconds: 30,
       headersMs: 10_000,
+      noise: { bytes: 2 ** 16, everyMs: 50 },
       options: { limits: { connections: 18_000 } },
       repeats: 1,
     },
@@ -38,6 +38,7 @@ export const shape = {
       perSecond: 500,
       seconds: 5,
       headersMs: 1500,
+      noise: { bytes: 2 ** 18, everyMs: 40 },
       options: { limits: { connections: 3000, messageTime: 1500 }, slowConsumer: { grace: 1000 } },
       repeats: 1,
     },
@@ -112,7 +113,8 @@ async function attacked(size, pinned) {
   const attack = new Child(ATTACKERS, { cpu: pinned.client });
   try {
     const { server } = pair;
-    await server.call('startNoise', NOISE);
+    // What fills the sockets of those who do not read: the kernel takes megabytes for each.
+    await server.call('startNoise', size.noise);
     const load = {
       topics: TOPICS,
       perTopic: 1,

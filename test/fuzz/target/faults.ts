@@ -3,6 +3,9 @@ import type { LoggerService } from '@nestjs/common';
 /** In every error that the application throws on purpose, so that the others are seen. */
 export const ON_PURPOSE = 'on purpose';
 
+/** What the library says of errors whose first ones it has logged. */
+const SUMMARY = /\d+ more of these were not logged/;
+
 /** What must not happen in the process: errors that nobody catches, and those of the library that end up in its log. */
 export class Faults {
   #faults: string[] = [];
@@ -31,6 +34,7 @@ export class Faults {
 
   #note(kind: string, ...what: unknown[]): void {
     const text = what.map(part => (part instanceof Error ? part.stack : String(part))).join(' ');
-    if (!text.includes(ON_PURPOSE)) this.#faults.push(`${kind}: ${text.slice(0, 2000)}`);
+    if (!text.includes(ON_PURPOSE) && !SUMMARY.test(text))
+      this.#faults.push(`${kind}: ${text.slice(0, 2000)}`);
   }
 }
