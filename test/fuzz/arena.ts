@@ -40,6 +40,8 @@ export interface ArenaSetup extends TargetSetup {
 export class Arena {
   /** What came of the scripts, for the report: by status of the reply, code of the close frame, or neither. */
   readonly outcomes = new Map<string, number>();
+  /** What the application has refused, by cause. */
+  readonly rejected = new Map<string, number>();
   readonly #script: string;
   readonly #setup: TargetSetup;
   readonly #settleMs: number;
@@ -69,6 +71,7 @@ export class Arena {
   }
 
   async close(): Promise<void> {
+    await this.#countRejected();
     for (const client of this.#healthy) client.leave();
     await this.#target?.stop();
     this.#target = undefined;
@@ -89,6 +92,7 @@ export class Arena {
   async idle(): Promise<string[]> {
     await this.open();
     const violations = await this.#judge(WHEN_IDLE);
+    await this.#countRejected();
     violations.push(...(await this.#deliveries()));
     if (violations.length > 0) await this.close();
     return violations;
@@ -128,6 +132,12 @@ export class Arena {
     } catch (error) {
       return [(error as Error).message];
     }
+  }
+
+  async #countRejected(): Promise<void> {
+    const rejected: Record<string, number> = (await this.#target?.rejected().catch(() => undefined)) ?? {};
+    for (const [cause, count] of Object.entries(rejected))
+      this.rejected.set(cause, Math.max(this.rejected.get(cause) ?? 0, count));
   }
 
   #note({ status, closeCode }: Outcome): void {

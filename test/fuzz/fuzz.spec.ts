@@ -16,6 +16,12 @@ const FIXED_SEED = 1;
 /** Runs of each kind of attack in a round, so few that the memory can be judged after seconds. */
 const SHORT = { forMs: 6000, runs: 12 };
 
+/** What attacks must get to. The limits of the load and of what lasts longer are not among it. */
+const REACHED = (
+  'path request origin unauthorized forbidden guard handshake-time connections-per-ip protocol payload fragments ' +
+  'message-time pings message-rate subscribe-rate topics-per-connection message topic denied abuse expired'
+).split(' ');
+
 beforeAll(() => {
   const compiler = join(ROOT, 'node_modules/.bin/tsc');
   const { status, stdout } = spawnSync(compiler, ['-p', join(ROOT, 'test/fuzz')], { encoding: 'utf8' });
@@ -43,19 +49,8 @@ describe('a server under attack', () => {
     await expectNoFailure(arena, { ...SHORT, seed });
   });
 
-  it('was reached, refused and closed by them', () => {
-    const reached = [...arena.outcomes.keys()];
-    expect(reached).toEqual(
-      expect.arrayContaining([
-        'HTTP 101',
-        'HTTP 400',
-        'HTTP 404',
-        'close 1002',
-        'close 1007',
-        'close 1008',
-        'close 1009',
-      ]),
-    );
+  it.each(REACHED)('has refused something for the cause "%s" meanwhile', cause => {
+    expect(arena.rejected.get(cause)).toBeGreaterThan(0);
   });
 });
 

@@ -127,7 +127,9 @@ class Play {
     } else if (end === 'fin') {
       this.#socket.end();
       await this.#until(() => this.#ended, LAST_WORDS_MS);
-    } else await this.#owe(() => this.#ended, 'end of the connection');
+    } else if (end === 'closed')
+      await this.#owe(() => this.#ended || this.#answer.closeCode !== undefined, 'close');
+    else await this.#owe(() => this.#ended, 'end of the connection');
   }
 
   async #write(bytes: Buffer): Promise<void> {

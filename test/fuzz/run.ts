@@ -56,7 +56,7 @@ async function main(): Promise<number> {
       console.log(
         `${done.runs} runs in ${done.rounds} rounds, ${done.failures.length} failed; kept ${done.memory}`,
       );
-      await summary(arena);
+      summary(arena);
       return known + done.failures.length;
     });
   }
@@ -93,12 +93,11 @@ function progress({ rounds, runs, failures, memory }: Report): void {
 }
 
 /** What the attacks got to: a limit that none of them meets is not tested here. */
-async function summary(arena: Arena): Promise<void> {
-  await arena.open();
+function summary(arena: Arena): void {
   const outcomes = [...arena.outcomes]
     .sort(([, a], [, b]) => b - a)
     .map(([what, count]) => `${count} × ${what}`);
-  const refused = Object.entries(await arena.target.rejected()).filter(([, count]) => count > 0);
+  const refused = [...arena.rejected].filter(([, count]) => count > 0);
   console.log(outcomes.join(', '));
   console.log(refused.map(([cause, count]) => `${count} × ${cause}`).join(', '));
 }

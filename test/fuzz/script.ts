@@ -36,9 +36,9 @@ export type Step =
 
 /**
  * `fin` half-closes and waits a moment, `rst` resets, `gone` waits until the server has ended the connection, which it
- * owes to whom it refuses or closes.
+ * owes to whom it refuses, and `closed` until it has done that or has sent a close frame.
  */
-export type End = 'fin' | 'rst' | 'gone';
+export type End = 'fin' | 'rst' | 'gone' | 'closed';
 
 export interface Upgrade {
   readonly path?: string;
