@@ -135,7 +135,9 @@ describe('a request that is no handshake', () => {
 describe('an upgrade that waits for an answer', () => {
   it('takes a place, and gives it back when its client resets it', async () => {
     const waiting = new Waiting();
-    const { url, get } = await start({ origins: waiting.origins, limits: { connections: 1 } });
+    const options = { origins: waiting.origins, limits: { connections: 1 } };
+    // Never over TLS: only a bare socket can be reset.
+    const { url, get } = await startApp({ providers: [Gateway], options, nest: {} });
     const first = await RawUpgrade.to(url);
     await eventually(() => waiting.answers.length === 1, 'the question');
     expect((await (await RawUpgrade.to(url)).answered).status).toBe(503);

@@ -50,7 +50,7 @@ describe('AdmissionRates', () => {
   it('forgets addresses whose bucket is full again', () => {
     const { all, clock, arrive } = rates(0, 10);
     // One that goes on, and has to be passed by.
-    arrive(1, '1.1.1.1');
+    arrive(20, '1.1.1.1');
     for (let n = 1; n < 1000; n++) arrive(1, `10.0.${n >> 8}.${n & 255}`);
     expect(all.addresses).toBe(1000);
     for (let n = 0; n < 1000; n++) {
