@@ -69,7 +69,12 @@ export class Turnstile {
       return this.answer(socket, status, headers, body);
     }
     this.linger(socket);
-    this.#server.handleUpgrade(request, socket, head, client => turnAway(client, close));
+    try {
+      this.#server.handleUpgrade(request, socket, head, client => turnAway(client, close));
+    } catch {
+      // Another listener has made a WebSocket of it, which there is no way to refuse any more.
+      socket.destroy();
+    }
   }
 
   /** Answers an upgrade by HTTP, and ends the connection. */

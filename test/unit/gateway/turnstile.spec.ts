@@ -71,6 +71,16 @@ describe('Turnstile', () => {
       expect(await text).toContain(`HTTP/1.1 ${status} `);
     });
 
+    it('destroys what is a WebSocket already', async () => {
+      const { socket } = await silent();
+      const refused = { request: request('fanout.v1.json'), socket, head: Buffer.alloc(0), ip: '::1' };
+      const all = turnstile();
+      all.refuse(refused, busy);
+      expect(socket.destroyed).toBe(false);
+      all.refuse(refused, busy);
+      expect(socket.destroyed).toBe(true);
+    });
+
     it('answers by HTTP when a thousand are being closed already', async () => {
       const all = turnstile();
       onTestFinished(() => all.stop());
