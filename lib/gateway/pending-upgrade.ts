@@ -22,6 +22,8 @@ export class PendingUpgrade {
     );
     // A reset would otherwise be an uncaught error.
     socket.on('error', destroy);
+    // Who ends its half before the 101 will not use the other. Only a socket with nothing unread tells.
+    socket.on('end', destroy);
     socket.on('close', this.#onClose);
   }
 
@@ -31,6 +33,7 @@ export class PendingUpgrade {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#socket.off('close', this.#onClose);
+    this.#socket.off('end', destroy);
     this.#socket.off('error', destroy);
     return true;
   }
