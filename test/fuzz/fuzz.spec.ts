@@ -64,7 +64,7 @@ describe('the fuzzer', () => {
   });
 
   it.concurrent('sees a rejection that nobody catches', async () => {
-    const room = { steps: [{ upgrade: { path: '/rooms/a' } }, { wait: 5 }] } satisfies Script;
+    const room = { steps: [{ upgrade: { path: '/rooms/a' } }, { wait: 'answer' }] } satisfies Script;
     expect(await seen('rejecting', room)).toMatch(/unhandled rejection.*nobody catches this/s);
   });
 

@@ -8,7 +8,7 @@ export const options: FanoutOptions = {
   limits: {
     handshake: 200,
     messageTime: 1000,
-    connectionsPerIp: 100,
+    connectionsPerIp: 60,
     connectionsPerUser: 50,
     topics: 5000,
     topicsPerConnection: 32,
