@@ -97,6 +97,9 @@ function addressIn(entry: string): string | undefined {
     const colon = text.indexOf(':');
     if (colon >= 0) text = text.slice(0, colon);
   }
+  // The zone of an IPv6 address means something to the host that wrote it only, and with one Node may take an address for
+  // valid that it then cannot read.
+  text = text.split('%', 1)[0]!;
   const version = isIP(text);
   if (version === 0) return undefined;
   if (version === 4) return text;

@@ -9,6 +9,9 @@ function addressOf(trust: Trust, remoteAddress: string | undefined, forwarded?: 
   return new ClientAddresses(trust).of({ headers, socket: { remoteAddress } } as unknown as IncomingMessage);
 }
 
+/** Of the longest way to write an address, which Node takes for one with a zone too, but cannot read with it. */
+const LONG = '1111:1111:1111:1111:1111:1111:6464:6464';
+
 const PRIVATE = ['10.0.0.0/8', '192.168.1.1', 'fd00::/8', '::1'];
 
 describe('ClientAddresses', () => {
@@ -40,6 +43,7 @@ describe('ClientAddresses', () => {
       ['IPv6 without brackets', 1, '10.0.0.1', '2001:db8::1', '2001:db8::1'],
       ['IPv6 written at length', 1, '10.0.0.1', '2001:0DB8:0:0:0:0:0:1', '2001:db8::1'],
       ['IPv6 with a zone', 1, '10.0.0.1', 'fe80::1%eth0', 'fe80::1'],
+      ['long IPv6 with a zone', 1, '10.0.0.1', `${'1111:'.repeat(6)}100.100.100.100%1`, LONG],
       ['mapped IPv4', 1, '10.0.0.1', '::ffff:1.2.3.4', '1.2.3.4'],
       ['mapped IPv4 in hexadecimal', 1, '10.0.0.1', '::ffff:102:304', '1.2.3.4'],
       ['spaces and tabs', 1, '10.0.0.1', ' 6.6.6.6 ,\t1.2.3.4 ', '1.2.3.4'],
