@@ -33,7 +33,8 @@ export function refusalWith(
   return refusal(status, json, { ...response.getHeaders(), 'content-type': JSON_TYPE });
 }
 
-function refusal(status: number, body: string, headers: OutgoingHttpHeaders): UpgradeRefusal {
+/** A refusal by a status, which also says what it is counted as and what a client is closed with that cannot read it. */
+export function refusal(status: number, body: string, headers: OutgoingHttpHeaders): UpgradeRefusal {
   return new UpgradeRefusal(status, causeOf(status), { close: closeOf(status), headers, body });
 }
 

@@ -1,19 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { CLOSE, type Close } from '../errors/close-codes.js';
-import type { RejectionCause } from '../observe/rejections.js';
-import { UpgradeRefusal } from './upgrade-refusal.js';
+import { refusal } from './handshake-refusal.js';
+import { isThenable } from './wrapped-method.js';
 
 /** A gateway's option `verifyClient`, as `ws` describes it: with two parameters it answers by calling the second. */
 export type VerifyClient = (
   info: { readonly origin: string | undefined; readonly secure: boolean; readonly req: IncomingMessage },
   done?: (verified: unknown, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
 ) => unknown;
-
-/** What 401 and 403 are for who cannot read a status, and what they are counted as. */
-const KNOWN: Readonly<Record<number, readonly [RejectionCause, Close]>> = {
-  401: ['unauthorized', CLOSE.UNAUTHORIZED],
-  403: ['forbidden', CLOSE.FORBIDDEN],
-};
 
 /**
  * Asks `verifyClient`. We do it in place of `ws`, which waits for its answer without end, and would let everybody in by
@@ -26,7 +19,7 @@ export function askVerifyClient(verifyClient: VerifyClient, req: IncomingMessage
   const info = { origin: req.headers.origin, secure: Boolean(authorized || encrypted), req };
   if (verifyClient.length >= 2) return called(verifyClient, info);
   const verified = verifyClient(info);
-  if (verified instanceof Promise) return verified.then(assertVerified);
+  if (isThenable(verified)) return Promise.resolve(verified).then(assertVerified);
   assertVerified(verified);
   return undefined;
 }
@@ -35,7 +28,7 @@ function called(verifyClient: VerifyClient, info: Parameters<VerifyClient>[0]): 
   return new Promise((resolve, reject) => {
     const returned = verifyClient(info, (verified, code, message, headers) => {
       if (verified) resolve();
-      else reject(refusal(code || 401, message, headers));
+      else reject(refused(code || 401, message, headers));
     });
     // It may be async as well, and fail before it has called.
     Promise.resolve(returned).catch(reject);
@@ -43,14 +36,11 @@ function called(verifyClient: VerifyClient, info: Parameters<VerifyClient>[0]): 
 }
 
 function assertVerified(verified: unknown): void {
-  if (!verified) throw refusal(401);
+  if (!verified) throw refused(401);
 }
 
-function refusal(status: number, message?: string, headers?: OutgoingHttpHeaders): UpgradeRefusal {
-  const [cause, close] = KNOWN[status] ?? (['guard', undefined] as const);
-  return new UpgradeRefusal(status, cause, {
-    ...(close !== undefined && { close }),
-    headers: { 'Content-Type': 'text/html', ...headers },
-    ...(message !== undefined && { body: message }),
-  });
+function refused(status: number, message?: unknown, headers?: OutgoingHttpHeaders): Error {
+  // Who answers in JavaScript may give an object, which is no body.
+  const body = message === undefined || message === null ? '' : String(message);
+  return refusal(status, body, { 'Content-Type': 'text/html', ...headers });
 }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { CLOSE, Connections, FanoutMetrics, type FanoutOptions } from 'nestjs-fanout';
 import { describe, expect, it, vi } from 'vitest';
@@ -219,6 +220,7 @@ describe('verifyClient', () => {
   it.each([
     ['false', () => false],
     ['an async false, which ws would let in', async () => false],
+    ['a promise of another realm', () => runInNewContext('Promise.resolve(false)')],
     ['a call with false', (_: unknown, done: (pass: boolean) => void) => done(false)],
   ])('refuses with 401 or CLOSE.UNAUTHORIZED by %s', async (_, verifyClient) => {
     const { url, get } = await startWith(verifyClient);
@@ -236,6 +238,14 @@ describe('verifyClient', () => {
     const { url } = await startWith(verifyClient);
     expect((await (await RawUpgrade.to(url)).answered).status).toBe(500);
     expect((await (await RawUpgrade.to(url)).answered).status).toBe(500);
+  });
+
+  it('may answer with a status and a message of any kind', async () => {
+    const { url } = await startWith((_: unknown, done: (...answer: unknown[]) => void) =>
+      done(false, 429, { too: 'many' }),
+    );
+    expect((await (await RawUpgrade.to(url)).answered).status).toBe(429);
+    expect(await (await Client.connect(url, [OURS])).closed).toEqual(CLOSE.RATE_LIMITED);
   });
 
   it('has limits.handshake to answer', async () => {
