@@ -212,7 +212,8 @@ export class GatewayServer {
   #ownServer(port: number): Server {
     let server = this.#ownServers.get(port);
     if (server === undefined) {
-      const { handshake } = this.#parts.options.limits;
+      // Node takes whole milliseconds only.
+      const handshake = Math.ceil(this.#parts.options.limits.handshake);
       // A request that comes a byte at a time must not last longer than the handshake that follows it.
       const settings = { requestTimeout: handshake, connectionsCheckingInterval: CHECKING_MS };
       server = createServer(settings, (_, response) => response.writeHead(426).end(STATUS_CODES[426]));

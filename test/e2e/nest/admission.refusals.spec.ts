@@ -269,6 +269,11 @@ describe('a gateway on its own port', () => {
     expect((await (await RawUpgrade.to(url, { headers: plain })).answered).status).toBe(426);
   });
 
+  it('takes a fraction of a millisecond for limits.handshake', async () => {
+    const url = await startOn({ limits: { handshake: 1500.5 } });
+    expect((await (await RawUpgrade.to(url)).answered).status).toBe(101);
+  });
+
   it('does not wait for headers longer than limits.handshake', async () => {
     const url = await startOn({ limits: { handshake: 200 } });
     const slow = await RawUpgrade.to(url, { unfinished: true });
