@@ -130,8 +130,13 @@ export class Admission {
       return;
     }
     if (!this.#finish(pending)) return;
-    if (users.full(credentials?.user)) this.#refuse(arrival, noRoom('connections-per-user'));
-    else this.#enter(arrival, credentials);
+    try {
+      // Reads the id of a user, which the application may have as a getter that throws.
+      if (users.full(credentials?.user)) throw noRoom('connections-per-user');
+    } catch (error) {
+      return this.#refuse(arrival, error);
+    }
+    this.#enter(arrival, credentials);
   }
 
   #finish(pending: PendingUpgrade): boolean {

@@ -238,6 +238,16 @@ describe('A handshake guard', () => {
     expect(logged).toEqual([bug, bug, bug]);
   });
 
+  it('that leaves a user whose id cannot be read has failed', async () => {
+    const user = {
+      get id(): string {
+        throw new Error('not loaded');
+      },
+    };
+    const { url } = await door(request => (request.user = user), { limits: { connectionsPerUser: 1 } });
+    expect((await upgrade(`${url}/door`)).status).toBe(500);
+  });
+
   it('that hangs is given limits.handshake', async () => {
     const { url } = await door(() => new Promise(() => {}), { limits: { handshake: 30 } });
     expect(await upgrade(`${url}/door`)).toMatchObject({ status: 503 });
