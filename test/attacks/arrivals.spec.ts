@@ -88,10 +88,12 @@ describe('A15 a client that resets its connection during the upgrade', () => {
     expect(await upgradeStatus(running.url, '/')).toBe(101);
   });
 
-  it.each<[string, (request: RawRequest) => unknown]>([
+  const leaving: [string, (request: RawRequest) => unknown][] = [
     ['a reset', reset],
     ['the end of its half', ({ socket }) => socket.end()],
-  ])(
+  ];
+
+  it.each(leaving)(
     'or leaves by %s while a guard is asked, gives its place back and is not let in later',
     async (_, leave) => {
       const running = await start({ connections: 3, handshake: 60_000 });
