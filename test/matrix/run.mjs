@@ -1,9 +1,10 @@
-// Packs the built package and runs the e2e suite against it, as an application would have installed it: Nest 11 and 12,
-// each on Node 20 and 24, and once over TLS. Folders are kept below the system's temporary directory and used again.
+// Packs the built package and runs the e2e suite against it, as an application would have installed it: Nest 11 on Node 20,
+// Nest 12 on Node 24, and Nest 12 on Node 20 over TLS, so that each version has its turn. Folders are kept below the
+// system's temporary directory and used again.
 //
-//   node test/matrix/run.mjs [--nest 11|12] [--node 20|24] [--tls] [file or name filter of vitest ...]
+//   node test/matrix/run.mjs [--all] [--nest 11|12] [--node 20|24] [--tls] [file or name filter of vitest ...]
 //
-// --tls runs the TLS pass alone. FANOUT_MATRIX_EXCLUDE: globs, separated by commas, of specs to leave out; by default
+// --all runs each Nest on each Node, and the TLS pass; --tls runs the TLS pass alone. FANOUT_MATRIX_EXCLUDE: globs, separated by commas, of specs to leave out; by default
 // those that need a browser, Python or the sample, which the Nest version does not touch.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,6 +18,11 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CACHE = join(tmpdir(), 'nestjs-fanout-matrix');
 const NESTS = ['11', '12'];
 const NODES = ['20', '24'];
+/** What runs unless more is asked for. */
+const USUAL = [
+  { nest: '11', node: '20' },
+  { nest: '12', node: '24' },
+];
 /** Where the suite runs over wss as well: the version that is developed with. */
 const TLS = { nest: '12', node: '20' };
 /** What the repository is built and checked with; the suite needs none of it. */
@@ -26,7 +32,12 @@ const EXCLUDE = (process.env.FANOUT_MATRIX_EXCLUDE ?? 'test/e2e/clients/**,test/
   .filter(Boolean);
 
 const { values: wanted, positionals: filters } = parseArgs({
-  options: { nest: { type: 'string' }, node: { type: 'string' }, tls: { type: 'boolean', default: false } },
+  options: {
+    all: { type: 'boolean', default: false },
+    nest: { type: 'string' },
+    node: { type: 'string' },
+    tls: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 assertKnown('--nest', wanted.nest, NESTS);
@@ -46,9 +57,11 @@ function assertKnown(option, value, known) {
 
 /** The cells that the options ask for. */
 function cells() {
-  const { nest, node, tls } = wanted;
+  const { all, nest, node, tls } = wanted;
   if (tls) return [{ nest: nest ?? TLS.nest, node: node ?? TLS.node, tls }];
-  const plain = NESTS.flatMap(nestMajor => NODES.map(nodeMajor => ({ nest: nestMajor, node: nodeMajor })));
+  const every = NESTS.flatMap(nestMajor => NODES.map(nodeMajor => ({ nest: nestMajor, node: nodeMajor })));
+  // Whoever names a version wants it, whatever is usual.
+  const plain = all || nest !== undefined || node !== undefined ? every : USUAL;
   return [...plain, { ...TLS, tls: true }].filter(
     cell => (nest ?? cell.nest) === cell.nest && (node ?? cell.node) === cell.node,
   );
