@@ -17,9 +17,10 @@ export function buildPackage(): BuiltPackage {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   const compiler = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', folder];
   const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`the package does not compile:\n${stdout}`);
-  return {
-    entry: join(folder, 'index.js'),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
-  };
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  if (status !== 0) {
+    remove();
+    throw new Error(`the package does not compile:\n${stdout}`);
+  }
+  return { entry: join(folder, 'index.js'), remove };
 }
