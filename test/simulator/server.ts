@@ -1,3 +1,5 @@
+// What the rim throws are exceptions of Nest, which needs this before anything of it is loaded.
+import 'reflect-metadata';
 import { Delivery } from '../../lib/broadcast/delivery.js';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Handshake } from '../../lib/connection/handshake.js';
