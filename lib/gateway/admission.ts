@@ -15,7 +15,7 @@ import type { OriginCheck } from './origin-check.js';
 import { PendingUpgrade } from './pending-upgrade.js';
 import type { Turnstile } from './turnstile.js';
 import { UpgradeRefusal } from './upgrade-refusal.js';
-import { askVerifyClient } from './verify-client.js';
+import { askVerifyClients } from './verify-client.js';
 
 /** The collaborators of {@link Admission}. */
 export interface AdmissionParts {
@@ -104,8 +104,7 @@ export class Admission {
   }
 
   #identify(arrival: Arrival): Promise<Credentials | undefined> | undefined {
-    const { verifyClient } = arrival.endpoint;
-    const verified = verifyClient && askVerifyClient(verifyClient, arrival.request);
+    const verified = askVerifyClients(arrival.endpoint.verifyClients, arrival.request);
     const { guards } = this.#parts;
     if (verified === undefined) return guards.check(arrival);
     return verified.then(() => {

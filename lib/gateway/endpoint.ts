@@ -32,28 +32,33 @@ export class Endpoint {
   readonly disconnectHooks: GatewayHook[] = [];
   /** Those of each gateway that has any: all of them have to let a client in. */
   readonly handshakeGuards: HandshakeGuards[] = [];
+  /** The option of each gateway that has it: here too, all of them have to let a client in. */
+  readonly verifyClients: VerifyClient[];
   heartbeat: HeartbeatPolicy | false;
   #topicNamed: string | undefined;
   #guardedBy: string | undefined;
   #heartbeatBy: string | undefined;
+  readonly #verifiedBy: (VerifyClient | undefined)[] = [];
 
   /**
    * @param path with its parameters, if any; undefined takes every path of its port
-   * @param verifyClient the gateway's option
+   * @param verifyClient the option that Nest has made the server with
    */
   constructor(
     readonly port: number,
     readonly path: string | undefined,
     readonly server: EndpointServer,
     heartbeat: HeartbeatPolicy | false,
-    readonly verifyClient?: VerifyClient,
+    verifyClient?: VerifyClient,
   ) {
     this.heartbeat = heartbeat;
+    this.verifyClients = verifyClient === undefined ? [] : [verifyClient];
   }
 
   /** @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT, FANOUT_HANDSHAKE_GUARD and those of options */
   add(gateway: Gateway, handlers: GatewayHandlers): void {
     this.#useHeartbeat(gateway);
+    this.#useVerifyClient(gateway);
     if (gateway.handshakeGuards.length > 0) this.#useGuards(gateway, handlers);
     for (const { event, method } of gateway.events) {
       this.#addEvent({
@@ -120,6 +125,15 @@ export class Endpoint {
 
   #refuseEvent(event: string, first: string, second: string): never {
     throw new FanoutError('FANOUT_EVENT_DUPLICATE', event, this.path ?? '*', first, second);
+  }
+
+  /** Nest makes the server with the options of one gateway, and leaves out those of the others. */
+  #useVerifyClient({ verifyClient }: Gateway): void {
+    this.#verifiedBy.push(verifyClient);
+    // Of a single one the server has it, or what an adapter of the application has put in its place.
+    if (this.#verifiedBy.length === 1) return;
+    for (const each of this.#verifiedBy)
+      if (each !== undefined && !this.verifyClients.includes(each)) this.verifyClients.push(each);
   }
 
   #useHeartbeat(gateway: Gateway): void {

@@ -12,6 +12,7 @@ import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import { type HandshakeGuard, handshakeGuardsOf } from './handshake-guards.decorator.js';
 import { heartbeatOf } from './heartbeat.decorator.js';
 import { type TopicMetadata, topicsOf } from './topic.decorator.js';
+import type { VerifyClient } from './verify-client.js';
 
 /** A class decorated with `@WebSocketGateway`, as its decorators describe it. */
 export interface Gateway {
@@ -22,6 +23,7 @@ export interface Gateway {
   readonly port: number;
   /** As given to the decorator. */
   readonly path: string | undefined;
+  readonly verifyClient: VerifyClient | undefined;
   readonly heartbeat: Partial<HeartbeatPolicy> | false | undefined;
   /** Method names by event. */
   readonly events: readonly { readonly event: string; readonly method: string }[];
@@ -68,13 +70,17 @@ export class GatewayExplorer {
         event: Reflect.getMetadata(MESSAGE_METADATA, prototype[method]!) as string,
         method,
       }));
-    const options = (Reflect.getMetadata(GATEWAY_OPTIONS, metatype) ?? {}) as { path?: string };
+    const options = (Reflect.getMetadata(GATEWAY_OPTIONS, metatype) ?? {}) as {
+      path?: string;
+      verifyClient?: VerifyClient;
+    };
     return {
       name: metatype.name,
       wrapper,
       metatype,
       port: (Reflect.getMetadata(PORT_METADATA, metatype) as number | undefined) ?? 0,
       path: options.path,
+      verifyClient: options.verifyClient,
       heartbeat: heartbeatOf(metatype),
       events,
       topics: topicsOf(metatype),

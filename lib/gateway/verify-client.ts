@@ -8,13 +8,25 @@ export type VerifyClient = (
   done?: (verified: unknown, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
 ) => unknown;
 
+/** Asks one after the other, all as {@link askVerifyClient} does. */
+export function askVerifyClients(
+  all: readonly VerifyClient[],
+  request: IncomingMessage,
+): Promise<void> | undefined {
+  for (let at = 0; at < all.length; at++) {
+    const verified = askVerifyClient(all[at]!, request);
+    if (verified !== undefined) return verified.then(() => askVerifyClients(all.slice(at + 1), request));
+  }
+  return undefined;
+}
+
 /**
  * Asks `verifyClient`. We do it in place of `ws`, which waits for its answer without end, and would let everybody in by
  * one that is `async` and has one parameter: a promise is true.
  * @returns undefined when it has admitted the client at once; else it throws or rejects, with an UpgradeRefusal if
  * `verifyClient` refused
  */
-export function askVerifyClient(verifyClient: VerifyClient, req: IncomingMessage): Promise<void> | undefined {
+function askVerifyClient(verifyClient: VerifyClient, req: IncomingMessage): Promise<void> | undefined {
   const { authorized, encrypted } = req.socket as { authorized?: boolean; encrypted?: boolean };
   const info = { origin: req.headers.origin, secure: Boolean(authorized || encrypted), req };
   if (verifyClient.length >= 2) return called(verifyClient, info);

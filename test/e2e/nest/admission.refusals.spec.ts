@@ -248,6 +248,20 @@ describe('verifyClient', () => {
     expect(await (await Client.connect(url, [OURS])).closed).toEqual(CLOSE.RATE_LIMITED);
   });
 
+  it('is asked for every gateway of a path', async () => {
+    const asked: string[] = [];
+    const verifying = (name: string, pass: boolean | Promise<boolean>) => () => (asked.push(name), pass);
+    @WebSocketGateway({ path: '/shared' })
+    class First {}
+    @WebSocketGateway({ path: '/shared', verifyClient: verifying('second', Promise.resolve(true)) })
+    class Second {}
+    @WebSocketGateway({ path: '/shared', verifyClient: verifying('third', false) })
+    class Third {}
+    const { url } = await startApp({ providers: [First, Second, Third] });
+    expect((await (await RawUpgrade.to(`${url}/shared`)).answered).status).toBe(401);
+    expect(asked).toEqual(['second', 'third']);
+  });
+
   it('has limits.handshake to answer', async () => {
     const { url } = await startWith((_info: unknown, _done: unknown) => {}, { limits: { handshake: 50 } });
     expect((await (await RawUpgrade.to(url)).answered).status).toBe(503);
