@@ -40,7 +40,10 @@ describe('a handler that throws', () => {
   it.each(Object.keys(odd))('%s is answered, and later messages are handled', async which => {
     const { url } = await startApp({ providers: [OddGateway] });
     const client = await Client.connect(url);
-    expect(await client.request('fail', which)).toMatchObject({ event: 'error', data: { code: /./ } });
+    expect(await client.request('fail', which)).toMatchObject({
+      event: 'error',
+      data: { code: expect.stringMatching(/./) },
+    });
     expect(await client.request('echo', 'on')).toMatchObject({ data: 'on' });
   });
 });
