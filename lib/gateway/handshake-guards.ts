@@ -86,8 +86,9 @@ export class HandshakeGuards {
    */
   #release(): void {
     const { wrapper } = this.#gateway;
-    // Nest remembers what it finds with them: without, the gateway might look as if it were built already.
-    wrapper.isDependencyTreeStatic();
+    // What Nest has found with them holds: it looks again now and then, and would take the gateway for one that is built.
+    const isStatic = wrapper.isDependencyTreeStatic();
+    Object.defineProperty(wrapper, 'isDependencyTreeStatic', { value: () => isStatic });
     const enhancers = wrapper.getEnhancersMetadata() ?? [];
     for (const guard of this.#gateway.handshakeGuards) {
       const at = enhancers.findIndex(({ token }) => token === guard);
