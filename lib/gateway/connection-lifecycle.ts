@@ -14,6 +14,7 @@ import type { AdmissionSlots } from './admission-slots.js';
 import type { Arrival, Credentials } from './arrival.js';
 import { attachSession, ClientSession, type SessionHost, sessionOf } from './client-session.js';
 import type { Expiries } from './expiries.js';
+import type { Offenders } from './offenders.js';
 import type { Reception } from './reception.js';
 import type { UnfinishedMessages } from './unfinished-messages.js';
 
@@ -26,6 +27,7 @@ export interface LifecycleParts {
   readonly expiries: Expiries<ClientSession>;
   readonly slots: AdmissionSlots;
   readonly reception: Reception;
+  readonly offenders: Offenders;
   readonly unfinished: UnfinishedMessages;
   readonly host: ConnectionHost;
   readonly sessionHost: SessionHost;
@@ -87,11 +89,12 @@ export class ConnectionLifecycle {
 
   async #connect(session: ClientSession, request: IncomingMessage): Promise<void> {
     const { connection, endpoint } = session;
-    const { logger, options } = this.#parts;
+    const { logger, offenders, options } = this.#parts;
     let deadline: NodeJS.Timeout | undefined;
     const late = new Promise<[]>(resolve => {
       deadline = setTimeout(() => {
-        connection.closeAs(CLOSE.HANDSHAKE_TIMEOUT);
+        // It may have gone meanwhile, and that is no fault of its own.
+        if (connection.open) offenders.close(session, 'handshake-time', CLOSE.HANDSHAKE_TIMEOUT);
         resolve([]);
       }, options.limits.handshake);
     });

@@ -35,6 +35,7 @@ export class InboundRim {
   /** What the lifecycle of connections needs of all this. */
   leadingTo(router: MessageRouter): {
     readonly reception: Reception;
+    readonly offenders: Offenders;
     readonly sessionHost: SessionHost;
     readonly unfinished: UnfinishedMessages;
   } {
@@ -42,6 +43,7 @@ export class InboundRim {
     return {
       reception: new Reception({ router, usage, offenders }),
       sessionHost: { unready: new ByteLedger(this.#unreadyBytes), route: router.route },
+      offenders,
       unfinished,
     };
   }

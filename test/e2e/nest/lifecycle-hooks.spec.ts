@@ -7,7 +7,7 @@ import {
   WebSocketServer,
   WsException,
 } from '@nestjs/websockets';
-import { CLOSE, type Connection, Connections } from 'nestjs-fanout';
+import { CLOSE, type Connection, Connections, FanoutMetrics } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { WebSocket, WebSocketServer as WsServer } from 'ws';
 import { startApp } from '../../support/app.js';
@@ -244,6 +244,7 @@ describe('handleConnection', () => {
     await sendUntilPaused(client, get(GatedGateway).server, 100);
     const asked = performance.now();
     expect(await client.closed).toEqual(CLOSE.HANDSHAKE_TIMEOUT);
+    expect(get(FanoutMetrics).rejected['handshake-time']).toBe(1);
     // A peer whose close frame is not read is dropped after five seconds.
     expect(performance.now() - asked).toBeLessThan(4000);
     gate.open();
