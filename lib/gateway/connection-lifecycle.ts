@@ -71,7 +71,6 @@ export class ConnectionLifecycle {
     socket.on('close', this.#onClose);
     if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (credentials?.user !== undefined) connection.user = credentials.user;
-    if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (endpoint.connectHooks.length === 0) this.#ready(session, request);
     else session.connected = this.#track(this.#connect(session, request));
     endpoint.server.emit('connection', socket, request);
