@@ -15,9 +15,21 @@ export function offeredToken({ headers, url }: IncomingMessage): string | undefi
   return token !== undefined && isToken(token) ? token : undefined;
 }
 
-/** Whether a value can be a token. */
+/**
+ * Whether a value can be a token. It stands where a header would be, and whoever reads that relies on what a header cannot
+ * have: in a query and in a message there might be the end of a line.
+ */
 export function isToken(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_TOKEN_BYTES;
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TOKEN_BYTES && isVisible(value);
+}
+
+/** Whether a text is ASCII without spaces and control characters. */
+function isVisible(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x21 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 /** Whether a subprotocol is a token, which a server had better not repeat. */

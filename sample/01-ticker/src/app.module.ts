@@ -20,7 +20,8 @@ export class AppModule {
       imports: [
         FanoutModule.forRoot({
           // The default of 128 is meant for untrusted clients; our page shows the whole market at once.
-          limits: { topicsPerConnection: settings.symbols + TOPICS_BESIDE_PRICES },
+          // A sample needs no more, and the system may allow fewer open files than the default asks for.
+          limits: { connections: 10_000, topicsPerConnection: settings.symbols + TOPICS_BESIDE_PRICES },
         }),
       ],
       controllers: [PageController],

@@ -59,7 +59,7 @@ describe('sample 01-ticker', () => {
     const sample = start('--port', String(port));
     expect(await sample.exited).toBe(1);
     expect(sample.lines.join('\n')).toMatch(
-      new RegExp(`^Port ${port} is taken: choose another one with .*--port`),
+      new RegExp(`^Port ${port} is taken: choose another one with .*--port`, 'm'),
     );
   });
 

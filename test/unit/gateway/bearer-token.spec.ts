@@ -22,7 +22,9 @@ describe('offeredToken', () => {
     [undefined, '/?access_token=', undefined],
     [undefined, '/access_token=a', undefined],
     [undefined, '/?token=access_token=a', undefined],
-    [undefined, '/?access_token=%E0%A4%A', '\uFFFD%A'],
+    [undefined, '/?access_token=%E0%A4%A', undefined],
+    [undefined, '/?access_token=a%0D%0AX-User:%20b', undefined],
+    [undefined, '/?access_token=a+b', undefined],
   ])('finds in %j and %j the token %j', (protocols, url, token) => {
     expect(offered(protocols, url)).toBe(token);
   });
@@ -46,8 +48,12 @@ describe('isToken', () => {
     [undefined, false],
     [7, false],
     [{ length: 1 }, false],
-    ['ä'.repeat(4096), true],
-    ['ä'.repeat(4097), false],
+    ['!~'.repeat(4096), true],
+    ['!~'.repeat(4097), false],
+    ['a b', false],
+    ['a\n', false],
+    ['a\x7f', false],
+    ['ä', false],
   ])('of %j is %j', (value, is) => {
     expect(isToken(value)).toBe(is);
   });
