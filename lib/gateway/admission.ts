@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import type { Logger } from '@nestjs/common';
 import type { WebSocket } from 'ws';
 import { canonicalOrigin } from '../options/addresses.js';
 import { CLOSE } from '../errors/close-codes.js';
 import type { Load } from '../observe/load.js';
 import type { Preflight } from '../observe/preflight.js';
 import type { RejectionCause } from '../observe/rejections.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { AdmissionRates } from './admission-rates.js';
 import type { AdmissionSlots } from './admission-slots.js';
@@ -28,7 +28,8 @@ export interface AdmissionParts {
   readonly origins: OriginCheck;
   readonly guards: HandshakeCheck;
   readonly turnstile: Turnstile;
-  readonly logger: Logger;
+  /** A client can make functions of the application throw. */
+  readonly errors: ErrorLog;
   /** Takes over a client whose handshake is done, and gives its slot back when it has gone. */
   open(arrival: Arrival, client: WebSocket, credentials: Credentials | undefined): void;
 }
@@ -145,7 +146,7 @@ export class Admission {
 
   /** The handshake of WebSocket itself: `ws` refuses what is none. */
   #enter(arrival: Arrival, credentials: Credentials | undefined): void {
-    const { slots, turnstile, logger, open } = this.#parts;
+    const { slots, turnstile, errors, open } = this.#parts;
     const { endpoint, request, socket, head } = arrival;
     let opened = false;
     try {
@@ -156,7 +157,7 @@ export class Admission {
     } catch (error) {
       // A function of the application: handleProtocols, or a listener of the `ws` server.
       if (!opened) return this.#refuse(arrival, error);
-      logger.error(error, 'a listener for new connections failed');
+      errors.error(error, 'a listener for new connections failed');
     }
     if (opened) return;
     slots.give(arrival.ip);
@@ -167,7 +168,7 @@ export class Admission {
   #refuse(arrival: Arrival, error: unknown): void {
     this.#parts.slots.give(arrival.ip);
     if (!(error instanceof UpgradeRefusal))
-      this.#parts.logger.error(error, 'a handshake failed; its upgrade is refused');
+      this.#parts.errors.error(error, 'a handshake failed; its upgrade is refused');
     const refusal =
       error instanceof UpgradeRefusal
         ? error

@@ -7,6 +7,7 @@ import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { Load } from '../observe/load.js';
 import type { Preflight } from '../observe/preflight.js';
 import type { Rejections } from '../observe/rejections.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import { deflated, formatOf, type WireFormat } from '../wire/json-format.js';
 import { Admission } from './admission.js';
@@ -54,6 +55,8 @@ export interface ServerParts {
   readonly heartbeat: HeartbeatMonitor;
   readonly preflight: Preflight;
   readonly logger: Logger;
+  /** For errors that clients can bring about. */
+  readonly errors: ErrorLog;
 }
 
 /** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */

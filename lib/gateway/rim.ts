@@ -142,6 +142,7 @@ export function createRim(parts: RimParts): Rim {
     heartbeat,
     preflight,
     logger,
+    errors,
   });
   const shutdown = new Shutdown(
     { server, broadcaster, connections, lifecycle, router },

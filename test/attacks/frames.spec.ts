@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { BadRequestException } from '@nestjs/common';
 import { SubscribeMessage, MessageBody, WebSocketGateway, WsException } from '@nestjs/websockets';
 import { CLOSE, Connections, FanoutMetrics } from 'nestjs-fanout';
@@ -7,6 +8,7 @@ import { masked, maskedText, RawClient } from '../e2e/delivery/support/raw-clien
 import { Gate } from '../e2e/nest/gate.js';
 import type { RunningApp } from '../support/app.js';
 import { Client, eventually } from '../support/client.js';
+import { upgradeStatus } from './support/raw-request.js';
 import { CountingLogger, startFanout, startPlain } from './support/servers.js';
 
 @WebSocketGateway()
@@ -126,6 +128,26 @@ describe('A14, A28 a frame that breaks the protocol', () => {
     get(Gateway).ready.open();
     await eventually(() => get(Connections).size === 1, 'the end of the others');
     expect((await bystander.request('note', 'on')).data).toBe('noted');
+  });
+});
+
+describe('A38 a flood of upgrades that make a function of the application throw', () => {
+  const COUNT = 20;
+  const decode = (header = '') => decodeURIComponent(header) !== '';
+
+  @WebSocketGateway({ verifyClient: ({ req }: { req: IncomingMessage }) => decode(req.headers.cookie) })
+  class Decoding {}
+
+  it.each([
+    ['verifyClient', {}, { Cookie: '%' }],
+    ['origins', { origins: decode }, { Origin: '%' }],
+  ])('of %s is counted, and logged a few times', async (_, options, headers) => {
+    const logger = new CountingLogger();
+    const { url, get } = await startFanout({ providers: [Decoding], options, logger });
+    for (let i = 0; i < COUNT; i++) expect(await upgradeStatus(url, '/', headers)).toBe(500);
+    expect(get(FanoutMetrics).rejected.guard).toBe(COUNT);
+    expect(logger.lines.length).toBeGreaterThan(0);
+    expect(logger.lines.length).toBeLessThan(10);
   });
 });
 

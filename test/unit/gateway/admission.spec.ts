@@ -46,7 +46,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
     guards: { check },
     preflight: new Preflight(options, { warn() {} }),
     turnstile,
-    logger: { error() {} } as never,
+    errors: { error() {} },
     open: (arrival, client, credentials) => {
       opened.push(credentials);
       client.on('close', () => slots.give(arrival.ip));
