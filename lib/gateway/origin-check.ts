@@ -16,13 +16,13 @@ export class OriginCheck {
 
   /** Throws, or rejects with, what a function of the application does. */
   admits(request: IncomingMessage): boolean | Promise<boolean> {
-    const { origin, cookie } = request.headers;
+    const { origin } = request.headers;
     const policy = this.#policy;
     if (typeof policy === 'function') return answerOf(policy(origin, request));
     // A browser always says where a page is from, so this is none, and has no cookies of somebody else.
     if (origin === undefined) return true;
     // A foreign page can do nothing in a user's name unless the browser adds what the user is known by.
-    if (policy === undefined && cookie === undefined) return true;
+    if (policy === undefined && !hasCredentials(request)) return true;
     const canonical = canonicalOrigin(origin);
     if (canonical === undefined) return false;
     return typeof policy === 'object' ? policy.has(canonical) : canonical === this.#ownOrigin(request);
@@ -37,6 +37,15 @@ export class OriginCheck {
     // Some proxies name the scheme of the WebSocket, but the page has that of HTTP.
     return canonicalOrigin(`${scheme.replace('ws', 'http')}://${host}`);
   }
+}
+
+/**
+ * Whether there is something in a request by which a browser makes its user known, whatever page asks: cookies, what was
+ * typed into its own dialog, or a certificate. No page can add any of these to a WebSocket by itself.
+ */
+function hasCredentials({ headers, socket }: IncomingMessage): boolean {
+  const { authorized } = socket as { authorized?: boolean };
+  return headers.cookie !== undefined || headers.authorization !== undefined || authorized === true;
 }
 
 /** An answer that is no boolean admits nobody: it would be a mistake. */

@@ -174,7 +174,7 @@ export interface FanoutOptions {
   /**
    * Whose pages may connect: `'same'` for those of the requested host, a list of origins such as
    * `https://app.example.com` (and `null` for pages without one), or a function. Clients that send no `Origin` are no
-   * browsers, and only a function refuses them. @default 'same' for requests with cookies, any origin without
+   * browsers, and only a function refuses them. @default 'same' for requests with cookies or other credentials, any origin without
    */
   origins?: 'same' | readonly string[] | OriginPolicy;
   /**
@@ -205,7 +205,7 @@ export interface ResolvedFanoutOptions {
   readonly history: Readonly<Required<HistoryOptions>>;
   readonly compression: false | Readonly<Required<CompressionOptions>>;
   readonly limits: Readonly<Required<LimitOptions>>;
-  /** Undefined is `'same'` for requests with cookies. Origins in a list are as browsers write them. */
+  /** Undefined is `'same'` for requests with credentials. Origins in a list are as browsers write them. */
   readonly origins: 'same' | readonly string[] | OriginPolicy | undefined;
   readonly trustProxy: number | readonly string[];
   readonly unmatched: 'ignore' | 'refuse';

@@ -74,6 +74,13 @@ describe('A20, A41 a page of another origin, in a browser with the cookies of it
     expect(get(Connections).size).toBe(0);
   });
 
+  it('is answered 403, when the browser adds what its user has typed into its dialog', async () => {
+    const { url } = await start();
+    const headers = { ...HOST, Authorization: 'Basic dTpw', Origin: 'https://evil.example' };
+    expect(await upgradeStatus(url, '/', headers)).toBe(403);
+    expect(await upgradeStatus(url, '/', { ...headers, Origin: 'http://app.example.com' })).toBe(101);
+  });
+
   it('is let in without cookies, since it can do nothing in the name of anybody', async () => {
     const { url } = await start();
     expect(await upgradeStatus(url, '/', { Origin: 'https://evil.example' })).toBe(101);

@@ -7,7 +7,7 @@ const PAGE = 'docs/options.md';
 
 /** The options that are values themselves, and what the pages say where the default is no value. */
 const VALUES: Record<string, string> = {
-  origins: "`'same'` for requests with cookies, any origin without",
+  origins: "`'same'` for requests with cookies or other credentials, any origin without",
   trustProxy: '`0`',
   unmatched: "`'ignore'`",
 };

@@ -71,11 +71,12 @@ describe('OriginCheck', () => {
       expect(admits({ origins: 'same' }, request)).toBe(false);
     });
 
-    it('is the rule for requests with cookies when no other is set, and for those alone', () => {
+    it('is the rule for requests with credentials when no other is set, and for those alone', () => {
       const foreign = { host: 'example.com', origin: 'https://evil.com' };
       expect(admits({}, foreign)).toBe(true);
       expect(admits({}, { ...foreign, cookie: 'session=1' })).toBe(false);
       expect(admits({}, { ...foreign, cookie: '' })).toBe(false);
+      expect(admits({}, { ...foreign, authorization: 'Basic dTpw' })).toBe(false);
       expect(admits({}, { host: 'example.com', origin: 'http://example.com', cookie: 'session=1' })).toBe(
         true,
       );
