@@ -2,10 +2,10 @@ import type { ContextId } from '@nestjs/core';
 import type { Subscription as RxSubscription } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../connection/socket-connection.js';
-import type { ByteLedger } from '../memory/byte-ledger.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Endpoint } from './endpoint.js';
 import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
+import type { UnreadyBytes } from './unready-bytes.js';
 import type { Usage } from './usage-limits.js';
 
 /** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
@@ -14,7 +14,7 @@ export type ClientConnection = SocketConnection<Subscription>;
 /** What a session asks of the rest of the rim. One object serves them all. */
 export interface SessionHost {
   /** Bytes that wait for their connections to be ready. */
-  readonly unready: ByteLedger;
+  readonly unready: UnreadyBytes;
   /** Takes a client's message to where it belongs; must not throw or reject. */
   route(session: ClientSession, message: Incoming): void | Promise<void>;
 }
@@ -56,7 +56,7 @@ export class ClientSession implements Usage, InboundOwner {
     return this.endpoint.server.options.maxPayload || Infinity;
   }
 
-  get unready(): ByteLedger {
+  get unready(): UnreadyBytes {
     return this.#host.unready;
   }
 

@@ -139,6 +139,7 @@ export class ConnectionLifecycle {
     connections.delete(connection);
     // What a client sent before it left is still its wish; after our own close it is not.
     if (connection.closedWith !== undefined) session.inbound.clear();
+    else session.inbound.leave();
     for (const reply of session.replies ?? []) {
       try {
         reply.unsubscribe();

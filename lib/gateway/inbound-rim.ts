@@ -1,4 +1,3 @@
-import { ByteLedger } from '../memory/byte-ledger.js';
 import type { Rejections } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { SessionHost } from './client-session.js';
@@ -6,6 +5,7 @@ import type { MessageRouter } from './message-router.js';
 import { Offenders } from './offenders.js';
 import { Reception } from './reception.js';
 import { type SweepClock, UnfinishedMessages, type Watched } from './unfinished-messages.js';
+import { UnreadyBytes } from './unready-bytes.js';
 import { UsageLimits } from './usage-limits.js';
 
 /** What {@link InboundRim} is made of and for. */
@@ -42,7 +42,7 @@ export class InboundRim {
     const { usage, offenders, unfinished } = this;
     return {
       reception: new Reception({ router, usage, offenders }),
-      sessionHost: { unready: new ByteLedger(this.#unreadyBytes), route: router.route },
+      sessionHost: { unready: new UnreadyBytes(this.#unreadyBytes), route: router.route },
       offenders,
       unfinished,
     };

@@ -1,6 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
-import type { ByteLedger } from '../memory/byte-ledger.js';
 import type { RejectionCause } from '../observe/rejections.js';
+import type { UnreadyBytes } from './unready-bytes.js';
 
 /** A message as it arrived: text as a string, binary as `ws` gives it. */
 export type Incoming = string | RawData;
@@ -17,7 +17,7 @@ export interface InboundOwner {
   /** Bytes of one message. */
   readonly maxPayload: number;
   /** Bytes that wait for their connections to be ready, of all of them. */
-  readonly unready: ByteLedger;
+  readonly unready: UnreadyBytes;
   /** Takes a message; the next one comes when it returns, or what it returns resolves. Must not throw or reject. */
   handle(message: Incoming): void | Promise<void>;
 }
@@ -59,8 +59,8 @@ export class Inbound {
     const waiting = (this.#waiting ??= { messages: [], bytes: 0, unready: 0 });
     if (waiting.bytes + bytes > (QUEUE_LIMIT + 1) * maxPayload + IN_HAND_BYTES) return 'waiting-bytes';
     if (!this.#opened) {
-      if (unready.used + bytes > unready.limit) return 'unready-bytes';
-      unready.add(bytes);
+      if (!unready.fits(waiting.unready, bytes)) return 'unready-bytes';
+      unready.add(waiting.unready, bytes);
       waiting.unready += bytes;
     }
     waiting.bytes += bytes;
@@ -76,6 +76,20 @@ export class Inbound {
     this.#drain();
   }
 
+  /**
+   * Its client has gone, and made room for another one: what it left behind counts with what waits for connections to be
+   * ready, or is forgotten where that is too much. Else who comes back again and again would have as much as it likes.
+   */
+  leave(): void {
+    const waiting = this.#waiting;
+    // What waits for its own connection counts already.
+    if (waiting === undefined || waiting.unready > 0) return;
+    const { unready } = this.#owner;
+    if (!unready.fitsBehind(waiting.bytes)) return this.clear();
+    unready.add(0, waiting.bytes);
+    waiting.unready = waiting.bytes;
+  }
+
   /** Forgets what waits and ignores what still comes: the connection is closing. */
   clear(): void {
     this.#cleared = true;
@@ -87,7 +101,7 @@ export class Inbound {
   #settle(): void {
     const waiting = this.#waiting;
     if (waiting === undefined || waiting.unready === 0) return;
-    this.#owner.unready.add(-waiting.unready);
+    this.#owner.unready.give(waiting.unready);
     waiting.unready = 0;
   }
 
@@ -120,6 +134,7 @@ export class Inbound {
 
   /** Nothing waits any more. */
   #resume(): void {
+    this.#settle();
     this.#waiting = undefined;
     const { socket } = this.#owner;
     if (socket.isPaused) socket.resume();

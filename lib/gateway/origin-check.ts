@@ -41,11 +41,12 @@ export class OriginCheck {
 
 /**
  * Whether there is something in a request by which a browser makes its user known, whatever page asks: cookies, what was
- * typed into its own dialog, or a certificate. No page can add any of these to a WebSocket by itself.
+ * typed into its own dialog, or a certificate. A bearer token is none: no browser adds it by itself.
  */
-function hasCredentials({ headers, socket }: IncomingMessage): boolean {
+function hasCredentials({ headers: { cookie, authorization }, socket }: IncomingMessage): boolean {
   const { authorized } = socket as { authorized?: boolean };
-  return headers.cookie !== undefined || headers.authorization !== undefined || authorized === true;
+  const ambient = authorization !== undefined && !authorization.toLowerCase().startsWith('bearer ');
+  return cookie !== undefined || ambient || authorized === true;
 }
 
 /** An answer that is no boolean admits nobody: it would be a mistake. */

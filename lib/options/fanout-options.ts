@@ -112,7 +112,7 @@ export interface LimitOptions {
   bytesPerSecond?: number;
   /** Messages of one connection that are handled at the same time; above 1, answers may come in another order. @default 1 */
   inFlight?: number;
-  /** Bytes of messages that wait in this process for their connection to be ready; above, who sends more is closed with `CLOSE.BUSY`. @default 16777216 */
+  /** Bytes of messages that wait in this process for their connection to be ready, or, up to half of it, whose client has gone; above, who has more than its share and sends more is closed with `CLOSE.BUSY`, and what was left behind is not handled. @default 16777216 */
   unreadyBytes?: number;
   /**
    * Pings a second of one connection, and twice as many at once, a pong being a fiftieth of a ping; more closes with

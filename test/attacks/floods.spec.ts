@@ -65,6 +65,22 @@ describe('A36 a flood of messages whose handlers take time', () => {
     await eventually(() => gateway.ever === COUNT, 'the rest');
     expect(gateway.most).toBe(inFlight);
   });
+
+  it('leaves up to half of limits.unreadyBytes behind, however often the client comes back', async () => {
+    const limits = { connections: 1, unreadyBytes: 220_000 };
+    const { url, get } = await startFanout({ providers: [Gateway], options: { limits } });
+    const gateway = get(Gateway);
+    const message = maskedText(JSON.stringify({ event: 'work', data: 'x'.repeat(10_000) }));
+    for (let i = 1; i <= 5; i++) {
+      const client = await RawClient.connect(url);
+      client.socket.end(Buffer.concat(Array<Buffer>(6).fill(message)));
+      await eventually(() => gateway.ever === i && get(Connections).size === 0, 'its end');
+    }
+    gateway.gate.open();
+    await eventually(() => gateway.running === 0, 'the end of all');
+    // One of each was being handled; of two there was room for the other five.
+    expect(gateway.ever).toBe(5 + 2 * 5);
+  });
 });
 
 @WebSocketGateway()

@@ -1,21 +1,21 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Inbound, type Incoming } from '../../../lib/gateway/inbound.js';
-import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
+import { UnreadyBytes } from '../../../lib/gateway/unready-bytes.js';
 import { FakeWebSocket } from '../support/fake-socket.js';
 
 /** Most bytes of one message. */
 const PAYLOAD = 65_536;
 
 let socket: FakeWebSocket;
-let unready: ByteLedger;
+let unready: UnreadyBytes;
 let handled: Incoming[];
 /** Lets the handler that runs now end. */
 let end: (() => void)[];
 
 beforeEach(() => {
   socket = new FakeWebSocket();
-  unready = new ByteLedger(Infinity);
+  unready = new UnreadyBytes(Infinity);
   handled = [];
   end = [];
 });
@@ -55,6 +55,20 @@ describe('Inbound', () => {
     await endOne();
     await endOne();
     expect(handled).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('handles what a client has left behind, as far as there is room for it, which is given back', async () => {
+    unready = new UnreadyBytes(20);
+    const [one, two] = [inbound(), inbound()];
+    for (const messages of [one, two]) {
+      messages.open(1);
+      for (const name of ['now', 'a', 'bbb', 'cccc']) messages.receive(name);
+      messages.leave();
+    }
+    expect(unready.used).toBe(7);
+    while (end.length > 0) await endOne();
+    expect(handled).toEqual(['now', 'a', 'now', 'a', 'bbb', 'cccc']);
+    expect(unready.used).toBe(0);
   });
 
   it('handles at once what comes when nothing is in hand', async () => {
@@ -225,7 +239,7 @@ describe('Inbound', () => {
 
   describe('before it is ready', () => {
     it('has what waits in the ledger of all connections, and refuses what would be above it', () => {
-      unready = new ByteLedger(10);
+      unready = new UnreadyBytes(10);
       const [messages, others] = [inbound(), inbound()];
       expect(messages.receive('12345')).toBeUndefined();
       expect(others.receive('1234')).toBeUndefined();
@@ -236,7 +250,7 @@ describe('Inbound', () => {
     });
 
     it('gives back exactly that when it is ready, and nothing twice', async () => {
-      unready = new ByteLedger(10);
+      unready = new UnreadyBytes(10);
       const messages = inbound();
       messages.receive('12345');
       messages.receive('123');
@@ -265,14 +279,15 @@ describe('Inbound', () => {
       const step = fc.tuple(fc.nat(3), fc.constantFrom('receive', 'receive', 'open', 'clear'), fc.nat(20));
       fc.assert(
         fc.property(fc.array(step, { maxLength: 60 }), steps => {
-          unready = new ByteLedger(50);
+          unready = new UnreadyBytes(50);
           const all = Array.from({ length: 4 }, () => inboundTo(() => {}));
           for (const [which, what, size] of steps) {
             if (what === 'receive') all[which]!.receive('x'.repeat(size));
             else if (what === 'open') all[which]!.open(1);
             else all[which]!.clear();
             expect(unready.used).toBeGreaterThanOrEqual(0);
-            expect(unready.used).toBeLessThanOrEqual(50);
+            // Of four connections each has had its share when there was room for no more.
+            expect(unready.used).toBeLessThanOrEqual(50 + 50 / 2 + 50 / 3 + 50 / 4);
           }
           for (const messages of all) messages.clear();
           expect(unready.used).toBe(0);

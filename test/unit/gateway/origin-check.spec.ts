@@ -77,6 +77,7 @@ describe('OriginCheck', () => {
       expect(admits({}, { ...foreign, cookie: 'session=1' })).toBe(false);
       expect(admits({}, { ...foreign, cookie: '' })).toBe(false);
       expect(admits({}, { ...foreign, authorization: 'Basic dTpw' })).toBe(false);
+      expect(admits({}, { ...foreign, authorization: 'bearer token' })).toBe(true);
       expect(admits({}, { host: 'example.com', origin: 'http://example.com', cookie: 'session=1' })).toBe(
         true,
       );

@@ -7,7 +7,7 @@ import { TopicRequests } from '../../../lib/gateway/topic-requests.js';
 import { TopicRoom } from '../../../lib/gateway/topic-room.js';
 import { TopicSources } from '../../../lib/gateway/topic-sources.js';
 import { UsageLimits } from '../../../lib/gateway/usage-limits.js';
-import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
+import { UnreadyBytes } from '../../../lib/gateway/unready-bytes.js';
 import { resolveOptions } from '../../../lib/options/resolve-options.js';
 import { Core, type Peer } from '../support/core.js';
 
@@ -32,7 +32,7 @@ beforeEach(() => {
   };
   const endpoint = { server: { options: {} }, topics: { find: () => ({ route, pattern: { text: ':x' } }) } };
   session = new ClientSession(peer.connection, endpoint as never, {
-    unready: new ByteLedger(0),
+    unready: new UnreadyBytes(0),
     route: () => {},
   });
   const sources = new TopicSources(delivery.broadcaster, () => {}, console);
