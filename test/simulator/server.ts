@@ -16,7 +16,7 @@ import { TopicRoom } from '../../lib/gateway/topic-room.js';
 import { TopicSources } from '../../lib/gateway/topic-sources.js';
 import { UsageLimits } from '../../lib/gateway/usage-limits.js';
 import { BufferPool } from '../../lib/memory/buffer-pool.js';
-import { ByteLedger } from '../../lib/memory/byte-ledger.js';
+import { UnreadyBytes } from '../../lib/gateway/unready-bytes.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { Subscription } from '../../lib/topic/subscription.js';
 import type { TopicPolicy } from '../../lib/topic/topic-policy.js';
@@ -61,7 +61,7 @@ export class Server {
   readonly #host: ConnectionHost;
   readonly #method: TopicMethod;
   readonly #sessionHost = {
-    unready: new ByteLedger(Infinity),
+    unready: new UnreadyBytes(Infinity),
     route: (session: ClientSession, text: unknown) => this.#route(session, text),
   };
 
