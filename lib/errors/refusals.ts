@@ -1,3 +1,5 @@
+import { StacklessError } from './stackless-error.js';
+
 /**
  * The codes of error frames, `{"event":"error","data":{"code",…}}`: what a client is told when a message of
  * it was refused. `docs/errors.md` explains each. A handler that throws an `HttpException` is answered with
@@ -24,7 +26,7 @@ export const REFUSALS = {
 export type RefusalCode = keyof typeof REFUSALS;
 
 /** Thrown inside the gateway rim to answer a message with an error frame. */
-export class Refusal extends Error {
+export class Refusal extends StacklessError {
   constructor(
     readonly code: RefusalCode,
     readonly topic?: string,

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Close } from '../errors/close-codes.js';
+import { StacklessError } from '../errors/stackless-error.js';
 import type { RejectionCause } from '../observe/rejections.js';
 
 /** What a refusal says beyond its status. */
@@ -11,7 +12,7 @@ export interface RefusalDetails {
 }
 
 /** Why an upgrade is refused, for HTTP and for clients that offer our subprotocol. */
-export class UpgradeRefusal extends Error {
+export class UpgradeRefusal extends StacklessError {
   readonly close: Close | undefined;
   readonly headers: OutgoingHttpHeaders | undefined;
   readonly body: string | undefined;

@@ -25,4 +25,13 @@ describe('Refusal', () => {
     const refusal = new Refusal(code, 'clock');
     expect(refusal).toMatchObject({ code, message: REFUSALS[code], topic: 'clock', name: 'Refusal' });
   });
+
+  it('has no stack trace, which would be most of what a refused message costs, and leaves those of others alone', () => {
+    const { stackTraceLimit } = Error;
+    const refusal = new Refusal('RATE_LIMITED');
+    expect(refusal).toBeInstanceOf(Error);
+    expect(refusal.stack).not.toContain('    at ');
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit);
+    expect(new Error('any').stack).toContain('    at ');
+  });
 });
