@@ -1,4 +1,5 @@
 import { type WebSocket, WebSocketServer } from 'ws';
+import { stopAtError } from './receiver-guard.js';
 
 /**
  * A `ws` server that keeps `clients` without a listener of its own on each socket. Those of `ws` cost 170 bytes a
@@ -13,6 +14,8 @@ export class EndpointServer extends WebSocketServer {
   adopt(client: WebSocket): void {
     // With `clientTracking: false` there are no clients, and a socket class of the application's may listen too.
     if (this.clients !== undefined && client.listenerCount('close') === 1) client.removeAllListeners('close');
+    // Otherwise every chunk is parsed as it comes, and none can wait behind a bad one.
+    if (client.extensions !== '' || this.options.allowSynchronousEvents === false) stopAtError(client);
   }
 
   /** To be called when an adopted client has closed. */
