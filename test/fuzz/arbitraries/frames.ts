@@ -146,6 +146,23 @@ const compressed: fc.Arbitrary<Step> = fc
   })
   .map(({ body, ...frame }) => ({ frame: defined({ rsv: 4, ...frame, ...body }) }));
 
+/** What comes while a message is inflated waits, and is parsed all at once after it. */
+const behindCompressed: fc.Arbitrary<Step[]> = fc
+  .tuple(
+    fc.constantFrom(1000, 60_000, 3_000_000),
+    fc.array(
+      fc.oneof(
+        anyFrame,
+        bytes(20).map(send => ({ send })),
+      ),
+      { minLength: 1, maxLength: 4 },
+    ),
+  )
+  .map(([times, steps]) => [
+    { frame: { rsv: 4, deflated: true, payload: ' ', times } },
+    ...steps.flatMap((step): Step[] => [{ wait: 0 }, step]),
+  ]);
+
 /** What follows the upgrade: a few frames of all kinds. */
 export const frames: fc.Arbitrary<Step[]> = fc
   .array(
@@ -155,6 +172,7 @@ export const frames: fc.Arbitrary<Step[]> = fc
       { weight: 1, arbitrary: fragmented },
       { weight: 1, arbitrary: flood.map(step => [step]) },
       { weight: 1, arbitrary: compressed.map(step => [step]) },
+      { weight: 1, arbitrary: behindCompressed },
       { weight: 1, arbitrary: bytes(60).map(send => [{ send }]) },
     ),
     { maxLength: 10 },

@@ -234,6 +234,7 @@ export const goodUpgrade: fc.Arbitrary<Upgrade> = fc.record({
     '/guarded?token=good',
     '/guarded?token=good-slow',
     '/guarded?token=good-soon',
+    '/large',
   ),
   headers: fc.subarray([
     ['Sec-WebSocket-Protocol', 'fanout.v1.json'] as const,

@@ -210,4 +210,13 @@ class GuardedGateway {
   }
 }
 
-export const GATEWAYS = [GuardedGateway, TicksGateway, RoomsGateway, LateGateway];
+/** Inflating takes so long here that much comes meanwhile. */
+@WebSocketGateway({ path: '/large', maxPayload: 4 * 2 ** 20 })
+class LargeGateway {
+  @SubscribeMessage('echo')
+  echo(@MessageBody() data: unknown): unknown {
+    return { event: 'echo', data: textOf(data).length };
+  }
+}
+
+export const GATEWAYS = [LargeGateway, GuardedGateway, TicksGateway, RoomsGateway, LateGateway];
