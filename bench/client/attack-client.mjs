@@ -9,6 +9,7 @@ import { loopback } from './loopback.mjs';
 
 const LOOK_MS = 50;
 const REST_MS = 3000; // in which those who were ended learn of it
+const COME_WITHIN_MS = 1000; // at first: all in one moment would be one long turn of the server's, and not an attack that lasts
 const BEHIND_OTHERS = 15; // a nice value
 const BLOCK = 200; // of addresses
 
@@ -30,7 +31,7 @@ function attack({ port, count }) {
     tallies[kind].attackers++;
     const attacker = new Attacker(kind, { port, localAddress: loopback(BLOCK, i) }, tallies[kind]);
     attackers.push(attacker);
-    attacker.come();
+    setTimeout(() => attacker.come(), (i / count) * COME_WITHIN_MS);
   }
   looking = setInterval(() => {
     for (const attacker of attackers) attacker.look();

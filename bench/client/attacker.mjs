@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { ATTACKS, requestOf } from './attacks.mjs';
 import { readBuffer } from './read-buffer.mjs';
 
-const BACK_MS = 1000; // after which one that was ended comes back
+const BACK_MS = { least: 1000, most: 4000 }; // after which one that was ended comes back, not all at the same time
 const ANSWER = /^HTTP\/1\.1 (\d+)/;
 
 /** Somebody who attacks in one way, from one address, and comes back whenever it was ended. */
@@ -56,7 +56,8 @@ export class Attacker {
       if (this.#leaving) return;
       if (status === '101') this.#tally.ended++;
       else this.#tally.refused++;
-      if (!this.#storms) setTimeout(() => this.come(), BACK_MS);
+      if (!this.#storms)
+        setTimeout(() => this.come(), BACK_MS.least + Math.random() * (BACK_MS.most - BACK_MS.least));
     });
   }
 

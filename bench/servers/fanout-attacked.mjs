@@ -6,9 +6,13 @@ import { serveFanout } from './fanout-app.mjs';
 
 const CHECKS = 4; // of requests that do not end, within the time that they have
 
+const WATCH_MS = 100;
+
 const { BENCH_HEADERS_MS: headersMs } = process.env;
 let app;
 let noise;
+let watch;
+let mostRss;
 
 await serveFanout(
   {
@@ -18,6 +22,14 @@ await serveFanout(
       noise = setInterval(() => broadcaster.publish(NOISE, data), everyMs);
     },
     stopNoise: () => clearInterval(noise),
+    watchMemory() {
+      mostRss = 0;
+      watch = setInterval(() => (mostRss = Math.max(mostRss, process.memoryUsage.rss())), WATCH_MS);
+    },
+    mostMemory() {
+      clearInterval(watch);
+      return mostRss;
+    },
     /** What was refused since the start, by cause. */
     rejected: () => app.get(FanoutMetrics).rejected,
   },

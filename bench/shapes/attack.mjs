@@ -26,7 +26,7 @@ export const shape = {
       connections: 15_000,
       processes: 3,
       perSecond: 100,
-      seconds: 30,
+      seconds: 40,
       headersMs: 10_000,
       noise: { bytes: 2 ** 16, everyMs: 50 },
       options: { limits: { connections: 18_000 } },
@@ -125,10 +125,10 @@ async function attacked(size, pinned) {
     };
     const calm = await loaded(pair, load);
     const before = await server.call('memory');
-    await server.call('watchLaggards', { topics: TOPICS });
+    await server.call('watchMemory');
     await attack.call('attack', { port: pair.port, count: attackers });
     const beside = await loaded(pair, load);
-    const laggards = await server.call('laggards');
+    const mostRss = await server.call('mostMemory');
     const tallies = await attack.call('stop', {}, STOP_MS);
     await server.call('stopNoise');
     const rejected = await server.call('rejected');
@@ -147,7 +147,7 @@ async function attacked(size, pinned) {
       rejected,
       stopped: sum(Object.values(tallies).map(({ ended, refused }) => ended + refused)),
       notStopped: Object.keys(tallies).filter(kind => !wasStopped(tallies[kind])),
-      rssGrowth: laggards.mostRss - before.rss,
+      rssGrowth: mostRss - before.rss,
       p99: beside.p99,
       p99Calm: calm.p99,
       p50: beside.p50,
