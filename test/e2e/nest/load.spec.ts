@@ -106,7 +106,7 @@ describe('a server that cannot keep up', () => {
   });
 
   it('refuses what is new while its heap is full, serves who is there, and recovers', async () => {
-    const { url, ask, until } = await startLoaded({ limits: { heap: 0.7 } }, ['--max-old-space-size=128']);
+    const { url, ask, until } = await startLoaded({ limits: { heap: 0.3 } }, ['--max-old-space-size=256']);
     const present = await Client.connect(url);
     await present.subscribe('clock');
     await ask({ full: true });
