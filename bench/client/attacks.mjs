@@ -5,9 +5,9 @@ import { upgradeRequest } from './upgrade.mjs';
 
 const CONTINUATION = 0;
 const FIN = 0x80;
-const FLOOD = 100; // messages at once, by each attacker and look
+const FLOOD = 20; // messages at once, by each attacker and look: four times what is allowed
 const TOPICS_A_MESSAGE = 40;
-const SUBSCRIBES = 40; // messages at once
+const SUBSCRIBES = 4; // messages at once: thirty times the topics that are allowed
 const STORM_EVERY = 4; // looks
 
 /** The topic that slow readers ask for: it has to be more than the kernel takes for them. */

@@ -41,6 +41,19 @@ export function isAnswer(error: unknown): boolean {
   return error instanceof Refusal || error instanceof HttpException || error instanceof WsException;
 }
 
+/** The frames of messages that were refused unread. Floods are made of these, so none is made twice. */
+const UNREAD = new Map(
+  Object.entries(REFUSALS).map(([code, message]) => [
+    code,
+    JSON.stringify({ event: 'error', data: { code, message } }),
+  ]),
+);
+
+/** The text of an error frame that answers no id and is about no topic. */
+export function unreadFrame(code: RefusalCode): string {
+  return UNREAD.get(code)!;
+}
+
 /** The error frame's text, cut to its limit. */
 export function errorFrame(id: unknown, answer: ErrorAnswer): string {
   const text = shortened(id, answer);

@@ -4,7 +4,7 @@ import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ClientSession } from './client-session.js';
 import { CountedRefusal } from './counted-refusal.js';
 import type { Route } from './endpoint.js';
-import { errorAnswer, errorFrame, isAnswer } from './error-frame.js';
+import { errorAnswer, errorFrame, isAnswer, unreadFrame } from './error-frame.js';
 import type { Incoming } from './inbound.js';
 import type { Invocation } from './invocation.js';
 import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
@@ -163,8 +163,7 @@ export class MessageRouter {
   readonly fail: Fail = (session, id, error, topic) => {
     if (!isAnswer(error)) this.#errors.error(error);
     if (!session.connection.open) return;
-    const answer = errorAnswer(error);
-    this.#send(session, errorFrame(id, { ...answer, topic: answer.topic ?? topic }));
+    this.#send(session, frameOf(id, error, topic));
     const cause = causeOf(error);
     if (cause !== undefined) this.#offenders.refused(session, cause);
   };
@@ -172,6 +171,13 @@ export class MessageRouter {
   #send(session: ClientSession, text: string): void {
     session.connection.sendText(text);
   }
+}
+
+function frameOf(id: MessageId | undefined, error: unknown, topic: string | undefined): string {
+  if (error instanceof Refusal && id === undefined && (error.topic ?? topic) === undefined)
+    return unreadFrame(error.code);
+  const answer = errorAnswer(error);
+  return errorFrame(id, { ...answer, topic: answer.topic ?? topic });
 }
 
 /** The call of an event's handler. */

@@ -9,9 +9,18 @@ import { WsException } from '@nestjs/websockets';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal, REFUSALS, type RefusalCode } from '../../../lib/errors/refusals.js';
-import { errorAnswer, errorFrame, isAnswer } from '../../../lib/gateway/error-frame.js';
+import { errorAnswer, errorFrame, isAnswer, unreadFrame } from '../../../lib/gateway/error-frame.js';
 import { GuardRefusal } from '../../../lib/gateway/gateway-context-creator.js';
 import { jsonParser, type MessageId, readMessage } from '../../../lib/gateway/message.js';
+
+describe('unreadFrame', () => {
+  it.each(Object.keys(REFUSALS) as RefusalCode[])(
+    'of %s is the frame of a refusal without id and topic',
+    code => {
+      expect(unreadFrame(code)).toBe(errorFrame(undefined, errorAnswer(new Refusal(code))));
+    },
+  );
+});
 
 describe('errorAnswer', () => {
   it.each([
