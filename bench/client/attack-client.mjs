@@ -8,8 +8,9 @@ import { ATTACKS } from './attacks.mjs';
 import { loopback } from './loopback.mjs';
 
 const LOOK_MS = 50;
+const PHASES = 10; // of a look: attackers are no army that moves in step
 const REST_MS = 3000; // in which those who were ended learn of it
-const COME_WITHIN_MS = 1000; // at first: all in one moment would be one long turn of the server's, and not an attack that lasts
+const COME_WITHIN_MS = 5000; // at first: the moment in which all come is another one than the attack that lasts
 const BEHIND_OTHERS = 15; // a nice value
 const BLOCK = 200; // of addresses
 
@@ -33,9 +34,11 @@ function attack({ port, count }) {
     attackers.push(attacker);
     setTimeout(() => attacker.come(), (i / count) * COME_WITHIN_MS);
   }
+  let phase = 0;
   looking = setInterval(() => {
-    for (const attacker of attackers) attacker.look();
-  }, LOOK_MS);
+    for (let i = phase; i < attackers.length; i += PHASES) attackers[i].look();
+    phase = (phase + 1) % PHASES;
+  }, LOOK_MS / PHASES);
 }
 
 /** What has become of each kind. */
