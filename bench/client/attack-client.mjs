@@ -10,7 +10,6 @@ import { loopback } from './loopback.mjs';
 const LOOK_MS = 50;
 const PHASES = 10; // of a look: attackers are no army that moves in step
 const REST_MS = 3000; // in which those who were ended learn of it
-const COME_WITHIN_MS = 5000; // at first: the moment in which all come is another one than the attack that lasts
 const BEHIND_OTHERS = 15; // a nice value
 const BLOCK = 200; // of addresses
 
@@ -25,14 +24,14 @@ let looking;
 setPriority(BEHIND_OTHERS);
 answer({ attack, stop, usage: () => usage(nowUs) });
 
-/** As many of each kind, as evenly as it goes. */
-function attack({ port, count }) {
+/** As many of each kind, as evenly as it goes, one after the other: all in one moment would be one long turn of the server's. */
+function attack({ port, count, withinMs }) {
   for (let i = 0; i < count; i++) {
     const kind = kinds[i % kinds.length];
     tallies[kind].attackers++;
     const attacker = new Attacker(kind, { port, localAddress: loopback(BLOCK, i) }, tallies[kind]);
     attackers.push(attacker);
-    setTimeout(() => attacker.come(), (i / count) * COME_WITHIN_MS);
+    setTimeout(() => attacker.come(), (i / count) * withinMs);
   }
   let phase = 0;
   looking = setInterval(() => {

@@ -6,6 +6,7 @@ import { Child } from '../process/child.mjs';
 
 const ATTACKERS = fileURLToPath(new URL('../client/attack-client.mjs', import.meta.url));
 const ATTACKING_SHARE = 0.05;
+const COME_WITHIN = 125; // milliseconds for each second of the load: an eighth of it
 const TOPICS = 50;
 const TOPICS_A_TURN = 10;
 const SETTLE_MS = 30_000; // most; where something is lost it is waited for in vain
@@ -41,7 +42,10 @@ export const shape = {
       seconds: 5,
       headersMs: 1500,
       noise: { bytes: 2 ** 18, everyMs: 40 },
-      options: { limits: { connections: 3000, messageTime: 1500 }, slowConsumer: { grace: 1000 } },
+      options: {
+        limits: { connections: 3000, messageTime: 1500, rejections: 100 },
+        slowConsumer: { grace: 1000 },
+      },
       repeats: 1,
     },
   },
@@ -128,7 +132,7 @@ async function attacked(size, pinned) {
     const calm = await loaded(pair, load);
     const before = await server.call('memory');
     await server.call('watchMemory');
-    await attack.call('attack', { port: pair.port, count: attackers });
+    await attack.call('attack', { port: pair.port, count: attackers, withinMs: seconds * COME_WITHIN });
     const beside = await loaded(pair, load);
     const mostRss = await server.call('mostMemory');
     const tallies = await attack.call('stop', {}, STOP_MS);
