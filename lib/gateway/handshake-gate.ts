@@ -2,7 +2,7 @@ import { shown } from '../errors/fanout-error.js';
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { Arrival, Credentials, HandshakeCheck } from './arrival.js';
 import type { Endpoint } from './endpoint.js';
-import { refusalBy, refusalOf, refusalWith } from './handshake-refusal.js';
+import { expired, refusalBy, refusalOf, refusalWith } from './handshake-refusal.js';
 import { handshakeRequest, type HandshakeRequest } from './handshake-request.js';
 import { HandshakeResponse } from './handshake-response.js';
 
@@ -48,7 +48,7 @@ export class HandshakeGate implements HandshakeCheck {
     const { user, expiresAt: end } = request;
     const ends = [end, (user as { expiresAt?: unknown } | null | undefined)?.expiresAt].map(timeOf);
     const earliest = Math.min(...ends);
-    if (earliest <= this.#now()) throw refusalWith(401, response);
+    if (earliest <= this.#now()) throw expired(response);
     return { user, expiresAt: earliest === Infinity ? undefined : earliest };
   }
 }

@@ -33,6 +33,12 @@ export function refusalWith(
   return refusal(status, json, { ...response.getHeaders(), 'content-type': JSON_TYPE });
 }
 
+/** A refusal of credentials that are over: counted by itself, because a guard that gives seconds in place of milliseconds ends here. */
+export function expired(response: HandshakeResponse): UpgradeRefusal {
+  const { status, close, headers, body } = refusalWith(401, response);
+  return new UpgradeRefusal(status, 'expired', { close: close!, headers: headers!, body: body! });
+}
+
 /** A refusal by a status, which also says what it is counted as and what a client is closed with that cannot read it. */
 export function refusal(status: number, body: string, headers: OutgoingHttpHeaders): UpgradeRefusal {
   return new UpgradeRefusal(status, causeOf(status), { close: closeOf(status), headers, body });

@@ -37,9 +37,9 @@ export class Refreshes {
   /** Handles a `refresh` message. Resolves when it is answered; never rejects. */
   refresh(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
     const { token } = (message.data ?? {}) as { token?: unknown };
-    if (!isToken(token)) return fail(session, message.id, new Refusal('BAD_MESSAGE'));
+    if (!isToken(token)) return fail(session, message.id, new Refusal('BAD_TOKEN'));
     if (!this.#parts.usage.mayRefresh(session))
-      return fail(session, message.id, new CountedRefusal('RATE_LIMITED', 'message-rate'));
+      return fail(session, message.id, new CountedRefusal('RATE_LIMITED', 'refresh-rate'));
     const refreshed = this.#after(this.#last.get(session), session, message, token, fail);
     this.#last.set(session, refreshed);
     return refreshed.finally(() => {

@@ -7,6 +7,7 @@ import { GuardRefusal } from './gateway-context-creator.js';
 const CAUSES: Partial<Record<RefusalCode, RejectionCause>> = {
   BAD_MESSAGE: 'message',
   UNKNOWN_EVENT: 'message',
+  BAD_TOKEN: 'message',
   BAD_TOPIC: 'topic',
   UNKNOWN_TOPIC: 'topic',
   BAD_RATE: 'topic',

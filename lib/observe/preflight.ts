@@ -56,7 +56,7 @@ export class Preflight {
       this.#expectsCookies = true;
       this.#log.warn(
         'An upgrade came with cookies, and the option "origins" is not set, so such clients may only come from pages of ' +
-          "the requested host: set origins to 'same', or to a list of those that may.",
+          "the requested host: set origins to 'same' for all clients, or to a list of those that may.",
       );
     }
   }

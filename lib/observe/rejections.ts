@@ -5,7 +5,8 @@ export const REJECTION_CAUSES = {
   origin: 'upgrade from an origin that may not connect (option "origins")',
   unauthorized: 'upgrade that a handshake guard answered 401',
   forbidden: 'upgrade that a handshake guard answered 403',
-  guard: 'upgrade that a handshake guard refused otherwise, or failed at',
+  guard:
+    'upgrade that a handshake guard refused otherwise, or at which a guard, origins or verifyClient failed',
   'handshake-time': 'handshake that took longer than limits.handshake',
   connections: 'upgrade above limits.connections',
   'connections-per-ip': 'upgrade above limits.connectionsPerIp',
@@ -26,13 +27,14 @@ export const REJECTION_CAUSES = {
   'message-rate': 'message above limits.messagesPerSecond',
   'byte-rate': 'message above limits.bytesPerSecond',
   'subscribe-rate': 'subscribe above limits.subscribesPerSecond',
+  'refresh-rate': 'refresh above one a second, after ten at once',
   topics: 'subscribe above limits.topics',
   'topics-per-connection': 'subscribe above limits.topicsPerConnection',
   message: 'message that is no request, or names no handler',
   topic: 'subscribe to a topic that does not exist',
   denied: 'message that a guard refused',
   abuse: 'connection closed for more refused messages than limits.rejections',
-  expired: 'connection closed because its credentials expired',
+  expired: 'credentials whose expiresAt, in milliseconds since 1970, is over',
 } as const;
 
 /** A cause in {@link REJECTION_CAUSES}. */

@@ -8,7 +8,10 @@ export function canonicalOrigin(origin: unknown): string | undefined {
   // Also of schemes that URL knows no origin for, such as those of browser extensions and of apps.
   const canonical = `${protocol}//${host}`;
   // A path, a query or a user in it would never be compared, and whoever wrote it meant something by it.
-  return host !== '' && (href === canonical || href === `${canonical}/`) ? canonical : undefined;
+  // Nor would a wildcard: whoever writes one means more than the one origin that it would be compared as.
+  return host !== '' && !host.includes('*') && (href === canonical || href === `${canonical}/`)
+    ? canonical
+    : undefined;
 }
 
 /** An address, or a network as `address/prefix`. */

@@ -145,7 +145,7 @@ describe('A refresh', () => {
     ['token'],
   ])('with %j is no message, and nobody is asked', async data => {
     const { client, handshake } = await market();
-    expect(await client.request('refresh', data)).toMatchObject({ ...error('BAD_MESSAGE'), id: 1 });
+    expect(await client.request('refresh', data)).toMatchObject({ ...error('BAD_TOKEN'), id: 1 });
     expect(handshake.requests).toHaveLength(1);
   });
 
@@ -161,7 +161,7 @@ describe('A refresh', () => {
     for (let i = 0; i < 10; i++) expect(await refresh('bad')).toMatchObject(error('UNAUTHORIZED'));
     expect(await refresh({})).toMatchObject(error('RATE_LIMITED'));
     expect(handshake.requests).toHaveLength(11);
-    expect(get(FanoutMetrics).rejected).toMatchObject({ denied: 10, 'message-rate': 1 });
+    expect(get(FanoutMetrics).rejected).toMatchObject({ denied: 10, 'refresh-rate': 1 });
   });
 
   it('may come too late for its connection', async () => {

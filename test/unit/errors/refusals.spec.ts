@@ -13,6 +13,7 @@ describe('Refusal', () => {
       TOO_MANY_TOPICS: 'Too many topics on one connection.',
       RATE_LIMITED: 'Too many messages.',
       BUSY: 'The server is busy; try again later.',
+      BAD_TOKEN: 'The "token" must be a string of 1 to 8192 visible ASCII characters.',
       UNAUTHORIZED: 'The credentials are missing, wrong or expired.',
       FORBIDDEN: 'Forbidden resource.',
       EXCEPTION: 'The request failed.',

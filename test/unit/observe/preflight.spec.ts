@@ -29,7 +29,7 @@ describe('the preflight', () => {
     for (let i = 0; i < 3; i++) preflight.upgrade({ cookie: 'session=1' });
     expect(lines).toEqual([
       'An upgrade came with cookies, and the option "origins" is not set, so such clients may only come from pages of ' +
-        "the requested host: set origins to 'same', or to a list of those that may.",
+        "the requested host: set origins to 'same' for all clients, or to a list of those that may.",
     ]);
   });
 

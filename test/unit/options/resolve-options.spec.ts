@@ -309,6 +309,7 @@ describe('resolveOptions', () => {
         ['https://example.com/path'],
         ['https://user@example.com'],
         ['*'],
+        ['https://*.example.com'],
         [5],
       ].map((value): [string, unknown, string] => [
         'origins',
