@@ -7,6 +7,8 @@ const entry = process.env.FANOUT_ENTRY ?? fileURLToPath(new URL('lib/index.ts', 
 export default defineConfig({
   resolve: { alias: { 'nestjs-fanout': entry } },
   test: {
+    // Most of a test is waiting for sockets: on two cores one worker would leave one of them idle.
+    maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
       {
