@@ -65,10 +65,13 @@ function connectFrom(page: Page, url: string, protocols: string[]): Promise<unkn
     ([to, offered]) =>
       new Promise(resolve => {
         const socket = new (globalThis as any).WebSocket(to, offered);
-        socket.onopen = () => socket.send('{"event":"subscribe","data":{"topic":"who"}}');
-        socket.onmessage = ({ data }: { data: string }) =>
-          resolve({ answer: JSON.parse(data), protocol: socket.protocol });
-        socket.onclose = ({ code, reason }: { code: number; reason: string }) => resolve({ code, reason });
+        socket.addEventListener('open', () => socket.send('{"event":"subscribe","data":{"topic":"who"}}'));
+        socket.addEventListener('message', ({ data }: { data: string }) =>
+          resolve({ answer: JSON.parse(data), protocol: socket.protocol }),
+        );
+        socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) =>
+          resolve({ code, reason }),
+        );
       }),
     [url, protocols] as const,
   );
