@@ -1,3 +1,5 @@
+import { Sample } from './sample.js';
+
 /** Why an upgrade, a message or a connection was refused, with what the log says of it. Causes are append-only. */
 export const REJECTION_CAUSES = {
   path: 'upgrade to a path without a gateway',
@@ -40,19 +42,9 @@ export const REJECTION_CAUSES = {
 /** A cause in {@link REJECTION_CAUSES}. */
 export type RejectionCause = keyof typeof REJECTION_CAUSES;
 
-/** Lines of one cause that are logged within {@link PERIOD_MS}; whoever makes us refuse must not fill the disk. */
-const SAMPLES = 3;
-const PERIOD_MS = 60_000;
-
 /** Where the sampled lines go. */
 export interface RejectionLog {
   warn(line: string): void;
-}
-
-interface Sample {
-  since: number;
-  logged: number;
-  silent: number;
 }
 
 /** Counts what is refused by cause, and logs the first few of each cause and minute. */
@@ -81,23 +73,19 @@ export class Rejections {
   count(cause: RejectionCause, who: string): void {
     this.#counts.set(cause, (this.#counts.get(cause) ?? 0) + 1);
     const sample = this.#sampleOf(cause);
-    if (sample.logged === SAMPLES) {
-      sample.silent++;
-      return;
-    }
-    sample.logged++;
-    const last = sample.logged === SAMPLES ? '; more of this minute are only counted' : '';
+    if (!sample.take()) return;
+    const last = sample.full ? '; more of this minute are only counted' : '';
     this.#log.warn(`refused ${who}: ${REJECTION_CAUSES[cause]}${last}`);
   }
 
   #sampleOf(cause: RejectionCause): Sample {
     const now = this.#now();
     const sample = this.#samples.get(cause);
-    if (sample !== undefined && now - sample.since < PERIOD_MS) return sample;
+    if (sample?.isOver(now) === false) return sample;
     if (sample !== undefined && sample.silent > 0) {
       this.#log.warn(`refused ${sample.silent} more that were not logged: ${REJECTION_CAUSES[cause]}`);
     }
-    const fresh = { since: now, logged: 0, silent: 0 };
+    const fresh = new Sample(now);
     this.#samples.set(cause, fresh);
     return fresh;
   }

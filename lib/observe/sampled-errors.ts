@@ -1,21 +1,13 @@
+import { Sample } from './sample.js';
+
 /** Where errors go; a Nest logger is one. */
 export interface ErrorLog {
   error(error: unknown, ...details: unknown[]): void;
 }
 
-/** Errors of one kind that are logged within {@link PERIOD_MS}. */
-const SAMPLES = 3;
-const PERIOD_MS = 60_000;
-
 /** Kinds that are told apart. A program fails in few places; more are texts that somebody makes up. */
 const MOST_KINDS = 100;
 const OTHERS = 'errors of other kinds';
-
-interface Sample {
-  since: number;
-  logged: number;
-  silent: number;
-}
 
 /**
  * A log of errors that clients can bring about: a message that makes a handler throw must not fill the disk. Of each
@@ -34,26 +26,19 @@ export class SampledErrors implements ErrorLog {
   }
 
   error(error: unknown, ...details: unknown[]): void {
-    const sample = this.#sampleOf(kindOf(error));
-    if (sample.logged === SAMPLES) {
-      sample.silent++;
-      return;
-    }
-    sample.logged++;
-    this.#log.error(error, ...details);
+    if (this.#sampleOf(kindOf(error)).take()) this.#log.error(error, ...details);
   }
 
   #sampleOf(kind: string): Sample {
     const now = this.#now();
     const sample = this.#samples.get(kind);
-    if (sample !== undefined && now - sample.since < PERIOD_MS) return sample;
+    if (sample?.isOver(now) === false) return sample;
     if (sample !== undefined) this.#end(kind, sample);
     else if (this.#samples.size >= MOST_KINDS) {
-      for (const [old, { since }] of this.#samples)
-        if (now - since >= PERIOD_MS) this.#end(old, this.#samples.get(old)!);
+      for (const [old, other] of this.#samples) if (other.isOver(now)) this.#end(old, other);
       if (this.#samples.size >= MOST_KINDS && kind !== OTHERS) return this.#sampleOf(OTHERS);
     }
-    const fresh = { since: now, logged: 0, silent: 0 };
+    const fresh = new Sample(now);
     this.#samples.set(kind, fresh);
     return fresh;
   }
