@@ -30,7 +30,7 @@ export class AdmissionUsers {
   /** Closes a connection whose user was assigned and has too many already. */
   assigned(connection: SocketConnection): void {
     if (!connection.open || !this.full(connection.user, connection)) return;
-    this.#rejections.count('connections-per-user', `client ${connection.handshake.ip}`);
+    this.#rejections.count('connections-per-user', connection.handshake.ip);
     connection.closeAs(CLOSE.RATE_LIMITED);
   }
 }

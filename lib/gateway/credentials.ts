@@ -49,7 +49,7 @@ export function createCredentials({
     clock,
     announce: ({ connection }, expiresAt) => connection.send('refresh', { expiresAt }),
     expire: ({ connection }) => {
-      rejections.count('expired', `client ${connection.handshake.ip}`);
+      rejections.count('expired', connection.handshake.ip);
       connection.closeAs(CLOSE.EXPIRED);
     },
   });

@@ -34,6 +34,6 @@ export class Offenders {
   }
 
   #count({ connection }: ClientSession, cause: RejectionCause): void {
-    this.#rejections.count(cause, `client ${connection.handshake.ip}`);
+    this.#rejections.count(cause, connection.handshake.ip);
   }
 }

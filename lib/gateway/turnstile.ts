@@ -63,7 +63,7 @@ export class Turnstile {
   }
 
   refuse({ request, socket, head, ip }: Refused, refusal: UpgradeRefusal): void {
-    this.#rejections.count(refusal.cause, `client ${ip}`);
+    this.#rejections.count(refusal.cause, ip);
     const { close, status, headers, body } = refusal;
     if (close === undefined || this.#server.clients.size >= MOST_WEBSOCKETS || !offersOurs(request)) {
       return this.answer(socket, status, headers, body);

@@ -69,13 +69,13 @@ export class Rejections {
     >;
   }
 
-  /** @param who of whom or what, for the log: the address of the client, and nothing that the client wrote */
-  count(cause: RejectionCause, who: string): void {
+  /** @param ip the address of the client, for the log: nothing that the client wrote is in it */
+  count(cause: RejectionCause, ip: string): void {
     this.#counts.set(cause, (this.#counts.get(cause) ?? 0) + 1);
     const sample = this.#sampleOf(cause);
     if (!sample.take()) return;
     const last = sample.full ? '; more of this minute are only counted' : '';
-    this.#log.warn(`refused ${who}: ${REJECTION_CAUSES[cause]}${last}`);
+    this.#log.warn(`refused client ${ip}: ${REJECTION_CAUSES[cause]}${last}`);
   }
 
   #sampleOf(cause: RejectionCause): Sample {

@@ -26,8 +26,8 @@ describe('Rejections', () => {
 
   it('logs the first three of each cause and minute, and says that it stops', () => {
     const { rejections, lines } = setup();
-    for (let i = 0; i < 1000; i++) rejections.count('origin', `client ${i}`);
-    rejections.count('payload', 'client 7');
+    for (let i = 0; i < 1000; i++) rejections.count('origin', String(i));
+    rejections.count('payload', '7');
     expect(lines).toEqual([
       `refused client 0: ${REJECTION_CAUSES.origin}`,
       `refused client 1: ${REJECTION_CAUSES.origin}`,
@@ -47,7 +47,7 @@ describe('Rejections', () => {
     rejections.count('origin', 'y');
     expect(lines.slice(3)).toEqual([
       `refused 8 more that were not logged: ${REJECTION_CAUSES.origin}`,
-      `refused y: ${REJECTION_CAUSES.origin}`,
+      `refused client y: ${REJECTION_CAUSES.origin}`,
     ]);
   });
 });
