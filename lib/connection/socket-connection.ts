@@ -144,6 +144,13 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     if (this.open) this.socket.close(close.code, close.reason);
   }
 
+  /** Closes without waiting for the peer to answer: the close frame is the last of what it gets. */
+  closeForGood(close: Close): void {
+    if (!this.open) return;
+    this.closeAs(close);
+    this.#socket.end();
+  }
+
   /** Ends it without a closing handshake: the peer is gone or has had its time. */
   terminateAs(close: Close): void {
     this.closedWith ??= close;

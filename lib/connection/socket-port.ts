@@ -16,6 +16,8 @@ export interface SocketPort {
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;
   write(data: Uint8Array, done?: () => void): boolean;
+  /** Nothing more is written. */
+  end(): unknown;
   cork(): void;
   uncork(): void;
 }

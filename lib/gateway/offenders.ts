@@ -1,6 +1,7 @@
 import { CLOSE, type Close } from '../errors/close-codes.js';
 import type { RejectionCause, Rejections } from '../observe/rejections.js';
 import type { ClientSession } from './client-session.js';
+import { silence } from './silence.js';
 import type { UsageLimits } from './usage-limits.js';
 
 /** What is no fault of the client, who will come back with it: it is counted, and not held against it. */
@@ -19,18 +20,32 @@ export class Offenders {
   /** A message was refused. Closes its connection when it is one of too many. */
   refused(session: ClientSession, cause: RejectionCause): void {
     this.#count(session, cause);
-    if (!OURS.has(cause) && !this.#usage.mayErr(session)) this.close(session, 'abuse', CLOSE.ABUSE);
+    if (!OURS.has(cause) && !this.#usage.mayErr(session)) this.expel(session, 'abuse', CLOSE.ABUSE);
   }
 
-  /** Closes a connection for what it did. */
+  /** Closes a connection that is too late, and waits for the client's answer to that. */
   close(session: ClientSession, cause: RejectionCause, close: Close): void {
     this.#count(session, cause);
     session.connection.closeAs(close);
   }
 
+  /** Closes a connection for what it did, whatever else it may have to say. */
+  expel(session: ClientSession, cause: RejectionCause, close: Close): void {
+    this.#count(session, cause);
+    session.connection.closeForGood(close);
+    this.#silence(session);
+  }
+
   /** `ws` has closed it for a frame that it did not take. */
   broke(session: ClientSession, cause: RejectionCause): void {
     this.#count(session, cause);
+    this.#silence(session);
+  }
+
+  #silence({ inbound, socket }: ClientSession): void {
+    // What waits would read on when its turn has come.
+    inbound.clear();
+    silence(socket);
   }
 
   #count({ connection }: ClientSession, cause: RejectionCause): void {

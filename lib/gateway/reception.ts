@@ -78,7 +78,7 @@ export class Reception {
       usage.refusalOf(session, sizeOf(data), now) ??
       session.inbound.receive(isBinary ? copied(data) : String(data));
     if (cause === undefined) return;
-    if (cause === 'unready-bytes') offenders.close(session, cause, CLOSE.BUSY);
+    if (cause === 'unready-bytes') offenders.expel(session, cause, CLOSE.BUSY);
     else router.refuse(session, new CountedRefusal('RATE_LIMITED', cause));
   }
 
@@ -86,7 +86,7 @@ export class Reception {
     const { connection, endpoint } = session;
     if (!connection.open) return;
     const { usage, offenders } = this.#parts;
-    if (!usage.mayPing(session)) return offenders.close(session, 'pings', CLOSE.PING_FLOOD);
+    if (!usage.mayPing(session)) return offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
     connection.lastSeen = wallTime();
     // Not of a gateway that has said itself whether `ws` answers.
     if (endpoint.server.options.autoPong !== undefined || connection.bufferedBytes > MOST_BEFORE_PONG) return;
@@ -96,7 +96,7 @@ export class Reception {
   #pong(session: ClientSession): void {
     const { usage, offenders } = this.#parts;
     if (session.connection.open && !usage.mayPong(session))
-      offenders.close(session, 'pings', CLOSE.PING_FLOOD);
+      offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
   }
 }
 

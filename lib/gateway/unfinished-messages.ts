@@ -125,7 +125,7 @@ export class UnfinishedMessages {
       this.#notes.set(session, { since: this.#time, after: usedAt });
     } else if (this.#time - note.since >= this.#parts.messageTime) {
       this.#notes.delete(session);
-      this.#parts.offenders.close(session, 'message-time', CLOSE.UNFINISHED);
+      this.#parts.offenders.expel(session, 'message-time', CLOSE.UNFINISHED);
     }
   }
 
