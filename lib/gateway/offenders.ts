@@ -33,19 +33,13 @@ export class Offenders {
   expel(session: ClientSession, cause: RejectionCause, close: Close): void {
     this.#count(session, cause);
     session.connection.closeForGood(close);
-    this.#silence(session);
+    silence(session.socket);
   }
 
   /** `ws` has closed it for a frame that it did not take. */
   broke(session: ClientSession, cause: RejectionCause): void {
     this.#count(session, cause);
-    this.#silence(session);
-  }
-
-  #silence({ inbound, socket }: ClientSession): void {
-    // What waits would read on when its turn has come.
-    inbound.clear();
-    silence(socket);
+    silence(session.socket);
   }
 
   #count({ connection }: ClientSession, cause: RejectionCause): void {
