@@ -12,6 +12,8 @@ export interface SocketPort {
   readonly _handle?: {
     readonly writeQueueSize?: number;
     readonly _parent?: { readonly writeQueueSize?: number };
+    /** Nothing is read any more. */
+    readStop?(): unknown;
   } | null;
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;

@@ -33,13 +33,13 @@ export class Offenders {
   expel(session: ClientSession, cause: RejectionCause, close: Close): void {
     this.#count(session, cause);
     session.connection.closeForGood(close);
-    silence(session.socket);
+    silence(session.socket, session.connection.transport);
   }
 
   /** `ws` has closed it for a frame that it did not take. */
   broke(session: ClientSession, cause: RejectionCause): void {
     this.#count(session, cause);
-    silence(session.socket);
+    silence(session.socket, session.connection.transport);
   }
 
   #count({ connection }: ClientSession, cause: RejectionCause): void {

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import type { SocketPort } from '../connection/socket-port.js';
 
 /** Milliseconds that an offender has to take its close frame and go. */
 const LINGER_MS = 1000;
@@ -6,6 +7,7 @@ const LINGER_MS = 1000;
 /** What `ws` 8 parses the frames of a socket with, as far as it has to be stopped. */
 interface Receiver {
   _buffers: unknown[];
+  _fragments: unknown[];
   _bufferedBytes: number;
   _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void;
 }
@@ -15,24 +17,20 @@ interface Receiver {
  * closed for what it did: `ws` would parse its flood for as long as the client leaves the close frame unanswered, which
  * is what costs most of it.
  */
-export function silence(socket: WebSocket): void {
+export function silence(socket: WebSocket, transport: SocketPort): void {
   const receiver = (socket as { _receiver?: Partial<Receiver> })._receiver;
-  // What is left of the chunk in hand goes as well: `ws` stops where it finds nothing.
+  // What is left of the chunk in hand and of its message goes as well: `ws` stops where it finds nothing.
   if (Array.isArray(receiver?._buffers) && typeof receiver._write === 'function') {
-    receiver._buffers = [];
+    receiver._buffers = receiver._fragments = [];
     receiver._bufferedBytes = 0;
     receiver._write = drop;
   }
-  // After a bad frame `ws` reads on in the next tick.
-  process.nextTick(pause, socket);
+  // What comes stays with its sender. A stream that is paused reads two more chunks, 128 KiB, before it stops.
+  transport._handle?.readStop?.();
   const timer = setTimeout(() => socket.terminate(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(timer));
 }
 
 function drop(_chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
   done();
-}
-
-function pause(socket: WebSocket): void {
-  socket.pause();
 }

@@ -127,6 +127,10 @@ export class VirtualSocket implements SocketPort {
     return this.#length === 0;
   }
 
+  end(): never {
+    throw new Error('only those who attack are closed for good, and nobody does here');
+  }
+
   cork(): void {
     this.#corked++;
   }

@@ -93,6 +93,27 @@ describe('SocketConnection', () => {
       connection.close();
       expect(core.broadcaster.subscribers('a')).toBe(0);
     });
+
+    it('leaves the end of the socket to the closing handshake', () => {
+      connection.close();
+      expect(peer.socket.ended).toBe(false);
+    });
+  });
+
+  describe('#closeForGood', () => {
+    it('ends the socket behind the close frame, after what was sent', () => {
+      connection.send('bye');
+      connection.closeForGood(CLOSE.ABUSE);
+      expect(peer.socket.frames).toEqual([{ event: 'bye' }]);
+      expect(peer.ws.closes).toEqual([CLOSE.ABUSE]);
+      expect(peer.socket.ended).toBe(true);
+    });
+
+    it('leaves one alone that is closing already', () => {
+      connection.close(4000, 'first');
+      connection.closeForGood(CLOSE.ABUSE);
+      expect([peer.ws.closes, peer.socket.ended]).toEqual([[{ code: 4000, reason: 'first' }], false]);
+    });
   });
 
   it('is closed as slow instead of keeping more than it may', () => {

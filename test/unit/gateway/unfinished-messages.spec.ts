@@ -57,7 +57,7 @@ beforeEach(() => {
 
 function start(messageTime = TIME): UnfinishedMessages {
   const offenders = {
-    close: (session: ClientSession, cause: string, { code }: { code: number }) => {
+    expel: (session: ClientSession, cause: string, { code }: { code: number }) => {
       closed.push({ session, cause, code });
       session.connection.socket.close();
     },

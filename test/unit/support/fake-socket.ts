@@ -18,6 +18,8 @@ export class FakeSocket implements SocketPort {
   stalled = false;
   /** Calls of `write` from now on until one throws; undefined is never. */
   throwsAfter: number | undefined;
+  /** Nothing more is to be written. */
+  ended = false;
   /** System calls so far. */
   calls = 0;
   /** Called at each system call, for instance to let time pass. */
@@ -61,6 +63,10 @@ export class FakeSocket implements SocketPort {
     this.#writes.push({ data, done, at: 0 });
     if (this.#corked === 0) this.#call();
     return this.writableLength === 0;
+  }
+
+  end(): void {
+    this.ended = true;
   }
 
   cork(): void {

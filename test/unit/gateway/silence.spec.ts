@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { silence } from '../../../lib/gateway/silence.js';
+import { maskedDeflatedText, maskedText, RawClient } from '../../e2e/delivery/support/raw-client.js';
+import { certificate } from '../../support/certificate.js';
+
+interface Peer {
+  readonly client: RawClient;
+  readonly socket: WebSocket;
+  readonly transport: Socket;
+  readonly heard: string[];
+}
+
+/** A `ws` server on a real port that notes what it hears. */
+async function start(scheme: 'ws' | 'wss', onMessage: (peer: Peer) => void = () => {}) {
+  const web = scheme === 'wss' ? https.createServer(certificate()) : http.createServer();
+  const server = new WebSocketServer({ server: web, perMessageDeflate: true });
+  onTestFinished(() => {
+    for (const socket of server.clients) socket.terminate();
+    web.close();
+  });
+  await new Promise<void>(resolve => web.listen(0, '127.0.0.1', resolve));
+  const url = `${scheme}://127.0.0.1:${(web.address() as AddressInfo).port}`;
+  return async (extensions?: string): Promise<Peer> => {
+    const accepted = once(server, 'connection') as Promise<[WebSocket, { socket: Socket }]>;
+    const client = await RawClient.connect(url, undefined, extensions);
+    const [socket, request] = await accepted;
+    const peer: Peer = { client, socket, transport: request.socket, heard: [] };
+    socket.on('error', () => {});
+    socket.on('message', data => {
+      peer.heard.push(String(data));
+      onMessage(peer);
+    });
+    return peer;
+  };
+}
+
+/** All that was sent to the server before has been read by now, if it is read at all. */
+async function roundTrip({ client, heard }: Peer): Promise<void> {
+  client.send('there');
+  await vi.waitUntil(() => heard.length > 0);
+  heard.length = 0;
+}
+
+describe('silence', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it.each(['plain', 'deflated'])('hears nothing more of what was read, of %s messages', async kind => {
+    const connect = await start('ws', ({ socket, transport, heard }) => {
+      if (heard.length !== 3) return;
+      // Behind the chunk in hand, as it happens while `ws` inflates.
+      transport.emit('data', maskedText('behind'));
+      silence(socket, transport);
+    });
+    const attacker = await connect(kind === 'plain' ? undefined : 'permessage-deflate');
+    const frame = (kind === 'plain' ? maskedText : maskedDeflatedText)('again');
+    attacker.client.socket.write(Buffer.concat(Array<Buffer>(100).fill(frame)));
+    await attacker.client.closed;
+    expect(attacker.heard).toEqual(['again', 'again', 'again']);
+  });
+
+  it.each(['ws', 'wss'] as const)('reads nothing that comes later, over %s', async scheme => {
+    const connect = await start(scheme);
+    const [attacker, witness] = [await connect(), await connect()];
+    silence(attacker.socket, attacker.transport);
+    const before = attacker.transport.bytesRead;
+    attacker.client.socket.write(Buffer.concat(Array<Buffer>(10_000).fill(maskedText('on and on'))));
+    for (let i = 0; i < 5; i++) await roundTrip(witness);
+    expect(attacker.socket.readyState).toBe(attacker.socket.OPEN);
+    expect([attacker.heard, attacker.transport.bytesRead]).toEqual([[], before]);
+  });
+
+  it('reads nothing after an error of ws either, which would throw away what comes', async () => {
+    const connect = await start('ws');
+    const [attacker, witness] = [await connect(), await connect()];
+    attacker.socket.on('error', () => silence(attacker.socket, attacker.transport));
+    attacker.client.socket.write(Buffer.from('no frame at all'));
+    await attacker.client.until(() => attacker.client.close?.code === 1002);
+    const before = attacker.transport.bytesRead;
+    attacker.client.socket.write(Buffer.alloc(100_000));
+    for (let i = 0; i < 5; i++) await roundTrip(witness);
+    expect(attacker.transport.bytesRead).toBe(before);
+  });
+
+  it('ends the connection after a second, and not before', async () => {
+    const connect = await start('ws');
+    const { client, socket, transport } = await connect();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    silence(socket, transport);
+    vi.advanceTimersByTime(999);
+    expect(transport.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(transport.destroyed).toBe(true);
+    await client.closed;
+  });
+
+  it('leaves no timer for one that has ended', async () => {
+    const connect = await start('ws');
+    const { socket, transport } = await connect();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    silence(socket, transport);
+    expect(vi.getTimerCount()).toBe(1);
+    const closed = once(socket, 'close');
+    socket.terminate();
+    await closed;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
