@@ -31,6 +31,8 @@ export const CLOSE = {
   BUSY: { code: 4013, reason: 'server busy' },
   /** Too many connections, or too many in a second, of one address or one user. */
   RATE_LIMITED: { code: 4029, reason: 'too many connections' },
+  /** A connection of this address was closed for what it did, less than `limits.banTime` ago. */
+  BANNED: { code: 4030, reason: 'address banned for a while' },
   /** `Broadcaster.disconnect()` without a close of its own. */
   REMOVED: { code: 4500, reason: 'disconnected by the server' },
   /** A handshake guard answered 401: other credentials are needed. */

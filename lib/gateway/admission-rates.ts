@@ -1,15 +1,9 @@
 import type { RejectionCause } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
-import { addressGroup } from './client-address.js';
+import { AddressTimes } from './address-times.js';
 
 /** Seconds of its rate that may come at once. */
 const BURST_S = 2;
-
-/** Addresses that are remembered, each for two seconds. More in that time are a flood that this cannot tell apart. */
-const MOST_ADDRESSES = 65_536;
-
-/** Entries that one arrival looks at to forget: as each adds one at most, the others are gone before long. */
-const LOOKS = 2;
 
 /**
  * Token buckets for new connections: one for the process and one for each client address. A bucket is one number, the
@@ -21,8 +15,7 @@ export class AdmissionRates {
   readonly #each: number;
   readonly #eachPerIp: number;
   #fullAt = 0;
-  /** In the order of their last connection. */
-  readonly #fullAtByGroup = new Map<string, number>();
+  readonly #fullAtByIp = new AddressTimes();
 
   /** @param now milliseconds of a clock that does not go back, above 0 */
   constructor(
@@ -39,7 +32,7 @@ export class AdmissionRates {
 
   /** Addresses that are remembered. */
   get addresses(): number {
-    return this.#fullAtByGroup.size;
+    return this.#fullAtByIp.size;
   }
 
   /** Which limit one more connection of this address would exceed. Counts nothing: who is refused costs others nothing. */
@@ -48,8 +41,7 @@ export class AdmissionRates {
     const now = this.#now();
     if (isEmpty(this.#fullAt, this.#each, now)) return 'connection-rate';
     if (this.#eachPerIp === 0) return undefined;
-    const fullAt = this.#fullAtByGroup.get(addressGroup(ip)) ?? 0;
-    return isEmpty(fullAt, this.#eachPerIp, now) ? 'connection-rate-per-ip' : undefined;
+    return isEmpty(this.#fullAtByIp.of(ip), this.#eachPerIp, now) ? 'connection-rate-per-ip' : undefined;
   }
 
   /** Counts a connection that is let in. */
@@ -58,21 +50,7 @@ export class AdmissionRates {
     const now = this.#now();
     this.#fullAt = Math.max(this.#fullAt, now) + this.#each;
     if (this.#eachPerIp === 0) return;
-    this.#forget(now);
-    const group = addressGroup(ip);
-    const fullAt = Math.max(this.#fullAtByGroup.get(group) ?? 0, now) + this.#eachPerIp;
-    // Behind the others, which are older.
-    this.#fullAtByGroup.delete(group);
-    this.#fullAtByGroup.set(group, fullAt);
-  }
-
-  #forget(now: number): void {
-    let looks = LOOKS;
-    for (const [group, fullAt] of this.#fullAtByGroup) {
-      const full = fullAt <= now;
-      if (looks-- === 0 || (!full && this.#fullAtByGroup.size < MOST_ADDRESSES)) return;
-      this.#fullAtByGroup.delete(group);
-    }
+    this.#fullAtByIp.set(ip, Math.max(this.#fullAtByIp.of(ip), now) + this.#eachPerIp, now);
   }
 }
 

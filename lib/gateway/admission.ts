@@ -10,6 +10,7 @@ import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import type { AdmissionRates } from './admission-rates.js';
 import type { AdmissionSlots } from './admission-slots.js';
 import type { AdmissionUsers } from './admission-users.js';
+import type { Bans } from './bans.js';
 import type { Arrival, Credentials, HandshakeCheck } from './arrival.js';
 import type { OriginCheck } from './origin-check.js';
 import { PendingUpgrade } from './pending-upgrade.js';
@@ -22,6 +23,7 @@ export interface AdmissionParts {
   readonly options: ResolvedFanoutOptions;
   readonly load: Load;
   readonly preflight: Preflight;
+  readonly bans: Bans;
   readonly slots: AdmissionSlots;
   readonly rates: AdmissionRates;
   readonly users: AdmissionUsers;
@@ -64,9 +66,11 @@ export class Admission {
 
   /** Opens a connection for an upgrade, or refuses it. */
   admit(arrival: Arrival): void {
-    const { slots, rates, turnstile, preflight } = this.#parts;
+    const { bans, slots, rates, turnstile, preflight } = this.#parts;
     preflight.upgrade(arrival.request.headers);
     if (!this.#hasHost(arrival.request)) return turnstile.refuse(arrival, new UpgradeRefusal(400, 'request'));
+    const banned = bans.left(arrival.ip);
+    if (banned > 0) return turnstile.refuse(arrival, ban(banned));
     const cause = this.#shortOf(arrival.ip);
     if (cause !== undefined) return turnstile.refuse(arrival, noRoom(cause));
     slots.take(arrival.ip);
@@ -190,6 +194,10 @@ function noRoom(cause: RejectionCause): UpgradeRefusal {
   return OWN_LIMITS.has(cause)
     ? new UpgradeRefusal(429, cause, { close: CLOSE.RATE_LIMITED })
     : new UpgradeRefusal(503, cause, { close: CLOSE.BUSY });
+}
+
+function ban(retryAfter: number): UpgradeRefusal {
+  return new UpgradeRefusal(429, 'banned', { close: CLOSE.BANNED, retryAfter });
 }
 
 function assertOrigin(admitted: boolean): void {

@@ -15,6 +15,7 @@ import { AdmissionRates } from './admission-rates.js';
 import type { AdmissionSlots } from './admission-slots.js';
 import type { AdmissionUsers } from './admission-users.js';
 import type { HandshakeCheck } from './arrival.js';
+import type { Bans } from './bans.js';
 import { ClientAddresses } from './client-address.js';
 import { chosenProtocol } from './chosen-protocol.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
@@ -49,6 +50,7 @@ export interface ServerParts {
   readonly lifecycle: ConnectionLifecycle;
   readonly guards: HandshakeCheck;
   readonly load: Load;
+  readonly bans: Bans;
   readonly slots: AdmissionSlots;
   readonly users: AdmissionUsers;
   readonly rejections: Rejections;

@@ -1,5 +1,6 @@
 import type { Rejections } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
+import { Bans } from './bans.js';
 import type { SessionHost } from './client-session.js';
 import type { MessageRouter } from './message-router.js';
 import { Offenders } from './offenders.js';
@@ -20,14 +21,16 @@ export interface InboundParts {
 /** Puts together what bounds the messages of clients. */
 export class InboundRim {
   readonly usage: UsageLimits;
+  readonly bans: Bans;
   readonly offenders: Offenders;
   readonly unfinished: UnfinishedMessages;
   readonly #unreadyBytes: number;
 
   constructor({ options, rejections, connections, clock, logger }: InboundParts) {
-    const { messageTime, unreadyBytes } = options.limits;
+    const { messageTime, unreadyBytes, banTime } = options.limits;
     this.usage = new UsageLimits(options, clock.now);
-    const offenders = (this.offenders = new Offenders(rejections, this.usage));
+    this.bans = new Bans(banTime, clock.now);
+    const offenders = (this.offenders = new Offenders(rejections, this.usage, this.bans));
     this.unfinished = new UnfinishedMessages({ messageTime, connections, offenders, clock, logger });
     this.#unreadyBytes = unreadyBytes;
   }

@@ -1,20 +1,28 @@
 import { CLOSE, type Close } from '../errors/close-codes.js';
 import type { RejectionCause, Rejections } from '../observe/rejections.js';
+import type { Bans } from './bans.js';
 import type { ClientSession } from './client-session.js';
 import { silence } from './silence.js';
 import type { UsageLimits } from './usage-limits.js';
 
 /** What is no fault of the client, who will come back with it: it is counted, and not held against it. */
-const OURS: ReadonlySet<RejectionCause> = new Set<RejectionCause>(['loop-delay', 'heap', 'topics']);
+const OURS: ReadonlySet<RejectionCause> = new Set<RejectionCause>([
+  'loop-delay',
+  'heap',
+  'topics',
+  'unready-bytes',
+]);
 
-/** Counts what clients are refused, and closes those that go on with it. */
+/** Counts what clients are refused, closes those that go on with it, and bans their addresses. */
 export class Offenders {
   readonly #rejections: Rejections;
   readonly #usage: UsageLimits;
+  readonly #bans: Bans;
 
-  constructor(rejections: Rejections, usage: UsageLimits) {
+  constructor(rejections: Rejections, usage: UsageLimits, bans: Bans) {
     this.#rejections = rejections;
     this.#usage = usage;
+    this.#bans = bans;
   }
 
   /** A message was refused. Closes its connection when it is one of too many. */
@@ -33,13 +41,18 @@ export class Offenders {
   expel(session: ClientSession, cause: RejectionCause, close: Close): void {
     this.#count(session, cause);
     session.connection.closeForGood(close);
-    silence(session.socket, session.connection.transport);
+    this.#shutOut(session, cause);
   }
 
   /** `ws` has closed it for a frame that it did not take. */
   broke(session: ClientSession, cause: RejectionCause): void {
     this.#count(session, cause);
-    silence(session.socket, session.connection.transport);
+    this.#shutOut(session, cause);
+  }
+
+  #shutOut({ socket, connection }: ClientSession, cause: RejectionCause): void {
+    silence(socket, connection.transport);
+    if (!OURS.has(cause)) this.#bans.add(connection.handshake.ip);
   }
 
   #count({ connection }: ClientSession, cause: RejectionCause): void {

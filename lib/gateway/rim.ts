@@ -136,6 +136,7 @@ export function createRim(parts: RimParts): Rim {
     guards: gate,
     lifecycle,
     load,
+    bans: inbound.bans,
     slots,
     users,
     rejections,

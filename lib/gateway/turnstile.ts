@@ -64,13 +64,17 @@ export class Turnstile {
 
   refuse({ request, socket, head, ip }: Refused, refusal: UpgradeRefusal): void {
     this.#rejections.count(refusal.cause, ip);
-    const { close, status, headers, body } = refusal;
+    const { close, status, body, retryAfter } = refusal;
     if (close === undefined || this.#server.clients.size >= MOST_WEBSOCKETS || !offersOurs(request)) {
+      const headers =
+        retryAfter === undefined
+          ? refusal.headers
+          : { ...refusal.headers, 'Retry-After': seconds(retryAfter) };
       return this.answer(socket, status, headers, body);
     }
     this.linger(socket);
     try {
-      this.#server.handleUpgrade(request, socket, head, client => turnAway(client, close));
+      this.#server.handleUpgrade(request, socket, head, client => turnAway(client, close, retryAfter));
     } catch {
       // Another listener has made a WebSocket of it, which there is no way to refuse any more.
       socket.destroy();
@@ -105,10 +109,11 @@ export class Turnstile {
   }
 }
 
-function turnAway(client: WebSocket, close: Close): void {
+function turnAway(client: WebSocket, close: Close, retryAfter: number | undefined): void {
   // `ws` goes on reading until the peer has answered the close, and reports what is wrong with it as an error event.
   client.on('error', ignore);
-  const retry = close.code === CLOSE.BUSY.code ? `; retry-after=${retryMs()}` : '';
+  const after = retryAfter ?? (close.code === CLOSE.BUSY.code ? retryMs() : undefined);
+  const retry = after === undefined ? '' : `; retry-after=${Math.ceil(after)}`;
   client.close(close.code, close.reason + retry);
 }
 
@@ -123,7 +128,7 @@ function answerText(status: number, headers: OutgoingHttpHeaders, body: string):
   const lines = [`HTTP/1.1 ${sent} ${STATUS_CODES[sent] ?? ''}`, 'Connection: close'];
   const given = Object.entries(headers).filter(([name, value]) => isHeader(name, value));
   const has = (name: string): boolean => given.some(([other]) => other.toLowerCase() === name);
-  if (PASSING.has(sent) && !has('retry-after')) lines.push(`Retry-After: ${Math.ceil(retryMs() / 1000)}`);
+  if (PASSING.has(sent) && !has('retry-after')) lines.push(`Retry-After: ${seconds(retryMs())}`);
   if (body !== '' && !has('content-type')) lines.push('Content-Type: application/json; charset=utf-8');
   for (const [name, value] of given) for (const each of [value].flat()) lines.push(`${name}: ${each}`);
   lines.push(`Content-Length: ${Buffer.byteLength(body)}`, '', body);
@@ -140,6 +145,10 @@ function isHeader(name: string, value: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000);
 }
 
 function retryMs(): number {

@@ -9,6 +9,8 @@ export interface RefusalDetails {
   readonly close?: Close;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string;
+  /** Milliseconds after which the client may come back; a random time for those that may, without it. */
+  readonly retryAfter?: number;
 }
 
 /** Why an upgrade is refused, for HTTP and for clients that offer our subprotocol. */
@@ -16,6 +18,7 @@ export class UpgradeRefusal extends StacklessError {
   readonly close: Close | undefined;
   readonly headers: OutgoingHttpHeaders | undefined;
   readonly body: string | undefined;
+  readonly retryAfter: number | undefined;
 
   /**
    * @param status HTTP status; 429 and 503 get a `Retry-After` by themselves
@@ -24,13 +27,14 @@ export class UpgradeRefusal extends StacklessError {
   constructor(
     readonly status: number,
     override readonly cause: RejectionCause,
-    { close, headers, body }: RefusalDetails = {},
+    { close, headers, body, retryAfter }: RefusalDetails = {},
   ) {
     super(`upgrade refused with ${status}: ${cause}`);
     this.name = 'UpgradeRefusal';
     this.close = close;
     this.headers = headers;
     this.body = body;
+    this.retryAfter = retryAfter;
   }
 }
 

@@ -15,6 +15,7 @@ export const REJECTION_CAUSES = {
   'connections-per-user': 'connection above limits.connectionsPerUser',
   'connection-rate': 'upgrade above limits.connectionsPerSecond',
   'connection-rate-per-ip': 'upgrade above limits.connectionsPerSecondPerIp',
+  banned: 'upgrade of an address that is banned (limits.banTime)',
   'loop-delay': 'upgrade or subscription refused because the event loop lags (limits.loopDelay)',
   heap: 'upgrade or subscription refused because the heap is full (limits.heap)',
   shutdown: 'upgrade during the shutdown',

@@ -121,6 +121,12 @@ export interface LimitOptions {
   pingsPerSecond?: number;
   /** Refused messages a minute of one connection, and as many at once; more closes with `CLOSE.ABUSE`. 0 is no limit. @default 1000 */
   rejections?: number;
+  /**
+   * Milliseconds that the address of a client is banned for when its connection was closed for what it did: a broken or
+   * too large frame, a message that was not finished, a flood of pings or of refused messages. Its upgrades are
+   * answered 429; its other connections stay. 0 bans nobody. @default 0
+   */
+  banTime?: number;
   /** Milliseconds that the handshake guards, and then every `handleConnection` of a path, have before the client is refused. @default 5000 */
   handshake?: number;
   /**

@@ -74,6 +74,7 @@ const RULES = {
     unreadyBytes: integer(0, 16_777_216, 'bytes'),
     pingsPerSecond: integer(0, 10, 'pings'),
     rejections: integer(0, 1000, 'messages'),
+    banTime: duration(0, 0),
     handshake: duration(1, 5000),
     loopDelay: duration(0, 500),
     heap: {

@@ -1,7 +1,8 @@
 import { BadRequestException, type CanActivate, ConflictException, UseGuards } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
-import { CLOSE, FanoutMetrics, type FanoutOptions, Topic } from 'nestjs-fanout';
+import { CLOSE, Connections, FanoutMetrics, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
+import type { SocketConnection } from '../../../lib/connection/socket-connection.js';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { masked, maskedDeflatedText, maskedText, RawClient } from './support/raw-client.js';
@@ -209,6 +210,21 @@ describe('the log', () => {
 });
 
 describe('limits.rejections', () => {
+  it('reads nothing more of whoever it closed, and is rid of it though it answers nothing', async () => {
+    const { url, app, gateway } = await start({ rejections: 2, messagesPerSecond: 0, bytesPerSecond: 0 });
+    const witness = await Client.connect(url);
+    const attacker = await RawClient.connect(url);
+    const [, connection] = [...app.get(Connections)] as SocketConnection[];
+    attacker.send({}, {}, {});
+    await attacker.until(() => attacker.close?.code === 1008);
+    const { bytesRead } = connection!.transport;
+    attacker.socket.write(Buffer.concat(Array<Buffer>(10_000).fill(maskedText('{"event":"work"}'))));
+    for (let i = 0; i < 5; i++) await witness.request('ping');
+    expect(connection!.transport.bytesRead).toBe(bytesRead);
+    await eventually(() => app.get(Connections).size === 1, 'the end of the attacker');
+    expect(gateway.handled).toBe(0);
+  });
+
   it('closes with CLOSE.ABUSE above it, after the answer, and handles nothing more', async () => {
     const { url, connect, gateway, rejected } = await start({ rejections: 5 });
     const healthy = await connect();

@@ -1,3 +1,4 @@
+import type net from 'node:net';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import {
   CLOSE,
@@ -104,6 +105,68 @@ describe('limits of new connections a second', () => {
     expect(get(FanoutMetrics).rejected['connection-rate-per-ip']).toBe(2);
   });
 });
+
+describe('limits.banTime', () => {
+  const banned = (limits: FanoutOptions['limits'] = {}) => start({ limits: { banTime: 60_000, ...limits } });
+  const rejected = ({ get }: RunningApp): number => get(FanoutMetrics).rejected.banned;
+
+  it.each<[string, FanoutOptions['limits'], (client: Client) => void]>([
+    ['a bad frame', {}, ({ socket }) => rawSocketOf(socket).write('no frame')],
+    ['a message that is too large', { payload: 100 }, client => client.send('x'.repeat(101))],
+    ['pings', { pingsPerSecond: 1 }, ({ socket }) => [1, 2, 3].forEach(() => socket.ping())],
+    ['refused messages', { rejections: 2 }, client => [1, 2, 3].forEach(() => client.send('{}'))],
+    ['a message without an end', { messageTime: 50 }, ({ socket }) => socket.send('x', { fin: false })],
+  ])('refuses the address of who was closed for %s, and nobody else', async (_, limits, attack) => {
+    const running = await banned(limits);
+    const { url } = running;
+    const [attacker, neighbour] = [await Client.connect(url), await Client.connect(url)];
+    attack(attacker);
+    await attacker.closed;
+    const refused = await RawUpgrade.to(url);
+    await refused.closed;
+    expect([refused.status, rejected(running)]).toEqual([429, 1]);
+    const seconds = Number(refused.header('retry-after'));
+    expect([seconds > 0, seconds <= 60]).toEqual([true, true]);
+    expect(await statusOf(url, { from: '127.0.0.2' })).toBe(101);
+    // Who is there already may be somebody else behind the same address.
+    expect((await neighbour.request('ip')).data).toBe('127.0.0.1');
+  });
+
+  it('ends', async () => {
+    const running = await banned({ banTime: 1, rejections: 1 });
+    const attacker = await Client.connect(running.url);
+    attacker.send('{}');
+    attacker.send('{}');
+    expect(await attacker.closed).toEqual(CLOSE.ABUSE);
+    while ((await statusOf(running.url)) === 429);
+    expect(await statusOf(running.url)).toBe(101);
+  });
+
+  it('bans nobody by default', async () => {
+    const running = await start({ limits: { rejections: 1 } });
+    const attacker = await Client.connect(running.url);
+    attacker.send('{}');
+    attacker.send('{}');
+    expect(await attacker.closed).toEqual(CLOSE.ABUSE);
+    expect(await statusOf(running.url)).toBe(101);
+  });
+
+  it('is of the client that a trusted proxy names', async () => {
+    const running = await start({ limits: { banTime: 60_000, rejections: 1 }, trustProxy: 1 });
+    const headers = { 'X-Forwarded-For': '1.2.3.4' };
+    const attacker = await Client.connect(running.url, [], { headers });
+    attacker.send('{}');
+    attacker.send('{}');
+    expect(await attacker.closed).toEqual(CLOSE.ABUSE);
+    expect(await statusOf(running.url, forwarded('1.2.3.4'))).toBe(429);
+    expect(await statusOf(running.url, forwarded('1.2.3.5'))).toBe(101);
+  });
+});
+
+/** The socket below a client of `ws`, for what `ws` does not send. */
+function rawSocketOf(socket: WebSocket): net.Socket {
+  return (socket as unknown as { _socket: net.Socket })._socket;
+}
 
 describe('limits.connectionsPerUser', () => {
   it('closes the newcomer when a user is assigned, and never who is there', async () => {

@@ -18,6 +18,7 @@ describe('CLOSE', () => {
       EXPIRED: 4011,
       BUSY: 4013,
       RATE_LIMITED: 4029,
+      BANNED: 4030,
       REMOVED: 4500,
       UNAUTHORIZED: 4501,
       FORBIDDEN: 4503,

@@ -7,6 +7,7 @@ import { AdmissionRates } from '../../../lib/gateway/admission-rates.js';
 import { AdmissionSlots } from '../../../lib/gateway/admission-slots.js';
 import { AdmissionUsers } from '../../../lib/gateway/admission-users.js';
 import type { Arrival, Credentials } from '../../../lib/gateway/arrival.js';
+import { Bans } from '../../../lib/gateway/bans.js';
 import { ClientAddresses } from '../../../lib/gateway/client-address.js';
 import { Endpoint } from '../../../lib/gateway/endpoint.js';
 import { EndpointServer } from '../../../lib/gateway/endpoint-server.js';
@@ -36,9 +37,11 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
   const here = new Map<string, { open: boolean }[]>();
   const registry = { ofUser: (id: string) => here.get(id) ?? [] };
   const addresses = new ClientAddresses(options.trustProxy);
+  const bans = new Bans(options.limits.banTime, () => 1000);
   const gate = new Admission({
     options,
     load,
+    bans,
     slots,
     rates: new AdmissionRates(options.limits, () => 1000),
     users: new AdmissionUsers(options.limits.connectionsPerUser, registry as never, rejections),
@@ -69,7 +72,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
     await upgrade.closed;
     return upgrade;
   };
-  return { gate, url, slots, load, here, opened, rejections, refusal };
+  return { gate, url, slots, load, bans, here, opened, rejections, refusal };
 }
 
 const known =
@@ -134,6 +137,21 @@ describe('Admission', () => {
       present.pop();
       present[0]!.open = false;
       await Client.connect(url);
+    });
+
+    it('says to who is banned when it may come back, before anything is asked or counted', async () => {
+      const { refusal, bans, url, rejections, opened } = await admission(
+        { limits: { banTime: 90_500 } },
+        () => {
+          throw new Error('asked');
+        },
+      );
+      bans.add('127.0.0.1');
+      const refused = await refusal();
+      expect([refused.status, refused.header('retry-after')]).toEqual([429, '91']);
+      const { code, reason } = await (await Client.connect(url, ['fanout.v1.json'])).closed;
+      expect([code, reason]).toEqual([CLOSE.BANNED.code, `${CLOSE.BANNED.reason}; retry-after=90500`]);
+      expect([rejections.counts.banned, opened]).toEqual([2, []]);
     });
 
     it.each(['loop-delay', 'heap'] as const)('refuses new ones under load: %s', async overload => {

@@ -35,6 +35,7 @@ const DEFAULTS = {
     unreadyBytes: 16_777_216,
     pingsPerSecond: 10,
     rejections: 1000,
+    banTime: 0,
     handshake: 5000,
     loopDelay: 500,
     heap: 0.9,
@@ -162,6 +163,7 @@ describe('resolveOptions', () => {
         'unreadyBytes',
         'pingsPerSecond',
         'rejections',
+        'banTime',
         'loopDelay',
         'heap',
       ].map((name): [string, unknown] => [`limits.${name}`, 0]),
@@ -296,6 +298,7 @@ describe('resolveOptions', () => {
       ['limits.bufferedChunks', 0, 'an integer of at least 1 (chunks)'],
       ['limits.inFlight', 0, 'an integer of at least 1 (messages)'],
       ['limits.messageTime', -1, 'a number of milliseconds from 0 to 2147483647'],
+      ['limits.banTime', -1, 'a number of milliseconds from 0 to 2147483647'],
       ['limits.loopDelay', '1s', 'a number of milliseconds from 0 to 2147483647'],
       ...[-0.1, 1.1, '0.5', Number.NaN].map((value): [string, unknown, string] => [
         'limits.heap',
