@@ -22,9 +22,11 @@ await serveFanout(
       noise = setInterval(() => broadcaster.publish(NOISE, data), everyMs);
     },
     stopNoise: () => clearInterval(noise),
+    /** Answers with what it is now. No collection is forced: V8 would collect more often after it. */
     watchMemory() {
-      mostRss = 0;
+      mostRss = process.memoryUsage.rss();
       watch = setInterval(() => (mostRss = Math.max(mostRss, process.memoryUsage.rss())), WATCH_MS);
+      return mostRss;
     },
     mostMemory() {
       clearInterval(watch);

@@ -33,6 +33,8 @@ export const shape = {
       noise: { bytes: 2 ** 16, everyMs: 50 },
       // What docs/security.md advises where this is to be expected: a refused message costs as much as a good one.
       options: { limits: { connections: 18_000, rejections: 100 } },
+      // Without bans whoever was ended is back a second later; with them it is refused, again and again.
+      banTimes: [0, 60_000],
       repeats: 1,
     },
     quick: {
@@ -46,13 +48,16 @@ export const shape = {
         limits: { connections: 3000, messageTime: 1500, rejections: 100 },
         slowConsumer: { grace: 1000 },
       },
+      banTimes: [0],
       repeats: 1,
     },
   },
   figure: { name: 'p99', better: 'lower', label: 'p99 ms, healthy ones', digits: 1 },
 
   async run(_, size, { pinned }) {
-    return [await attacked(size, pinned)];
+    const rows = [];
+    for (const banTime of size.banTimes) rows.push(await attacked(size, banTime, pinned));
+    return rows;
   },
 
   columns: [
@@ -106,11 +111,11 @@ export const shape = {
   ],
 };
 
-async function attacked(size, pinned) {
+async function attacked(size, banTime, pinned) {
   const { connections, perSecond, seconds } = size;
   const attackers = Math.round(connections * ATTACKING_SHARE);
   const pair = await startLedger('fanout-attacked', {
-    options: withLimits(size.options),
+    options: withLimits(size.options, banTime),
     topic: { history: 20, slow: 'catch-up' },
     env: { BENCH_HEADERS_MS: String(size.headersMs) },
     crews: crewsOf(connections - attackers, size.processes),
@@ -130,8 +135,7 @@ async function attacked(size, pinned) {
       catchUp: true,
     };
     const calm = await loaded(pair, load);
-    const before = await server.call('memory');
-    await server.call('watchMemory');
+    const before = await server.call('watchMemory');
     await attack.call('attack', { port: pair.port, count: attackers, withinMs: seconds * COME_WITHIN });
     const beside = await loaded(pair, load);
     const mostRss = await server.call('mostMemory');
@@ -141,7 +145,7 @@ async function attacked(size, pinned) {
     await closeAll(pair);
     const { gaps, endings, ...counted } = sumUp(beside.ledgers);
     return {
-      case: `${thousands(connections)} connections, ${thousands(perSecond)} publications a second`,
+      case: `${thousands(connections)} connections, ${thousands(perSecond)} publications a second, ${bans(banTime)}`,
       ...counted,
       ...(await leftBehind(server)),
       inGaps: sum(gaps),
@@ -153,7 +157,7 @@ async function attacked(size, pinned) {
       rejected,
       stopped: sum(Object.values(tallies).map(({ ended, refused }) => ended + refused)),
       notStopped: Object.keys(tallies).filter(kind => !wasStopped(tallies[kind])),
-      rssGrowth: mostRss - before.rss,
+      rssGrowth: mostRss - before,
       p99: beside.p99,
       p99Calm: calm.p99,
       p50: beside.p50,
@@ -168,8 +172,12 @@ async function attacked(size, pinned) {
 }
 
 /** Everybody comes from an address of its own, so a limit of addresses is one of those who open many. */
-function withLimits({ limits, ...others }) {
-  return { ...others, limits: { connectionsPerIp: 8, connectionsPerSecondPerIp: 2, ...limits } };
+function withLimits({ limits, ...others }, banTime) {
+  return { ...others, limits: { connectionsPerIp: 8, connectionsPerSecondPerIp: 2, banTime, ...limits } };
+}
+
+function bans(banTime) {
+  return banTime === 0 ? 'no bans' : `bans of ${banTime / 1000} s`;
 }
 
 function crewsOf(healthy, processes) {
