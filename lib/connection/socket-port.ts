@@ -18,6 +18,8 @@ export interface SocketPort {
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;
   write(data: Uint8Array, done?: () => void): boolean;
+  /** Called when the stream wants to read on. A stream of the application's own may have none. */
+  _read?(bytes: number): void;
   /** Nothing more is written. */
   end(): unknown;
   cork(): void;

@@ -25,8 +25,10 @@ export function silence(socket: WebSocket, transport: SocketPort): void {
     receiver._bufferedBytes = 0;
     receiver._write = drop;
   }
-  // What comes stays with its sender. A stream that is paused reads two more chunks, 128 KiB, before it stops.
+  // What comes stays with its sender. A stream that is paused reads two more chunks, 128 KiB, before it stops; and one
+  // that has stopped by itself, because it was full, starts the handle again when it is resumed.
   transport._handle?.readStop?.();
+  transport._read = readNothing;
   const timer = setTimeout(() => socket.terminate(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(timer));
 }
@@ -34,3 +36,5 @@ export function silence(socket: WebSocket, transport: SocketPort): void {
 function drop(_chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
   done();
 }
+
+function readNothing(): void {}

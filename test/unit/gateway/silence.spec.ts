@@ -46,6 +46,11 @@ async function roundTrip({ client, heard }: Peer): Promise<void> {
   heard.length = 0;
 }
 
+/** Whether the stream of a socket holds as much as it reads ahead. */
+function isFull({ readableLength, readableHighWaterMark }: Socket): boolean {
+  return readableLength >= readableHighWaterMark;
+}
+
 describe('silence', () => {
   afterEach(() => void vi.useRealTimers());
 
@@ -73,6 +78,23 @@ describe('silence', () => {
     expect(attacker.socket.readyState).toBe(attacker.socket.OPEN);
     expect([attacker.heard, attacker.transport.bytesRead]).toEqual([[], before]);
   });
+
+  it.each(['ws', 'wss'] as const)(
+    'leaves what waits where it is, of one that is resumed, over %s',
+    async scheme => {
+      const connect = await start(scheme);
+      const [attacker, witness] = [await connect(), await connect()];
+      attacker.socket.pause();
+      attacker.client.socket.write(Buffer.concat(Array<Buffer>(100_000).fill(maskedText('on and on'))));
+      // A stream that has enough stops its handle by itself, and starts it again when it is read.
+      await vi.waitUntil(() => isFull(attacker.transport));
+      attacker.socket.resume();
+      silence(attacker.socket, attacker.transport);
+      const before = attacker.transport.bytesRead;
+      for (let i = 0; i < 5; i++) await roundTrip(witness);
+      expect([attacker.heard, attacker.transport.bytesRead]).toEqual([[], before]);
+    },
+  );
 
   it('reads nothing after an error of ws either, which would throw away what comes', async () => {
     const connect = await start('ws');
