@@ -8,6 +8,8 @@ const LINGER_MS = 1000;
 interface Receiver {
   _buffers: unknown[];
   _fragments: unknown[];
+  /** Whether the message ends with the frame in hand. */
+  _fin: boolean;
   _bufferedBytes: number;
   _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void;
 }
@@ -21,8 +23,11 @@ export function silence(socket: WebSocket, transport: SocketPort): void {
   const receiver = (socket as { _receiver?: Partial<Receiver> })._receiver;
   // What is left of the chunk in hand and of its message goes as well: `ws` stops where it finds nothing.
   if (Array.isArray(receiver?._buffers) && typeof receiver._write === 'function') {
-    receiver._buffers = receiver._fragments = [];
+    receiver._buffers = [];
     receiver._bufferedBytes = 0;
+    receiver._fragments = [];
+    // What is being inflated would be taken for a message without the parts before it, or for one that is no UTF-8.
+    receiver._fin = false;
     receiver._write = drop;
   }
   // What comes stays with its sender. A stream that is paused reads two more chunks, 128 KiB, before it stops; and one

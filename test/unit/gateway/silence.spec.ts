@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { constants, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { silence } from '../../../lib/gateway/silence.js';
-import { maskedDeflatedText, maskedText, RawClient } from '../../e2e/delivery/support/raw-client.js';
+import { masked, maskedDeflatedText, maskedText, RawClient } from '../../e2e/delivery/support/raw-client.js';
 import { certificate } from '../../support/certificate.js';
 
 interface Peer {
@@ -67,6 +68,28 @@ describe('silence', () => {
     await attacker.client.closed;
     expect(attacker.heard).toEqual(['again', 'again', 'again']);
   });
+
+  it.each(['text', 'binary'])(
+    'makes no message of the end of a %s one, which is being inflated',
+    async kind => {
+      const connect = await start('ws');
+      const { socket, transport, heard, client } = await connect('permessage-deflate');
+      const errors: Error[] = [];
+      socket.on('error', error => errors.push(error));
+      const [first, last] = [0xc3, 0xa9].map(byte =>
+        deflateRawSync(Buffer.from([byte]), { finishFlush: constants.Z_SYNC_FLUSH }),
+      );
+      transport.emit('data', masked(kind === 'text' ? 0x41 : 0x42, first!));
+      const flushed = once(client.socket, 'data');
+      // What comes behind the first part is read when it is inflated.
+      transport.emit('data', masked(0x89, Buffer.alloc(0)));
+      await flushed;
+      transport.emit('data', masked(0x80, last!.subarray(0, -4)));
+      silence(socket, transport);
+      await client.closed;
+      expect([heard, errors]).toEqual([[], []]);
+    },
+  );
 
   it.each(['ws', 'wss'] as const)('reads nothing that comes later, over %s', async scheme => {
     const connect = await start(scheme);
