@@ -148,7 +148,8 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
   closeForGood(close: Close): void {
     if (!this.open) return;
     this.closeAs(close);
-    this.#socket.end();
+    // While `ws` compresses a message of the application's, the close frame waits behind it and would find the end.
+    if (this.socket.bufferedAmount <= this.#socket.writableLength) this.#socket.end();
   }
 
   /** Ends it without a closing handshake: the peer is gone or has had its time. */

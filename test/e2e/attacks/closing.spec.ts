@@ -1,6 +1,15 @@
-import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { Broadcaster, type Connection, Connections, CurrentConnection, Topic } from 'nestjs-fanout';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import {
+  Broadcaster,
+  CLOSE,
+  type Connection,
+  Connections,
+  CurrentConnection,
+  type FanoutOptions,
+  Topic,
+} from 'nestjs-fanout';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { RawClient } from '../delivery/support/raw-client.js';
@@ -51,8 +60,17 @@ class Gateway {
   }
 }
 
-async function start() {
-  const { app, url, get } = await startApp({ providers: [Gateway] });
+/** Of a gateway with a `perMessageDeflate` of its own, `ws` compresses what the application sends past the library. */
+@WebSocketGateway({ path: '/deflating', perMessageDeflate: { threshold: 0 } })
+class DeflatingGateway {
+  @SubscribeMessage('directly')
+  directly(@ConnectedSocket() socket: WebSocket): void {
+    socket.send('straight from the socket');
+  }
+}
+
+async function start(limits?: FanoutOptions['limits']) {
+  const { app, url, get } = await startApp({ providers: [Gateway, DeflatingGateway], options: { limits } });
   return { app, url, connections: get(Connections), broadcaster: get(Broadcaster) };
 }
 
@@ -96,6 +114,18 @@ describe('messages of a connection that the server has closed', () => {
     // Waits for handlers in flight.
     await app.close();
     expect(handled).toEqual([]);
+  });
+});
+
+describe('a client that is closed for what it did', () => {
+  it('gets what ws still compresses for it, and then its close', async () => {
+    const { url, connections } = await start({ rejections: 1 });
+    const peer = await RawClient.connect(`${url}/deflating`, undefined, 'permessage-deflate');
+    peer.send({ event: 'directly' }, {}, {});
+    await peer.until(() => peer.close !== undefined);
+    expect(peer.close).toEqual(CLOSE.ABUSE);
+    expect(peer.texts).toContain('straight from the socket');
+    await eventually(() => connections.size === 0);
   });
 });
 

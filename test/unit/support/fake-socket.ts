@@ -115,6 +115,7 @@ export class FakeSocket implements SocketPort {
 export class FakeWebSocket implements WebSocketPort {
   readyState: number = 1;
   isPaused = false;
+  bufferedAmount = 0;
   closes: { code: number; reason: string }[] = [];
   terminations = 0;
 
