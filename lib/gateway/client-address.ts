@@ -102,7 +102,8 @@ function addressIn(entry: string): string | undefined {
   text = text.split('%', 1)[0]!;
   const version = isIP(text);
   if (version === 0) return undefined;
-  if (version === 4) return text;
-  // There are many ways to write one IPv6 address, and who can choose must not be counted as many.
-  return unmapped(new SocketAddress({ address: text, family: 'ipv6' }).address);
+  // There are many ways to write one IPv6 address, and who can choose must not be counted as many. And what is a part of
+  // the header would keep all of it in memory, 16 KB, for as long as the address is remembered.
+  const family = version === 4 ? 'ipv4' : 'ipv6';
+  return unmapped(new SocketAddress({ address: text, family }).address);
 }

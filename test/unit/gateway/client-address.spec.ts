@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { addressGroup, ClientAddresses } from '../../../lib/gateway/client-address.js';
+import { collectGarbage } from '../support/garbage.js';
 
 type Trust = number | readonly string[];
 
@@ -60,6 +61,25 @@ describe('ClientAddresses', () => {
       const header = Array.from({ length: 100_000 }, (_, n) => `10.0.${(n >> 8) & 255}.${n & 255}`);
       const given = addressOf(['10.0.0.0/8'], '10.0.0.1', header.join(', '));
       expect(given).toBe(header.at(-32));
+    });
+
+    it('keeps no header in memory, of which an address is a small part', async () => {
+      const COUNT = 1000;
+      const HEADER_BYTES = 10_000;
+      const addresses = new Set<string>();
+      await collectGarbage();
+      const before = process.memoryUsage().heapUsed;
+      for (let n = 0; n < COUNT; n++) {
+        const last = `100.100.${100 + (n >> 7)}.${100 + (n & 127)}`;
+        // As Node's parser makes it: a text of its own, and not one that is put together of others.
+        addresses.add(
+          addressOf(1, '10.0.0.1', Buffer.from(`, ${last}`.padStart(HEADER_BYTES, '6')).toString()),
+        );
+      }
+      await collectGarbage();
+      const each = (process.memoryUsage().heapUsed - before) / addresses.size;
+      expect(addresses.size).toBe(COUNT);
+      expect(each).toBeLessThan(HEADER_BYTES / 2);
     });
   });
 });
