@@ -44,9 +44,11 @@ export class Offenders {
     this.#shutOut(session, cause);
   }
 
-  /** `ws` has closed it for a frame that it did not take. */
-  broke(session: ClientSession, cause: RejectionCause): void {
+  /** `ws` has closed it, with this code, for a frame that it did not take. */
+  broke(session: ClientSession, cause: RejectionCause, code: number): void {
     this.#count(session, cause);
+    // The client's answer, by which `ws` would know, is not read.
+    session.connection.closedWith ??= { code, reason: '' };
     this.#shutOut(session, cause);
   }
 

@@ -49,8 +49,8 @@ export class Reception {
     };
     const { offenders } = parts;
     this.#onError = function (error) {
-      const cause = causeOfError(error);
-      if (cause !== undefined) offenders.broke(sessionOf(this)!, cause);
+      const breach = breachOf(error);
+      if (breach !== undefined) offenders.broke(sessionOf(this)!, breach.cause, breach.code);
     };
   }
 
@@ -105,16 +105,21 @@ function copied(data: RawData): Incoming {
   return Buffer.isBuffer(data) ? Buffer.from(data) : data;
 }
 
-/** What a client did to bring about an error of `ws`; undefined for errors of the network. */
-function causeOfError({ code = '' }: NodeJS.ErrnoException): RejectionCause | undefined {
+/** What a client did to bring about an error of `ws`, and what `ws` closes it with; undefined for what is not its fault. */
+function breachOf({ code = '' }: NodeJS.ErrnoException): { cause: RejectionCause; code: number } | undefined {
   switch (code) {
     case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
     case 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH':
-      return 'payload';
+      return { cause: 'payload', code: 1009 };
     case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
-      return 'fragments';
+      return { cause: 'fragments', code: 1008 };
+    case 'WS_ERR_INVALID_UTF8':
+    case 'Z_DATA_ERROR':
+    case 'Z_BUF_ERROR':
+    case 'Z_NEED_DICT':
+      return { cause: 'protocol', code: 1007 };
     default:
-      // Those of zlib are messages that do not inflate.
-      return code.startsWith('WS_ERR_') || code.startsWith('Z_') ? 'protocol' : undefined;
+      // Others of zlib are ours, such as memory that has run out.
+      return code.startsWith('WS_ERR_') ? { cause: 'protocol', code: 1002 } : undefined;
   }
 }

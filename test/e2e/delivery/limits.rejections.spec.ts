@@ -24,6 +24,11 @@ class Later implements CanActivate {
 @WebSocketGateway()
 class Gateway {
   handled = 0;
+  readonly ends: number[] = [];
+
+  handleDisconnect(_: unknown, close?: any): void {
+    this.ends.push(close.code);
+  }
 
   @SubscribeMessage('work')
   work(): void {
@@ -155,16 +160,18 @@ describe('FanoutMetrics.rejected', () => {
       Buffer.concat([masked(1, Buffer.alloc(1)), ...Array<Buffer>(9).fill(masked(0, Buffer.alloc(1)))]),
     ],
   ])('counts frames that ws does not take: %s, %i for %s', async (cause, code, _, bytes) => {
-    const { url, rejected } = await start({ payload: 1000, fragments: 5 });
+    const { url, rejected, gateway } = await start({ payload: 1000, fragments: 5 });
     const raw = await RawClient.connect(url);
     raw.socket.write(bytes);
     await raw.until(() => raw.close !== undefined);
     expect(raw.close!.code).toBe(code);
     expect(rejected()).toEqual({ [cause]: 1 });
+    await eventually(() => gateway.ends.length > 0, 'the end');
+    expect(gateway.ends).toEqual([code]);
   });
 
   it('counts messages that do not inflate', async () => {
-    const { url, rejected } = await start({}, { compression: true });
+    const { url, rejected, gateway } = await start({}, { compression: true });
     const raw = await RawClient.connect(url, undefined, 'permessage-deflate');
     raw.socket.write(masked(0xc1, Buffer.from('this is not deflated')));
     await raw.until(() => raw.close !== undefined);
@@ -173,6 +180,8 @@ describe('FanoutMetrics.rejected', () => {
     bomb.socket.write(maskedDeflatedText('x'.repeat(100_000)));
     await bomb.until(() => bomb.close !== undefined);
     expect(rejected()).toEqual({ protocol: 1, payload: 1 });
+    await eventually(() => gateway.ends.length === 2, 'both ends');
+    expect(gateway.ends).toEqual([1007, 1009]);
   });
 
   // A TLS socket cannot be reset.
