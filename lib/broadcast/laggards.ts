@@ -18,9 +18,9 @@ export interface Laggard {
 }
 
 /**
- * The connections that are behind. One whose socket takes nothing at all for the time of grace is closed; one that takes
- * something now and then is only slow, and is not. When all that is kept for
- * slow ones exceeds the budget, the worst go.
+ * The connections that are behind. One whose socket was given something and takes nothing at all of it for the time of
+ * grace is closed; one that takes something now and then is only slow, and is not. When all that is kept for slow ones
+ * exceeds the budget, the worst go.
  */
 export class Laggards {
   readonly #bySink = new Map<BatchSink, Laggard>();
@@ -88,10 +88,12 @@ export class Laggards {
   readonly #look = (): void => {
     this.#timer = undefined;
     for (const laggard of this.#bySink.values()) {
-      const { left } = laggard.sink;
+      const { left, unsent } = laggard.sink;
       if (left !== laggard.left) laggard.idle = 0;
       laggard.left = left;
-      if (++laggard.idle > LOOKS) laggard.sink.tooSlow();
+      // A socket that has taken all it was given waits for this process: for its turn, or for the loop.
+      if (unsent === 0) laggard.idle = 0;
+      else if (++laggard.idle > LOOKS) laggard.sink.tooSlow();
     }
     if (this.#bySink.size > 0) this.#timer = this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
   };

@@ -39,6 +39,13 @@ function behind(topic: Topic): Subscription & { readonly sink: HandSink } {
   return subscription as Subscription & { readonly sink: HandSink };
 }
 
+/** A connection that is behind, and has not taken what it was given. */
+function frozen(): Subscription & { readonly sink: HandSink } {
+  const subscription = behind(topicOf());
+  lag(subscription.sink, 1);
+  return subscription;
+}
+
 /** The socket does not take bytes that it was given. */
 function lag(sink: HandSink, bytes: number): void {
   const batch = new Batch([Buffer.alloc(bytes)]);
@@ -69,7 +76,7 @@ describe('Laggards', () => {
 
   describe('the time of grace', () => {
     it('is given to a socket that takes nothing, which then is closed', () => {
-      const { sink } = behind(topicOf());
+      const { sink } = frozen();
       clock.advance(GRACE);
       expect(sink.slow).toBe(0);
       clock.advance(GRACE / 4);
@@ -77,7 +84,7 @@ describe('Laggards', () => {
     });
 
     it('begins anew for a socket that has taken something, however slow it is', () => {
-      const { sink } = behind(topicOf());
+      const { sink } = frozen();
       for (let i = 0; i < 20; i++) {
         clock.advance(GRACE * 0.9);
         sink.left = i + 1;
@@ -90,7 +97,7 @@ describe('Laggards', () => {
     });
 
     it('is not over because this process stood still: nobody could take anything then', () => {
-      const { sink } = behind(topicOf());
+      const { sink } = frozen();
       for (let i = 0; i < 3; i++) clock.stall(GRACE * 100);
       expect(sink.slow).toBe(0);
       clock.advance(GRACE / 2);
@@ -98,15 +105,26 @@ describe('Laggards', () => {
     });
 
     it('counts for each of them from when it fell behind, to a quarter of it', () => {
-      const { sink: early } = behind(topicOf());
+      const { sink: early } = frozen();
       clock.advance(GRACE * 0.9);
-      const { sink: late } = behind(topicOf());
+      const { sink: late } = frozen();
       clock.advance(GRACE * 0.4);
       expect([early.slow, late.slow]).toEqual([1, 0]);
     });
 
+    it('does not pass for a socket that has taken all it was given: it waits for this process', () => {
+      const { sink } = behind(topicOf());
+      clock.advance(GRACE * 10);
+      expect(sink.slow).toBe(0);
+      lag(sink, 1);
+      clock.advance(GRACE);
+      expect(sink.slow).toBe(0);
+      clock.advance(GRACE / 4);
+      expect(sink.slow).toBe(1);
+    });
+
     it('ends for nobody who has caught up', () => {
-      const caughtUp = behind(topicOf());
+      const caughtUp = frozen();
       clock.advance(GRACE);
       laggards.delete(caughtUp);
       clock.advance(GRACE);
