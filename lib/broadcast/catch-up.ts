@@ -7,6 +7,7 @@ import { gapText } from '../wire/gap-frame.js';
 import type { SchedulerClock } from './flush-scheduler.js';
 import type { Laggard, Laggards } from './laggards.js';
 import type { LogSegments } from './log-segments.js';
+import { RecoveryTurns } from './recovery-turns.js';
 
 /** Bytes handed to a socket at once: so much a slow one is ahead of what it has taken, and replies wait behind. */
 const ROUND_BYTES = 64 * 1024;
@@ -23,6 +24,8 @@ export interface CatchUpParts {
   readonly slice: number;
   /** Bytes behind above which a topic's policy `gap` or `disconnect` comes into force. */
   readonly maxBytes: number;
+  /** Connections that are given what they missed at the same time. */
+  readonly recoveries: number;
   readonly resync: Resync;
 }
 
@@ -31,6 +34,8 @@ export interface CatchUpParts {
  * came by. Piece by piece, as the socket takes them; when it has everything a subscription is live again.
  */
 export class CatchUp {
+  /** Who of those that come back is served, and who waits. */
+  readonly turns: RecoveryTurns;
   readonly #parts: CatchUpParts;
   /** Whose socket has room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
@@ -41,17 +46,20 @@ export class CatchUp {
 
   constructor(parts: CatchUpParts) {
     this.#parts = parts;
+    this.turns = new RecoveryTurns(parts.recoveries, parts.clock, sink => this.#goOn(sink));
   }
 
   /** The client was answered: what it missed goes to its sink, for the write at the end of this turn, then all that comes. */
   join(subscription: Subscription): void {
-    const { topic, lane, sink } = subscription;
-    if (subscription.cursor >= lane.flushed) return this.#activate(subscription);
-    this.#returning.add(subscription);
-    topic.defer(subscription);
-    topic.retention.count(topic);
-    this.#serve(this.#parts.laggards.add(subscription));
-    this.#goOn(sink);
+    if (this.#isCurrent(subscription)) this.#activate(subscription);
+    else this.#start(this.#fallBehind(subscription));
+  }
+
+  /** The client was answered, and is set back to where it was: as {@link join}, when it is its turn. */
+  recover(subscription: Subscription): void {
+    if (this.#isCurrent(subscription)) return this.#activate(subscription);
+    const laggard = this.#fallBehind(subscription);
+    if (this.turns.take(subscription)) this.#start(laggard);
   }
 
   /** A flush found the socket busy: the subscription keeps its cursor. */
@@ -81,7 +89,7 @@ export class CatchUp {
 
   /** The subscription ends, in whatever state it is. */
   forget(subscription: Subscription): void {
-    this.#parts.laggards.delete(subscription);
+    this.#remove(subscription);
     this.#reached(subscription, Infinity);
   }
 
@@ -98,6 +106,30 @@ export class CatchUp {
     this.#parts.clock.clearImmediate(this.#turn);
     this.#turn = undefined;
     this.#ready.clear();
+    this.turns.stop();
+  }
+
+  #isCurrent({ cursor, lane }: Subscription): boolean {
+    return cursor >= lane.flushed;
+  }
+
+  #fallBehind(subscription: Subscription): Laggard {
+    const { topic } = subscription;
+    this.#returning.add(subscription);
+    topic.defer(subscription);
+    topic.retention.count(topic);
+    return this.#parts.laggards.add(subscription);
+  }
+
+  #start(laggard: Laggard): void {
+    this.#serve(laggard);
+    this.#goOn(laggard.sink);
+  }
+
+  /** It is behind no more. */
+  #remove(subscription: Subscription): void {
+    this.#parts.laggards.delete(subscription);
+    this.turns.give(subscription);
   }
 
   #round(laggard: Laggard): void {
@@ -107,9 +139,11 @@ export class CatchUp {
     this.#goOn(laggard.sink);
   }
 
-  /** Each in turn, until all have caught up or the socket has enough. */
+  /** Each in turn, until all have caught up or the socket has enough. Some may have to wait, and others be only slow. */
   #serve({ subscriptions, sink }: Laggard): void {
+    const waiting = this.turns.waitingOf(sink);
     for (const subscription of subscriptions) {
+      if (waiting?.has(subscription)) continue;
       // What was gathered for the next write counts: many may be served before it.
       const room = Math.min(ROUND_BYTES - sink.unsent, sink.room);
       if (room <= 0 || !this.#advance(subscription, room)) return;
@@ -124,7 +158,7 @@ export class CatchUp {
     if (this.#isTooFar(subscription)) {
       if (topic.policy.slow === 'disconnect') sink.tooSlow();
       else if (subscription.snapshot && !topic.conflates && this.#parts.resync(subscription)) {
-        this.#parts.laggards.delete(subscription);
+        this.#remove(subscription);
       } else this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : reachOf(topic));
       if (!subscription.behind) return true;
     }
@@ -146,7 +180,7 @@ export class CatchUp {
 
   #activate(subscription: Subscription): void {
     const { topic, cursor } = subscription;
-    this.#parts.laggards.delete(subscription);
+    this.#remove(subscription);
     this.#returning.delete(subscription);
     topic.activate(subscription);
     // The log was kept for it. As long as it is kept for others too, the next flush will do.
@@ -176,7 +210,9 @@ export class CatchUp {
 
   /** The next round: when the socket has drained, or with the next turn of the loop when it has taken everything. */
   #goOn(sink: BatchSink): void {
-    if (this.#parts.laggards.of(sink) === undefined) return;
+    const laggard = this.#parts.laggards.of(sink);
+    // Who only waits for its turn is told when it comes.
+    if (laggard === undefined || laggard.subscriptions.size === this.turns.waitingOf(sink)?.size) return;
     if (sink.room < Infinity) return sink.awaitDrain();
     this.#ready.add(sink);
     this.#turn ??= this.#parts.clock.setImmediate(this.#serveReady);

@@ -22,7 +22,7 @@ import { UnsentBatches } from './unsent-batches.js';
 export interface DeliverySettings {
   readonly flush: FlushTiming;
   readonly slowConsumer: { readonly maxBytes: number; readonly grace: number; readonly budget: number };
-  readonly history: { readonly budget: number };
+  readonly history: { readonly budget: number; readonly recoveries: number };
   readonly compression: DeflateSettings | false;
 }
 
@@ -86,7 +86,9 @@ export class Delivery {
     });
     this.segments = new LogSegments(unsent, clock);
     const { laggards, segments } = this;
-    this.catchUp = new CatchUp({ segments, laggards, clock, slice: flush.slice, maxBytes, resync });
+    const { slice } = flush;
+    const { recoveries } = history;
+    this.catchUp = new CatchUp({ segments, laggards, clock, slice, maxBytes, recoveries, resync });
     this.fanOut = new FanOut(pool, unsent, clock.now, compression || undefined);
     const walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
     this.scheduler = new FlushScheduler(walk, flush, clock);

@@ -248,7 +248,8 @@ export class SubscribeRouter {
       // The method is not asked again about whom the server has subscribed.
       subscription.snapshot = subscription.requested && snapshot !== undefined;
       announceGap(connection, subscription);
-      this.#delivery.catchUp.join(subscription);
+      if (recovered) this.#delivery.catchUp.recover(subscription);
+      else this.#delivery.catchUp.join(subscription);
       this.#topics.answered(subscription);
     } else if (subscription.live && subscription.lane !== lane) {
       // Those it belongs to now may have been served further than it was.

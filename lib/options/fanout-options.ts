@@ -62,6 +62,11 @@ export interface HistoryOptions {
    * first, then a topic that publishes forgets its oldest. @default a quarter of the heap limit
    */
   budget?: number;
+  /**
+   * Connections that are given what they missed at the same time; who comes back when there are so many waits for its
+   * turn, in the order of coming. Who has not read it after a second lets the next one have its turn. @default 256
+   */
+  recoveries?: number;
 }
 
 /** How publications are compressed, for clients that agree to permessage-deflate. */

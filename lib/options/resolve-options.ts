@@ -45,7 +45,10 @@ const RULES = {
     budget: integer(1024, QUARTER_OF_HEAP, 'bytes'),
     policy: oneOf(['catch-up', 'gap', 'disconnect'], 'catch-up'),
   },
-  history: { budget: integer(1024, QUARTER_OF_HEAP, 'bytes') },
+  history: {
+    budget: integer(1024, QUARTER_OF_HEAP, 'bytes'),
+    recoveries: integer(1, 256, 'connections'),
+  },
   compression: {
     threshold: integer(0, 512, 'bytes'),
     level: {

@@ -62,6 +62,7 @@ class Generator {
       grace,
       budget,
       historyBudget,
+      recoveries: prng.pick([1, 1, 2, 256]),
     };
   }
 
@@ -153,6 +154,8 @@ class Generator {
         return { do: kind, client, network: this.#network() };
       case 'reconnect':
         return { do: kind, client, since: prng.chance(0.8) };
+      case 'return':
+        return { do: kind, since: prng.chance(0.8) };
       case 'advance':
         return { do: kind, ms: prng.magnitude(1, this.#theme.longest) };
       case 'stall':

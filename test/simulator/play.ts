@@ -123,9 +123,10 @@ class Player {
         if (device.life !== undefined) device.life.socket.broken = true;
         return undefined;
       case 'reconnect':
-        world.drop(device);
-        world.connect(device);
-        for (const [topic, maxRate] of device.wanted) world.subscribe(device, topic, step.since, maxRate);
+        return world.reconnect(device, step.since);
+      case 'return':
+        for (const each of world.devices) world.drop(each);
+        for (const each of world.devices) world.reconnect(each, step.since);
         return undefined;
       case 'turn':
         return this.#loop.turn();

@@ -14,6 +14,7 @@ const SETTINGS: Settings = {
   grace: 15_000,
   budget: MUCH,
   historyBudget: MUCH,
+  recoveries: 256,
 };
 
 const TOPIC: TopicSpec = {

@@ -191,6 +191,22 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     options: withSettings(({ grace }) => ({ grace: grace / 20 })),
     rules: ['slow'],
   },
+  'everybody who comes back is served at once': {
+    options: withSettings(() => ({ recoveries: 256 })),
+    rules: ['turns'],
+  },
+  'turns are not given back': {
+    options: core(({ server }) => (server.delivery.catchUp.turns.give = () => {})),
+    rules: ['turns', 'rest', 'loss', 'newest', 'gap'],
+  },
+  'the next one is not told': {
+    options: core(({ server }) => {
+      const { turns } = server.delivery.catchUp;
+      const { take } = turns;
+      turns.take = subscription => take.call(turns, subscription) && turns.held < 2;
+    }),
+    rules: ['loss', 'newest'],
+  },
   'the budget is ignored': { options: withSettings(() => ({ budget: 1e9 })), rules: ['memory'] },
   'the budget of histories is ignored': {
     options: withSettings(() => ({ historyBudget: 1e9 })),

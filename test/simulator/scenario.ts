@@ -19,6 +19,8 @@ export interface Settings {
   readonly grace: number;
   readonly budget: number;
   readonly historyBudget: number;
+  /** Connections. */
+  readonly recoveries: number;
 }
 
 export interface TopicSpec {
@@ -119,6 +121,8 @@ export type Step =
   | { readonly do: 'break'; readonly client: number }
   /** A new connection, with the subscriptions of the one before. */
   | { readonly do: 'reconnect'; readonly client: number; readonly since: boolean }
+  /** All clients do, at once. */
+  | { readonly do: 'return'; readonly since: boolean }
   /** One turn of the event loop without any time. */
   | { readonly do: 'turn' }
   | { readonly do: 'advance'; readonly ms: number }

@@ -66,13 +66,13 @@ export class Server {
   };
 
   constructor({ settings, topics, clock, method, closing }: ServerParts) {
-    const { window, slice, maxBytes, grace, budget, historyBudget } = settings;
+    const { window, slice, maxBytes, grace, budget, historyBudget, recoveries } = settings;
     this.#method = method;
     this.delivery = new Delivery({
       settings: {
         flush: { ...FLUSH, window, slice },
         slowConsumer: { maxBytes, grace, budget },
-        history: { budget: historyBudget },
+        history: { budget: historyBudget, recoveries },
         compression: { threshold: 100, level: 1 },
       },
       clock,

@@ -97,7 +97,7 @@ function* simplerThan(scenario: Scenario): Generator<Scenario> {
     for (const simpler of plainer(clients[i]!, plain))
       yield { ...scenario, clients: clients.with(i, simpler) };
   }
-  for (const simpler of plainer(settings, { window: undefined, writeMs: 0, slice: 8 }))
+  for (const simpler of plainer(settings, { window: undefined, writeMs: 0, slice: 8, recoveries: 256 }))
     yield { ...scenario, settings: simpler };
   for (let i = 0; i < steps.length; i++) {
     for (const simpler of simplerSteps(steps[i]!)) yield { ...scenario, steps: steps.with(i, simpler) };

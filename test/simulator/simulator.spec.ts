@@ -19,6 +19,7 @@ const REACHED: Readonly<Record<string, number>> = {
   'gap: except': 1000,
   'close frame: 1000': 600,
   'close frame: 4001': 400,
+  'waits for its turn': 200,
   'closed as slow: frozen': 500,
   'closed as slow: too far behind': 300,
   'closed as slow: over the budget': 600,

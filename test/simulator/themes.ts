@@ -118,6 +118,20 @@ export const THEMES: Readonly<Record<string, Theme>> = {
     steps: { ...STEPS, reconnect: 8, drop: 2, vanish: 1, subscribe: 5 },
     longest: 20_000,
   },
+  /** Those that come back all together, to more than their sockets take at once. */
+  storm: {
+    ...SLOW,
+    share: 1,
+    settings: prng => ({ ...SLOW.settings(prng), maxBytes: prng.magnitude(100_000, 1_000_000) }),
+    topic: prng => ({
+      ...topic(prng, prng.pick(['catch-up', 'gap', 'disconnect'])),
+      history: { size: prng.int(20, 50), ttl: 300_000, bytes: prng.magnitude(200_000, 2_000_000) },
+    }),
+    networks: { fast: 1, slow: 2, frozen: 4, flapping: 2 },
+    publish: { ttl: 0.05, except: 0.05, idempotent: 0, sizes: [LARGE] },
+    steps: { ...STEPS, publish: 20, return: 5, reconnect: 5, subscribe: 4, network: 4 },
+    longest: 500,
+  },
   /** Who is there, and who is told. */
   presence: {
     ...PLAIN,

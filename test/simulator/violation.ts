@@ -24,6 +24,8 @@ export type Rule =
   | 'newest'
   /** Closed as slow without cause, or not closed with cause. */
   | 'slow'
+  /** More are given at once what they missed than may be, or somebody waits for nothing. */
+  | 'turns'
   /** More memory than the limits allow. */
   | 'memory'
   /** Something is left when all is over. */

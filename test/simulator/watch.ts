@@ -23,6 +23,8 @@ interface Lag {
 export class Watch {
   readonly #world: World;
   readonly #lags = new Map<Life, Lag>();
+  /** When a socket was last seen to have taken everything: then it is not the peer who keeps others waiting. */
+  readonly #emptyAt = new WeakMap<Life, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -39,6 +41,7 @@ export class Watch {
   settled(): void {
     for (const topic of this.#world.server.delivery.topics) if (isFlushed(topic)) this.#judgeLog(topic);
     this.#judgeBudgets();
+    this.#judgeTurns();
     for (const life of this.#world.lives) if (life.connection.open) this.#judgeLife(life);
   }
 
@@ -84,6 +87,15 @@ export class Watch {
     demand(pinned + backlog <= budget + UNCOUNTED_BYTES, 'memory', kept);
   }
 
+  /** Nobody waits without need, and no more are served at once than may be. */
+  #judgeTurns(): void {
+    const { held, waiting } = this.#world.server.delivery.catchUp.turns;
+    const { recoveries } = this.#world.settings;
+    const isFull = held === recoveries || (waiting === 0 && held < recoveries);
+    demand(isFull, 'turns', () => `${held} of ${recoveries} are served, and ${waiting} wait`);
+    if (waiting > 0) this.#world.tally.note('waits for its turn');
+  }
+
   /** Bytes of memory that sockets may still read from; what they share counts once. */
   #pinned(): number {
     const ranges = new Map<ArrayBufferLike, [from: number, to: number][]>();
@@ -108,12 +120,18 @@ export class Watch {
   #judgeLife(life: Life): void {
     const { gathered } = life.connection.sink;
     demand(gathered === 0, 'reply', () => `${gathered} bytes wait for a write that nobody makes`);
+    if (life.connection.bufferedBytes === 0) this.#emptyAt.set(life, this.#world.now);
     const lag = this.#lagOf(life);
     if (lag === undefined) return;
-    const { now, settings } = this.#world;
-    const still = now - Math.max(lag.since, life.socket.tookAt);
+    const { settings } = this.#world;
+    const still = Math.min(this.#world.now - lag.since, this.#stillOf(life));
     const patient = still <= settings.grace * GRACE_SLACK + this.#world.stalledMs;
     demand(patient, 'slow', () => `a socket has taken nothing for ${still} ms, and is not closed`);
+  }
+
+  /** Milliseconds in which a socket had something to take and took nothing. */
+  #stillOf(life: Life): number {
+    return this.#world.now - Math.max(life.socket.tookAt, this.#emptyAt.get(life) ?? -Infinity);
   }
 
   /** How long a connection has been behind: on the same subscriptions, or some of them. */
@@ -148,8 +166,8 @@ export class Watch {
     return this.#hasTooManyReplies(life) ? 'too many replies' : undefined;
   }
 
-  #isFrozen({ connection, socket }: Life): boolean {
-    return isBehind(connection) && this.#world.now - socket.tookAt >= this.#world.settings.grace;
+  #isFrozen(life: Life): boolean {
+    return isBehind(life.connection) && this.#stillOf(life) >= this.#world.settings.grace;
   }
 
   /** Too far behind on a topic that says so. */

@@ -149,6 +149,13 @@ export class World implements SocketWorld {
     this.onOpen(life);
   }
 
+  /** A new connection, with the subscriptions of the one before. */
+  reconnect(device: Device, since: boolean): void {
+    this.drop(device);
+    this.connect(device);
+    for (const [topic, maxRate] of device.wanted) this.subscribe(device, topic, since, maxRate);
+  }
+
   subscribe(device: Device, topic: string, since: boolean, maxRate?: number, held = false): void {
     this.connect(device);
     const life = device.life!;

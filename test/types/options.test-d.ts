@@ -43,7 +43,7 @@ describe('FanoutModule', () => {
     FanoutModule.forRoot({ heartbeat: true });
     FanoutModule.forRoot({
       slowConsumer: { grace: 5000, budget: 1e9, policy: 'gap' },
-      history: { budget: 1e9 },
+      history: { budget: 1e9, recoveries: 100 },
     });
     // @ts-expect-error -- not every topic conflates
     FanoutModule.forRoot({ slowConsumer: { policy: 'conflate' } });

@@ -1,81 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
-import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import type { Subscription } from '../../../lib/topic/subscription.js';
-import { Core, type CoreOptions, type Peer } from '../support/core.js';
+import type { Core } from '../support/core.js';
+import {
+  connect,
+  drain,
+  IN_FLIGHT,
+  publish,
+  type Reader,
+  returning,
+  rig,
+  seen,
+  turn,
+  upTo,
+} from '../support/returning.js';
 import { payloadOf } from '../support/topics.js';
-
-/** What a socket is given at most that has not taken all it was given before. */
-const IN_FLIGHT = 64 * 1024;
-
-interface Reader extends Peer {
-  readonly of: (topic: string) => Subscription;
-}
-
-function rig(topicOptions: TopicOptions = {}, options: CoreOptions = {}): Core {
-  return new Core({ optionsOf: () => topicOptions, ...options });
-}
-
-function connect(core: Core, ...topics: string[]): Reader {
-  const peer = core.connect();
-  for (const topic of topics) peer.connection.subscribe(topic);
-  core.clock.settle();
-  return { ...peer, of: topic => peer.connection.subscriptions.get(topic)! };
-}
-
-/** A subscription as the gateway has it when a client comes back with a position; it is still to be answered. */
-function returning(core: Core, peer: Peer, topic: string, cursor: number): Subscription {
-  const subscription = core.topics.hold(peer.connection, topic);
-  subscription.cursor = cursor;
-  return subscription;
-}
-
-/** Publications of so many bytes, each in a flush of its own. */
-function publish(core: Core, topic: string, count: number, bytes = 4000): void {
-  for (let i = 0; i < count; i++) {
-    core.broadcaster.publish(topic, payloadOf(bytes));
-    turn(core);
-  }
-}
-
-/** Flushes, and lets no time pass. */
-function turn(core: Core): void {
-  void core.scheduler.flush();
-  core.clock.turn();
-}
-
-/** The peer reads everything there is, piece by piece; each time what is in flight is looked at. */
-function drain(core: Core, { socket }: Peer): number {
-  let pieces = 0;
-  for (; socket.writableLength > 0; pieces++) {
-    expect(socket.writableLength).toBeLessThanOrEqual(IN_FLIGHT);
-    expect(pieces).toBeLessThan(10_000);
-    const { writableLength } = socket;
-    socket.drain(writableLength);
-    core.clock.turn();
-  }
-  return pieces;
-}
-
-/** What a client has of a topic: offsets, and gaps. Throws when something is missing of which it was not told. */
-function seen({ socket }: Peer, topic = 't', last = 0): unknown[] {
-  const list: unknown[] = [];
-  for (const frame of socket.frames as any[]) {
-    if (frame.event === 'gap' && frame.data.topic === topic) {
-      const { from, to, reason } = frame.data;
-      expect(from).toBe(last + 1);
-      expect(to).toBeGreaterThanOrEqual(from);
-      list.push([from, (last = to), reason]);
-    } else if (frame.topic === topic) {
-      expect(frame.offset).toBe(last + 1);
-      list.push((last = frame.offset));
-    }
-  }
-  return list;
-}
-
-const upTo = (from: number, to: number): number[] =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 describe('CatchUp', () => {
   describe('a subscription whose socket is busy', () => {
@@ -181,7 +120,7 @@ describe('CatchUp', () => {
       publish(core, 't', 100);
       const peer = core.connect();
       const subscription = returning(core, peer, 't', 40);
-      core.activate(subscription);
+      core.recover(subscription);
       expect(peer.socket.calls).toBe(0);
       core.clock.turn();
       expect(seen(peer, 't', 40).length).toBeGreaterThan(5);
@@ -196,7 +135,7 @@ describe('CatchUp', () => {
       const core = rig({ history: 10 });
       publish(core, 't', 3);
       const subscription = returning(core, core.connect(), 't', 3);
-      core.activate(subscription);
+      core.recover(subscription);
       expect(subscription.live).toBe(true);
       expect(core.delivery.segments.encoded).toBe(0);
     });
@@ -206,7 +145,7 @@ describe('CatchUp', () => {
       publish(core, 't', 128, 500);
       const peers = Array.from({ length: 200 }, (_, i) => {
         const peer = core.connect();
-        core.activate(returning(core, peer, 't', i % 128));
+        core.recover(returning(core, peer, 't', i % 128));
         return peer;
       });
       core.clock.settle();
@@ -220,7 +159,7 @@ describe('CatchUp', () => {
         const core = rig({ history: { size: 1000, bytes: 1e6 }, slow }, { maxUnsentBytes: 100_000 });
         publish(core, 't', 100);
         const peer = core.connect();
-        core.activate(returning(core, peer, 't', 0));
+        core.recover(returning(core, peer, 't', 0));
         core.clock.settle();
         expect(peer.ws.closes).toEqual([]);
         expect(seen(peer)).toEqual(upTo(1, 100));
@@ -239,7 +178,7 @@ describe('CatchUp', () => {
       for (const topic of topics) publish(core, topic, 20, 3000);
       const peer = core.connect();
       peer.socket.stalled = true;
-      for (const topic of topics) core.activate(returning(core, peer, topic, 0));
+      for (const topic of topics) core.recover(returning(core, peer, topic, 0));
       core.clock.turn();
       expect(peer.socket.writableLength).toBeLessThanOrEqual(IN_FLIGHT);
       drain(core, peer);
@@ -252,7 +191,7 @@ describe('CatchUp', () => {
     for (const topic of ['a', 'b', 'c']) publish(core, topic, 60);
     const peer = core.connect();
     peer.socket.stalled = true;
-    for (const topic of ['a', 'b', 'c']) core.activate(returning(core, peer, topic, 0));
+    for (const topic of ['a', 'b', 'c']) core.recover(returning(core, peer, topic, 0));
     core.clock.turn();
     drain(core, peer);
     const order = (peer.socket.frames as any[]).map(({ topic }) => topic as string);
@@ -269,7 +208,7 @@ describe('CatchUp', () => {
     const peers = Array.from({ length: 20 }, () => {
       const peer = core.connect();
       peer.socket.onCall = () => void core.clock.time++;
-      core.activate(returning(core, peer, 't', 0));
+      core.recover(returning(core, peer, 't', 0));
       return peer;
     });
     core.clock.turn();
@@ -601,7 +540,7 @@ describe('CatchUp', () => {
     it('leaves nothing armed', () => {
       const core = rig({ history: 1000 });
       publish(core, 't', 100);
-      core.activate(returning(core, core.connect(), 't', 0));
+      core.recover(returning(core, core.connect(), 't', 0));
       core.clock.turn();
       core.delivery.stop();
       expect(core.clock).toMatchObject({ timers: 0, immediates: 0 });

@@ -13,7 +13,7 @@ const DEFAULTS = {
   flush: { maxDelay: 50, maxBytes: 65_536, utilisation: 0.5, slice: 8, window: undefined },
   heartbeat: { interval: 10_000, timeout: 30_000 },
   slowConsumer: { maxBytes: 1_048_576, grace: 15_000, budget: QUARTER_OF_HEAP, policy: 'catch-up' },
-  history: { budget: QUARTER_OF_HEAP },
+  history: { budget: QUARTER_OF_HEAP, recoveries: 256 },
   compression: false,
   limits: {
     connections: 50_000,
@@ -147,6 +147,7 @@ describe('resolveOptions', () => {
       ['slowConsumer.budget', 1024],
       ...['catch-up', 'gap', 'disconnect'].map((value): [string, unknown] => ['slowConsumer.policy', value]),
       ['history.budget', 1024],
+      ['history.recoveries', 1],
       ['limits.connections', 1],
       ['limits.topicsPerConnection', 0],
       ['limits.messagesPerSecond', 0],
@@ -269,6 +270,7 @@ describe('resolveOptions', () => {
       ['slowConsumer.policy', 'conflate', "'catch-up', 'gap' or 'disconnect'"],
       ['slowConsumer.policy', ['gap'], "'catch-up', 'gap' or 'disconnect'"],
       ['history.budget', 0, 'an integer of at least 1024 (bytes)'],
+      ['history.recoveries', 0, 'an integer of at least 1 (connections)'],
       ['history', 5, 'an object'],
       ['limits.connections', 0, 'an integer of at least 1 (connections)'],
       ['limits.payload', 0, 'an integer of at least 1 (bytes)'],
@@ -388,7 +390,7 @@ describe('resolveOptions', () => {
       ['flush.maxdelay', { flush: { maxdelay: 5 } }, 'maxDelay, maxBytes, utilisation, slice, window'],
       ['heartbeat.pause', { heartbeat: { pause: 5 } }, 'interval, timeout'],
       ['slowConsumer.grase', { slowConsumer: { grase: 5 } }, 'maxBytes, grace, budget, policy'],
-      ['history.size', { history: { size: 5 } }, 'budget'],
+      ['history.size', { history: { size: 5 } }, 'budget, recoveries'],
       ['compression.treshold', { compression: { treshold: 5 } }, 'threshold, level'],
       ['limits.paylod', { limits: { paylod: 5 } }, 'connections, connectionsPerIp'],
       [

@@ -37,6 +37,7 @@ export interface CoreOptions {
   readonly grace?: number;
   readonly budget?: number;
   readonly historyBudget?: number;
+  readonly recoveries?: number;
   /** What `@Topic` says of a topic. */
   readonly optionsOf?: (name: string) => TopicOptions;
   /** Takes over a subscription that lost publications; false leaves it to the core. */
@@ -63,6 +64,7 @@ export class Core {
     grace = 15_000,
     budget = 2 ** 30,
     historyBudget = 2 ** 30,
+    recoveries = 256,
     optionsOf = () => ({}),
     resync = () => false,
   }: CoreOptions = {}) {
@@ -70,7 +72,7 @@ export class Core {
       settings: {
         flush: { ...TIMING, ...timing },
         slowConsumer: { maxBytes: maxUnsentBytes, grace, budget },
-        history: { budget: historyBudget },
+        history: { budget: historyBudget, recoveries },
         compression: { threshold: 100, level: 1 },
       },
       clock: this.clock,
@@ -147,6 +149,16 @@ export class Core {
   activate(subscription: Subscription): void {
     if (!subscription.held) return;
     this.delivery.catchUp.join(subscription);
+    this.#answered(subscription);
+  }
+
+  /** What the gateway does once a client that comes back with a position has its answer. */
+  recover(subscription: Subscription): void {
+    this.delivery.catchUp.recover(subscription);
+    this.#answered(subscription);
+  }
+
+  #answered(subscription: Subscription): void {
     this.topics.answered(subscription);
     (subscription.subscriber as unknown as SocketConnection).requestWrite();
   }
