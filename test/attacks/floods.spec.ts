@@ -245,6 +245,65 @@ describe('A43 everybody comes back at once and asks for what was missed', () => 
     expect(get(BufferPool).stats().taken - before).toBeLessThan(CLIENTS);
   });
 
+  describe('and some of them read nothing', () => {
+    const TURNS = 2;
+    const LEAST_TURN_MS = 1000;
+    /** More than the kernel takes for a socket that nobody reads. */
+    const HISTORY = 24;
+    const BYTES = 500_000;
+
+    @WebSocketGateway()
+    class HistoryGateway {
+      asked = 0;
+
+      @Topic('history', { history: { size: HISTORY, bytes: HISTORY * BYTES * 2 } })
+      history(): void {
+        this.asked++;
+      }
+    }
+
+    it('is served history.recoveries at a time, and waits for none of those longer than a second', async () => {
+      const options = { history: { recoveries: TURNS } };
+      const { url, get } = await startFanout({ providers: [HistoryGateway], options });
+      const broadcaster = get(Broadcaster);
+      for (let i = 0; i < HISTORY; i++) broadcaster.publish('history', 'x'.repeat(BYTES));
+      await broadcaster.flush();
+      const since = broadcaster.position('history').replace(/\d+$/, '0');
+      const connect = (count: number): Promise<RawClient[]> =>
+        Promise.all(Array.from({ length: count }, () => RawClient.connect(url)));
+      const comeBack = async (some: readonly RawClient[]): Promise<void> => {
+        const all = get(HistoryGateway).asked + some.length;
+        for (const client of some) client.send({ event: 'subscribe', data: { topic: 'history', since } });
+        await eventually(() => get(HistoryGateway).asked === all, 'every subscribe');
+      };
+      const [attackers, readers] = [await connect(2 * TURNS), await connect(2)];
+      for (const { socket } of attackers) socket.pause();
+      const started = performance.now();
+      await comeBack(attackers);
+      await comeBack(readers);
+      const served = (): number =>
+        [...get(Connections)].filter(({ bufferedBytes }) => bufferedBytes > 0).length;
+      const most = (): number => TURNS * (1 + Math.floor((performance.now() - started) / LEAST_TURN_MS));
+      for (let now = 0; now < attackers.length;) {
+        now = served();
+        expect(now).toBeLessThanOrEqual(most());
+        await new Promise(resolve => setTimeout(resolve, 5));
+      }
+      // The answer, and what was missed.
+      const have = (some: readonly RawClient[], count: number): Promise<unknown> =>
+        Promise.all(some.map(client => client.until(() => client.frames.length === 1 + count)));
+      await have(readers, HISTORY);
+      broadcaster.publish('history', 'and what is new');
+      for (const { socket } of attackers) socket.resume();
+      await have([...attackers, ...readers], HISTORY + 1);
+      for (const { messages } of [...attackers, ...readers]) {
+        expect(messages[0].data.recovered).toBe(true);
+        const offsets = messages.slice(1).map(({ offset }) => offset as number);
+        expect(offsets).toEqual(Array.from({ length: HISTORY + 1 }, (_, i) => i + 1));
+      }
+    });
+  });
+
   it('is told different times to come back at by a server that goes down', async () => {
     const { app, url } = await startFanout({ providers: [TopicGateway] });
     const clients = await Promise.all(Array.from({ length: 30 }, () => Client.connect(url)));
