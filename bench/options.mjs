@@ -44,7 +44,7 @@ export function readOptions(args, shapes) {
     connections,
     repeats,
     plans: chosen.map(shape => plan(shape, { ...values, connections, repeats })),
-    limitMs: (values.quick ? 4 : 90) * 60_000,
+    limitMs: (values.quick ? 10 : 90) * 60_000,
   };
 }
 
