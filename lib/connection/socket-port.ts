@@ -18,8 +18,10 @@ export interface SocketPort {
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;
   write(data: Uint8Array, done?: () => void): boolean;
-  /** Called when the stream wants to read on. A stream of the application's own may have none. */
-  _read?(bytes: number): void;
+  /** What is read of it goes to this function too. */
+  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
+  /** Goes on reading. */
+  resume(): unknown;
   /** Nothing more is written. */
   end(): unknown;
   cork(): void;

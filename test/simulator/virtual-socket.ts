@@ -128,7 +128,15 @@ export class VirtualSocket implements SocketPort {
   }
 
   end(): never {
-    throw new Error('only those who attack are closed for good, and nobody does here');
+    return nobodyAttacks();
+  }
+
+  on(): never {
+    return nobodyAttacks();
+  }
+
+  resume(): never {
+    return nobodyAttacks();
   }
 
   cork(): void {
@@ -270,4 +278,8 @@ export class VirtualSocket implements SocketPort {
 
 function callBack({ writes }: Flight): void {
   for (const { done } of writes) done?.();
+}
+
+function nobodyAttacks(): never {
+  throw new Error('only those who attack are closed for good and silenced, and nobody does here');
 }

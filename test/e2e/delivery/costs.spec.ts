@@ -13,6 +13,7 @@ class Gateway {
 }
 
 const FLUSHES = 20;
+const ROUNDS = 5;
 
 /** Files of the library: as source, or as the installed package. */
 const OWN = [fileURLToPath(new URL('../../../lib/', import.meta.url)), '/node_modules/nestjs-fanout/dist/'];
@@ -103,13 +104,17 @@ describe('a flush', () => {
         broadcaster.publish('topic.1', 1);
         await broadcaster.flush();
       };
-      // What is compiled and sized on the way is not what a flush costs.
+      // What is compiled and sized on the way is not what a flush costs: some before, and some in one round or another.
       for (let i = 0; i < 100; i++) await flush();
-      const bytes = await allocatedBy(async () => {
-        for (let i = 0; i < FLUSHES; i++) await flush();
-      });
+      const rounds: number[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        const bytes = await allocatedBy(async () => {
+          for (let i = 0; i < FLUSHES; i++) await flush();
+        });
+        rounds.push(bytes / FLUSHES);
+      }
       for (const { socket } of clients) socket.destroy();
-      return bytes / FLUSHES;
+      return Math.min(...rounds);
     };
     const [few, many] = [await flushTo(10), await flushTo(310)];
     expect(few).toBeGreaterThan(0);

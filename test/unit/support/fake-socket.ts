@@ -69,6 +69,15 @@ export class FakeSocket implements SocketPort {
     this.ended = true;
   }
 
+  /** Nobody sends it anything. */
+  on(): this {
+    return this;
+  }
+
+  resume(): this {
+    return this;
+  }
+
   cork(): void {
     this.#corked++;
   }
