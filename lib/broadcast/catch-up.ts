@@ -4,7 +4,7 @@ import type { Topic } from '../topic/topic.js';
 import { Batch, type BatchSink } from '../wire/batch.js';
 import { textFrame } from '../wire/frame.js';
 import { gapText } from '../wire/gap-frame.js';
-import type { SchedulerClock } from './flush-scheduler.js';
+import type { SchedulerClock } from './scheduler-clock.js';
 import type { Laggard, Laggards } from './laggards.js';
 import type { LogSegments } from './log-segments.js';
 import { RecoveryTurns } from './recovery-turns.js';

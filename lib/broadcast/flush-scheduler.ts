@@ -1,5 +1,7 @@
 import type { Lane } from '../topic/lane.js';
+import { FairSlice } from './fair-slice.js';
 import { FlushWalk } from './flush-walk.js';
+import type { SchedulerClock } from './scheduler-clock.js';
 import type { TopicWalk } from './topic-walk.js';
 
 /** When to flush; see `FlushOptions` for the meaning of each number. */
@@ -11,16 +13,6 @@ export interface FlushTiming {
   readonly window: number | undefined;
 }
 
-/** Time, injected so that tests run a flush by hand. */
-export interface SchedulerClock {
-  /** Milliseconds with a fraction, monotonic. */
-  now(): number;
-  setImmediate(callback: () => void): unknown;
-  clearImmediate(handle: unknown): void;
-  setTimeout(callback: () => void, ms: number): unknown;
-  clearTimeout(handle: unknown): void;
-}
-
 /** How much a new measurement of the flush cost counts: about the last five flushes matter. */
 const SMOOTHING = 0.2;
 
@@ -28,11 +20,12 @@ const SMOOTHING = 0.2;
  * Decides when what was published is flushed, and spreads a flush over slices.
  *
  * Idle, a flush runs at the end of the loop turn. Under load the next one waits `cost × (1 − u) / u`, so that flushing
- * takes the share `u` of the loop and batches grow with the load. A flush writes to each connection once; after
- * `slice` ms it lets the loop turn and goes on. What is published meanwhile is also for the next flush.
+ * takes the share `u` of the loop and batches grow with the load. A flush writes to each connection once, in slices
+ * between which the loop turns. What is published meanwhile is also for the next flush.
  */
 export class FlushScheduler {
   readonly #walk: FlushWalk;
+  readonly #slice: FairSlice;
   #dirty: Lane[] = [];
   #walking = false;
   #timer: unknown;
@@ -48,6 +41,7 @@ export class FlushScheduler {
     readonly clock: SchedulerClock,
   ) {
     this.#walk = new FlushWalk(topicWalk, () => clock.now());
+    this.#slice = new FairSlice(timing.slice);
   }
 
   /** The lane has something to flush. */
@@ -92,6 +86,7 @@ export class FlushScheduler {
 
   #arm(wait: number): void {
     this.#disarm();
+    this.#slice.due(this.clock.now() + Math.max(wait, 0));
     // A timer of less than a millisecond would round up to one.
     if (wait < 0.5) this.#immediate = this.clock.setImmediate(this.#begin);
     else this.#timer = this.clock.setTimeout(this.#begin, wait);
@@ -116,7 +111,7 @@ export class FlushScheduler {
     const from = this.clock.now();
     let done: boolean;
     try {
-      done = this.#walk.step(from + this.timing.slice);
+      done = this.#walk.step(this.#slice.endOf(from));
     } catch (error) {
       // Memory may have run out. What was not handed out goes with the next publication: the cursors stand where they stood.
       this.#walk.clear();
@@ -124,8 +119,9 @@ export class FlushScheduler {
       throw error;
     }
     this.#spent += this.clock.now() - from;
-    if (done) this.#end();
-    else this.#immediate = this.clock.setImmediate(this.#step);
+    if (done) return this.#end();
+    this.#slice.due(this.clock.now());
+    this.#immediate = this.clock.setImmediate(this.#step);
   };
 
   #end(): void {

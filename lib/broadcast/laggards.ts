@@ -1,7 +1,7 @@
 import type { ByteLedger } from '../memory/byte-ledger.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { BatchSink } from '../wire/batch.js';
-import type { SchedulerClock } from './flush-scheduler.js';
+import type { SchedulerClock } from './scheduler-clock.js';
 
 /** Looks at a connection in the time of its grace: a stall of this process counts as one of them. */
 const LOOKS = 4;

@@ -7,7 +7,7 @@ import { encode } from '../wire/encode.js';
 import { plainJson } from '../wire/json-format.js';
 import type { LogEntry } from '../wire/log-entry.js';
 import { type Part, PlainFrames } from '../wire/plain-frames.js';
-import type { SchedulerClock } from './flush-scheduler.js';
+import type { SchedulerClock } from './scheduler-clock.js';
 import { missedIn } from './new-publications.js';
 import { beginOf, endOf, segmentOf } from './segment-bounds.js';
 import { exceptedIn } from './topic-batches.js';

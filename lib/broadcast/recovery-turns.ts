@@ -1,7 +1,7 @@
 import { OldestFirst } from '../topic/oldest-first.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { BatchSink } from '../wire/batch.js';
-import type { SchedulerClock } from './flush-scheduler.js';
+import type { SchedulerClock } from './scheduler-clock.js';
 
 /** How long who reads slowly may keep others waiting, in milliseconds. */
 const TURN_MS = 1000;

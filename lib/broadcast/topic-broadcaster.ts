@@ -16,6 +16,7 @@ import {
 } from './broadcaster.js';
 import type { CatchUp } from './catch-up.js';
 import { conflationKey } from './conflation-key.js';
+import type { FlushScheduler } from './flush-scheduler.js';
 import { historyOf } from './history.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
 import type { LanePacer } from './lane-pacer.js';
@@ -24,9 +25,9 @@ import { serialise } from './payload.js';
 import type { Presence } from './presence.js';
 import { NO_PRESSURE, pressureOf } from './pressure.js';
 import { publishTerms } from './publish-options.js';
+import type { SchedulerClock } from './scheduler-clock.js';
 import { targeted } from './targeted.js';
 import type { UnsentBatches } from './unsent-batches.js';
-import type { FlushScheduler, SchedulerClock } from './flush-scheduler.js';
 
 /** The collaborators of {@link TopicBroadcaster}. */
 export interface BroadcasterParts {

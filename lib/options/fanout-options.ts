@@ -8,7 +8,10 @@ export type FlushOptions = FlushLimits & (AdaptiveFlush | FixedFlush);
 export interface FlushLimits {
   /** Bytes of payload pending on one topic that make it flush without waiting. 0 flushes every turn. @default 65536 */
   maxBytes?: number;
-  /** Milliseconds of writing after which a flush lets the event loop turn before it goes on. @default 8 */
+  /**
+   * Milliseconds of writing after which a flush lets the event loop turn before it goes on. A flush that was kept waiting
+   * for longer takes as much, up to eight times this value. @default 8
+   */
   slice?: number;
 }
 

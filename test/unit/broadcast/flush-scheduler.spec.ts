@@ -174,6 +174,56 @@ describe('FlushScheduler', () => {
       expect(log).toEqual(['a:1', 'b:2', 'a:2']);
     });
 
+    describe('that is kept waiting', () => {
+      /** Deliveries of a flush to 20 topics of 10 ms each: at the first turn, `late` ms after it was due, and at the next one. */
+      const deliveries = (late: number, later: number): number[] => {
+        const scheduler = make({ slice: 8 });
+        cost = 10;
+        for (let i = 0; i < 20; i++) publish(scheduler, topic(`t${i}`));
+        clock.time += late;
+        clock.turn();
+        const first = log.length;
+        clock.time += later;
+        clock.turn();
+        return [first, log.length - first];
+      };
+
+      it('takes as long for its slice as the loop took for others', () => {
+        expect(deliveries(30, 50)).toEqual([3, 5]);
+      });
+
+      it('takes its usual slice after less than that', () => {
+        expect(deliveries(5, 5)).toEqual([1, 1]);
+      });
+
+      it('takes eight times its usual slice at most', () => {
+        expect(deliveries(1000, 1000)).toEqual([7, 7]);
+      });
+
+      it.each([
+        ['armed', () => clock.turn()],
+        ['wanted at once', (scheduler: FlushScheduler) => void scheduler.flush()],
+      ])('was not, when nothing was published before it was %s', (_, begin) => {
+        const scheduler = make({ slice: 8 });
+        publish(scheduler, topic('before'));
+        clock.settle();
+        clock.time += 1000;
+        cost = 10;
+        for (let i = 0; i < 20; i++) publish(scheduler, topic(`t${i}`));
+        begin(scheduler);
+        expect(log).toHaveLength(2);
+      });
+
+      it('is not, by the time that publications gather', () => {
+        const scheduler = make({ slice: 8, window: 500 });
+        cost = 10;
+        for (let i = 0; i < 20; i++) publish(scheduler, topic(`t${i}`));
+        clock.time += 400;
+        void scheduler.flush();
+        expect(log).toHaveLength(1);
+      });
+    });
+
     it('arms nothing while it is under way', () => {
       const scheduler = make({ slice: 8 });
       const [a, b, c] = ['a', 'b', 'c'].map(name => topic(name)) as [Topic, Topic, Topic];
