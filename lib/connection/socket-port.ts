@@ -20,8 +20,8 @@ export interface SocketPort {
   write(data: Uint8Array, done?: () => void): boolean;
   /** What is read of it goes to this function too. */
   on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
-  /** Goes on reading. */
-  resume(): unknown;
+  /** Nothing more is read than what the stream keeps ahead. */
+  pause(): unknown;
   /** Nothing more is written. */
   end(): unknown;
   cork(): void;

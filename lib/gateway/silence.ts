@@ -25,13 +25,16 @@ interface Receiver {
 export function silence(socket: WebSocket, transport: SocketPort): void {
   stopParsing(socket);
   let left = DISCARDED_BYTES;
-  // What comes then stays with its sender. A pause would read two chunks more, 128 KiB, before it stops.
+  // What comes then stays with its sender. A pause would read two chunks more, 128 KiB, before it stops; it has to do where
+  // the stream is none of Node's sockets.
   transport.on('data', ({ length }) => {
     left -= length;
-    if (left <= 0) transport._handle?.readStop?.();
+    if (left > 0) return;
+    if (transport._handle?.readStop === undefined) transport.pause();
+    else transport._handle.readStop();
   });
-  // One whose messages waited for handlers is paused.
-  transport.resume();
+  // It may be paused. Where `ws` has more than it can parse yet, it goes on by itself when that is done.
+  socket.resume();
   const timer = setTimeout(() => socket.terminate(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(timer));
 }

@@ -135,7 +135,7 @@ export class VirtualSocket implements SocketPort {
     return nobodyAttacks();
   }
 
-  resume(): never {
+  pause(): never {
     return nobodyAttacks();
   }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import { constants, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -123,6 +124,46 @@ describe('silence', () => {
     client.socket.end(maskedText('the last'));
     await once(socket, 'close');
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('finds the end of one that is paused, behind more than ws takes while it inflates', async () => {
+    const connect = await start('ws');
+    const { client, socket, transport } = await connect('permessage-deflate');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    socket.pause();
+    // Two chunks wait, and the end behind them.
+    client.socket.write(maskedText('the last but one'));
+    await vi.waitUntil(() => transport.readableLength > 0);
+    const { bytesRead } = transport;
+    client.socket.end(maskedText('the last'));
+    await vi.waitUntil(() => transport.bytesRead > bytesRead);
+    transport.emit('data', maskedDeflatedText('to be inflated'));
+    transport.emit('data', FLOOD.subarray(0, DISCARDED));
+    silence(socket, transport);
+    await once(socket, 'close');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('reads little of a stream that is no socket', async () => {
+    const [transport, client] = duplexPair();
+    const upgrade = Object.assign(new http.IncomingMessage(transport as Socket), {
+      method: 'GET',
+      headers: {
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      },
+    });
+    const socket = await new Promise<WebSocket>(resolve =>
+      new WebSocketServer({ noServer: true }).handleUpgrade(upgrade, transport, Buffer.alloc(0), resolve),
+    );
+    onTestFinished(() => socket.terminate());
+    silence(socket, transport as Socket);
+    let taken = 0;
+    for (let i = 0; i < 100; i++) client.write(FLOOD.subarray(0, DISCARDED), () => taken++);
+    for (let i = 0; i < 1000; i++) await new Promise(resolve => setImmediate(resolve));
+    expect(taken).toBeGreaterThan(0);
+    expect(taken).toBeLessThan(4);
   });
 
   it.each(['ws', 'wss'] as const)(

@@ -74,7 +74,7 @@ export class FakeSocket implements SocketPort {
     return this;
   }
 
-  resume(): this {
+  pause(): this {
     return this;
   }
 
