@@ -235,7 +235,7 @@ describe('limits.rejections', () => {
   });
 
   it('has room again when whoever it closed has gone', async () => {
-    const { url, app } = await start({ rejections: 2, messagesPerSecond: 0, bytesPerSecond: 0 });
+    const { url, app, gateway } = await start({ rejections: 2, messagesPerSecond: 0, bytesPerSecond: 0 });
     const attacker = await RawClient.connect(url);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     onTestFinished(() => void vi.useRealTimers());
@@ -243,6 +243,7 @@ describe('limits.rejections', () => {
     await attacker.until(() => attacker.close?.code === 1008);
     attacker.socket.end();
     await vi.waitUntil(() => app.get(Connections).size === 0);
+    expect(gateway.ends).toEqual([1008]);
   });
 
   it('closes with CLOSE.ABUSE above it, after the answer, and handles nothing more', async () => {
