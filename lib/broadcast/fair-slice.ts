@@ -3,7 +3,8 @@ const LONGEST = 8;
 
 /**
  * How long a flush goes on before it lets the event loop turn: for the usual slice, or for as long as the loop has kept it
- * waiting. So a flood of messages, or what a collection of the heap has held up, takes no more of the loop than a flush.
+ * waiting, up to the longest. So a flood of messages, or what a collection of the heap has held up, takes no more of the
+ * loop than a flush, unless its turns are longer than that.
  */
 export class FairSlice {
   #dueAt = 0;
