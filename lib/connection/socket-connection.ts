@@ -152,10 +152,15 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     if (this.socket.bufferedAmount <= this.#socket.writableLength) this.#socket.end();
   }
 
-  /** Ends it without a closing handshake: the peer is gone or has had its time. */
-  terminateAs(close: Close): void {
+  /** It is closed by other means: a frame was bad, and `ws` has closed it for that, or it is cut off. */
+  closedAs(close: Close): void {
     this.closedWith ??= close;
     this.#host.closing(this);
+  }
+
+  /** Ends it without a closing handshake: the peer is gone or has had its time. */
+  terminateAs(close: Close): void {
+    this.closedAs(close);
     this.socket.terminate();
   }
 

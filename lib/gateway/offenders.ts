@@ -48,7 +48,7 @@ export class Offenders {
   broke(session: ClientSession, cause: RejectionCause, code: number): void {
     this.#count(session, cause);
     // The client's answer, by which `ws` would know, is not read.
-    session.connection.closedWith ??= { code, reason: '' };
+    session.connection.closedAs({ code, reason: '' });
     this.#shutOut(session, cause);
   }
 

@@ -246,6 +246,19 @@ describe('limits.rejections', () => {
     expect(gateway.ends).toEqual([1008]);
   });
 
+  it('handles nothing of what waits of one whose frame was bad', async () => {
+    const { url, gateway } = await start();
+    const [witness, attacker] = [await Client.connect(url), await RawClient.connect(url)];
+    later.length = 0;
+    attacker.send({ event: 'late' }, { event: 'work' });
+    await eventually(() => later.length === 1, 'the guard of the first message');
+    attacker.socket.write(masked(0x8f, Buffer.alloc(0)));
+    await attacker.until(() => attacker.close?.code === 1002);
+    for (const refuse of later.splice(0)) refuse();
+    await witness.request('ping');
+    expect(gateway.handled).toBe(0);
+  });
+
   it('closes with CLOSE.ABUSE above it, after the answer, and handles nothing more', async () => {
     const { url, connect, gateway, rejected } = await start({ rejections: 5 });
     const healthy = await connect();
