@@ -7,6 +7,9 @@ const LINGER_MS = 1000;
 /** Bytes of an offender that are read and thrown away, so that its own end is found behind them: one read of Node. */
 const DISCARDED_BYTES = 65_536;
 
+/** As much of a socket as it takes to stop reading it. */
+type ReadPort = Pick<SocketPort, '_handle' | 'on' | 'pause'>;
+
 /** What `ws` 8 parses the frames of a socket with, as far as it has to be stopped. */
 interface Receiver {
   _buffers: unknown[];
@@ -23,6 +26,13 @@ interface Receiver {
  * unanswered, which is what costs most of it.
  */
 export function silence(socket: WebSocket, transport: SocketPort): void {
+  deafen(socket, transport);
+  const timer = setTimeout(() => socket.terminate(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
+}
+
+/** {@link silence} without the second: somebody else sees to it that the client goes. */
+export function deafen(socket: WebSocket, transport: ReadPort): void {
   stopParsing(socket);
   let left = DISCARDED_BYTES;
   // What comes then stays with its sender. A pause would read two chunks more, 128 KiB, before it stops; it has to do where
@@ -35,8 +45,6 @@ export function silence(socket: WebSocket, transport: SocketPort): void {
   });
   // It may be paused. Where `ws` has more than it can parse yet, it goes on by itself when that is done.
   socket.resume();
-  const timer = setTimeout(() => socket.terminate(), LINGER_MS).unref();
-  socket.once('close', () => clearTimeout(timer));
 }
 
 /** What is left of the chunk in hand and of its message goes as well: `ws` stops where it finds nothing. */

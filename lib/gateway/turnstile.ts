@@ -10,6 +10,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE, type Close } from '../errors/close-codes.js';
 import type { Rejections } from '../observe/rejections.js';
 import { batchedJson } from '../wire/json-format.js';
+import { deafen } from './silence.js';
 import type { UpgradeRefusal } from './upgrade-refusal.js';
 
 /** Milliseconds that a refused peer has to take its answer and go. */
@@ -74,7 +75,12 @@ export class Turnstile {
     }
     this.linger(socket);
     try {
-      this.#server.handleUpgrade(request, socket, head, client => turnAway(client, close, retryAfter));
+      this.#server.handleUpgrade(request, socket, head, client => {
+        turnAway(client, close, retryAfter);
+        // It would parse what comes of a flood for a second. The end behind the close frame is for who waits for it.
+        deafen(client, socket);
+        socket.end();
+      });
     } catch {
       // Another listener has made a WebSocket of it, which there is no way to refuse any more.
       socket.destroy();

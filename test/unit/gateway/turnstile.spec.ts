@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -5,6 +6,7 @@ import { CLOSE } from '../../../lib/errors/close-codes.js';
 import { Turnstile } from '../../../lib/gateway/turnstile.js';
 import { UpgradeRefusal } from '../../../lib/gateway/upgrade-refusal.js';
 import { Rejections } from '../../../lib/observe/rejections.js';
+import { masked } from '../../e2e/delivery/support/raw-client.js';
 import { eventually } from '../../support/client.js';
 
 const turnstile = (): Turnstile => new Turnstile(new Rejections(() => 0, { warn() {} }));
@@ -69,6 +71,18 @@ describe('Turnstile', () => {
       const text = textOf(peer);
       turnstile().refuse({ request: request(protocols), socket, head: Buffer.alloc(0), ip: '::1' }, busy);
       expect(await text).toContain(`HTTP/1.1 ${status} `);
+    });
+
+    it('reads little of the flood behind a WebSocket, and ends it behind the close frame', async () => {
+      const { peer, socket } = await silent();
+      const refused = { request: request('fanout.v1.json'), socket, head: Buffer.alloc(0), ip: '::1' };
+      turnstile().refuse(refused, busy);
+      const ended = once(peer, 'end');
+      peer.resume().write(Buffer.concat(Array<Buffer>(1_000_000).fill(masked(0x89, Buffer.alloc(0)))));
+      await ended;
+      await eventually(() => socket.bytesRead >= 65_536, 'the flood');
+      await eventually(() => socket.closed, 'its end');
+      expect(socket.bytesRead).toBeLessThan(3 * 65_536);
     });
 
     it('destroys what is a WebSocket already', async () => {
