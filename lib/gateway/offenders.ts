@@ -18,6 +18,8 @@ export class Offenders {
   readonly #rejections: Rejections;
   readonly #usage: UsageLimits;
   readonly #bans: Bans;
+  /** Those that are shut out. What still comes of one, where another `ws` parses on, is not counted again. */
+  readonly #shut = new WeakSet<ClientSession>();
 
   constructor(rejections: Rejections, usage: UsageLimits, bans: Bans) {
     this.#rejections = rejections;
@@ -27,6 +29,7 @@ export class Offenders {
 
   /** A message was refused. Closes its connection when it is one of too many. */
   refused(session: ClientSession, cause: RejectionCause): void {
+    if (this.#shut.has(session)) return;
     this.#count(session, cause);
     if (!OURS.has(cause) && !this.#usage.mayErr(session)) this.expel(session, 'abuse', CLOSE.ABUSE);
   }
@@ -37,8 +40,9 @@ export class Offenders {
     session.connection.closeAs(close);
   }
 
-  /** Closes a connection for what it did, whatever else it may have to say. */
+  /** Closes a connection for what it did, if it is not being closed, whatever else it may have to say. */
   expel(session: ClientSession, cause: RejectionCause, close: Close): void {
+    if (this.#shut.has(session)) return;
     this.#count(session, cause);
     session.connection.closeForGood(close);
     this.#shutOut(session, cause);
@@ -46,13 +50,16 @@ export class Offenders {
 
   /** `ws` has closed it, with this code, for a frame that it did not take. */
   broke(session: ClientSession, cause: RejectionCause, code: number): void {
+    if (this.#shut.has(session)) return;
     this.#count(session, cause);
     // The client's answer, by which `ws` would know, is not read.
     session.connection.closedAs({ code, reason: '' });
     this.#shutOut(session, cause);
   }
 
-  #shutOut({ socket, connection }: ClientSession, cause: RejectionCause): void {
+  #shutOut(session: ClientSession, cause: RejectionCause): void {
+    const { socket, connection } = session;
+    this.#shut.add(session);
     silence(socket, connection.transport);
     if (!OURS.has(cause)) this.#bans.add(connection.handshake.ip);
   }

@@ -70,13 +70,16 @@ export class Reception {
 
   #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
     const { connection } = session;
-    if (this.#draining || !connection.open) return;
     const now = wallTime();
     connection.lastSeen = now;
     const { usage, router, offenders } = this.#parts;
-    const cause =
-      usage.refusalOf(session, sizeOf(data), now) ??
-      session.inbound.receive(isBinary ? copied(data) : String(data));
+    const excess = usage.refusalOf(session, sizeOf(data), now);
+    if (this.#draining || !connection.open) {
+      // Nobody is answered any more. But who has been closed for something else may not flood us until it has gone.
+      if (excess !== undefined) offenders.refused(session, excess);
+      return;
+    }
+    const cause = excess ?? session.inbound.receive(isBinary ? copied(data) : String(data));
     if (cause === undefined) return;
     if (cause === 'unready-bytes') offenders.expel(session, cause, CLOSE.BUSY);
     else router.refuse(session, new CountedRefusal('RATE_LIMITED', cause));
@@ -84,9 +87,9 @@ export class Reception {
 
   #ping(session: ClientSession, data: Buffer): void {
     const { connection, endpoint } = session;
-    if (!connection.open) return;
     const { usage, offenders } = this.#parts;
     if (!usage.mayPing(session)) return offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
+    if (!connection.open) return;
     connection.lastSeen = wallTime();
     // Not of a gateway that has said itself whether `ws` answers.
     if (endpoint.server.options.autoPong !== undefined || connection.bufferedBytes > MOST_BEFORE_PONG) return;
@@ -95,8 +98,7 @@ export class Reception {
 
   #pong(session: ClientSession): void {
     const { usage, offenders } = this.#parts;
-    if (session.connection.open && !usage.mayPong(session))
-      offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
+    if (!usage.mayPong(session)) offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
   }
 }
 

@@ -234,6 +234,26 @@ describe('limits.rejections', () => {
     expect(gateway.handled).toBe(0);
   });
 
+  it.each([
+    ['pings', masked(0x89, Buffer.alloc(0)), { pings: 1 }],
+    ['messages', maskedText('{"event":"work"}'), { 'message-rate': 3, abuse: 1 }],
+  ])('shuts out who floods with %s while it is closed for something else', async (_, frame, causes) => {
+    const { url, app, gateway, rejected } = await start({ rejections: 2, messagesPerSecond: 5 });
+    const witness = await Client.connect(url);
+    const attacker = await RawClient.connect(url);
+    const [, connection] = [...app.get(Connections)] as SocketConnection[];
+    connection!.close(4500);
+    await attacker.until(() => attacker.close?.code === 4500);
+    const { bytesRead } = connection!.transport;
+    attacker.socket.write(Buffer.concat(Array<Buffer>(400_000).fill(frame)));
+    await eventually(() => connection!.transport.bytesRead >= bytesRead + 65_536, 'the flood');
+    for (let i = 0; i < 5; i++) await witness.request('ping');
+    expect(connection!.transport.bytesRead).toBeLessThan(bytesRead + 3 * 65_536);
+    await eventually(() => app.get(Connections).size === 1, 'the end of the attacker');
+    expect(rejected()).toEqual(causes);
+    expect(gateway.handled).toBe(0);
+  });
+
   it('has room again when whoever it closed has gone', async () => {
     const { url, app, gateway } = await start({ rejections: 2, messagesPerSecond: 0, bytesPerSecond: 0 });
     const attacker = await RawClient.connect(url);
