@@ -1,5 +1,5 @@
 /** A slice is no longer than so many times the usual one, however long it had to wait. */
-const LONGEST = 8;
+const LONGEST = 4;
 
 /**
  * How long a flush goes on before it lets the event loop turn: for the usual slice, or for as long as the loop has kept it

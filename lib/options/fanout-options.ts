@@ -10,7 +10,7 @@ export interface FlushLimits {
   maxBytes?: number;
   /**
    * Milliseconds of writing after which a flush lets the event loop turn before it goes on. A flush that was kept waiting
-   * for longer takes as much, up to eight times this value. @default 8
+   * for longer takes as much, up to four times this value. @default 8
    */
   slice?: number;
 }

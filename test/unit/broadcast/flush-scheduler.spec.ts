@@ -189,15 +189,15 @@ describe('FlushScheduler', () => {
       };
 
       it('takes as long for its slice as the loop took for others', () => {
-        expect(deliveries(30, 50)).toEqual([3, 5]);
+        expect(deliveries(20, 30)).toEqual([2, 3]);
       });
 
       it('takes its usual slice after less than that', () => {
         expect(deliveries(5, 5)).toEqual([1, 1]);
       });
 
-      it('takes eight times its usual slice at most', () => {
-        expect(deliveries(1000, 1000)).toEqual([7, 7]);
+      it('takes four times its usual slice at most', () => {
+        expect(deliveries(1000, 1000)).toEqual([4, 4]);
       });
 
       it.each([
