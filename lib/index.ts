@@ -49,6 +49,8 @@ export { FanoutError, type FanoutErrorCode } from './errors/fanout-error.js';
 export { CLOSE, type Close } from './errors/close-codes.js';
 export type { RefusalCode } from './errors/refusals.js';
 
+export { type FilledTopic, topicName, type TopicValues } from './topic/filled-topic.js';
+export type { TopicValue } from './topic/topic-value.js';
 export type { SlowPolicy } from './topic/topic-policy.js';
 // A star, because declaration merging from an application reaches a re-exported interface only through one.
 export * from './topic/topics.js';

@@ -52,6 +52,8 @@ export const FANOUT_ERRORS = {
   FANOUT_CLOSE:
     'A close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999 and its reason a string of at most 123 bytes; got %s.',
   FANOUT_TARGET: 'A target must be { connection: id } or { user: id }; got %s.',
+  FANOUT_TOPIC_VALUE:
+    'topicName("%s") needs text that is not empty, a finite number or a bigint for ":%s"; got %s.',
 } as const;
 
 /** A code of {@link FanoutError}; `docs/errors.md` has cause and remedy of each. */

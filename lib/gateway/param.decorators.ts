@@ -8,8 +8,8 @@ const topicParam = createParamDecorator(
 );
 
 /**
- * What a `:name` segment of the `@Topic` pattern stands for; undefined for a name the pattern does not have.
- * Pipes are applied as with `@Param()`.
+ * The value of a `:name` of the `@Topic` pattern, in a `@Topic` method: `BRK.B` for the topic `prices.BRK~2EB`. Pipes are
+ * applied as with `@Param()`.
  */
 export function TopicParam(
   name: string,

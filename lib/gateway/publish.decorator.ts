@@ -2,8 +2,8 @@ import { Inject } from '@nestjs/common';
 import { isObservable, tap } from 'rxjs';
 import { Broadcaster } from '../broadcast/broadcaster.js';
 import { FanoutError } from '../errors/fanout-error.js';
-import { isTopicName } from '../topic/topic-name.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
+import { encodeSegment, isTopicValue } from '../topic/topic-value.js';
 import { isThenable, wearMetadata } from './wrapped-method.js';
 
 const BROADCASTER = Symbol('fanout:broadcaster');
@@ -17,7 +17,8 @@ export type TopicOf = (result: any, args: any[]) => string;
  *
  * @param topic a topic or pattern, or a function that names the topic. A `:name` of a pattern is taken from the result's
  *   property of that name, else from such a property of an argument, else from the argument at the parameter's place
- *   (the first `:name` is the first argument) when that is a string or number.
+ *   (the first `:name` is the first argument) when that is text, a number or a bigint. The value is encoded as by
+ *   `topicName()`, so `BRK.B` stays one segment.
  * @throws FanoutError FANOUT_TOPIC_PATTERN; the decorated method throws FANOUT_TOPIC_UNRESOLVED when a name is nowhere,
  *   and what `Broadcaster.publish` throws
  */
@@ -49,10 +50,11 @@ function patternFiller(pattern: TopicPattern): (method: string) => TopicOf {
   return method => (result, args) =>
     pattern.fill(name => {
       const value =
-        [result, ...args].map(source => propertyOf(source, name)).find(isNamePart) ??
+        [result, ...args].map(source => propertyOf(source, name)).find(isTopicValue) ??
         args[names.indexOf(name)];
-      if (!isNamePart(value)) throw new FanoutError('FANOUT_TOPIC_UNRESOLVED', pattern.text, method, name);
-      return String(value);
+      if (!isTopicValue(value)) throw new FanoutError('FANOUT_TOPIC_UNRESOLVED', pattern.text, method, name);
+      // With a dot left in it, an id from outside would name another pattern's topic.
+      return encodeSegment(value);
     });
 }
 
@@ -60,10 +62,4 @@ function propertyOf(source: unknown, name: string): unknown {
   return typeof source === 'object' && source !== null
     ? (source as Record<string, unknown>)[name]
     : undefined;
-}
-
-/** Exactly one segment: with a dot in it, an id from outside would name another pattern's topic. */
-function isNamePart(value: unknown): value is string | number {
-  const text = typeof value === 'number' ? String(value) : value;
-  return isTopicName(text) && !text.includes('.');
 }

@@ -13,7 +13,7 @@ import type { Message, MessageId } from './message.js';
 import { namedTopics, payloads, validNames } from './named-topics.js';
 import { subscribedText, unsubscribedText } from './topic-answers.js';
 import { FILTERED, type TopicRequest } from './topic-request.js';
-import type { TopicRequests } from './topic-requests.js';
+import { type TopicRequests, unmatched } from './topic-requests.js';
 import type { TopicRoom } from './topic-room.js';
 import type { TopicSources } from './topic-sources.js';
 import type { UsageLimits } from './usage-limits.js';
@@ -170,7 +170,7 @@ export class SubscribeRouter {
   ): void | Promise<void> {
     const { since, maxRate } = data as { since?: unknown; maxRate?: unknown };
     const request = this.#requests.for(session, name);
-    if (request === undefined) return fail(session, id, new Refusal('UNKNOWN_TOPIC', name));
+    if (request === undefined) return fail(session, id, unmatched(name));
     const rate = maxRate === undefined ? undefined : rateClass(maxRate);
     if (maxRate !== undefined && (rate === undefined || this.#topics.policyOf(name).keyOf === undefined))
       return fail(session, id, new Refusal('BAD_RATE', name));

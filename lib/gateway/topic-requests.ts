@@ -1,6 +1,8 @@
 import type { Delivery } from '../broadcast/delivery.js';
+import { Refusal } from '../errors/refusals.js';
 import { isPresenceName, presenceNameOf, subjectOf } from '../topic/topic-name.js';
 import type { PresencePolicy } from '../topic/topic-policy.js';
+import { decodeSegment } from '../topic/topic-value.js';
 import type { ClientSession } from './client-session.js';
 import { PresenceRequest } from './presence-request.js';
 import { TopicRequest, type TopicRequestParts } from './topic-request.js';
@@ -52,4 +54,11 @@ export class TopicRequests {
   #policyOf(subject: string | undefined): PresencePolicy | undefined {
     return subject === undefined ? undefined : this.#delivery.topics.policyOf(subject).presence;
   }
+}
+
+/** The refusal of a name that no pattern matches: misspelt, or with a value that is not encoded as `topicName()` does. */
+export function unmatched(name: string): Refusal {
+  const segments = (subjectOf(name) ?? name).split('.');
+  const isEncoded = segments.every(segment => decodeSegment(segment) !== undefined);
+  return new Refusal(isEncoded ? 'UNKNOWN_TOPIC' : 'BAD_TOPIC', name);
 }

@@ -19,7 +19,7 @@ export function assertTopicName(name: unknown): asserts name is string {
 /** What stands behind the name of a topic in the name of the topic of its presence. */
 export const PRESENCE_SUFFIX = '~presence';
 
-/** Whether `name` is that of a presence. A pattern for such names ends in the same way: no parameter has a `~`. */
+/** Whether `name` is that of a presence. A pattern for such names ends in the same way; an encoded value never does. */
 export function isPresenceName(name: string): boolean {
   return name.endsWith(PRESENCE_SUFFIX);
 }

@@ -1,4 +1,4 @@
-import type { Broadcaster, History, TopicData, Topics } from 'nestjs-fanout';
+import { type Broadcaster, type History, type TopicData, topicName, type Topics } from 'nestjs-fanout';
 import { describe, expectTypeOf, it } from 'vitest';
 
 interface Price {
@@ -89,5 +89,39 @@ describe('Broadcaster', () => {
     broadcaster.disconnect({ topic: 'x' });
     // @ts-expect-error -- a close has a code
     broadcaster.disconnect({ user: 7 }, { reason: 'bye' });
+  });
+});
+
+describe('topicName', () => {
+  it('takes a value for each name of the pattern', () => {
+    topicName('rooms.:room.users.:user', { room: 7, user: 'a.b' });
+    topicName('clock', {});
+    topicName('a.:big', { big: 5n });
+    const order = { id: 7, total: 5 };
+    topicName('orders.:id', order);
+    topicName(anyName, { any: 'thing' });
+  });
+
+  it('refuses a name that is missing, misspelt or of another type', () => {
+    // @ts-expect-error -- the user is missing
+    topicName('rooms.:room.users.:user', { room: 7 });
+    // @ts-expect-error -- an excess property is a misspelt one
+    topicName('prices.:symbol', { symbol: 'a', symbl: 'a' });
+    // @ts-expect-error -- a topic has no dates
+    topicName('prices.:symbol', { symbol: new Date() });
+    // @ts-expect-error -- nor what may be missing
+    topicName('prices.:symbol', { symbol: undefined as string | undefined });
+  });
+
+  it('gives a topic that is typed as those of its pattern', () => {
+    const name = topicName('typed-prices.:symbol', { symbol: 'BRK.B' });
+    expectTypeOf(name).toEqualTypeOf<`typed-prices.${string}`>();
+    expectTypeOf(topicName('clock', {})).toEqualTypeOf<'clock'>();
+    expectTypeOf(topicName(anyName, {})).toEqualTypeOf<string>();
+    expectTypeOf<TopicData<typeof name>>().toEqualTypeOf<Price>();
+    broadcaster.publish(name, { last: 1 });
+    // @ts-expect-error -- `last` is a number
+    broadcaster.publish(name, { last: '1' });
+    broadcaster.publish(topicName('typed-prices.:symbol.depth', { symbol: 'a' }), [1]);
   });
 });

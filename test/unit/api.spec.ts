@@ -25,6 +25,7 @@ describe('nestjs-fanout', () => {
         'TopicName',
         'TopicParam',
         'UseHandshakeGuards',
+        'topicName',
       ].sort(),
     );
   });

@@ -21,6 +21,7 @@ import {
   CurrentConnection,
   Topic,
   TopicName,
+  topicName,
   TopicParam,
 } from 'nestjs-fanout';
 import { map, type Observable } from 'rxjs';
@@ -162,6 +163,24 @@ describe('a @Topic method', () => {
     const { client } = await start();
     expect((await client.subscribe('piped.12.loud')).data.snapshot).toEqual([12, 'LOUD']);
   });
+
+  it('gets the value that topicName() has encoded', async () => {
+    const { client } = await start();
+    const name = topicName('about.:a.:b', { a: 'BRK.B', b: 'jane@example.com' });
+    const { snapshot } = (await client.subscribe(name)).data;
+    expect(snapshot).toMatchObject({ name: 'about.BRK~2EB.jane@example~2Ecom', a: 'BRK.B' });
+  });
+
+  it.each(['guarded.~37', 'about.BRK~2eB.x', 'about.x.~'])(
+    'is not asked about %s, because a value has one spelling',
+    async name => {
+      const { client, connection } = await start();
+      const answer = await client.subscribe(name);
+      expect(answer).toMatchObject({ event: 'error', data: { code: 'BAD_TOPIC', topic: name } });
+      expect(calls).toEqual([]);
+      expect([...connection.topics]).toEqual([]);
+    },
+  );
 
   it('is refused when a pipe throws', async () => {
     const { client, connection } = await start();

@@ -12,7 +12,7 @@ const READERS: Record<string, string> = {
     export declare class ConfigService { number(name: string): number }`,
   'order.dto.ts': 'export declare class OrderDto { quantity: number }',
   'order-service.ts': `
-    export declare class OrderService { settle(id: string): Promise<{ id: string; settled: boolean }> }`,
+    export declare class OrderService { settle(id: string): Promise<{ id: string; user: string; settled: boolean }> }`,
   'plan.guard.ts': 'export declare class PlanGuard { canActivate(): boolean }',
   'price-store.ts': `
     export declare class PriceStore { latest(symbol: string, user: unknown): { symbol: string; price: number } }`,

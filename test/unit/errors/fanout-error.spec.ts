@@ -50,6 +50,10 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     'A topic pattern must be segments joined by dots, each either a literal of A-Z a-z 0-9 _ ~ @ - or ":name" with a ' +
       "name used once; got 'a.:'.",
   ],
+  FANOUT_TOPIC_VALUE: [
+    ['prices.:symbol', 'symbol', shown('')],
+    `topicName("prices.:symbol") needs text that is not empty, a finite number or a bigint for ":symbol"; got ''.`,
+  ],
   FANOUT_TOPIC_AMBIGUOUS: [
     ['a.:b', 'A.b', 'a.:c', 'C.d', '/x'],
     'Topic patterns "a.:b" (A.b) and "a.:c" (C.d) on path "/x" match the same topics: change one of them or remove it.',

@@ -109,6 +109,9 @@ describe('Publish', () => {
       ['orders.:id.:kind', null, ['a', 'b'], 'orders.a.b'],
       ['orders.:id.:kind', { kind: 'k' }, ['a', 'b'], 'orders.a.k'],
       ['orders.:id', { id: 0 }, [], 'orders.0'],
+      ['orders.:id', { id: 'BRK.B' }, [], 'orders.BRK~2EB'],
+      ['orders.:id', 5, ['a.~41'], 'orders.a~2E~7E41'],
+      ['orders.:id', { id: '' }, ['a'], 'orders.a'],
     ])('%s of result %j and arguments %j is filled', (pattern, result, args, topic) => {
       provider(pattern, () => result).run(...args);
       expect(published).toEqual([[topic, result]]);
@@ -119,6 +122,7 @@ describe('Publish', () => {
       [5, [{}]],
       [5, [undefined]],
       [{ id: null }, [true]],
+      [{ id: '' }, [NaN]],
     ])('of result %j and arguments %j cannot be filled, and the error says by whom', (result, args) => {
       const run = (): unknown => provider('orders.:id', () => result).run(...args);
       expect(run).toThrow(expect.objectContaining({ code: 'FANOUT_TOPIC_UNRESOLVED' }));

@@ -43,6 +43,10 @@ describe('TopicPattern', () => {
       expect({ ...new TopicPattern('a.:b.c.:d').paramsOf('a.1.c.x-y') }).toEqual({ b: '1', d: 'x-y' });
     });
 
+    it('decodes what topicName() has encoded', () => {
+      expect({ ...new TopicPattern('a.:b').paramsOf('a.BRK~2EB') }).toEqual({ b: 'BRK.B' });
+    });
+
     it('has no inherited names, and takes __proto__ as a name like any other', () => {
       const params = new TopicPattern(':__proto__.:b').paramsOf('x.y');
       expect(params['constructor']).toBeUndefined();
@@ -103,6 +107,14 @@ describe('TopicPatterns', () => {
       for (const name of ['a', 'a.b.c', 'A.b', 'x.y', 'x.y.z.w', '', '__proto__', 'constructor'])
         expect(all.find(name)).toBeUndefined();
     });
+
+    it.each(['a.~41', 'a.~2e', 'a.x~', 'a.~C3', 'a.b~presence'])(
+      'takes %s to no parameter, because no value is written so',
+      name => {
+        expect(patterns('a.:b').find(name)).toBeUndefined();
+        expect(patterns('a.:b', name).find(name)?.route).toBe(name);
+      },
+    );
 
     it('agrees with trying every pattern by itself', () => {
       const segment = fc.constantFrom('a', 'b', 'c');

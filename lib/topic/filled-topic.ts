@@ -1,0 +1,54 @@
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import { assertTopicName } from './topic-name.js';
+import { encodeSegment, isTopicValue, type TopicValue } from './topic-value.js';
+
+type ParameterOf<Segment extends string> = Segment extends `:${infer Name}` ? Name : never;
+
+type ParametersOf<Pattern extends string> = Pattern extends `${infer Segment}.${infer Rest}`
+  ? ParameterOf<Segment> | ParametersOf<Rest>
+  : ParameterOf<Pattern>;
+
+/** A value for each `:name` of a pattern. For a pattern that is only known to be a string: any names. */
+export type TopicValues<Pattern extends string> = {
+  readonly [Name in string extends Pattern ? string : ParametersOf<Pattern>]: TopicValue;
+};
+
+type FilledSegment<Segment extends string> = Segment extends `:${string}` ? string : Segment;
+
+/** The topics of a pattern as a type: `` `prices.${string}` `` for `'prices.:symbol'`. */
+export type FilledTopic<Pattern extends string> = string extends Pattern
+  ? string
+  : Pattern extends `${infer Segment}.${infer Rest}`
+    ? `${FilledSegment<Segment>}.${FilledTopic<Rest>}`
+    : FilledSegment<Pattern>;
+
+/**
+ * The topic of a pattern for values that may have any characters, such as `BRK.B` or an e-mail address. Each value
+ * becomes one segment: each UTF-8 byte outside of `A-Z a-z 0-9 _ @ -` is written as `~` and two hex digits, so
+ * `topicName('prices.:symbol', { symbol: 'BRK.B' })` is `prices.BRK~2EB`. `@TopicParam()` gives the value back.
+ *
+ * @param pattern as in `@Topic()`
+ * @param params a value for each `:name` of the pattern: text that is not empty, a finite number or a bigint; others are
+ *   not looked at
+ * @throws FanoutError FANOUT_TOPIC_VALUE for a value that is missing or cannot be in a topic, FANOUT_TOPIC_NAME when the
+ *   topic is longer than 255 bytes or the pattern is none
+ */
+export function topicName<const Pattern extends string>(
+  pattern: Pattern,
+  params: TopicValues<Pattern>,
+): FilledTopic<Pattern> {
+  if (typeof pattern !== 'string') throw new FanoutError('FANOUT_TOPIC_PATTERN', shown(pattern));
+  const values = Object(params) as Readonly<Record<string, unknown>>;
+  const name = pattern
+    .split('.')
+    .map(segment => (segment.startsWith(':') ? segmentFor(pattern, segment.slice(1), values) : segment))
+    .join('.');
+  assertTopicName(name);
+  return name as FilledTopic<Pattern>;
+}
+
+function segmentFor(pattern: string, name: string, values: Readonly<Record<string, unknown>>): string {
+  const value = values[name];
+  if (!isTopicValue(value)) throw new FanoutError('FANOUT_TOPIC_VALUE', pattern, name, shown(value));
+  return encodeSegment(value);
+}

@@ -1,0 +1,46 @@
+// No imports: the client builds topics with the same functions.
+
+/** A value that a topic can name: text that is not empty, a finite number or a bigint. */
+export type TopicValue = string | number | bigint;
+
+/** Whether `value` can stand in a topic. A lone surrogate has no UTF-8 form, so text with one cannot. */
+export function isTopicValue(value: unknown): value is TopicValue {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value === 'bigint') return true;
+  return typeof value === 'string' && value !== '' && !LONE_SURROGATE.test(value);
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** The characters that stand for themselves. `~` is not among them: it begins an encoded byte. */
+const PLAIN = /^[A-Za-z0-9_@-]+$/;
+
+/** What `encodeURIComponent` leaves as it is and a topic does not, its `%`, and `@`, which a topic leaves. */
+const DIFFERENT = /%40|[%.!~*'()]/g;
+
+/**
+ * One segment of a topic for a value: each UTF-8 byte outside of `A-Z a-z 0-9 _ @ -` becomes `~` and two upper-case hex
+ * digits. Different texts have different segments, and {@link decodeSegment} gives the text back.
+ */
+export function encodeSegment(value: TopicValue): string {
+  const text = String(value);
+  if (PLAIN.test(text)) return text;
+  return encodeURIComponent(text).replaceAll(DIFFERENT, byte => {
+    if (byte === '%40') return '@';
+    return byte === '%' ? '~' : `~${byte.charCodeAt(0).toString(16).toUpperCase()}`;
+  });
+}
+
+/**
+ * The text that a segment stands for; undefined for a segment that {@link encodeSegment} never makes, such as `~4`, `~41`
+ * (a plain `A`), `~2e` (lower case) or bytes that are no UTF-8. So a text has exactly one segment.
+ */
+export function decodeSegment(segment: string): string | undefined {
+  if (!segment.includes('~')) return segment;
+  try {
+    const text = decodeURIComponent(segment.replaceAll('~', '%'));
+    return encodeSegment(text) === segment ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
