@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { wsVersion } from './ws-version.cjs';
 
 /** What the system grants this process, and what it runs with. Undefined is what cannot be known here. */
 export interface ProcessFacts {
@@ -35,14 +35,5 @@ function contentOf(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     return '';
-  }
-}
-
-/** Of the `ws` that our own imports resolve to; in a bundle there is no package to ask. */
-function wsVersion(): string | undefined {
-  try {
-    return (createRequire(import.meta.url)('ws/package.json') as { version: string }).version;
-  } catch {
-    return undefined;
   }
 }

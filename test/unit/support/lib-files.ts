@@ -38,14 +38,14 @@ function importsIn(source: string): { from: string; typeOnly: boolean }[] {
 
 /** Every source of lib, as far as the rules of its rooms go. */
 export const libFiles: readonly LibFile[] = readdirSync(LIB, { recursive: true, encoding: 'utf8' })
-  .filter(path => path.endsWith('.ts'))
+  .filter(path => /\.c?ts$/.test(path))
   .map(path => {
     const source = readFileSync(join(LIB, path), 'utf8');
     const all = importsIn(source);
     const own = all
       .filter(({ from }) => from.startsWith('.'))
       .map(({ from, typeOnly }) => ({
-        to: normalize(join(dirname(path), from)).replace(/\.js$/, '.ts'),
+        to: normalize(join(dirname(path), from)).replace(/\.(c?)js$/, '.$1ts'),
         typeOnly,
       }));
     return {
