@@ -6,16 +6,12 @@
 //
 // --all runs each Nest on each Node, and the TLS pass; --tls runs the TLS pass alone. FANOUT_MATRIX_EXCLUDE: globs, separated by commas, of specs to leave out; by default
 // those that need a browser, Python, the sample or a busy process, which the Nest version does not touch.
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cacheFolder, install, manifest, pack, ROOT, run, versionIn } from '../support/installation.mjs';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const CACHE = join(tmpdir(), 'nestjs-fanout-matrix');
+const CACHE = cacheFolder('matrix');
 const NESTS = ['11', '12'];
 const NODES = ['20', '24'];
 /** What runs unless more is asked for. */
@@ -45,9 +41,7 @@ const { values: wanted, positionals: filters } = parseArgs({
 assertKnown('--nest', wanted.nest, NESTS);
 assertKnown('--node', wanted.node, NODES);
 
-const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-mkdirSync(CACHE, { recursive: true });
-const tarball = pack();
+const tarball = pack(CACHE);
 const results = cells().map(test);
 process.exitCode = results.every(Boolean) ? 0 : 1;
 
@@ -67,27 +61,6 @@ function cells() {
   return [...plain, { ...TLS, tls: true }].filter(
     cell => (nest ?? cell.nest) === cell.nest && (node ?? cell.node) === cell.node,
   );
-}
-
-/** Builds and packs the repository; the name of the tarball tells its content, so that npm takes a new one for new. */
-function pack() {
-  run('npm', ['run', '--silent', 'build'], { cwd: ROOT });
-  const packed = run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', CACHE], {
-    cwd: ROOT,
-  });
-  const file = join(CACHE, packed.stdout.trim().split('\n').at(-1));
-  const target = join(CACHE, `${manifest.name}-${digest(contentOf(file))}.tgz`);
-  cpSync(file, target);
-  return target;
-}
-
-/** What is in a tarball, without the time stamp of its compression. */
-function contentOf(file) {
-  return run('tar', ['-xzOf', file], { encoding: 'buffer' }).stdout;
-}
-
-function digest(content) {
-  return createHash('sha256').update(content).digest('hex').slice(0, 12);
 }
 
 /** Runs the suite in one cell, prints its line and tells whether it passed. */
@@ -127,9 +100,7 @@ function installNest(major) {
       name.startsWith('@nestjs/') && !range.startsWith(`^${major}.`) ? `^${major}.0.0` : range;
   }
   install(folder, { private: true, type: 'module', dependencies });
-  const { version } = JSON.parse(
-    readFileSync(join(folder, 'node_modules/@nestjs/core/package.json'), 'utf8'),
-  );
+  const version = versionIn(folder, '@nestjs/core');
   if (!version.startsWith(`${major}.`))
     throw new Error(`Nest ${major} was asked for, ${version} is installed`);
   return folder;
@@ -143,20 +114,6 @@ function installNode(major) {
   return join(folder, 'node_modules/node/bin/node');
 }
 
-/** Runs `npm install` unless the folder has exactly this already. */
-function install(folder, packageJson) {
-  const text = JSON.stringify(packageJson, null, 2);
-  const stamp = join(folder, '.installed');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === text) return;
-  rmSync(stamp, { force: true });
-  mkdirSync(folder, { recursive: true });
-  // A lock of before would hold npm to the tarball of before.
-  rmSync(join(folder, 'package-lock.json'), { force: true });
-  writeFileSync(join(folder, 'package.json'), text);
-  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: folder });
-  writeFileSync(stamp, text);
-}
-
 /** The suite, without lib/: nothing but the installed package can be under test. */
 function copySuite(folder) {
   rmSync(join(folder, 'test'), { recursive: true, force: true });
@@ -165,17 +122,6 @@ function copySuite(folder) {
 }
 
 function versionsOf(folder, binary) {
-  const version = name =>
-    JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')).version;
   const node = run(binary, ['--version']).stdout.trim();
-  return `@nestjs/core ${version('@nestjs/core')}, ws ${version('ws')}, node ${node}`;
-}
-
-/** Runs a command to its end; throws with its output when it fails. */
-function run(command, args, { mayFail = false, ...options } = {}) {
-  const result = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 27, ...options });
-  if (result.error) throw result.error;
-  if (result.status !== 0 && !mayFail)
-    throw new Error(`${command} ${args.join(' ')} failed:\n${result.stdout}\n${result.stderr}`);
-  return result;
+  return `@nestjs/core ${versionIn(folder, '@nestjs/core')}, ws ${versionIn(folder, 'ws')}, node ${node}`;
 }

@@ -1,0 +1,41 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import { type MicroserviceOptions, Transport } from '@nestjs/microservices';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import helmet from 'helmet';
+import { ClsMiddleware } from 'nestjs-cls';
+import { AppModule } from './app.module.js';
+
+const app = await NestFactory.create<NestExpressApplication>(AppModule, { logger: ['warn', 'error'] });
+app.setGlobalPrefix('api');
+app.use(helmet());
+app.use(new ClsMiddleware({ generateId: true }).use);
+SwaggerModule.setup(
+  'docs',
+  app,
+  SwaggerModule.createDocument(app, new DocumentBuilder().setTitle('Neighbours').addBearerAuth().build()),
+  { useGlobalPrefix: true },
+);
+const microservice = app.connectMicroservice<MicroserviceOptions>(
+  { transport: Transport.TCP, options: { host: '127.0.0.1', port: 0 } },
+  { inheritAppConfig: true },
+);
+app.enableShutdownHooks();
+await app.startAllMicroservices();
+await app.listen(0, '127.0.0.1');
+
+// The checks ask for the end by a message, or by a signal; from then on nothing of ours keeps the process.
+process.once('message', () => {
+  const start = performance.now();
+  void app.close().then(() => {
+    process.send?.({ closedMs: performance.now() - start });
+    process.disconnect?.();
+  });
+});
+process.send?.({
+  http: (app.getHttpServer().address() as AddressInfo).port,
+  rpc: (microservice.unwrap<import('node:net').Server>().address() as AddressInfo).port,
+  own: Number(process.env.OWN_PORT),
+});
