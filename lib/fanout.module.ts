@@ -10,7 +10,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { ApplicationConfig, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Delivery } from './broadcast/delivery.js';
 import type { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
@@ -19,10 +19,11 @@ import { wallTime } from './connection/wall-time.js';
 import { FanoutError } from './errors/fanout-error.js';
 import type { ClientSession } from './gateway/client-session.js';
 import type { Expiries } from './gateway/expiries.js';
-import { FanoutAdapter } from './gateway/fanout-adapter.js';
+import { assertUsable, FanoutAdapter } from './gateway/fanout-adapter.js';
 import { GatewayExplorer } from './gateway/gateway-explorer.js';
 import { GatewayServer } from './gateway/gateway-server.js';
 import { MessageRouter } from './gateway/message-router.js';
+import { assertProtected, Canary } from './gateway/protection/canary.js';
 import { createRim } from './gateway/rim.js';
 import type { Shutdown } from './gateway/shutdown.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
@@ -86,7 +87,7 @@ const wallClock = {
 function compose(
   given: FanoutOptions,
   modules: ModulesContainer,
-  contexts: ExternalContextCreator,
+  config: ApplicationConfig,
   moduleRef: ModuleRef,
 ): FanoutRuntime {
   const options = resolveOptions(given);
@@ -96,7 +97,7 @@ function compose(
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
   const heartbeat = new HeartbeatMonitor(wallClock);
-  const explorer = new GatewayExplorer(modules);
+  const explorer = new GatewayExplorer(modules, logger);
   const policies = new GatewayTopicPolicies(explorer, options.slowConsumer.policy);
   const delivery = new Delivery({
     settings: options,
@@ -115,7 +116,7 @@ function compose(
   const rim = createRim({
     options,
     explorer,
-    contexts,
+    config,
     delivery,
     connections,
     heartbeat,
@@ -157,7 +158,7 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
     {
       provide: RUNTIME,
       useFactory: compose,
-      inject: [MODULE_OPTIONS_TOKEN, ModulesContainer, ExternalContextCreator, ModuleRef],
+      inject: [MODULE_OPTIONS_TOKEN, ModulesContainer, ApplicationConfig, ModuleRef],
     },
     part(FanoutAdapter, 'adapter'),
     part(BufferPool, 'pool'),
@@ -167,6 +168,7 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
     part(MessageRouter, 'router'),
     part(GatewayServer, 'server'),
     part(FanoutMetrics, 'metrics'),
+    Canary,
   ],
   exports: [FanoutAdapter, BufferPool, Connections, HeartbeatMonitor, Broadcaster, FanoutMetrics],
 })
@@ -176,13 +178,15 @@ export class FanoutModule
 {
   readonly #config: ApplicationConfig;
   readonly #runtime: FanoutRuntime;
+  readonly #modules: ModulesContainer;
 
-  constructor(config: ApplicationConfig, @Inject(RUNTIME) runtime: FanoutRuntime) {
+  constructor(config: ApplicationConfig, @Inject(RUNTIME) runtime: FanoutRuntime, modules: ModulesContainer) {
     super();
     if (config.getIoAdapter() instanceof FanoutAdapter) throw new FanoutError('FANOUT_MODULE_TWICE');
     config.setIoAdapter(runtime.adapter);
     this.#config = config;
     this.#runtime = runtime;
+    this.#modules = modules;
   }
 
   /**
@@ -201,14 +205,9 @@ export class FanoutModule
   }
 
   /** @internal */
-  onModuleInit(): void {
-    const adapter: unknown = this.#config.getIoAdapter();
-    if (!(adapter instanceof FanoutAdapter)) {
-      throw new FanoutError(
-        'FANOUT_ADAPTER',
-        (adapter as object | null)?.constructor.name ?? String(adapter),
-      );
-    }
+  async onModuleInit(): Promise<void> {
+    assertUsable(this.#config.getIoAdapter());
+    await assertProtected(this.#modules);
     this.#runtime.server.bind();
     this.#runtime.policies.load();
   }

@@ -51,6 +51,26 @@ export const FANOUT_ERRORS = {
     'An event sent to a connection must have a name that is a non-empty string and data that is JSON: %s.',
   FANOUT_CLOSE:
     'A close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999 and its reason a string of at most 123 bytes; got %s.',
+  FANOUT_PROTECTION:
+    '%s cannot be served, because its %s would not be asked: %s. Provide the gateway by its class in the providers of ' +
+    'its module, and give @Use…() decorators classes that Nest can build, or objects.',
+  FANOUT_ROUTE_REPLACED:
+    '%s has @Topic("%s") on a function that another decorator or a wrapper has replaced, so guards on the first function ' +
+    'would be lost. Write @Topic() and the guards above that decorator, or let it copy the metadata of the function.',
+  FANOUT_TOPIC_METHOD:
+    '@Topic("%s") must be on a method of a class, named by a string; got %s. Move the code into such a method.',
+  FANOUT_GATEWAY_PROVIDER:
+    'Gateway %s is provided as "%s" by a factory or a value, so Nest does not serve it and its guards would not be asked. ' +
+    'Provide it by its class: providers: [%s].',
+  FANOUT_COPIES:
+    '%s has decorators of another copy of nestjs-fanout, which this copy would not obey. This copy is in %s, the other ' +
+    'one in %s. Install the package once.',
+  FANOUT_BINDERS:
+    '%s overrides %s(), which FanoutModule never calls: it binds gateways by itself. Remove the override, or use a ' +
+    'different WebSocket adapter without FanoutModule.',
+  FANOUT_CANARY:
+    'This version of Nest does not ask the %s of a test method that FanoutModule calls at start, so gateways would be ' +
+    'served without protection. Use a supported version of Nest, or report this.',
   FANOUT_TARGET: 'A target must be { connection: id } or { user: id }; got %s.',
   FANOUT_TOPIC_VALUE:
     'topicName("%s") needs text that is not empty, a finite number or a bigint for ":%s"; got %s.',

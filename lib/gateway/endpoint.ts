@@ -3,7 +3,7 @@ import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import { resolveHeartbeat } from '../options/resolve-options.js';
 import { type TopicPattern, TopicPatterns } from '../topic/topic-pattern.js';
 import type { EndpointServer } from './endpoint-server.js';
-import type { GatewayHandler } from './gateway-context-creator.js';
+import type { GatewayHandler } from './protection/gateway-handler.js';
 import type { Gateway } from './gateway-explorer.js';
 import type { GatewayHandlers, GatewayHook } from './gateway-handlers.js';
 import type { HandshakeGuards } from './handshake-guards.js';

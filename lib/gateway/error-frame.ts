@@ -1,7 +1,7 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
 import { REFUSALS, Refusal, type RefusalCode } from '../errors/refusals.js';
-import { GuardRefusal } from './gateway-context-creator.js';
+import { GuardRefusal } from './protection/guard-refusal.js';
 
 /** Most bytes of an error frame's payload: whoever provokes errors must not get more out than in. */
 const MAX_BYTES = 512;

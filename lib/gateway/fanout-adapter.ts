@@ -61,3 +61,17 @@ export class FanoutAdapter extends AbstractWsAdapter {
       Server | undefined;
   }
 }
+
+/** Members that Nest calls for each gateway and socket. Here they do nothing, so an override would be lost. */
+const BINDERS = ['bindClientConnect', 'bindClientDisconnect', 'bindMessageHandlers'] as const;
+
+/**
+ * Makes sure that the adapter of the application is ours, and overrides nothing that is never called.
+ * @throws FanoutError FANOUT_ADAPTER, FANOUT_BINDERS
+ */
+export function assertUsable(adapter: unknown): void {
+  const name = (adapter as object | null)?.constructor.name ?? String(adapter);
+  if (!(adapter instanceof FanoutAdapter)) throw new FanoutError('FANOUT_ADAPTER', name);
+  const overridden = BINDERS.find(binder => adapter[binder] !== FanoutAdapter.prototype[binder]);
+  if (overridden !== undefined) throw new FanoutError('FANOUT_BINDERS', name, overridden);
+}

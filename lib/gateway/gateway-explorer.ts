@@ -7,11 +7,13 @@ import {
   MESSAGE_METADATA,
   PORT_METADATA,
 } from '@nestjs/websockets/constants.js';
-import { FanoutError } from '../errors/fanout-error.js';
+import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import { type HandshakeGuard, handshakeGuardsOf } from './handshake-guards.decorator.js';
 import { heartbeatOf } from './heartbeat.decorator.js';
-import { type TopicMetadata, topicsOf } from './topic.decorator.js';
+import { assertOwnDecorators } from './own-metadata.js';
+import { declaredRoute } from './protection/declared.js';
+import { overriddenTopicsOf, type TopicMetadata, topicsOf } from './topic.decorator.js';
 import type { VerifyClient } from './verify-client.js';
 
 /** A class decorated with `@WebSocketGateway`, as its decorators describe it. */
@@ -32,44 +34,83 @@ export interface Gateway {
   readonly handshakeGuards: readonly HandshakeGuard[];
 }
 
+/** Where what was found and is not served is told. */
+export interface ExplorerLog {
+  warn(line: string): void;
+}
+
 /** Finds the gateways of an application, by metadata alone: nothing is instantiated for it. */
 export class GatewayExplorer {
   readonly #modules: ModulesContainer;
+  readonly #log: ExplorerLog;
   readonly #scanner = new MetadataScanner();
   #gateways: readonly Gateway[] | undefined;
 
-  constructor(modules: ModulesContainer) {
+  constructor(modules: ModulesContainer, log: ExplorerLog) {
     this.#modules = modules;
+    this.#log = log;
   }
 
-  /** @throws FanoutError FANOUT_TOPIC_HOST, FANOUT_HANDSHAKE_GUARD for a decorator of gateways on a class that is none */
+  /**
+   * The gateways among the providers of all modules.
+   * @throws FanoutError FANOUT_TOPIC_HOST, FANOUT_HANDSHAKE_GUARD for a decorator of gateways on a class that is none;
+   *   FANOUT_COPIES, FANOUT_ROUTE_REPLACED
+   */
   get gateways(): readonly Gateway[] {
     return (this.#gateways ??= this.#explore());
+  }
+
+  /**
+   * Looks at providers that exist only since Nest has built them: a gateway that a factory returns is served by nobody.
+   * @throws FanoutError FANOUT_GATEWAY_PROVIDER
+   */
+  assertProviders(): void {
+    const served = new Set<unknown>(this.gateways.map(({ wrapper }) => wrapper.instance));
+    for (const module of this.#modules.values()) {
+      for (const { instance, isNotMetatype, token } of module.providers.values()) {
+        if (!isNotMetatype || served.has(instance)) continue;
+        const metatype = (instance as object | null | undefined)?.constructor;
+        if (typeof metatype !== 'function' || !Reflect.hasMetadata(GATEWAY_METADATA, metatype)) continue;
+        throw new FanoutError('FANOUT_GATEWAY_PROVIDER', metatype.name, nameOf(token), metatype.name);
+      }
+    }
   }
 
   #explore(): Gateway[] {
     const gateways: Gateway[] = [];
     for (const module of this.#modules.values()) {
-      for (const wrapper of [...module.providers.values(), ...module.controllers.values()]) {
-        const metatype = wrapper.isNotMetatype ? undefined : wrapper.metatype;
-        if (typeof metatype !== 'function' || metatype.prototype === undefined) continue;
+      for (const wrapper of module.providers.values()) {
+        const metatype = classOf(wrapper);
+        if (metatype === undefined) continue;
         if (Reflect.hasMetadata(GATEWAY_METADATA, metatype))
           gateways.push(this.#describe(wrapper, metatype as Gateway['metatype']));
         else assertNothingOfGateways(metatype);
       }
+      for (const wrapper of module.controllers.values()) this.#lookAtController(classOf(wrapper));
     }
     return gateways;
   }
 
+  /** Nest serves the gateways among the providers; one that is listed as a controller is served by nobody. */
+  #lookAtController(metatype: Function | undefined): void {
+    if (metatype === undefined) return;
+    if (!Reflect.hasMetadata(GATEWAY_METADATA, metatype)) return assertNothingOfGateways(metatype);
+    this.#log.warn(
+      `Gateway ${metatype.name} is listed in the controllers of a module, where Nest does not serve it: list it in the providers.`,
+    );
+  }
+
   #describe(wrapper: InstanceWrapper, metatype: Gateway['metatype']): Gateway {
+    assertOwnDecorators(metatype, parameterFactories(metatype));
     const prototype = metatype.prototype as Record<string, object>;
-    const events = this.#scanner
-      .getAllMethodNames(prototype)
+    const methods = this.#scanner.getAllMethodNames(prototype);
+    const events = methods
       .filter(method => Reflect.hasMetadata(MESSAGE_MAPPING_METADATA, prototype[method]!))
       .map(method => ({
         event: Reflect.getMetadata(MESSAGE_METADATA, prototype[method]!) as string,
         method,
       }));
+    this.#nameOverridden(metatype, methods);
     const options = (Reflect.getMetadata(GATEWAY_OPTIONS, metatype) ?? {}) as {
       path?: string;
       verifyClient?: VerifyClient;
@@ -87,9 +128,54 @@ export class GatewayExplorer {
       handshakeGuards: handshakeGuardsOf(metatype),
     };
   }
+
+  /** A method that is overridden without a decorator handles nothing any more: true under Nest too, and easily missed. */
+  #nameOverridden(metatype: Function, methods: readonly string[]): void {
+    const lost = overriddenTopicsOf(metatype).map(
+      ({ topic, by }) => `${by}.${topic.method} overrides a method with @Topic('${topic.pattern.text}')`,
+    );
+    for (const method of methods) {
+      const event = overriddenEvent(metatype, method);
+      if (event !== undefined)
+        lost.push(`${metatype.name}.${method} overrides a method with @SubscribeMessage(${shown(event)})`);
+    }
+    for (const line of lost)
+      this.#log.warn(`${line} without a decorator, so it is not served: decorate it as well.`);
+  }
+}
+
+function classOf({ isNotMetatype, metatype }: InstanceWrapper): Function | undefined {
+  if (isNotMetatype || typeof metatype !== 'function') return undefined;
+  return metatype.prototype === undefined ? undefined : metatype;
+}
+
+function nameOf(token: unknown): string {
+  return typeof token === 'function' ? token.name : String(token);
+}
+
+/** The event that a base class handles with a method that a subclass has overridden without a decorator. */
+function overriddenEvent(metatype: Function, method: string): unknown {
+  const current = (metatype.prototype as Record<string, object>)[method]!;
+  if (Reflect.hasMetadata(MESSAGE_MAPPING_METADATA, current)) return undefined;
+  for (let base = Object.getPrototypeOf(metatype.prototype) as object | null; base !== null;) {
+    const own: unknown = Object.getOwnPropertyDescriptor(base, method)?.value;
+    if (typeof own === 'function' && Reflect.hasMetadata(MESSAGE_MAPPING_METADATA, own))
+      return Reflect.getMetadata(MESSAGE_METADATA, own);
+    base = Object.getPrototypeOf(base) as object | null;
+  }
+  return undefined;
+}
+
+/** Functions of the parameter decorators on all methods of a class. */
+function* parameterFactories(metatype: Function): Iterable<object> {
+  const scanner = new MetadataScanner();
+  for (const method of scanner.getAllMethodNames(metatype.prototype as object))
+    for (const { factory } of declaredRoute(metatype, method).parameters)
+      if (factory !== undefined) yield factory;
 }
 
 function assertNothingOfGateways(metatype: Function): void {
+  assertOwnDecorators(metatype, []);
   for (const { method, pattern } of topicsOf(metatype)) {
     throw new FanoutError('FANOUT_TOPIC_HOST', pattern.text, `${metatype.name}.${method}`);
   }

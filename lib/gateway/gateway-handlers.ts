@@ -1,10 +1,9 @@
-import { ContextIdFactory, ModuleRef } from '@nestjs/core';
-import { GATEWAY_SERVER_METADATA } from '@nestjs/websockets/constants.js';
-import { sessionOf } from './client-session.js';
 import type { WebSocket } from 'ws';
-import type { GatewayContextCreator, GatewayHandler } from './gateway-context-creator.js';
+import { scopedInstance } from './connection-context.js';
 import type { Gateway } from './gateway-explorer.js';
 import { HandshakeGuards } from './handshake-guards.js';
+import type { GatewayHandler } from './protection/gateway-handler.js';
+import type { Protection } from './protection/protection.js';
 
 /** A gateway's lifecycle hook, bound to the instance that serves the client. */
 export type GatewayHook = (client: WebSocket, ...args: unknown[]) => unknown;
@@ -14,25 +13,15 @@ export type GatewayHook = (client: WebSocket, ...args: unknown[]) => unknown;
  * request-scoped one has an instance per connection, which lives as long as that.
  */
 export class GatewayHandlers {
-  readonly #creator: GatewayContextCreator;
+  readonly #protection: Protection;
 
-  constructor(creator: GatewayContextCreator) {
-    this.#creator = creator;
+  constructor(protection: Protection) {
+    this.#protection = protection;
   }
 
-  /** The method with its enhancers. */
+  /** The method with its enhancers. @throws FanoutError FANOUT_PROTECTION */
   handler(gateway: Gateway, method: string): GatewayHandler {
-    const { wrapper } = gateway;
-    if (wrapper.isDependencyTreeStatic()) return this.#creator.create(wrapper.instance as object, method);
-    return async (client, ...args) => {
-      const instance = await scopedInstance(gateway, client);
-      return this.#creator.create(
-        instance,
-        method,
-        sessionOf(client)!.contextId,
-        wrapper.id,
-      )(client, ...args);
-    };
+    return this.#protection.handler(gateway, method);
   }
 
   /** What decides who may connect to a gateway. @throws FanoutError FANOUT_HANDSHAKE_GUARD */
@@ -48,30 +37,10 @@ export class GatewayHandlers {
     if (typeof host[name] !== 'function') return undefined;
     if (isStatic) return (client, ...args) => host[name]!(client, ...args);
     return async (client, ...args) => {
-      const instance = (await scopedInstance(gateway, client)) as Hooks;
+      const instance = (await scopedInstance(gateway.wrapper, client)) as Hooks;
       return instance[name]!(client, ...args);
     };
   }
 }
 
 type Hooks = Record<string, GatewayHook | undefined>;
-
-/** The instance of a request-scoped gateway for one connection; `@Inject(REQUEST)` gives the socket there. */
-async function scopedInstance(gateway: Gateway, client: WebSocket): Promise<object> {
-  const session = sessionOf(client)!;
-  const moduleRef = gateway.wrapper.host!.providers.get(ModuleRef)!.instance as ModuleRef;
-  if (session.contextId === undefined) {
-    session.contextId = ContextIdFactory.getByRequest(client);
-    moduleRef.registerRequestByContextId(client, session.contextId);
-  }
-  const instance: Record<string, unknown> = await moduleRef.resolve(
-    gateway.wrapper.token as never,
-    session.contextId,
-    { strict: true },
-  );
-  // Nest sets the properties of @WebSocketServer() on static gateways only.
-  for (const key in instance) {
-    if (Reflect.hasMetadata(GATEWAY_SERVER_METADATA, instance, key)) instance[key] = session.endpoint.server;
-  }
-  return instance;
-}

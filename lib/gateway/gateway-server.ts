@@ -147,6 +147,7 @@ export class GatewayServer {
   /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other */
   bind(): void {
     const { explorer, handlers, heartbeat, logger } = this.#parts;
+    explorer.assertProviders();
     for (const gateway of explorer.gateways) {
       const endpoint = this.#endpointAt(gateway.port, gateway.path);
       // Without a server, as in an application context, there is nothing to serve.

@@ -1,10 +1,11 @@
 import { type CanActivate, type Type, UseGuards } from '@nestjs/common';
 import { FanoutError, shown } from '../errors/fanout-error.js';
+import { ownKey } from './own-metadata.js';
 
 /** What `@UseHandshakeGuards` takes: a class that Nest builds, or an object. */
 export type HandshakeGuard = Type<CanActivate> | CanActivate;
 
-const GUARDS = Symbol('fanout:handshake-guards');
+const GUARDS = ownKey('handshake-guards');
 
 /** A method of the gateway that is there for Nest's scanner, which looks for guards on named methods only. */
 const HANDLER = 'fanout:handshake';

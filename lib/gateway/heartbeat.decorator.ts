@@ -1,6 +1,7 @@
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+import { ownKey } from './own-metadata.js';
 
-const HEARTBEAT_METADATA = Symbol('fanout:heartbeat');
+const HEARTBEAT_METADATA = ownKey('heartbeat');
 
 /**
  * The heartbeat of one gateway's connections, in place of the option `heartbeat`; what is left out comes from there.

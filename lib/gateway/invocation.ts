@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import type { WebSocket } from 'ws';
 import type { TopicParams } from '../topic/topic-pattern.js';
 
 /** The topic that a subscribe asks for. */
@@ -11,19 +12,45 @@ export interface RequestedTopic {
 /** One call of a gateway's method, on its way through guards, pipes and interceptors. */
 export interface Invocation {
   readonly topic?: RequestedTopic;
-  /** The guards and pipes have passed: the method itself is called now. */
+  /** Called when guards and pipes have passed, right before the method itself. */
   called?(): void;
-  /** A filter has dealt with an exception, the client's answer included: there is no result. */
+  /** Called when a filter has dealt with an exception and has answered the client: there is no result. */
   filtered?(): void;
-  /** Whether what the method returned feeds a topic: its failure is then not the answer to a request. */
+  /** Tells whether the method's result feeds a topic: its failure is then not the answer to a request. */
   feedsTopic?(): boolean;
+  /** Answers the message by hand: what `@Ack()` gives to a handler. */
+  acknowledge?(value: unknown): void;
   /** The method returned an Observable; what this returns goes on in its place. */
   streamed(stream: Observable<unknown>): Observable<unknown>;
 }
 
-/** Place of the invocation in the arguments of a handler: `[client, data, invocation, pattern]`. */
-export const INVOCATION_INDEX = 2;
+const INVOCATION = Symbol('fanout:invocation');
 
+/**
+ * Arguments that guards, pipes and interceptors find in the execution context: client, data, event and pattern, as under
+ * `WsAdapter`. The invocation hangs on the array, out of sight.
+ */
+export type CallArguments = [client: WebSocket, data: unknown, event: string, pattern: string] & {
+  [INVOCATION]: Invocation;
+};
+
+export function callArguments(
+  client: WebSocket,
+  data: unknown,
+  invocation: Invocation,
+  pattern: string,
+): CallArguments {
+  const args = [client, data, pattern, pattern] as unknown as CallArguments;
+  args[INVOCATION] = invocation;
+  return args;
+}
+
+/** The invocation that a call's arguments belong to. */
+export function invocationIn(args: CallArguments): Invocation {
+  return args[INVOCATION];
+}
+
+/** The invocation of an execution context; undefined outside of the handlers of a gateway. */
 export function invocationOf(context: ExecutionContext): Invocation | undefined {
-  return context.getArgByIndex<Invocation | undefined>(INVOCATION_INDEX);
+  return (context.getArgs() as unknown as Partial<CallArguments>)[INVOCATION];
 }

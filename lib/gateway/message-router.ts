@@ -95,7 +95,7 @@ export class MessageRouter {
 
   /** A handler that has its result at once is answered at once; the next message need not wait. */
   #handle(session: ClientSession, message: Message, route: Route): void | Promise<void> {
-    const invocation = new MessageInvocation();
+    const invocation = new MessageInvocation(this, session, message);
     try {
       const result = route.handle(session.connection.socket, message.data, invocation, route.pattern);
       if (invocation.streaming || isThenable(result))
@@ -153,6 +153,11 @@ export class MessageRouter {
     }
   }
 
+  /** Answers a message by hand: the handler has called what `@Ack()` gave to it. */
+  acknowledge(session: ClientSession, message: Message, data: unknown): void {
+    this.#tryReply(session, message, { event: message.event, data });
+  }
+
   /** As under `WsAdapter`, what a handler returns is the frame; nothing is sent for nothing. The request's id is added. */
   #reply(session: ClientSession, { event, id }: Message, result: unknown): void {
     if (result === undefined || result === null) return;
@@ -184,6 +189,19 @@ function frameOf(id: MessageId | undefined, error: unknown, topic: string | unde
 class MessageInvocation implements Invocation {
   /** Whether the method itself returned an Observable. */
   streaming = false;
+  readonly #router: MessageRouter;
+  readonly #session: ClientSession;
+  readonly #message: Message;
+
+  constructor(router: MessageRouter, session: ClientSession, message: Message) {
+    this.#router = router;
+    this.#session = session;
+    this.#message = message;
+  }
+
+  acknowledge(data: unknown): void {
+    this.#router.acknowledge(this.#session, this.#message, data);
+  }
 
   streamed(stream: Observable<unknown>): Observable<unknown> {
     this.streaming = true;

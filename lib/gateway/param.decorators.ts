@@ -2,9 +2,10 @@ import { createParamDecorator, type ExecutionContext, type PipeTransform, type T
 import type { WebSocket } from 'ws';
 import { connectionOf } from './client-session.js';
 import { invocationOf } from './invocation.js';
+import { ownParameter } from './own-metadata.js';
 
 const topicParam = createParamDecorator(
-  (name: string, context: ExecutionContext) => invocationOf(context)?.topic?.params[name],
+  ownParameter((name: string, context: ExecutionContext) => invocationOf(context)?.topic?.params[name]),
 );
 
 /**
@@ -20,10 +21,12 @@ export function TopicParam(
 
 /** The full name of the topic that is subscribed to, in a `@Topic` method. */
 export const TopicName: () => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext) => invocationOf(context)?.topic?.name,
+  ownParameter((_: unknown, context: ExecutionContext) => invocationOf(context)?.topic?.name),
 );
 
 /** The {@link Connection} of the client, in every handler of a gateway. */
 export const CurrentConnection: () => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext) => connectionOf(context.switchToWs().getClient<WebSocket>()),
+  ownParameter((_: unknown, context: ExecutionContext) =>
+    connectionOf(context.switchToWs().getClient<WebSocket>()),
+  ),
 );

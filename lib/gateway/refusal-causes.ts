@@ -1,7 +1,7 @@
 import { Refusal, type RefusalCode } from '../errors/refusals.js';
 import type { RejectionCause } from '../observe/rejections.js';
 import { CountedRefusal } from './counted-refusal.js';
-import { GuardRefusal } from './gateway-context-creator.js';
+import { GuardRefusal } from './protection/guard-refusal.js';
 
 /** What a refusal of this code is counted as, where the code says it. */
 const CAUSES: Partial<Record<RefusalCode, RejectionCause>> = {

@@ -2,7 +2,7 @@ import { Refusal } from '../errors/refusals.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { ClientSession } from './client-session.js';
-import { GuardRefusal } from './gateway-context-creator.js';
+import { GuardRefusal } from './protection/guard-refusal.js';
 import type { Fail } from './subscribe-router.js';
 import { unsubscribedText } from './topic-answers.js';
 import { FILTERED } from './topic-request.js';

@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { ExternalContextCreator } from '@nestjs/core';
+import type { ApplicationConfig } from '@nestjs/core';
 import type { Delivery } from '../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { TurnWrites } from '../connection/turn-writes.js';
@@ -16,12 +16,13 @@ import { ConnectionLifecycle } from './connection-lifecycle.js';
 import { createCredentials } from './credentials.js';
 import { errorAnswer, errorFrame } from './error-frame.js';
 import type { Expiries } from './expiries.js';
-import { GatewayContextCreator } from './gateway-context-creator.js';
 import type { GatewayExplorer } from './gateway-explorer.js';
 import { GatewayHandlers } from './gateway-handlers.js';
 import { GatewayServer } from './gateway-server.js';
 import { InboundRim } from './inbound-rim.js';
 import { MessageRouter } from './message-router.js';
+import { Blame } from './protection/blame.js';
+import { Protection } from './protection/protection.js';
 import { Shutdown } from './shutdown.js';
 import { SnapshotRenewal } from './snapshot-renewal.js';
 import { SubscribeRouter } from './subscribe-router.js';
@@ -34,7 +35,7 @@ import type { SweepClock } from './unfinished-messages.js';
 export interface RimParts {
   readonly options: ResolvedFanoutOptions;
   readonly explorer: GatewayExplorer;
-  readonly contexts: ExternalContextCreator;
+  readonly config: ApplicationConfig;
   readonly delivery: Delivery;
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
@@ -61,7 +62,7 @@ export function createRim(parts: RimParts): Rim {
   const {
     options,
     explorer,
-    contexts,
+    config,
     delivery,
     connections,
     heartbeat,
@@ -128,7 +129,8 @@ export function createRim(parts: RimParts): Rim {
     slots,
     logger: errors,
   });
-  const handlers = new GatewayHandlers(new GatewayContextCreator(contexts));
+  const blame = new Blame(line => logger.warn(line));
+  const handlers = new GatewayHandlers(new Protection(config, blame));
   const server = new GatewayServer({
     options,
     explorer,

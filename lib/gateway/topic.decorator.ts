@@ -1,6 +1,8 @@
+import { FanoutError, shown } from '../errors/fanout-error.js';
 import { resolveTopicOptions } from '../options/resolve-topic-options.js';
 import type { ResolvedTopicOptions, TopicOptions } from '../options/topic-options.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
+import { ownKey } from './own-metadata.js';
 
 /** What one `@Topic` leaves on a class. */
 export interface TopicMetadata {
@@ -10,7 +12,10 @@ export interface TopicMetadata {
   readonly options: ResolvedTopicOptions;
 }
 
-const TOPIC_METADATA = Symbol('fanout:topic');
+const TOPIC_METADATA = ownKey('topic');
+
+/** Mark on the decorated function itself: the declarations it belongs to. Wrappers that copy metadata carry it on. */
+const MARK = ownKey('topic-method');
 
 /**
  * Lets clients subscribe to the topics that match a pattern, on the path of the gateway that declares it. Topics that
@@ -20,28 +25,83 @@ const TOPIC_METADATA = Symbol('fanout:topic');
  * snapshot for that subscriber; an Observable is a source: it is subscribed to once per topic while anyone listens, and
  * what it emits is published.
  *
+ * A subclass inherits the topic with its method. A subclass that overrides the method without `@Topic` does not have the
+ * topic, as with `@SubscribeMessage`.
+ *
  * @param pattern segments joined by dots; `:name` stands for one segment, and `@TopicParam('name')` gives it
  * @param options every one has a default; a topic that several paths declare has to have the same, but for `history`
- * @throws FanoutError FANOUT_TOPIC_PATTERN, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
+ * @throws FanoutError FANOUT_TOPIC_PATTERN, FANOUT_TOPIC_METHOD, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
 export function Topic(pattern: string, options: TopicOptions = {}): MethodDecorator {
   const declared = { options: resolveTopicOptions(options), pattern: new TopicPattern(pattern) };
-  return (target, name) => {
-    // On the class, because other decorators may replace the function.
+  return (target, name, descriptor?: PropertyDescriptor) => {
+    const method: unknown = descriptor?.value;
+    if (typeof target === 'function' || typeof name !== 'string' || typeof method !== 'function')
+      throw new FanoutError('FANOUT_TOPIC_METHOD', pattern, described(target, name, method));
+    const topic: TopicMetadata = { ...declared, method: name };
+    // On the class, so that it stays known when another decorator replaces the function.
     const metatype = target.constructor;
-    const topics = [...ownTopicsOf(metatype), { ...declared, method: name as string }];
-    Reflect.defineMetadata(TOPIC_METADATA, topics, metatype);
+    Reflect.defineMetadata(TOPIC_METADATA, [...ownTopicsOf(metatype), topic], metatype);
+    Reflect.defineMetadata(MARK, [...marksOf(method), topic], method);
   };
 }
 
-/** Every `@Topic` of a class, in no order. Those of a base class count unless the method is decorated anew. */
+/**
+ * Every `@Topic` of a class, in no order. Those of a base class count unless the method is overridden.
+ * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more
+ */
 export function topicsOf(metatype: object | null): readonly TopicMetadata[] {
-  if (metatype === null) return [];
-  const own = ownTopicsOf(metatype);
-  const inherited = topicsOf(Object.getPrototypeOf(metatype) as object | null);
-  return [...own, ...inherited.filter(({ method }) => own.every(topic => topic.method !== method))];
+  return declarationsOf(metatype)
+    .filter(({ overriddenBy }) => overriddenBy === undefined)
+    .map(({ topic }) => topic);
+}
+
+/** Topics of base classes that a subclass has lost by overriding the method without a decorator. */
+export function overriddenTopicsOf(metatype: object): readonly { topic: TopicMetadata; by: string }[] {
+  return declarationsOf(metatype).flatMap(({ topic, overriddenBy, isDeclaredAnew }) =>
+    overriddenBy === undefined || isDeclaredAnew ? [] : [{ topic, by: overriddenBy.name }],
+  );
+}
+
+interface Declaration {
+  readonly topic: TopicMetadata;
+  /** Subclass with a method of its own of that name. */
+  readonly overriddenBy: Function | undefined;
+  /** Whether the subclass has decorated its method. */
+  readonly isDeclaredAnew: boolean;
+}
+
+function declarationsOf(metatype: object | null): Declaration[] {
+  const declarations: Declaration[] = [];
+  const subclasses: Function[] = [];
+  for (let base = metatype; typeof base === 'function'; base = Object.getPrototypeOf(base) as object | null) {
+    for (const topic of ownTopicsOf(base)) {
+      const lower = subclasses.find(subclass => Object.hasOwn(subclass.prototype as object, topic.method));
+      const current = ((lower ?? base).prototype as Record<string, unknown>)[topic.method];
+      if (typeof current === 'function' && marksOf(current).includes(topic)) {
+        declarations.push({ topic, overriddenBy: undefined, isDeclaredAnew: false });
+      } else if (lower === undefined) {
+        throw new FanoutError('FANOUT_ROUTE_REPLACED', `${base.name}.${topic.method}`, topic.pattern.text);
+      } else {
+        const isDeclaredAnew = ownTopicsOf(lower).some(({ method }) => method === topic.method);
+        declarations.push({ topic, overriddenBy: lower, isDeclaredAnew });
+      }
+    }
+    subclasses.push(base);
+  }
+  return declarations;
 }
 
 function ownTopicsOf(metatype: object): readonly TopicMetadata[] {
   return (Reflect.getOwnMetadata(TOPIC_METADATA, metatype) as TopicMetadata[] | undefined) ?? [];
+}
+
+function marksOf(method: Function): readonly TopicMetadata[] {
+  return (Reflect.getMetadata(MARK, method) as TopicMetadata[] | undefined) ?? [];
+}
+
+function described(target: object, name: string | symbol, method: unknown): string {
+  if (typeof target === 'function') return `the static ${target.name}.${String(name)}`;
+  if (typeof name !== 'string') return `${target.constructor.name}[${String(name)}]`;
+  return `${target.constructor.name}.${name}, which is ${method === undefined ? 'a property or accessor' : shown(method)}`;
 }

@@ -105,6 +105,34 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     [shown({ code: 1 })],
     'A close code must be 1000 to 1003, 1007 to 1014 or 3000 to 4999 and its reason a string of at most 123 bytes; got { code: 1 }.',
   ],
+  FANOUT_PROTECTION: [
+    ['Shop.buy', 'guard', 'Nest has not built Deny'],
+    `Shop.buy cannot be served, because its guard would not be asked: Nest has not built Deny. Provide the gateway by its class in the providers of its module, and give @Use…() decorators classes that Nest can build, or objects.`,
+  ],
+  FANOUT_ROUTE_REPLACED: [
+    ['Market.join', 'prices.:symbol'],
+    `Market.join has @Topic("prices.:symbol") on a function that another decorator or a wrapper has replaced, so guards on the first function would be lost. Write @Topic() and the guards above that decorator, or let it copy the metadata of the function.`,
+  ],
+  FANOUT_TOPIC_METHOD: [
+    ['clock', 'the static Market.join'],
+    `@Topic("clock") must be on a method of a class, named by a string; got the static Market.join. Move the code into such a method.`,
+  ],
+  FANOUT_GATEWAY_PROVIDER: [
+    ['Market', 'market', 'Market'],
+    `Gateway Market is provided as "market" by a factory or a value, so Nest does not serve it and its guards would not be asked. Provide it by its class: providers: [Market].`,
+  ],
+  FANOUT_COPIES: [
+    ['Market', '/app/node_modules/nestjs-fanout/dist', '/app/lib/node_modules/nestjs-fanout/dist'],
+    `Market has decorators of another copy of nestjs-fanout, which this copy would not obey. This copy is in /app/node_modules/nestjs-fanout/dist, the other one in /app/lib/node_modules/nestjs-fanout/dist. Install the package once.`,
+  ],
+  FANOUT_BINDERS: [
+    ['MyAdapter', 'bindMessageHandlers'],
+    `MyAdapter overrides bindMessageHandlers(), which FanoutModule never calls: it binds gateways by itself. Remove the override, or use a different WebSocket adapter without FanoutModule.`,
+  ],
+  FANOUT_CANARY: [
+    ['guard'],
+    `This version of Nest does not ask the guard of a test method that FanoutModule calls at start, so gateways would be served without protection. Use a supported version of Nest, or report this.`,
+  ],
   FANOUT_TARGET: [[shown(null)], 'A target must be { connection: id } or { user: id }; got null.'],
 };
 

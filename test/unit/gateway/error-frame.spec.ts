@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal, REFUSALS, type RefusalCode } from '../../../lib/errors/refusals.js';
 import { errorAnswer, errorFrame, isAnswer, unreadFrame } from '../../../lib/gateway/error-frame.js';
-import { GuardRefusal } from '../../../lib/gateway/gateway-context-creator.js';
+import { GuardRefusal } from '../../../lib/gateway/protection/guard-refusal.js';
 import { jsonParser, type MessageId, readMessage } from '../../../lib/gateway/message.js';
 
 describe('unreadFrame', () => {

@@ -1,0 +1,119 @@
+import {
+  CUSTOM_ROUTE_ARGS_METADATA,
+  EXCEPTION_FILTERS_METADATA,
+  GUARDS_METADATA,
+  INTERCEPTORS_METADATA,
+  PARAMTYPES_METADATA,
+  PIPES_METADATA,
+} from '@nestjs/common/constants.js';
+import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
+import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
+
+/** Kinds of enhancers: the metadata key of Nest's decorator, and the method that an enhancer of the kind has. */
+export const ENHANCER_KINDS = {
+  guards: { key: GUARDS_METADATA, noun: 'guard', member: 'canActivate' },
+  pipes: { key: PIPES_METADATA, noun: 'pipe', member: 'transform' },
+  interceptors: { key: INTERCEPTORS_METADATA, noun: 'interceptor', member: 'intercept' },
+  filters: { key: EXCEPTION_FILTERS_METADATA, noun: 'filter', member: 'catch' },
+} as const;
+
+export type EnhancerKind = keyof typeof ENHANCER_KINDS;
+
+/** Class or object that a decorator was given, as it was given. */
+export type EnhancerRef = unknown;
+
+/** Parameter of a handler, as its decorator describes it. */
+export interface DeclaredParameter {
+  readonly index: number;
+  /** Number of a {@link WsParamtype}, or a text for decorators made with `createParamDecorator()`. */
+  readonly type: number | string;
+  /** Argument of the decorator. */
+  readonly data: unknown;
+  /** Function of a decorator made with `createParamDecorator()`. */
+  readonly factory: ((data: unknown, context: unknown) => unknown) | undefined;
+  /** Type that the compiler noted for the parameter. */
+  readonly metatype: unknown;
+  /** Standard Schema of the parameter, on versions of Nest that know them. */
+  readonly schema: unknown;
+  readonly pipes: readonly EnhancerRef[];
+}
+
+/** Everything that the author of a method asked for around it: class first, then method. */
+export interface DeclaredRoute extends Readonly<Record<EnhancerKind, readonly EnhancerRef[]>> {
+  /** `Class.method`, for messages. */
+  readonly name: string;
+  readonly metatype: Function;
+  readonly method: string;
+  /** The decorated function. It carries the metadata, and is what `getHandler()` gives. */
+  readonly handler: Function;
+  readonly parameters: readonly DeclaredParameter[];
+}
+
+/** Metadata of one parameter, as Nest's decorators leave it. */
+interface ParameterMetadata {
+  readonly index: number;
+  readonly data?: unknown;
+  readonly factory?: DeclaredParameter['factory'];
+  readonly pipes?: readonly EnhancerRef[];
+  readonly schema?: unknown;
+}
+
+/** Parameters of a handler without parameter decorators: `(client, data)`. */
+const UNDECORATED: Record<string, ParameterMetadata> = {
+  [`${WsParamtype.SOCKET}:0`]: { index: 0 },
+  [`${WsParamtype.PAYLOAD}:1`]: { index: 1 },
+};
+
+/**
+ * Reads what the decorators of a method, its class and its parameters say. The metadata comes from the class and its
+ * prototype, never from an instance, so a constructor that binds or wraps its own methods loses nothing.
+ *
+ * @param instance the gateway; a function that it has in place of the prototype's may carry decorators of its own
+ */
+export function declaredRoute(metatype: Function, method: string, instance?: object): DeclaredRoute {
+  const handler = (metatype.prototype as Record<string, Function>)[method]!;
+  const own = (instance as Record<string, unknown> | undefined)?.[method];
+  const functions = [handler, ...(typeof own === 'function' && own !== handler ? [own] : [])];
+  const refs = (kind: EnhancerKind): EnhancerRef[] => {
+    const { key } = ENHANCER_KINDS[kind];
+    const ofFunctions = functions.flatMap(each => refsIn(key, each));
+    // A wrapper that copies the metadata of the function names the same enhancers again.
+    return [...refsIn(key, metatype), ...(functions.length > 1 ? new Set(ofFunctions) : ofFunctions)];
+  };
+  return {
+    name: `${metatype.name}.${method}`,
+    metatype,
+    method,
+    handler,
+    guards: refs('guards'),
+    pipes: refs('pipes'),
+    interceptors: refs('interceptors'),
+    filters: refs('filters'),
+    parameters: parametersOf(metatype, method),
+  };
+}
+
+function refsIn(key: string, target: Function): readonly EnhancerRef[] {
+  return (Reflect.getMetadata(key, target) as readonly EnhancerRef[] | undefined) ?? [];
+}
+
+function parametersOf(metatype: Function, method: string): DeclaredParameter[] {
+  const metadata = (Reflect.getMetadata(PARAM_ARGS_METADATA, metatype, method) ?? UNDECORATED) as Record<
+    string,
+    ParameterMetadata
+  >;
+  const metatypes = Reflect.getMetadata(PARAMTYPES_METADATA, metatype.prototype as object, method) as
+    readonly unknown[] | undefined;
+  return Object.entries(metadata).map(([key, { index, data, factory, pipes, schema }]) => {
+    const type = key.slice(0, key.lastIndexOf(':'));
+    return {
+      index,
+      type: type.includes(CUSTOM_ROUTE_ARGS_METADATA) ? type : Number(type),
+      data,
+      factory,
+      metatype: metatypes?.[index],
+      schema,
+      pipes: pipes ?? [],
+    };
+  });
+}

@@ -1,0 +1,56 @@
+import { isObservable } from 'rxjs';
+import type { Invocation } from '../invocation.js';
+import { isThenable } from '../wrapped-method.js';
+import type { HandlerFunction } from './gateway-handler.js';
+import type { HandlerParameter, ReadParameter } from './parameters.js';
+
+/** Method of a gateway, called with its instance. */
+export type Method = (...args: unknown[]) => unknown;
+
+/**
+ * Makes the handler of a method without enhancers. What the method returns, throws or promises is the outcome at once.
+ * A parameter decorator may give a promise of the value, as under Nest.
+ */
+export function directHandler(
+  instance: object,
+  method: Method,
+  parameters: readonly HandlerParameter[],
+): HandlerFunction {
+  const reads = Array.from({ length: parameterCount(parameters) }, (_, at): ReadParameter => {
+    const parameter = parameters.find(({ index }) => index === at);
+    return parameter === undefined ? nothing : parameter.read;
+  });
+  const call = (args: unknown[], invocation: Invocation): unknown =>
+    observe(invocation, method, instance, args);
+  return (client, data, invocation, pattern) => {
+    const args: unknown[] = [];
+    let promised = false;
+    for (const read of reads) {
+      let value = read(client, data, invocation, pattern);
+      if (isThenable(value)) {
+        promised = true;
+        value = Promise.resolve(value);
+        // Another parameter may throw before anybody awaits this one.
+        (value as Promise<unknown>).catch(nothing);
+      }
+      args.push(value);
+    }
+    return promised ? Promise.all(args).then(values => call(values, invocation)) : call(args, invocation);
+  };
+}
+
+/** Calls the method, and tells the invocation when that happens and whether a stream came out. */
+export function observe(invocation: Invocation, method: Method, instance: unknown, args: unknown[]): unknown {
+  invocation.called?.();
+  const result = method.apply(instance, args);
+  if (isThenable(result))
+    return result.then(value => (isObservable(value) ? invocation.streamed(value) : value));
+  return isObservable(result) ? invocation.streamed(result) : result;
+}
+
+/** Arguments that a method is called with, up to its last decorated parameter. */
+export function parameterCount(parameters: readonly HandlerParameter[]): number {
+  return parameters.reduce((most, { index }) => Math.max(most, index + 1), 0);
+}
+
+function nothing(): void {}

@@ -1,0 +1,58 @@
+import type { PipeTransform } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
+import { WsParamsFactory } from '@nestjs/websockets/factories/ws-params-factory.js';
+import { type CallArguments, callArguments } from '../invocation.js';
+import type { DeclaredParameter, DeclaredRoute } from './declared.js';
+import type { HandlerFunction } from './gateway-handler.js';
+
+/** Reads a parameter's value. `args` are those of the execution context, where the call has one. */
+export type ReadParameter = (...call: [...Parameters<HandlerFunction>, args?: CallArguments]) => unknown;
+
+/** Parameter of a handler, ready to be read. */
+export interface HandlerParameter extends Omit<DeclaredParameter, 'pipes'> {
+  readonly read: ReadParameter;
+  /** Pipes of the parameter itself. */
+  readonly pipes: readonly PipeTransform[];
+}
+
+/** Nest's reader of parameters, for types that later versions of Nest may add. */
+const nestParameters = new WsParamsFactory();
+
+/** The reader of one parameter. Socket and payload need no argument list. */
+export function readerOf(parameter: DeclaredParameter, route: DeclaredRoute): ReadParameter {
+  const { type, data, factory } = parameter;
+  if (factory !== undefined)
+    return (client, payload, invocation, pattern, args) =>
+      factory(data, contextOf(args ?? callArguments(client, payload, invocation, pattern), route));
+  switch (type) {
+    case WsParamtype.SOCKET:
+      return client => client;
+    case WsParamtype.PAYLOAD:
+      return (_, payload) => payloadPart(payload, data);
+    case WsParamtype.ACK:
+      return (_, __, invocation) => (value: unknown) => invocation.acknowledge?.(value);
+    default:
+      return (client, payload, invocation, pattern, args) =>
+        nestParameters.exchangeKeyForValue(
+          type as number,
+          data as string,
+          args ?? callArguments(client, payload, invocation, pattern),
+        );
+  }
+}
+
+/** Execution context of a call, as guards and parameter decorators see it. */
+export function contextOf(
+  args: CallArguments,
+  { metatype, handler }: Pick<DeclaredRoute, 'metatype' | 'handler'>,
+): ExecutionContextHost {
+  const context = new ExecutionContextHost(args, metatype as never, handler);
+  context.setType('ws');
+  return context;
+}
+
+/** What `@MessageBody(property)` gives; the whole payload without a property. */
+function payloadPart(payload: unknown, property: unknown): unknown {
+  return property ? (payload as Record<string, unknown> | undefined)?.[property as string] : payload;
+}

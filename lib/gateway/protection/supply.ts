@@ -1,0 +1,68 @@
+import type { ContextId } from '@nestjs/core';
+import { Injector } from '@nestjs/core/injector/injector.js';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import type { Module } from '@nestjs/core/injector/module.js';
+import { shown } from '../../errors/fanout-error.js';
+import { ENHANCER_KINDS, type EnhancerKind, type EnhancerRef } from './declared.js';
+
+/** Source of one enhancer: the same instance for every call, or one for each connection. */
+export type Supply<T = unknown> =
+  | { readonly instance: T; readonly load?: undefined }
+  | { readonly instance?: undefined; load(context: ContextId): Promise<T> };
+
+const injector = new Injector();
+
+/**
+ * Finds what Nest has built for a class or object that a decorator names. Nothing is left out: a reference that leads to
+ * no enhancer is an error, because a guard that is not asked must not look as if it were.
+ *
+ * @param host module of the gateway
+ * @throws TypeError that says what is missing
+ */
+export function supplyOf(kind: EnhancerKind, ref: EnhancerRef, host: Module): Supply {
+  const { member, noun } = ENHANCER_KINDS[kind];
+  if (typeof ref !== 'function') return { instance: assertMember(ref, member) };
+  const wrapper = host.injectables.get(ref);
+  if (wrapper === undefined) {
+    // Nest takes a class whose method is static for the enhancer itself.
+    if (has(ref, member)) return { instance: ref };
+    throw new TypeError(`Nest has not built the ${noun} ${ref.name}`);
+  }
+  if (isScoped(wrapper)) return scopedSupply(kind, wrapper);
+  const { instance } = wrapper as { instance: unknown };
+  if (!has(instance, member) && has(ref, member)) return { instance: ref };
+  return { instance: assertMember(instance, member) };
+}
+
+/** Enhancer of a scope of its own: built for each context. */
+export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supply {
+  const { member } = ENHANCER_KINDS[kind];
+  const host = wrapper.host!;
+  const placeholder = { constructor: wrapper.metatype };
+  return {
+    load: async context =>
+      assertMember(
+        await injector.loadPerContext(placeholder as never, host, host.injectables, context, wrapper),
+        member,
+      ),
+  };
+}
+
+/** Builds what is of a scope of its own; everything else is there. */
+export function load<T>(supply: Supply<T>, context: ContextId): T | Promise<T> {
+  return supply.load === undefined ? supply.instance : supply.load(context);
+}
+
+function isScoped(wrapper: InstanceWrapper): boolean {
+  return !wrapper.isDependencyTreeStatic() || wrapper.isTransient;
+}
+
+/** @throws TypeError when the method is missing */
+function assertMember(enhancer: unknown, member: string): unknown {
+  if (has(enhancer, member)) return enhancer;
+  throw new TypeError(`${shown(enhancer)} has no method ${member}()`);
+}
+
+function has(value: unknown, member: string): boolean {
+  return typeof (value as Record<string, unknown> | null | undefined)?.[member] === 'function';
+}
