@@ -1,6 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable, UseInterceptors } from '@nestjs/common';
 import {
   MessageBody,
+  type OnGatewayConnection,
   type OnGatewayDisconnect,
   SubscribeMessage,
   WebSocketGateway,
@@ -117,12 +118,24 @@ export class SlowGateway {
   }
 }
 
-/** A gateway on a port of its own. */
+/** A gateway on a port of its own, whose `handleConnection` enters a context. */
 @WebSocketGateway(Number(process.env.OWN_PORT), { path: '/own', host: '127.0.0.1' })
 @Public()
-export class OwnPortGateway {
+export class OwnPortGateway implements OnGatewayConnection {
+  constructor(private readonly cls: ClsService) {}
+
+  handleConnection(): void {
+    this.cls.enterWith({});
+    this.cls.set(CLS_ID, randomUUID());
+  }
+
   @SubscribeMessage('echo')
   echo(@MessageBody() data: { text: string }) {
     return { text: data.text };
+  }
+
+  @SubscribeMessage('outside')
+  outside() {
+    return { cls: this.cls.getId() ?? null };
   }
 }

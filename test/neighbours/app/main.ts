@@ -26,8 +26,10 @@ app.enableShutdownHooks();
 await app.startAllMicroservices();
 await app.listen(0, '127.0.0.1');
 
-// The checks ask for the end by a message, or by a signal; from then on nothing of ours keeps the process.
+// The checks ask for the end by a message or a signal; from then on nothing of this file keeps the process.
+process.once('disconnect', endWithChecks);
 process.once('message', () => {
+  process.off('disconnect', endWithChecks);
   const start = performance.now();
   void app.close().then(() => {
     process.send?.({ closedMs: performance.now() - start });
@@ -39,3 +41,8 @@ process.send?.({
   rpc: (microservice.unwrap<import('node:net').Server>().address() as AddressInfo).port,
   own: Number(process.env.OWN_PORT),
 });
+
+/** Ends a process whose checks were killed. */
+function endWithChecks(): void {
+  process.exit(1);
+}

@@ -47,6 +47,11 @@ export class PricesController {
     return { subscribers: this.prices.set({ symbol, price, by: 'http' }) };
   }
 
+  @Get('prices/:symbol/subscribers')
+  subscribers(@Param('symbol') symbol: string) {
+    return { subscribers: this.prices.subscribers(symbol) };
+  }
+
   @Post('prices/:symbol/touch')
   touch(@Param('symbol') symbol: string) {
     return this.prices.touch(symbol, 'http');

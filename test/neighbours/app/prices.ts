@@ -19,6 +19,10 @@ export class Prices {
     return this.#latest.get(symbol) ?? null;
   }
 
+  subscribers(symbol: string): number {
+    return this.broadcaster.subscribers(`prices.${symbol}`);
+  }
+
   /** Publishes with the broadcaster; gives the number of subscribers. */
   set(price: Price): number {
     this.#latest.set(price.symbol, price);

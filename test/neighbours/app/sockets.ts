@@ -28,7 +28,6 @@ export class Sockets implements OnApplicationBootstrap, OnModuleDestroy {
 
   onModuleDestroy(): void {
     this.#io.disconnectSockets(true);
-    this.#io.engine.close();
     for (const client of this.#ws.clients) client.close(1001);
   }
 }

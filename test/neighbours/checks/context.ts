@@ -47,6 +47,18 @@ export async function checkContexts(report: Report, app: App, ann: HttpClient): 
     assert.deepEqual([first.found, outside.cls, second.found, again.cls], [null, null, null, null]);
     await client.close();
   });
+  await report.check(
+    'CLS: a context that handleConnection enters is not seen by other connections',
+    async () => {
+      const own = `ws://127.0.0.1:${app.ports.own}/own`;
+      const clients = [await GatewayClient.connect(own), await GatewayClient.connect(own)];
+      const ids: (string | null)[] = [];
+      for (const client of clients) ids.push((await client.request('outside')).data.cls);
+      assert.ok(ids[0] === null || ids[0] !== ids[1], `both saw ${ids[0]}`);
+      assert.equal(ids[0] === null, ids[1] === null);
+      await Promise.all(clients.map(client => client.close()));
+    },
+  );
   await report.check('CLS: handleDisconnect does not see the request that disconnects', async () => {
     const client = await GatewayClient.connect(app.url('/open', 'ws'));
     const { id } = (await client.request('connection')).data;

@@ -96,6 +96,8 @@ async function checkPublications(report: Report, app: App, ann: HttpClient): Pro
     const first = await GatewayClient.connect(market, { token: ann.token });
     const { position } = await first.subscribe('prices.GONE');
     await first.close();
+    // The server hears of the end later than the client.
+    while ((await ann.get('/api/prices/GONE/subscribers')).body.subscribers > 0) await delay(10);
     await ann.post('/api/prices/GONE', { price: 5 });
     const second = await GatewayClient.connect(market, { token: ann.token });
     const answer = await second.subscribe('prices.GONE', position);

@@ -13,6 +13,13 @@ const READERS: Record<string, string> = {
   'order.dto.ts': 'export declare class OrderDto { quantity: number }',
   'order-service.ts': `
     export declare class OrderService { settle(id: string): Promise<{ id: string; user: string; settled: boolean }> }`,
+  // A package that is not installed here.
+  'throttler.d.ts': `
+    declare module '@nestjs/throttler' {
+      export class ThrottlerGuard {
+        protected shouldSkip(context: import('@nestjs/common').ExecutionContext): Promise<boolean>;
+      }
+    }`,
   'plan.guard.ts': 'export declare class PlanGuard { canActivate(): boolean }',
   'price-store.ts': `
     export declare class PriceStore { latest(symbol: string, user: unknown): { symbol: string; price: number } }`,
