@@ -24,6 +24,7 @@ import { GatewayExplorer } from './gateway/gateway-explorer.js';
 import { GatewayServer } from './gateway/gateway-server.js';
 import { MessageRouter } from './gateway/message-router.js';
 import { assertProtected, Canary } from './gateway/protection/canary.js';
+import { giveBroadcasterTo } from './gateway/publish.decorator.js';
 import { createRim } from './gateway/rim.js';
 import type { Shutdown } from './gateway/shutdown.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
@@ -208,6 +209,7 @@ export class FanoutModule
   async onModuleInit(): Promise<void> {
     assertUsable(this.#config.getIoAdapter());
     await assertProtected(this.#modules);
+    giveBroadcasterTo(this.#modules, this.#runtime.broadcaster);
     this.#runtime.server.bind();
     this.#runtime.policies.load();
   }

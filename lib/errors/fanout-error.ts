@@ -74,6 +74,9 @@ export const FANOUT_ERRORS = {
   FANOUT_TARGET: 'A target must be { connection: id } or { user: id }; got %s.',
   FANOUT_TOPIC_VALUE:
     'topicName("%s") needs text that is not empty, a finite number or a bigint for ":%s"; got %s.',
+  FANOUT_PUBLISH_HOST:
+    '@Publish(%s) on %s cannot publish: Nest did not make the instance, so it has no Broadcaster. List the class in providers, ' +
+    'and in tests get the instance from Test.createTestingModule().',
 } as const;
 
 /** A code of {@link FanoutError}; `docs/errors.md` has cause and remedy of each. */

@@ -1,4 +1,5 @@
 import { Inject } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
 import { isObservable, tap } from 'rxjs';
 import { Broadcaster } from '../broadcast/broadcaster.js';
 import { FanoutError } from '../errors/fanout-error.js';
@@ -7,6 +8,9 @@ import { encodeSegment, isTopicValue } from '../topic/topic-value.js';
 import { isThenable, wearMetadata } from './wrapped-method.js';
 
 const BROADCASTER = Symbol('fanout:broadcaster');
+
+/** Prototypes with a `@Publish` method. */
+const publishers = new WeakSet<object>();
 
 /** Tells the topic of a result. */
 export type TopicOf = (result: any, args: any[]) => string;
@@ -19,20 +23,29 @@ export type TopicOf = (result: any, args: any[]) => string;
  *   property of that name, else from such a property of an argument, else from the argument at the parameter's place
  *   (the first `:name` is the first argument) when that is text, a number or a bigint. The value is encoded as by
  *   `topicName()`, so `BRK.B` stays one segment.
- * @throws FanoutError FANOUT_TOPIC_PATTERN; the decorated method throws FANOUT_TOPIC_UNRESOLVED when a name is nowhere,
- *   and what `Broadcaster.publish` throws
+ * @throws FanoutError FANOUT_TOPIC_PATTERN; the decorated method throws FANOUT_PUBLISH_HOST when its instance has no
+ *   broadcaster, FANOUT_TOPIC_UNRESOLVED when a name is nowhere, and what `Broadcaster.publish` throws
  */
 export function Publish(topic: string | TopicOf): MethodDecorator {
   const topicOf = typeof topic === 'function' ? () => topic : patternFiller(new TopicPattern(topic));
   return (target, name, descriptor: PropertyDescriptor) => {
-    // Injected as a property, so that it reaches instances of every scope, however they are made.
+    // Injected as a property, so that it reaches instances of every scope.
     Inject(Broadcaster)(target, BROADCASTER);
+    publishers.add(target);
     const method = descriptor.value as (...args: unknown[]) => unknown;
     const label = `${target.constructor.name}.${String(name)}`;
     const resolve = topicOf(label);
-    const publishing = function (this: { [BROADCASTER]: Broadcaster }, ...args: unknown[]): unknown {
+    const publishing = function (this: Publisher | undefined, ...args: unknown[]): unknown {
+      const broadcaster = this?.[BROADCASTER];
+      if (broadcaster === undefined) {
+        throw new FanoutError(
+          'FANOUT_PUBLISH_HOST',
+          typeof topic === 'function' ? 'a function' : `"${topic}"`,
+          label,
+        );
+      }
       const publish = (result: unknown): unknown => {
-        if (result !== undefined) this[BROADCASTER].publish(resolve(result, args), result);
+        if (result !== undefined) broadcaster.publish(resolve(result, args), result);
         return result;
       };
       const result = method.apply(this, args);
@@ -43,6 +56,34 @@ export function Publish(topic: string | TopicOf): MethodDecorator {
     wearMetadata(publishing, method);
     descriptor.value = publishing;
   };
+}
+
+/** An instance with a `@Publish` method. */
+interface Publisher {
+  [BROADCASTER]?: Broadcaster;
+}
+
+/** Gives the broadcaster to the instances of `useFactory` and `useValue`, which Nest does not inject. */
+export function giveBroadcasterTo(modules: ModulesContainer, broadcaster: Broadcaster): void {
+  for (const { providers } of modules.values()) {
+    for (const { isNotMetatype, instance } of providers.values())
+      if (isNotMetatype) giveBroadcaster(instance, broadcaster);
+  }
+}
+
+/**
+ * Gives the broadcaster to an instance that Nest did not make, and so did not inject. Does nothing to a value without a
+ * `@Publish` method, and to a frozen instance. Reads no property of the value, which may be a proxy.
+ */
+export function giveBroadcaster(value: unknown, broadcaster: Broadcaster): void {
+  if (typeof value !== 'object' || value === null || !isPublisher(value)) return;
+  Reflect.defineProperty(value, BROADCASTER, { value: broadcaster, configurable: true });
+}
+
+function isPublisher(instance: object): boolean {
+  let prototype: object | null = Object.getPrototypeOf(instance);
+  while (prototype !== null && !publishers.has(prototype)) prototype = Object.getPrototypeOf(prototype);
+  return prototype !== null;
 }
 
 function patternFiller(pattern: TopicPattern): (method: string) => TopicOf {

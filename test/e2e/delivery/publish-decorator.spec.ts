@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Provider } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { Publish, Topic } from 'nestjs-fanout';
+import { Broadcaster, Publish, Topic } from 'nestjs-fanout';
 import { lastValueFrom, type Observable, of, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
@@ -146,5 +147,37 @@ describe('@Publish', () => {
         message: expect.stringContaining('Orders.unresolved'),
       }),
     );
+  });
+
+  it.each<[string, Provider]>([
+    ['useFactory', { provide: 'orders', useFactory: () => new Orders() }],
+    ['an async useFactory', { provide: 'orders', useFactory: async () => new Orders() }],
+    ['useValue', { provide: 'orders', useValue: new Orders() }],
+  ])('publishes from an instance of %s, which Nest does not inject', async (_kind, provider) => {
+    const { url, app } = await startApp({ providers: [Gateway, provider] });
+    const client = await Client.connect(url);
+    await client.subscribe('news');
+    app.get<Orders>('orders').value('made elsewhere');
+    const publication = await client.next(({ topic }) => topic === 'news');
+    expect(publication.data).toBe('kept: made elsewhere');
+  });
+
+  it('throws what to do on an instance that was made with new', () => {
+    expect(() => new Orders().value('x')).toThrow(expect.objectContaining({ code: 'FANOUT_PUBLISH_HOST' }));
+  });
+
+  it('publishes to a mock in a testing module without FanoutModule', async () => {
+    const published: unknown[][] = [];
+    const publish = (...what: unknown[]): number => published.push(what);
+    const testing = await Test.createTestingModule({
+      providers: [Orders, { provide: Broadcaster, useValue: { publish } }],
+    }).compile();
+    testing.get(Orders).value('x');
+    expect(published).toEqual([['news', 'kept: x']]);
+  });
+
+  it('names Broadcaster in the error of a testing module that has none', async () => {
+    const testing = Test.createTestingModule({ providers: [Orders] }).compile();
+    await expect(testing).rejects.toThrow('If Broadcaster is a provider');
   });
 });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import vm from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blocks, pages, read, ROOT, sections } from './markdown.js';
@@ -23,6 +23,7 @@ const READERS: Record<string, string> = {
   'plan.guard.ts': 'export declare class PlanGuard { canActivate(): boolean }',
   'price-store.ts': `
     export declare class PriceStore { latest(symbol: string, user: unknown): { symbol: string; price: number } }`,
+  'src/app.module.ts': 'export declare class AppModule {}',
 };
 
 // Below node_modules, so that the compiler finds the packages that the examples import.
@@ -41,7 +42,10 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 function compile(files: Record<string, string>): Promise<string> {
   const folder = mkdtempSync(join(directory, 'program-'));
   const written = { ...READERS, ...files };
-  for (const [name, code] of Object.entries(written)) writeFileSync(join(folder, name), code);
+  for (const [name, code] of Object.entries(written)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), code);
+  }
   const config = {
     extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: {
@@ -49,13 +53,15 @@ function compile(files: Record<string, string>): Promise<string> {
       declaration: false,
       noUnusedLocals: false,
       rootDir: ROOT,
+      types: ['node', 'vitest/globals'],
       paths: { 'nestjs-fanout': [join(ROOT, 'lib/index.ts')] },
     },
     files: Object.keys(written),
     include: [],
   };
-  // Readers' applications are ES modules.
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  // Tests are written for CommonJS too, where own files are imported without an ending.
+  const type = Object.keys(files).some(name => /[.-]spec\.ts$/.test(name)) ? 'commonjs' : 'module';
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   return new Promise(resolve => {
     execFile(
@@ -66,19 +72,26 @@ function compile(files: Record<string, string>): Promise<string> {
   });
 }
 
-/** The blocks of a section are one program, and `// name.ts` in a first line is the name of the file. */
-const programs = pages().flatMap(page =>
-  sections(read(page)).flatMap(({ title, body }) => {
-    const examples = blocks(body).filter(({ language }) => language === 'ts');
-    const files = examples.map(({ code }, i) => [
-      /^\/\/ ([\w.-]+\.ts)\n/.exec(code)?.[1] ?? `example-${i}.ts`,
-      code,
-    ]);
-    return files.length === 0
-      ? []
-      : [{ page, title, files: Object.fromEntries(files) as Record<string, string> }];
-  }),
-);
+/** The examples of a section by name: `// name.ts` in a first line is the name of the file. */
+function filesIn(body: string): Record<string, string> {
+  const examples = blocks(body).filter(({ language }) => language === 'ts');
+  const files = examples.map(({ code }, i) => [
+    /^\/\/ ([\w./-]+\.ts)\n/.exec(code)?.[1] ?? `example-${i}.ts`,
+    code,
+  ]);
+  return Object.fromEntries(files) as Record<string, string>;
+}
+
+/** The blocks of a section are one program; the section "Testing" has tests of the quick start. */
+const programs = pages().flatMap(page => {
+  const all = sections(read(page));
+  const tested = filesIn(all.find(({ title }) => title === 'Quick start')?.body ?? '');
+  return all.flatMap(({ title, body }) => {
+    const files = filesIn(body);
+    if (Object.keys(files).length === 0) return [];
+    return [{ page, title, files: title === 'Testing' ? { ...tested, ...files } : files }];
+  });
+});
 
 describe('TypeScript examples compile', { timeout: 60_000 }, () => {
   it('for real: a wrong one is an error', async () => {

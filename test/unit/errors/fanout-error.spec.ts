@@ -54,6 +54,11 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     ['prices.:symbol', 'symbol', shown('')],
     `topicName("prices.:symbol") needs text that is not empty, a finite number or a bigint for ":symbol"; got ''.`,
   ],
+  FANOUT_PUBLISH_HOST: [
+    ['"orders.:id"', 'OrderService.settle'],
+    '@Publish("orders.:id") on OrderService.settle cannot publish: Nest did not make the instance, so it has no Broadcaster. ' +
+      'List the class in providers, and in tests get the instance from Test.createTestingModule().',
+  ],
   FANOUT_TOPIC_AMBIGUOUS: [
     ['a.:b', 'A.b', 'a.:c', 'C.d', '/x'],
     'Topic patterns "a.:b" (A.b) and "a.:c" (C.d) on path "/x" match the same topics: change one of them or remove it.',

@@ -4,7 +4,7 @@ import { PROPERTY_DEPS_METADATA } from '@nestjs/common/constants.js';
 import { lastValueFrom, of, throwError, toArray } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
-import { Publish, type TopicOf } from '../../../lib/gateway/publish.decorator.js';
+import { giveBroadcaster, Publish, type TopicOf } from '../../../lib/gateway/publish.decorator.js';
 
 let published: [topic: string, data: unknown][];
 
@@ -98,6 +98,78 @@ describe('Publish', () => {
     expect(published).toEqual([['t', 6]]);
     expect(Orders.prototype.total.name).toBe('total');
     expect(Reflect.getMetadata('roles', Orders.prototype.total)).toEqual(['admin']);
+  });
+
+  describe('on an instance without a broadcaster', () => {
+    let ran = 0;
+
+    class Orders {
+      @Publish('orders.:id')
+      settle(id: string): string {
+        ran++;
+        return id;
+      }
+    }
+
+    class Refunds extends Orders {}
+
+    const broadcaster = {
+      publish: (...what: [string, unknown]) => published.push(what),
+    } as unknown as Broadcaster;
+
+    beforeEach(() => {
+      ran = 0;
+    });
+
+    it.each([
+      ['made with new', () => new Orders().settle('7')],
+      ['of a subclass', () => new Refunds().settle('7')],
+      ['that was lost on the way', () => (0, new Orders().settle)('7')],
+    ])('%s throws what to do, and does not run the method', (_case, call) => {
+      expect(call).toThrow(expect.objectContaining({ code: 'FANOUT_PUBLISH_HOST' }));
+      expect(call).toThrow('@Publish("orders.:id") on Orders.settle');
+      expect(ran).toBe(0);
+    });
+
+    it('names the topic of a function as a function', () => {
+      class Named {
+        @Publish(() => 'a')
+        run(): number {
+          return 1;
+        }
+      }
+      expect(() => new Named().run()).toThrow('@Publish(a function) on Named.run');
+    });
+
+    it('publishes once the instance has been given one', () => {
+      const refunds = new Refunds();
+      giveBroadcaster(refunds, broadcaster);
+      expect(refunds.settle('7')).toBe('7');
+      expect(published).toEqual([['orders.7', '7']]);
+    });
+
+    it.each([null, undefined, 5, 'text', () => {}, Object.create(null), new (class Other {})()])(
+      'gives none to %s, which has no @Publish',
+      value => {
+        giveBroadcaster(value, broadcaster);
+        if (typeof value === 'object' && value !== null) expect(Reflect.ownKeys(value)).toEqual([]);
+      },
+    );
+
+    it('leaves a frozen instance as it is: the method says so when it is called', () => {
+      const orders = Object.freeze(new Orders());
+      giveBroadcaster(orders, broadcaster);
+      expect(() => orders.settle('7')).toThrow(expect.objectContaining({ code: 'FANOUT_PUBLISH_HOST' }));
+    });
+
+    it('reads no property of an instance, which may be a proxy that makes them up', () => {
+      const asked: unknown[] = [];
+      const target = {};
+      const proxy = new Proxy(target, { get: (_target, key) => asked.push(key), has: () => true });
+      giveBroadcaster(proxy, broadcaster);
+      expect(asked).toEqual([]);
+      expect(Reflect.ownKeys(target)).toEqual([]);
+    });
   });
 
   describe('the topic', () => {
