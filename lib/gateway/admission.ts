@@ -13,6 +13,7 @@ import type { AdmissionUsers } from './admission-users.js';
 import type { Bans } from './bans.js';
 import type { Arrival, Credentials, HandshakeCheck } from './arrival.js';
 import type { OriginCheck } from './origin-check.js';
+import { refusalBy } from './handshake-refusal.js';
 import { PendingUpgrade } from './pending-upgrade.js';
 import type { Turnstile } from './turnstile.js';
 import { UpgradeRefusal } from './upgrade-refusal.js';
@@ -171,12 +172,11 @@ export class Admission {
   /** Refuses who has a slot. */
   #refuse(arrival: Arrival, error: unknown): void {
     this.#parts.slots.give(arrival.ip);
-    if (!(error instanceof UpgradeRefusal))
-      this.#parts.errors.error(error, 'a handshake failed; its upgrade is refused');
-    const refusal =
-      error instanceof UpgradeRefusal
-        ? error
-        : new UpgradeRefusal(500, 'guard', { close: CLOSE.HOOK_FAILED });
+    const meant = refusalBy(error, {});
+    const untold = meant === undefined ? { error } : meant.untold;
+    if (untold !== undefined)
+      this.#parts.errors.error(untold.error, 'a handshake failed; its upgrade is refused');
+    const refusal = meant?.refusal ?? new UpgradeRefusal(500, 'guard', { close: CLOSE.HOOK_FAILED });
     this.#parts.turnstile.refuse(arrival, refusal);
   }
 

@@ -1,9 +1,14 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
-import { WsException } from '@nestjs/websockets';
+import { HttpStatus } from '@nestjs/common';
 import { REFUSALS, Refusal, type RefusalCode } from '../errors/refusals.js';
+import { detailsOf, type ErrorDetails } from './error-details.js';
+import { textOf } from './error-text.js';
+import { type ExceptionMeaning, meaningOf } from './exception-meaning.js';
 import { GuardRefusal } from './protection/guard-refusal.js';
 
-/** Most bytes of an error frame's payload: whoever provokes errors must not get more out than in. */
+/**
+ * Most bytes of an error frame's payload without its details: whoever provokes errors must not get more out than in. The
+ * details, which only the application can bring about, have a limit of their own.
+ */
 const MAX_BYTES = 512;
 
 /** A code of the application's own; anything else is no code, and might not fit. */
@@ -14,31 +19,45 @@ export interface ErrorAnswer {
   readonly code: string;
   readonly message: string;
   readonly topic?: string | undefined;
+  readonly details?: ErrorDetails | undefined;
 }
 
-/** What a client may know of an exception. An error that is nobody's answer says nothing about the inside. */
+/** The part of an exception that a client may know. An error that is no answer says nothing about the inside. */
 export function errorAnswer(error: unknown): ErrorAnswer {
-  try {
-    return answerOf(error);
-  } catch {
-    // An exception whose own content is odd (no response, a message that is no text) must not cost more than its answer.
-    return { code: 'INTERNAL' satisfies RefusalCode, message: REFUSALS.INTERNAL };
-  }
-}
-
-function answerOf(error: unknown): ErrorAnswer {
   if (error instanceof Refusal) return { code: error.code, message: error.message, topic: error.topic };
   if (error instanceof GuardRefusal)
     return { code: 'FORBIDDEN' satisfies RefusalCode, message: REFUSALS.FORBIDDEN };
-  if (error instanceof HttpException)
-    return { code: HttpStatus[error.getStatus()] ?? 'EXCEPTION', message: httpMessage(error) };
-  if (error instanceof WsException) return wsAnswer(error);
-  return { code: 'INTERNAL' satisfies RefusalCode, message: REFUSALS.INTERNAL };
+  const meaning = meaningOf(error);
+  if (meaning === undefined) return INTERNAL;
+  try {
+    return answerOf(meaning);
+  } catch {
+    // An exception whose own content is odd, such as a getter that throws, must not cost more than its answer.
+    return INTERNAL;
+  }
 }
 
-/** Whether an exception is meant for the client, so that the server need not log it. */
+const INTERNAL: ErrorAnswer = { code: 'INTERNAL' satisfies RefusalCode, message: REFUSALS.INTERNAL };
+
+function answerOf({ status, content, message }: ExceptionMeaning): ErrorAnswer {
+  const code = status === undefined ? ownCode(content) : statusName(status);
+  const fallback = status !== undefined && typeof message === 'string' ? message : REFUSALS.EXCEPTION;
+  return { code, message: textOf(content) ?? fallback, details: detailsOf(content, code, status) };
+}
+
+function statusName(status: unknown): string {
+  const name: unknown = typeof status === 'number' ? HttpStatus[status] : undefined;
+  return typeof name === 'string' ? name : ('EXCEPTION' satisfies RefusalCode);
+}
+
+function ownCode(content: unknown): string {
+  const code = (content as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' && CODE.test(code) ? code : ('EXCEPTION' satisfies RefusalCode);
+}
+
+/** Whether an exception tells the client everything, so that the server need not log it. */
 export function isAnswer(error: unknown): boolean {
-  return error instanceof Refusal || error instanceof HttpException || error instanceof WsException;
+  return error instanceof Refusal || meaningOf(error)?.told === true;
 }
 
 /** The frames of messages that were refused unread. Floods are made of these, so none is made twice. */
@@ -54,11 +73,18 @@ export function unreadFrame(code: RefusalCode): string {
   return UNREAD.get(code)!;
 }
 
-/** The error frame's text, cut to its limit. */
+/** The error frame's text, cut to its limits. */
 export function errorFrame(id: unknown, answer: ErrorAnswer): string {
   const text = shortened(id, answer);
   // An id of characters that JSON escapes and a long topic can fill the frame between them; the id finds the request.
-  return Buffer.byteLength(text) > MAX_BYTES ? shortened(id, { ...answer, topic: undefined }) : text;
+  const base = Buffer.byteLength(text) > MAX_BYTES ? shortened(id, { ...answer, topic: undefined }) : text;
+  return answer.details === undefined ? base : withDetails(base, answer.details);
+}
+
+/** @param base a frame that ends with its data */
+function withDetails(base: string, { json, truncated }: ErrorDetails): string {
+  const details = json === undefined ? '' : `,"details":${json}`;
+  return `${base.slice(0, -2)}${details}${truncated ? ',"truncated":true' : ''}}}`;
 }
 
 function shortened(id: unknown, { code, message, topic }: ErrorAnswer): string {
@@ -70,22 +96,4 @@ function shortened(id: unknown, { code, message, topic }: ErrorAnswer): string {
     text = frame(length > 0 ? `${message.slice(0, length)}…` : '');
   }
   return text;
-}
-
-function httpMessage(error: HttpException): string {
-  const response = error.getResponse();
-  const message =
-    typeof response === 'object' ? (response as { message?: unknown } | null)?.message : response;
-  if (Array.isArray(message)) return message.join('; ');
-  return typeof message === 'string' ? message : error.message;
-}
-
-function wsAnswer(error: WsException): ErrorAnswer {
-  const given = error.getError();
-  if (typeof given === 'string') return { code: 'EXCEPTION' satisfies RefusalCode, message: given };
-  const { code, message } = (given ?? {}) as { code?: unknown; message?: unknown };
-  return {
-    code: typeof code === 'string' && CODE.test(code) ? code : ('EXCEPTION' satisfies RefusalCode),
-    message: typeof message === 'string' ? message : REFUSALS.EXCEPTION,
-  };
 }

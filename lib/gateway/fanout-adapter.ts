@@ -26,9 +26,12 @@ export class FanoutAdapter extends AbstractWsAdapter {
     this.#app = app;
   }
 
-  /** Replaces the parser of incoming frames; one that returns nothing drops the frame. The default is `JSON.parse`. */
+  /**
+   * Replaces the parser of incoming frames; one that returns nothing drops the frame. The default is `JSON.parse`. A frame
+   * for which it throws is answered `BAD_MESSAGE`, and the error goes to the log.
+   */
   setMessageParser(parser: MessageParser): void {
-    this.#app.get(MessageRouter, { strict: false }).parser = parser;
+    this.#app.get(MessageRouter, { strict: false }).parseWith(parser);
   }
 
   /** Called by Nest for each port and path. */

@@ -36,10 +36,12 @@ export class HandshakeGate implements HandshakeCheck {
       }
       return this.#credentialsOf(request, response);
     } catch (error) {
-      const refusal = refusalBy(error, response);
-      if (refusal !== undefined) throw refusal;
-      this.#errors.error(error, 'a handshake guard failed; its client is refused');
-      throw refusalWith(500, response);
+      const headers = response.getHeaders();
+      const meant = refusalBy(error, headers);
+      const untold = meant === undefined ? { error } : meant.untold;
+      if (untold !== undefined)
+        this.#errors.error(untold.error, 'a handshake guard failed; its client is refused');
+      throw meant?.refusal ?? refusalWith(500, headers);
     }
   }
 

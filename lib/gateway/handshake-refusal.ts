@@ -1,41 +1,55 @@
 import { type OutgoingHttpHeaders, STATUS_CODES } from 'node:http';
-import { HttpException } from '@nestjs/common';
-import { WsException } from '@nestjs/websockets';
 import { CLOSE, type Close } from '../errors/close-codes.js';
 import type { RejectionCause } from '../observe/rejections.js';
+import { type ExceptionMeaning, meaningOf } from './exception-meaning.js';
 import { type HandshakeResponse, MAX_BODY_BYTES } from './handshake-response.js';
 import { UpgradeRefusal } from './upgrade-refusal.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** The refusal that a guard means by throwing; undefined when it did not mean any, but failed. */
-export function refusalBy(error: unknown, response: HandshakeResponse): UpgradeRefusal | undefined {
-  if (error instanceof UpgradeRefusal) return error;
-  if (error instanceof WsException) return refusalWith(403, response);
-  if (!(error instanceof HttpException)) return undefined;
-  const status: unknown = error.getStatus();
-  return isRefusal(status) ? refusalWith(status, response, bodyOf(error, status)) : undefined;
+/** A refusal, and what is left for the log. */
+export interface RefusalMeant {
+  readonly refusal: UpgradeRefusal;
+  /** An error that only the log can tell; undefined when the client is told everything. */
+  readonly untold: { readonly error: unknown } | undefined;
+}
+
+/** The refusal that a guard, `verifyClient` or `origins` means by throwing; undefined for an error that means none. */
+export function refusalBy(error: unknown, headers: OutgoingHttpHeaders): RefusalMeant | undefined {
+  if (error instanceof UpgradeRefusal) return { refusal: error, untold: undefined };
+  const meaning = meaningOf(error);
+  if (meaning === undefined) return undefined;
+  const status = meaning.status === undefined ? 403 : meaning.status;
+  if (!isRefusal(status)) return undefined;
+  // The content of a WsException is for frames, and HTTP has a format of its own.
+  const { json, untold } = meaning.status === undefined ? NAMED : bodyOf(meaning, status);
+  return {
+    refusal: refusalWith(status, headers, json),
+    untold: untold ?? (meaning.told ? undefined : { error }),
+  };
 }
 
 /** What a guard means by `false`, or by ending the response: the status it has set, if that refuses, or 403. */
 export function refusalOf(response: HandshakeResponse): UpgradeRefusal {
   const status = isRefusal(response.statusCode) ? response.statusCode : 403;
   const body = response.body ?? (response.writableEnded ? '' : undefined);
-  return body === undefined ? refusalWith(status, response) : refusal(status, body, response.getHeaders());
+  return body === undefined
+    ? refusalWith(status, response.getHeaders())
+    : refusal(status, body, response.getHeaders());
 }
 
 /** A refusal with the headers that guards have set. @param json what it says; by default the name of the status */
 export function refusalWith(
   status: number,
-  response: HandshakeResponse,
+  headers: OutgoingHttpHeaders,
   json: string = JSON.stringify({ statusCode: status, message: STATUS_CODES[status] ?? 'Refused' }),
 ): UpgradeRefusal {
-  return refusal(status, json, { ...response.getHeaders(), 'content-type': JSON_TYPE });
+  return refusal(status, json, { ...headers, 'content-type': JSON_TYPE });
 }
 
 /** A refusal of credentials that are over: counted by itself, because a guard that gives seconds in place of milliseconds ends here. */
 export function expired(response: HandshakeResponse): UpgradeRefusal {
-  const { status, close, headers, body } = refusalWith(401, response);
+  const { status, close, headers, body } = refusalWith(401, response.getHeaders());
   return new UpgradeRefusal(status, 'expired', { close: close!, headers: headers!, body: body! });
 }
 
@@ -48,16 +62,22 @@ function isRefusal(status: unknown): status is number {
   return Number.isInteger(status) && (status as number) >= 300 && (status as number) <= 599;
 }
 
-/** What Nest would answer over HTTP; undefined when that is too much for a refusal. */
-function bodyOf(error: HttpException, statusCode: number): string | undefined {
-  const response = error.getResponse();
-  const content =
-    typeof response === 'object' && response !== null ? response : { statusCode, message: response };
+/** The body of a refusal; without `json` the name of the status is told. */
+interface Body {
+  readonly json?: string;
+  readonly untold?: RefusalMeant['untold'];
+}
+
+const NAMED: Body = {};
+
+/** The body that Nest would answer with over HTTP, unless it has no JSON form or is too long for a refusal. */
+function bodyOf({ content }: ExceptionMeaning, statusCode: number): Body {
+  const whole = typeof content === 'object' && content !== null ? content : { statusCode, message: content };
   try {
-    const text = JSON.stringify(content);
-    return Buffer.byteLength(text) <= MAX_BODY_BYTES ? text : undefined;
-  } catch {
-    return undefined;
+    const json = JSON.stringify(whole);
+    return Buffer.byteLength(json) <= MAX_BODY_BYTES ? { json } : NAMED;
+  } catch (error) {
+    return { untold: { error } };
   }
 }
 

@@ -7,7 +7,14 @@ import type { Route } from './endpoint.js';
 import { errorAnswer, errorFrame, isAnswer, unreadFrame } from './error-frame.js';
 import type { Incoming } from './inbound.js';
 import type { Invocation } from './invocation.js';
-import { jsonParser, type Message, type MessageId, type MessageParser, readMessage } from './message.js';
+import {
+  jsonParser,
+  type Message,
+  type MessageId,
+  type MessageParser,
+  readMessage,
+  reportingParser,
+} from './message.js';
 import type { Offenders } from './offenders.js';
 import type { Refreshes } from './refreshes.js';
 import { causeOf } from './refusal-causes.js';
@@ -28,7 +35,7 @@ export interface RouterParts {
 
 /** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
 export class MessageRouter {
-  parser: MessageParser = jsonParser;
+  #parser: MessageParser = jsonParser;
   readonly #subscribes: SubscribeRouter;
   readonly #refreshes: Refreshes;
   readonly #offenders: Offenders;
@@ -42,6 +49,11 @@ export class MessageRouter {
     this.#errors = errors;
   }
 
+  /** Replaces the parser of incoming frames by one of the application; its failures go to the log. */
+  parseWith(parser: MessageParser): void {
+    this.#parser = reportingParser(parser, this.#errors);
+  }
+
   /** Messages whose handler is running. */
   get active(): number {
     return this.#active;
@@ -51,7 +63,7 @@ export class MessageRouter {
   readonly route = (session: ClientSession, frame: Incoming): void | Promise<void> => {
     let message: Message | undefined;
     try {
-      message = readMessage(this.parser, frame);
+      message = readMessage(this.#parser, frame);
     } catch (error) {
       return this.fail(session, undefined, error);
     }
@@ -168,21 +180,24 @@ export class MessageRouter {
   readonly fail: Fail = (session, id, error, topic) => {
     if (!isAnswer(error)) this.#errors.error(error);
     if (!session.connection.open) return;
-    this.#send(session, frameOf(id, error, topic));
+    this.#send(session, this.#frameOf(id, error, topic));
     const cause = causeOf(error);
     if (cause !== undefined) this.#offenders.refused(session, cause);
   };
 
+  #frameOf(id: MessageId | undefined, error: unknown, topic: string | undefined): string {
+    if (error instanceof Refusal && id === undefined && (error.topic ?? topic) === undefined)
+      return unreadFrame(error.code);
+    const answer = errorAnswer(error);
+    const failure = answer.details?.failure;
+    if (failure !== undefined)
+      this.#errors.error(failure, `the details of an exception (${answer.code}) cannot be sent as JSON`);
+    return errorFrame(id, { ...answer, topic: answer.topic ?? topic });
+  }
+
   #send(session: ClientSession, text: string): void {
     session.connection.sendText(text);
   }
-}
-
-function frameOf(id: MessageId | undefined, error: unknown, topic: string | undefined): string {
-  if (error instanceof Refusal && id === undefined && (error.topic ?? topic) === undefined)
-    return unreadFrame(error.code);
-  const answer = errorAnswer(error);
-  return errorFrame(id, { ...answer, topic: answer.topic ?? topic });
 }
 
 /** The call of an event's handler. */

@@ -1,5 +1,7 @@
 import { Refusal } from '../errors/refusals.js';
+import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { Incoming } from './inbound.js';
+import { isThenable } from './wrapped-method.js';
 
 /** A client's message after parsing. */
 export interface Message {
@@ -21,6 +23,26 @@ export type MessageParser = (
 
 export const jsonParser: MessageParser = data =>
   JSON.parse(typeof data === 'string' ? data : String(data)) as Message;
+
+/** A parser of the application with its failures reported: the answer to the client says only that its message was refused. */
+export function reportingParser(parser: MessageParser, errors: ErrorLog): MessageParser {
+  return data => {
+    try {
+      return assertDirect(parser(data));
+    } catch (error) {
+      errors.error(error, 'the message parser failed; the message is answered BAD_MESSAGE');
+      throw error;
+    }
+  };
+}
+
+/** @throws TypeError for a promise: the next message of the client must not overtake this one */
+function assertDirect<T>(parsed: T): T {
+  if (!isThenable(parsed)) return parsed;
+  // Nobody waits for the promise, and its rejection would end the process.
+  Promise.resolve(parsed).catch(() => {});
+  throw new TypeError('The message parser must return the message itself; got a promise.');
+}
 
 /** The message in a frame, or undefined when the parser dropped it. @throws Refusal BAD_MESSAGE */
 export function readMessage(parser: MessageParser, frame: Incoming): Message | undefined {

@@ -1,10 +1,10 @@
 import type { CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
 import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants.js';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { PipesConsumer } from '@nestjs/core/pipes/pipes-consumer.js';
 import { catchError, defer, ignoreElements, isObservable, lastValueFrom } from 'rxjs';
 import { type CallArguments, callArguments, invocationIn } from '../invocation.js';
+import { coverBaseFilter, FilterHost } from './base-filter.js';
 import type { DeclaredRoute } from './declared.js';
 import { type Method, observe, parameterCount } from './direct-handler.js';
 import type { HandlerFunction } from './gateway-handler.js';
@@ -41,17 +41,19 @@ export function enhancedHandler(
   enhancers: Enhancers,
 ): HandlerFunction {
   const { guards, interceptors } = enhancers;
-  const filters = enhancers.filters
-    .toReversed()
-    .map(filter => ({ types: caughtBy(filter), handle: filter.catch.bind(filter) }));
+  const filters = enhancers.filters.toReversed().map(filter => {
+    coverBaseFilter(filter);
+    return { types: caughtBy(filter), handle: filter.catch.bind(filter) };
+  });
   const filtered = async (exception: unknown, args: CallArguments): Promise<undefined> => {
     const entry = filters.find(
       ({ types }) => types.length === 0 || types.some(type => exception instanceof type),
     );
     if (entry === undefined) throw exception;
-    const host = new ExecutionContextHost(args);
+    const host = new FilterHost(args);
     host.setType('ws');
     await entry.handle(exception, host);
+    host.rethrow();
     invocationIn(args).filtered?.();
     return undefined;
   };

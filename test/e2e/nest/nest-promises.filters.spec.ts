@@ -79,7 +79,7 @@ class MethodGateway {
 
   @SubscribeMessage('ws object')
   wsObject() {
-    throw new WsException({ code: 'LATE', message: 'too late', internal: 'SECRET' });
+    throw new WsException({ code: 'LATE', message: 'too late', sku: 'A1', left: 0 });
   }
 
   @SubscribeMessage('error')
@@ -149,10 +149,13 @@ async function answerTo(event: string): Promise<any> {
 describe('an exception of a handler', () => {
   it.each([
     ['http', { code: 'NOT_FOUND', message: 'no such order' }],
-    ['details', { code: 'BAD_REQUEST', message: 'a is wrong; b is wrong' }],
+    [
+      'details',
+      { code: 'BAD_REQUEST', message: 'a is wrong; b is wrong', details: ['a is wrong', 'b is wrong'] },
+    ],
     ['odd status', { code: 'EXCEPTION', message: 'odd' }],
     ['ws', { code: 'EXCEPTION', message: 'not now' }],
-    ['ws object', { code: 'LATE', message: 'too late' }],
+    ['ws object', { code: 'LATE', message: 'too late', details: { sku: 'A1', left: 0 } }],
     ['error', { code: 'INTERNAL', message: 'Internal error.' }],
     ['rejects', { code: 'INTERNAL', message: 'Internal error.' }],
   ])('is answered: %s', async (event, data) => {

@@ -75,7 +75,8 @@ describe('errorFrame', () => {
     expect(cut).toMatch(/^y{100,500}…$/);
   });
 
-  describe('is at most 512 bytes', () => {
+  // Random texts of 3,000 characters take a while to make.
+  describe('is at most 512 bytes', { timeout: 60_000 }, () => {
     const character = fc.constantFrom('x', '"', '\\', '\n', '\u0000', 'é', '漢', '😀', '\ud800', '\u2028');
     const text = (maxLength: number): fc.Arbitrary<string> =>
       fc.oneof(

@@ -1,0 +1,95 @@
+import { STATUS_CODES } from 'node:http';
+import { types } from 'node:util';
+
+/** What the author of an exception gave to the client. */
+export interface ExceptionMeaning {
+  /** HTTP status; undefined for a `WsException`. */
+  readonly status: unknown;
+  /** A text, or an object with the fields for the client. */
+  readonly content: unknown;
+  /** Text to use where `content` has none. */
+  readonly message: unknown;
+  /** False when the client is not told the message, so that only a log line can tell it. */
+  readonly told: boolean;
+}
+
+/** The members by which exceptions are known, whichever copy of a package their class is from. */
+interface Shape {
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly errorCode?: unknown;
+  readonly status?: unknown;
+  readonly statusCode?: unknown;
+  readonly expose?: unknown;
+  getStatus?(): unknown;
+  getResponse?(): unknown;
+  getError?(): unknown;
+}
+
+/**
+ * The one place that decides what an exception says to a client; undefined for an error that is no answer, and for an
+ * error that cannot be read. Exceptions are known by shape, because `instanceof` fails with a second copy of a package.
+ * Only what the author of the exception exposes is in the result:
+ *
+ * - the response of an `HttpException`, the error of a `WsException`;
+ * - the message of an error of `http-errors` whose `expose` is true, and of a client's fault that Fastify found;
+ * - the status alone of other errors that Nest answers by their status over HTTP.
+ */
+export function meaningOf(error: unknown): ExceptionMeaning | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  try {
+    return nestMeaning(error) ?? statusMeaning(error);
+  } catch {
+    // A getter that throws, or a proxy.
+    return undefined;
+  }
+}
+
+function nestMeaning(error: Shape): ExceptionMeaning | undefined {
+  if (!types.isNativeError(error)) return undefined;
+  const { message, getStatus, getResponse, getError } = error as Shape;
+  if (typeof getStatus === 'function' && typeof getResponse === 'function') {
+    const [status, response] = [getStatus.call(error), getResponse.call(error)];
+    return { status, content: withErrorCode(error, status, response), message, told: true };
+  }
+  if (typeof getError === 'function' && !isNamed(error, 'RpcException'))
+    return { status: undefined, content: getError.call(error), message, told: true };
+  return undefined;
+}
+
+/** The response of an `HttpException`. Nest 12 has an option beside a text, and sends both over HTTP. */
+function withErrorCode({ errorCode }: Shape, statusCode: unknown, response: unknown): unknown {
+  if (typeof response !== 'string' || errorCode === undefined) return response;
+  return { statusCode, message: response, errorCode };
+}
+
+function statusMeaning(error: Shape): ExceptionMeaning | undefined {
+  const { message } = error;
+  const status = statusOf(error);
+  if (!isErrorStatus(status) || typeof message !== 'string') return undefined;
+  const told = error.expose === true || (isOfFastify(error) && status < 500);
+  const content = told ? message : (STATUS_CODES[status] ?? 'Refused');
+  return { status, content, message: content, told };
+}
+
+/** The status by which Nest answers an error over HTTP. What clients of HTTP throw has a status too: of another server. */
+function statusOf(error: Shape): unknown {
+  const { status, statusCode, expose } = error;
+  if (typeof expose === 'boolean') return statusCode ?? status;
+  return isOfFastify(error) || !types.isNativeError(error) ? statusCode : undefined;
+}
+
+function isOfFastify(error: Shape): boolean {
+  return error.code === 'FST_ERR_VALIDATION' || isNamed(error, 'FastifyError');
+}
+
+function isErrorStatus(status: unknown): status is number {
+  return Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599;
+}
+
+/** Whether a class of this name is among those of an error. `RpcException` has the shape of `WsException`, and other clients. */
+function isNamed(error: object, name: string): boolean {
+  for (let at: unknown = error; at !== null; at = Object.getPrototypeOf(at))
+    if ((at as object).constructor?.name === name) return true;
+  return false;
+}
