@@ -11,6 +11,7 @@ export type {
   HistoryOptions,
   LimitOptions,
   OriginPolicy,
+  PublishingOptions,
   ShutdownOptions,
   SlowConsumerOptions,
 } from './options/fanout-options.js';

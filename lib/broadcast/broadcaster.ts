@@ -61,10 +61,10 @@ export interface PublishOptions {
 export abstract class Broadcaster {
   /**
    * Publishes `data` to the subscribers of a topic. Serialises once, however many there are, and returns at once; the
-   * batch leaves with the next flush. Nobody there is no error, and then nothing is serialised, so that a bad payload
-   * goes unnoticed.
+   * batch leaves with the next flush. Nobody there is no error. In production nothing is serialised then, so a bad payload
+   * goes unnoticed; option `publishing.check` decides.
    * @returns how many subscribers of this process get it, or got it if the idempotency key was used before
-   * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_PUBLISH_OPTION; nothing was
+   * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY, FANOUT_PUBLISH_OPTION; nothing was
    * published then
    */
   abstract publish<Name extends string>(topic: Name, data: TopicData<Name>, options?: PublishOptions): number;

@@ -1,11 +1,11 @@
 import { FanoutError, shown } from '../errors/fanout-error.js';
-import type { Topic } from '../topic/topic.js';
+import type { TopicPolicy } from '../topic/topic-policy.js';
 
 /**
  * What a payload is the newest value of; undefined on topics that do not conflate.
  * @throws FanoutError FANOUT_CONFLATION_KEY when the application's function throws or gives no key
  */
-export function conflationKey({ name, policy: { keyOf } }: Topic, data: unknown): string | undefined {
+export function conflationKey(name: string, { keyOf }: TopicPolicy, data: unknown): string | undefined {
   if (keyOf === undefined) return undefined;
   let key: unknown;
   try {

@@ -14,6 +14,7 @@ import { Laggards } from './laggards.js';
 import { LanePacer } from './lane-pacer.js';
 import { LogSegments } from './log-segments.js';
 import { Presence } from './presence.js';
+import { type PublicationCheck, UnheardCheck } from './publication-check.js';
 import type { SchedulerClock } from './scheduler-clock.js';
 import { TopicBroadcaster } from './topic-broadcaster.js';
 import { TopicWalk } from './topic-walk.js';
@@ -25,6 +26,7 @@ export interface DeliverySettings {
   readonly slowConsumer: { readonly maxBytes: number; readonly grace: number; readonly budget: number };
   readonly history: { readonly budget: number; readonly recoveries: number };
   readonly compression: DeflateSettings | false;
+  readonly publishing: { readonly check: PublicationCheck };
 }
 
 /** What delivery needs of the rest. */
@@ -56,7 +58,7 @@ export class Delivery {
   readonly #pacer: LanePacer;
 
   constructor({ settings, clock, pool, policies, connections, listeners, resync, logger }: DeliveryParts) {
-    const { flush, slowConsumer, history, compression } = settings;
+    const { flush, slowConsumer, history, compression, publishing } = settings;
     const { maxBytes } = slowConsumer;
     const unsent = new UnsentBatches();
     this.backlog = new ByteLedger(slowConsumer.budget, () => this.laggards.relieve());
@@ -105,6 +107,7 @@ export class Delivery {
       clock,
       presence,
       maxPayload: maxBytes,
+      unheard: new UnheardCheck(topics, maxBytes, publishing.check),
     });
   }
 

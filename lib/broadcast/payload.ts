@@ -1,20 +1,21 @@
-import { FanoutError, shown } from '../errors/fanout-error.js';
+import { FanoutError } from '../errors/fanout-error.js';
+import { outgoingJson } from '../json/outgoing.js';
+
+/** The payload of a publication as JSON, and its size in UTF-8. */
+export interface Payload {
+  readonly json: string;
+  readonly bytes: number;
+}
 
 /**
- * The payload of a publication as JSON.
- * @throws FanoutError FANOUT_PAYLOAD
+ * Encodes the payload of a publication.
+ * @param most bytes of JSON that a payload may have
+ * @throws FanoutError FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE
  */
-export function serialise(topic: string, data: unknown): string {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(data);
-  } catch (error) {
-    throw new FanoutError(
-      'FANOUT_PAYLOAD',
-      topic,
-      error instanceof Error ? error.message.split('\n')[0] : shown(error),
-    );
-  }
-  if (json === undefined) throw new FanoutError('FANOUT_PAYLOAD', topic, `${shown(data)} has no JSON form`);
-  return json;
+export function payloadOf(topic: string, data: unknown, most: number): Payload {
+  const json = outgoingJson('FANOUT_PAYLOAD', topic, data);
+  if (json === undefined) throw new FanoutError('FANOUT_PAYLOAD', topic, 'undefined has no JSON form');
+  const bytes = Buffer.byteLength(json);
+  if (bytes > most) throw new FanoutError('FANOUT_PAYLOAD_SIZE', most, bytes, topic);
+  return { json, bytes };
 }

@@ -1,6 +1,7 @@
 import type { Connection } from '../connection/connection.js';
 import { givenIdOf } from '../connection/connection-registry.js';
 import { FanoutError } from '../errors/fanout-error.js';
+import { outgoingJson } from '../json/outgoing.js';
 import type { PresencePolicy } from '../topic/topic-policy.js';
 import { isTopicName, presenceNameOf } from '../topic/topic-name.js';
 import type { Subscription } from '../topic/subscription.js';
@@ -138,19 +139,19 @@ export class Presence {
     if (info === undefined) return;
     // It is a member before the application is asked about it: that may end the subscription or the connection.
     try {
-      crowd.membership.describe(connection, this.#plain(info(connection)));
+      crowd.membership.describe(connection, this.#plain(crowd.topic, info(connection)));
     } catch (error) {
       this.#parts.logger.error(error, `A member of topic "${crowd.topic}" has no info: presence.info failed`);
     }
   }
 
   /** As the others will see it, whatever becomes of the object meanwhile. @throws when it has no JSON form or is too large */
-  #plain(info: unknown): unknown {
+  #plain(topic: string, info: unknown): unknown {
     if (typeof (info as PromiseLike<unknown> | null | undefined)?.then === 'function') {
       (info as PromiseLike<unknown>).then(undefined, ignore);
       throw new TypeError('info must be there at once, and is a promise');
     }
-    const json = JSON.stringify(info) as string | undefined;
+    const json = outgoingJson('FANOUT_PRESENCE_INFO', topic, info);
     if (json === undefined) return undefined;
     const limit = Math.min(MAX_INFO_BYTES, this.#parts.maxPayload * INFO_SHARE);
     const bytes = Buffer.byteLength(json);

@@ -2,7 +2,6 @@ import { assertClose } from '../connection/close.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SocketConnection } from '../connection/socket-connection.js';
 import { CLOSE } from '../errors/close-codes.js';
-import { FanoutError } from '../errors/fanout-error.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { TopicData } from '../topic/topics.js';
 import {
@@ -21,9 +20,10 @@ import { historyOf } from './history.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
 import type { LanePacer } from './lane-pacer.js';
 import type { Member } from './membership.js';
-import { serialise } from './payload.js';
+import { payloadOf } from './payload.js';
 import type { Presence } from './presence.js';
 import { NO_PRESSURE, pressureOf } from './pressure.js';
+import type { UnheardCheck } from './publication-check.js';
 import { publishTerms } from './publish-options.js';
 import type { SchedulerClock } from './scheduler-clock.js';
 import { targeted } from './targeted.js';
@@ -41,6 +41,7 @@ export interface BroadcasterParts {
   readonly presence: Presence;
   /** Bytes of JSON of one publication. */
   readonly maxPayload: number;
+  readonly unheard: UnheardCheck;
 }
 
 /** The {@link Broadcaster} of one process. */
@@ -124,16 +125,18 @@ export class TopicBroadcaster extends Broadcaster {
   }
 
   #publish(name: string, data: unknown, except: string | undefined, ttl: number): number {
-    const { topics, pacer, connections, clock, maxPayload } = this.#parts;
+    const { topics, pacer, connections, clock, maxPayload, unheard } = this.#parts;
     const topic = topics.forPublication(name);
-    // Nobody is here and nothing is kept: stop before encoding.
-    if (topic === undefined) return 0;
-    const json = serialise(name, data);
-    const bytes = Buffer.byteLength(json);
-    if (bytes > maxPayload) throw new FanoutError('FANOUT_PAYLOAD_SIZE', maxPayload, bytes, name);
+    // Nobody is here and nothing is kept.
+    if (topic === undefined) {
+      unheard.run(name, data);
+      return 0;
+    }
+    const { json, bytes } = payloadOf(name, data, maxPayload);
+    const key = conflationKey(name, topic.policy, data);
     const now = clock.now();
     const expires = ttl === 0 ? 0 : Math.ceil(now + ttl);
-    topic.append(json, bytes, { at: Math.floor(now), expires, key: conflationKey(topic, data), except });
+    topic.append(json, bytes, { at: Math.floor(now), expires, key, except });
     pacer.request(topic);
     const excepted = except !== undefined && connections.get(except)?.subscriptions.get(name)?.held === false;
     return topic.subscribers - (excepted ? 1 : 0);

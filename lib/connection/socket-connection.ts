@@ -2,6 +2,7 @@ import type { WebSocket } from 'ws';
 import type { Close } from '../errors/close-codes.js';
 import { CLOSE } from '../errors/close-codes.js';
 import { FanoutError, shown } from '../errors/fanout-error.js';
+import { outgoingJson } from '../json/outgoing.js';
 import { Batch } from '../wire/batch.js';
 import { PING_FRAME, textFrame } from '../wire/frame.js';
 import { formatOf, type WireFormat } from '../wire/json-format.js';
@@ -91,14 +92,9 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
   send(event: string, data?: unknown): boolean {
     if (typeof event !== 'string' || event === '')
       throw new FanoutError('FANOUT_EVENT', `event is ${shown(event)}`);
-    let json: string | undefined;
-    try {
-      json = JSON.stringify(data);
-    } catch (error) {
-      throw new FanoutError('FANOUT_EVENT', (error as Error).message);
-    }
+    const json = outgoingJson('FANOUT_EVENT', event, data);
     if (data !== undefined && json === undefined)
-      throw new FanoutError('FANOUT_EVENT', `${shown(data)} has no JSON form`);
+      throw new FanoutError('FANOUT_EVENT', `of event "${event}", ${shown(data)} has no JSON form`);
     return this.sendText(`{"event":${JSON.stringify(event)}${json === undefined ? '' : `,"data":${json}`}}`);
   }
 

@@ -77,6 +77,9 @@ export const FANOUT_ERRORS = {
   FANOUT_PUBLISH_HOST:
     '@Publish(%s) on %s cannot publish: Nest did not make the instance, so it has no Broadcaster. List the class in providers, ' +
     'and in tests get the instance from Test.createTestingModule().',
+  FANOUT_SNAPSHOT: 'The snapshot of topic "%s" cannot be sent as JSON: %s.',
+  FANOUT_REPLY: 'The reply to event "%s" cannot be sent as JSON: %s.',
+  FANOUT_PRESENCE_INFO: 'The info of a member of topic "%s" cannot be sent as JSON: %s.',
 } as const;
 
 /** A code of {@link FanoutError}; `docs/errors.md` has cause and remedy of each. */

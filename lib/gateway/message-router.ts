@@ -1,5 +1,6 @@
 import { isObservable, type Observable } from 'rxjs';
 import { Refusal } from '../errors/refusals.js';
+import { outgoingJson } from '../json/outgoing.js';
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ClientSession } from './client-session.js';
 import { CountedRefusal } from './counted-refusal.js';
@@ -173,7 +174,8 @@ export class MessageRouter {
   /** As under `WsAdapter`, what a handler returns is the frame; nothing is sent for nothing. The request's id is added. */
   #reply(session: ClientSession, { event, id }: Message, result: unknown): void {
     if (result === undefined || result === null) return;
-    this.#send(session, JSON.stringify(id === undefined ? result : withId(event, id, result)));
+    const json = outgoingJson('FANOUT_REPLY', event, id === undefined ? result : withId(event, id, result));
+    if (json !== undefined) this.#send(session, json);
   }
 
   /** Answers a request that failed, counts what was refused, and logs what is nobody's answer. */

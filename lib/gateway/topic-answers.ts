@@ -25,7 +25,7 @@ export function subscribedText(
   const asked =
     (recovered === undefined ? '' : `,"recovered":${recovered}`) +
     (maxRate === undefined ? '' : `,"maxRate":${maxRate}`);
-  return `{"event":"subscribed",${idPart(id)}"data":{${data}${asked}${snapshotMember(snapshot)}}}`;
+  return `{"event":"subscribed",${idPart(id)}"data":{${data}${asked}${snapshotMember(name, snapshot)}}}`;
 }
 
 /** The answer to an `unsubscribe`, and what a client is told whom the server unsubscribes. */

@@ -49,15 +49,24 @@ export class SampledErrors implements ErrorLog {
   }
 }
 
-/** The place an error comes from; for texts, the text without what is quoted in it. */
+/** The place an error comes from, or the sentence of an error of this library; for texts, the text without what is quoted in it. */
 function kindOf(error: unknown): string {
   try {
-    const kind = error instanceof Error ? `${error.name} ${siteOf(error)}` : textKind(error);
-    return oneLine(kind);
+    if (error instanceof Error) return oneLine(codedKind(error) ?? `${error.name} ${siteOf(error)}`);
+    return oneLine(textKind(error));
   } catch {
     // Properties of what is thrown may be getters that throw.
     return 'errors without a readable content';
   }
+}
+
+/**
+ * The sentence of an error of this library, whose place is the same for all that cannot be encoded. Names of topics and
+ * numbers are left out, because clients choose them.
+ */
+function codedKind({ message, code }: Error & { readonly code?: unknown }): string | undefined {
+  if (typeof code !== 'string' || !code.startsWith('FANOUT_')) return undefined;
+  return `${code}: ${message.replaceAll(/topic "[^"]*"/g, 'topic "…"').replaceAll(/\d+/g, '0')}`;
 }
 
 /** The first frame of the stack. The message stands before it, which may hold lines of a client that look like frames. */

@@ -163,6 +163,16 @@ export interface HandshakeOptions {
   renewBefore?: number;
 }
 
+/** How publications are checked. */
+export interface PublishingOptions {
+  /**
+   * When a publication that reaches nobody is checked like any other, so that a payload that cannot be sent is an error at
+   * once and not with the first subscriber: `always`; `development`, which is always unless `NODE_ENV` is `production`; or
+   * `listeners`, which is never. @default 'development'
+   */
+  check?: 'development' | 'always' | 'listeners';
+}
+
 /** How the server goes down. */
 export interface ShutdownOptions {
   /** Milliseconds for what was published to be sent, for clients to close and for handlers to end. @default 5000 */
@@ -202,6 +212,7 @@ export interface FanoutOptions {
    */
   unmatched?: 'ignore' | 'refuse';
   handshake?: HandshakeOptions;
+  publishing?: PublishingOptions;
   shutdown?: ShutdownOptions;
 }
 
@@ -224,5 +235,6 @@ export interface ResolvedFanoutOptions {
   readonly trustProxy: number | readonly string[];
   readonly unmatched: 'ignore' | 'refuse';
   readonly handshake: { readonly keep: readonly string[]; readonly renewBefore: number };
+  readonly publishing: Readonly<Required<PublishingOptions>>;
   readonly shutdown: { readonly drain: number };
 }

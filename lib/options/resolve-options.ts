@@ -95,6 +95,7 @@ const RULES = {
     },
     renewBefore: duration(0, 30_000),
   },
+  publishing: { check: oneOf(['development', 'always', 'listeners'], 'development') },
   shutdown: { drain: duration(0, 5000) },
 } satisfies Record<string, Rules>;
 
@@ -146,6 +147,7 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
     origins: Array.isArray(admission.origins) ? admission.origins.map(canonicalOrigin) : admission.origins,
     // Node gives header names in lower case.
     handshake: { ...handshake, keep: (handshake.keep as string[]).map(name => name.toLowerCase()) },
+    publishing: group('publishing', given.publishing),
     shutdown: group('shutdown', given.shutdown),
   }) as unknown as ResolvedFanoutOptions;
 }

@@ -9,7 +9,7 @@ export type GapReason = 'slow' | 'expired' | 'except';
 /**
  * What a client is told that does not get the publications `from` to `to` of a topic.
  * @param snapshot the state of the topic at `to`, if it can be had. Without it the text is ASCII
- * @throws whatever the `toJSON` of the snapshot throws
+ * @throws FanoutError FANOUT_SNAPSHOT
  */
 export function gapText(
   topic: string,
@@ -21,5 +21,5 @@ export function gapText(
 ): string {
   // Names, epochs and reasons are ASCII without anything that JSON escapes.
   const data = `"topic":"${topic}","from":${from},"to":${to},"position":"${epoch}:${to}","reason":"${reason}"`;
-  return `{"event":"gap","data":{${data}${snapshotMember(snapshot)}}}`;
+  return `{"event":"gap","data":{${data}${snapshotMember(topic, snapshot)}}}`;
 }

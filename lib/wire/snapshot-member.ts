@@ -1,10 +1,12 @@
+import { outgoingJson } from '../json/outgoing.js';
+
 /**
- * The snapshot as the last member of an object, with the comma before it; '' when there is none or it has no JSON form.
- * @throws whatever its `toJSON` throws
+ * Encodes a snapshot as the last member of an object, with the comma before it; '' where there is no snapshot, or its
+ * `toJSON()` gives none.
+ * @throws FanoutError FANOUT_SNAPSHOT
  */
-export function snapshotMember(snapshot: unknown): string {
+export function snapshotMember(topic: string, snapshot: unknown): string {
   if (snapshot === undefined) return '';
-  // As a property of an object, so that its `toJSON` is told its name, and what has no JSON form is left out.
-  const json = JSON.stringify({ snapshot });
-  return json === '{}' ? '' : `,${json.slice(1, -1)}`;
+  const json = outgoingJson('FANOUT_SNAPSHOT', topic, snapshot);
+  return json === undefined ? '' : `,"snapshot":${json}`;
 }

@@ -74,6 +74,7 @@ export class Server {
         slowConsumer: { maxBytes, grace, budget },
         history: { budget: historyBudget, recoveries },
         compression: { threshold: 100, level: 1 },
+        publishing: { check: 'listeners' },
       },
       clock,
       pool: this.pool,

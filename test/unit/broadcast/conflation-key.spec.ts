@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { conflationKey } from '../../../lib/broadcast/conflation-key.js';
 import { topicOf } from '../support/topics.js';
 
+const policyOf = (options?: Parameters<typeof topicOf>[1]) => topicOf('t', options).policy;
+
 const keyOf = (conflate: true | ((data: any) => any), data: unknown): string | undefined =>
-  conflationKey(topicOf('t', { conflate }), data);
+  conflationKey('t', policyOf({ conflate }), data);
 
 describe('conflationKey', () => {
   it('is none on a topic that does not conflate', () => {
-    expect(conflationKey(topicOf(), { id: 1 })).toBeUndefined();
+    expect(conflationKey('t', policyOf(), { id: 1 })).toBeUndefined();
   });
 
   it('is the same for everything with conflate: true', () => {

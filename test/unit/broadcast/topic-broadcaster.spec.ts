@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
 import { FanoutError } from '../../../lib/errors/fanout-error.js';
 import { Core, type CoreOptions, type Peer } from '../support/core.js';
@@ -113,6 +113,60 @@ describe('TopicBroadcaster', () => {
       expect(() => core.broadcaster.publish('a', 'x'.repeat(99))).toThrow(code('FANOUT_PAYLOAD_SIZE'));
       expect(() => core.broadcaster.publish('a', 'é'.repeat(50))).toThrow('at most 100 bytes');
       expect(core.broadcaster.position('a')).toMatch(/:1$/);
+    });
+  });
+
+  describe('#publish to nobody', () => {
+    const loud = { maxUnsentBytes: 100, optionsOf: () => ({ conflate: (data: any) => data.id as string }) };
+    const throwing = { id: 'a', toJSON: () => Promise.reject.call(undefined) };
+
+    it.each([
+      ['FANOUT_PAYLOAD', 'undefined', 'a', undefined, undefined],
+      ['FANOUT_PAYLOAD', 'a BigInt', 'a', { id: 1n }, undefined],
+      ['FANOUT_PAYLOAD', 'a Map', 'a', { id: 'a', at: [new Map()] }, undefined],
+      ['FANOUT_PAYLOAD', 'a toJSON that throws', 'a', throwing, undefined],
+      ['FANOUT_PAYLOAD_SIZE', 'a payload that is too large', 'a', { id: 'x'.repeat(100) }, undefined],
+      ['FANOUT_CONFLATION_KEY', 'a key that is none', 'a', { id: true }, undefined],
+      ['FANOUT_CONFLATION_KEY', 'a function of the key that throws', 'a', null, undefined],
+      ['FANOUT_PUBLISH_OPTION', 'a ttl that is none', 'a', { id: 'a' }, { ttl: -1 }],
+      [
+        'FANOUT_PUBLISH_OPTION',
+        'a key of idempotency that is none',
+        'a',
+        { id: 'a' },
+        { idempotencyKey: '' },
+      ],
+      ['FANOUT_TOPIC_NAME', 'a name that is none', 'a b', { id: 'a' }, undefined],
+    ])('throws %s for %s as it does to somebody', (name, _, topic, data, options) => {
+      const [empty, full] = [rig({ ...loud, check: 'always' }), rig({ ...loud, check: 'always' })];
+      join(full, 'a');
+      for (const { broadcaster } of [empty, full])
+        expect(() => broadcaster.publish(topic, data, options)).toThrow(code(name));
+      expect(empty.topics.size).toBe(0);
+    });
+
+    it('checks a good publication too, and then keeps nothing of it', () => {
+      const core = rig({ ...loud, check: 'always' });
+      let times = 0;
+      expect(core.broadcaster.publish('a', { id: 'a', toJSON: () => ++times })).toBe(0);
+      expect(times).toBe(1);
+      expect(core.clock).toMatchObject({ immediates: 0, timers: 0 });
+      expect(core.topics.size).toBe(0);
+    });
+
+    it.each([
+      ['development', undefined, true],
+      ['development', 'test', true],
+      ['development', 'production', false],
+      ['always', 'production', true],
+      ['listeners', undefined, false],
+    ] as const)('with check %j and NODE_ENV %j is checked: %j', (check, environment, checked) => {
+      vi.stubEnv('NODE_ENV', environment);
+      onTestFinished(() => void vi.unstubAllEnvs());
+      const { broadcaster } = rig({ check });
+      const publish = (): unknown => broadcaster.publish('a', 1n);
+      if (checked) expect(publish).toThrow(code('FANOUT_PAYLOAD'));
+      else expect(publish()).toBe(0);
     });
   });
 

@@ -49,9 +49,13 @@ describe('SocketConnection', () => {
       expect(() => connection.send(event as string)).toThrow(code('FANOUT_EVENT'));
     });
 
-    it('refuses data that is no JSON', () => {
-      expect(() => connection.send('a', 1n)).toThrow(code('FANOUT_EVENT'));
-    });
+    it.each([1n, new Map(), () => {}, { toJSON: () => undefined }])(
+      'refuses %s as data, and names the event',
+      data => {
+        expect(() => connection.send('tick', data)).toThrow(code('FANOUT_EVENT'));
+        expect(() => connection.send('tick', data)).toThrow('of event "tick"');
+      },
+    );
   });
 
   describe('#topics', () => {

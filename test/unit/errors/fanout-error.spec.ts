@@ -139,6 +139,18 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     `This version of Nest does not ask the guard of a test method that FanoutModule calls at start, so gateways would be served without protection. Use a supported version of Nest, or report this.`,
   ],
   FANOUT_TARGET: [[shown(null)], 'A target must be { connection: id } or { user: id }; got null.'],
+  FANOUT_SNAPSHOT: [
+    ['prices.AAPL', 'at rows[0], a Map becomes {}'],
+    'The snapshot of topic "prices.AAPL" cannot be sent as JSON: at rows[0], a Map becomes {}.',
+  ],
+  FANOUT_REPLY: [
+    ['order', 'at data.total, NaN becomes null'],
+    'The reply to event "order" cannot be sent as JSON: at data.total, NaN becomes null.',
+  ],
+  FANOUT_PRESENCE_INFO: [
+    ['room.1', 'a Set becomes {}'],
+    'The info of a member of topic "room.1" cannot be sent as JSON: a Set becomes {}.',
+  ],
 };
 
 describe('FanoutError', () => {

@@ -10,8 +10,8 @@ subscription.cursor = 7;
 const position = 'e:7';
 
 class Money {
-  toJSON(key: string) {
-    return `money in ${key}`;
+  toJSON() {
+    return 'money';
   }
 }
 
@@ -39,7 +39,7 @@ describe('subscribedText', () => {
         new Date(0),
         new Money(),
       ];
-      for (const snapshot of [...snapshots, () => {}, Symbol('no JSON'), '}}', { snapshot: {} }]) {
+      for (const snapshot of [...snapshots, '}}', { snapshot: {} }]) {
         const data = { topic: NAME, position, recovered, maxRate, snapshot };
         const frame = { event: 'subscribed', id, data };
         expect(subscribedText(subscription, id, { recovered, maxRate }, snapshot)).toBe(
@@ -49,8 +49,10 @@ describe('subscribedText', () => {
     },
   );
 
-  it('throws what the snapshot throws', () => {
-    expect(() => subscribedText(subscription, 1, {}, 1n)).toThrow(TypeError);
+  it.each([1n, new Map(), () => {}])('refuses %s as a snapshot, and names the topic', snapshot => {
+    const attempt = (): unknown => subscribedText(subscription, 1, {}, snapshot);
+    expect(attempt).toThrow(expect.objectContaining({ code: 'FANOUT_SNAPSHOT' }));
+    expect(attempt).toThrow(NAME);
   });
 });
 

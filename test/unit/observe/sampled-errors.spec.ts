@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FanoutError } from '../../../lib/errors/fanout-error.js';
 import { SampledErrors } from '../../../lib/observe/sampled-errors.js';
 
 function setup() {
@@ -65,6 +66,16 @@ describe('SampledErrors', () => {
       'The source of topic "room.2" failed',
       'Something else',
     ]);
+  });
+
+  it('tells errors of this library apart by their sentence, save for the topic and numbers', () => {
+    const { errors, lines } = setup();
+    const thrown = (way: 'FANOUT_REPLY' | 'FANOUT_SNAPSHOT', name: string): void =>
+      errors.error(new FanoutError(way, name, `at rows[${lines.length}], NaN becomes null`));
+    for (let i = 0; i < 50; i++) thrown('FANOUT_SNAPSHOT', `room.${i}`);
+    for (let i = 0; i < 50; i++) thrown('FANOUT_REPLY', 'order');
+    thrown('FANOUT_REPLY', 'quote');
+    expect(lines).toHaveLength(7);
   });
 
   it('keeps no more than a hundred kinds, and tells of each again when its minute is over', () => {

@@ -44,6 +44,7 @@ const DEFAULTS = {
   trustProxy: 0,
   unmatched: 'ignore',
   handshake: { keep: [], renewBefore: 30_000 },
+  publishing: { check: 'development' },
   shutdown: { drain: 5000 },
 };
 
@@ -172,6 +173,7 @@ describe('resolveOptions', () => {
       ['origins', 'same'],
       ['trustProxy', 2],
       ['unmatched', 'refuse'],
+      ['publishing.check', 'always'],
       ['handshake.renewBefore', 0],
       ['shutdown.drain', 0],
       ['compression', false],
@@ -336,6 +338,7 @@ describe('resolveOptions', () => {
         "a number of proxies, or a list of their addresses and networks such as '10.0.0.0/8'",
       ]),
       ['unmatched', 'leave', "'ignore' or 'refuse'"],
+      ['publishing.check', true, "'development', 'always' or 'listeners'"],
       ['handshake.renewBefore', -1, 'a number of milliseconds from 0 to 2147483647'],
       ['limits.handshake', 0, 'a number of milliseconds from 1 to 2147483647'],
       ['handshake.keep', 'cookie', 'an array of header names'],
@@ -385,7 +388,7 @@ describe('resolveOptions', () => {
       [
         'flsh',
         { flsh: {} },
-        'flush, heartbeat, slowConsumer, history, compression, limits, handshake, shutdown, origins, trustProxy, unmatched',
+        'flush, heartbeat, slowConsumer, history, compression, limits, handshake, publishing, shutdown, origins, trustProxy, unmatched',
       ],
       ['flush.maxdelay', { flush: { maxdelay: 5 } }, 'maxDelay, maxBytes, utilisation, slice, window'],
       ['heartbeat.pause', { heartbeat: { pause: 5 } }, 'interval, timeout'],

@@ -6,6 +6,7 @@ import { Delivery } from '../../../lib/broadcast/delivery.js';
 import type { FanOut } from '../../../lib/broadcast/fan-out.js';
 import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
 import type { Presence } from '../../../lib/broadcast/presence.js';
+import type { PublicationCheck } from '../../../lib/broadcast/publication-check.js';
 import type { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
@@ -40,6 +41,8 @@ export interface CoreOptions {
   readonly recoveries?: number;
   /** What `@Topic` says of a topic. */
   readonly optionsOf?: (name: string) => TopicOptions;
+  /** When publications to nobody are checked. */
+  readonly check?: PublicationCheck;
   /** Takes over a subscription that lost publications; false leaves it to the core. */
   readonly resync?: (subscription: Subscription) => boolean;
 }
@@ -67,6 +70,7 @@ export class Core {
     recoveries = 256,
     optionsOf = () => ({}),
     resync = () => false,
+    check = 'listeners',
   }: CoreOptions = {}) {
     this.delivery = new Delivery({
       settings: {
@@ -74,6 +78,7 @@ export class Core {
         slowConsumer: { maxBytes: maxUnsentBytes, grace, budget },
         history: { budget: historyBudget, recoveries },
         compression: { threshold: 100, level: 1 },
+        publishing: { check },
       },
       clock: this.clock,
       pool: this.pool,

@@ -12,6 +12,7 @@ const FANOUT_GROUPS: Groups = {
   CompressionOptions: 'compression.',
   LimitOptions: 'limits.',
   HandshakeOptions: 'handshake.',
+  PublishingOptions: 'publishing.',
   ShutdownOptions: 'shutdown.',
   FanoutOptions: '',
 };

@@ -1,0 +1,27 @@
+import type { TopicRegistry } from '../topic/topic-registry.js';
+import { conflationKey } from './conflation-key.js';
+import { payloadOf } from './payload.js';
+
+/** The publications that are checked: see option `publishing.check`. */
+export type PublicationCheck = 'development' | 'always' | 'listeners';
+
+/** Checks publications that reach nobody, so that they throw what they would throw with a subscriber. */
+export class UnheardCheck {
+  readonly #topics: TopicRegistry;
+  readonly #maxPayload: number;
+  readonly #on: boolean;
+
+  /** @param maxPayload bytes of JSON of one publication */
+  constructor(topics: TopicRegistry, maxPayload: number, check: PublicationCheck) {
+    this.#topics = topics;
+    this.#maxPayload = maxPayload;
+    this.#on = check === 'always' || (check === 'development' && process.env['NODE_ENV'] !== 'production');
+  }
+
+  /** @throws FanoutError FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY */
+  run(topic: string, data: unknown): void {
+    if (!this.#on) return;
+    payloadOf(topic, data, this.#maxPayload);
+    conflationKey(topic, this.#topics.policyOf(topic), data);
+  }
+}

@@ -1,0 +1,141 @@
+import { types } from 'node:util';
+import { shown } from '../errors/fanout-error.js';
+
+/** A part of a value that JSON would turn to nothing. */
+export interface Loss {
+  /** The place of the part in the value, such as `.rows[2].tags`; '' for the whole value. */
+  readonly path: string;
+  /** The kind of the part and the remedy. */
+  readonly what: string;
+}
+
+/**
+ * Finds the first part of a value that JSON would turn to nothing, after `JSON.stringify()` took the value. A walk of its
+ * own costs less than a replacer function of `JSON.stringify()` does, see docs/decisions/011-values-that-json-loses.md.
+ * An object with `toJSON()` decides by itself, and an undefined member is left out as JSON does.
+ */
+export function lossIn(value: unknown): Loss | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return undefined;
+    case 'number':
+      // Infinite and NaN: the difference is NaN, which equals nothing.
+      return value - value === 0 ? undefined : lost(`${value} becomes null`);
+    case 'object':
+      return value === null ? undefined : lossInObject(value);
+    case 'bigint':
+      return hasToJson(value)
+        ? undefined
+        : lost(`JSON does not know how to serialize a BigInt (${value}n): send it as a string`);
+    default:
+      return lost(`${shown(value)} has no JSON form`);
+  }
+}
+
+function lost(what: string): Loss {
+  return { path: '', what };
+}
+
+function lossInObject(value: object): Loss | undefined {
+  if (Array.isArray(value)) return lossInArray(value);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return lossInInstance(value, prototype as object);
+  let isEmpty = true;
+  for (const key in value) {
+    isEmpty = false;
+    const loss = lossIn((value as Record<string, unknown>)[key]);
+    if (loss !== undefined) return hasToJson(value) ? undefined : within(`.${key}`, loss);
+  }
+  return isEmpty && isIterable(value) ? lost('an iterable object becomes {}') : undefined;
+}
+
+function lossInArray(values: readonly unknown[]): Loss | undefined {
+  for (let i = 0; i < values.length; i++) {
+    const loss = lossIn(values[i]);
+    if (loss !== undefined) return within(`[${i}]`, loss);
+  }
+  return undefined;
+}
+
+/** Prototypes whose instances have nothing but fields. To look for all that may be special takes longer than the fields. */
+const ORDINARY = new WeakSet<object>();
+
+/** An instance may have functions and symbols in its fields: they are no data, and JSON leaves them out. */
+function lossInInstance(value: object, prototype: object): Loss | undefined {
+  if (ORDINARY.has(prototype)) return lossInFields(value);
+  if (isFunction(value, 'then')) return lost('a promise becomes {}: await it');
+  if (hasToJson(value)) {
+    const isInvalid = types.isDate(value) && Number.isNaN(value.getTime());
+    return isInvalid ? lost('an invalid Date becomes null') : undefined;
+  }
+  if (types.isBoxedPrimitive(value)) return lossInBox(value);
+  const what = kindOf(value);
+  if (what !== undefined) return lost(what);
+  ORDINARY.add(prototype);
+  return lossInFields(value);
+}
+
+function lossInFields(value: object): Loss | undefined {
+  let isEmpty = true;
+  for (const key of Object.keys(value)) {
+    isEmpty = false;
+    const field = (value as Record<string, unknown>)[key];
+    if (typeof field === 'function' || typeof field === 'symbol') continue;
+    const loss = lossIn(field);
+    if (loss !== undefined) return hasToJson(value) ? undefined : within(`.${key}`, loss);
+  }
+  return isEmpty && isClosed(value)
+    ? lost(`a ${nameOf(value)} shows no fields and becomes {}: give its class a toJSON()`)
+    : undefined;
+}
+
+/** The sentence about a kind of object that JSON loses; undefined for any other object. */
+function kindOf(value: object): string | undefined {
+  if (types.isNativeError(value) || value instanceof Error)
+    return 'an Error loses its message: send what the client may know of it';
+  if (types.isMap(value)) return 'a Map becomes {}: send Object.fromEntries(map) or [...map]';
+  if (types.isSet(value)) return 'a Set becomes {}: send [...set]';
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value))
+    return `a ${nameOf(value)} does not stay one: send an array of numbers or base64 text`;
+  if (isFunction(value, 'pipe') && isFunction(value, 'subscribe'))
+    return 'an Observable cannot be part of a value';
+  if (isFunction(value, 'pipe') && isFunction(value, 'on')) return 'a stream cannot be part of a value';
+  if (isFunction(value, Symbol.asyncIterator)) return 'an async iterable cannot be part of a value';
+  return undefined;
+}
+
+function lossInBox(box: object): Loss | undefined {
+  const value: unknown = box.valueOf();
+  return typeof value === 'symbol' ? lost('a boxed symbol becomes {}') : lossIn(value);
+}
+
+/** Whether there is something in an object without fields: a class with members, or a built-in one such as Headers. */
+function isClosed(value: object): boolean {
+  if (isIterable(value) || Object.prototype.toString.call(value) !== '[object Object]') return true;
+  let prototype = Object.getPrototypeOf(value) as object;
+  for (let next: object | null; (next = Object.getPrototypeOf(prototype) as object | null); prototype = next)
+    if (Object.getOwnPropertyNames(prototype).some(name => name !== 'constructor')) return true;
+  return false;
+}
+
+function isIterable(value: object): boolean {
+  return isFunction(value, Symbol.iterator) || isFunction(value, Symbol.asyncIterator);
+}
+
+function hasToJson(value: unknown): boolean {
+  return isFunction(value, 'toJSON');
+}
+
+function isFunction(value: unknown, name: string | symbol): boolean {
+  return typeof (value as Record<string | symbol, unknown>)[name] === 'function';
+}
+
+function nameOf(value: object): string {
+  return (value.constructor as Function | undefined)?.name || 'object';
+}
+
+function within(place: string, { path, what }: Loss): Loss {
+  return { path: place + path, what };
+}
