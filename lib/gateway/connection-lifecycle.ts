@@ -71,9 +71,17 @@ export class ConnectionLifecycle {
     socket.on('close', this.#onClose);
     if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (credentials?.user !== undefined) connection.user = credentials.user;
-    if (endpoint.connectHooks.length === 0) this.#ready(session, request);
+    // Listeners added by `afterInit` come before the hooks, as under `WsAdapter`. The hooks run although a listener throws.
+    try {
+      endpoint.server.emit('connection', socket, request);
+    } finally {
+      this.#begin(session, request);
+    }
+  }
+
+  #begin(session: ClientSession, request: IncomingMessage): void {
+    if (session.endpoint.connectHooks.length === 0) this.#ready(session, request);
     else session.connected = this.#track(this.#connect(session, request));
-    endpoint.server.emit('connection', socket, request);
   }
 
   /** From now on no further message is taken: the server goes down. */
