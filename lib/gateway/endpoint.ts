@@ -59,7 +59,7 @@ export class Endpoint {
   add(gateway: Gateway, handlers: GatewayHandlers): void {
     this.#useHeartbeat(gateway);
     this.#useVerifyClient(gateway);
-    if (gateway.handshakeGuards.length > 0) this.#useGuards(gateway, handlers);
+    this.#useGuards(gateway, handlers.handshakeGuards(gateway));
     for (const { event, method } of gateway.events) {
       this.#addEvent({
         handle: handlers.handler(gateway, method),
@@ -103,17 +103,17 @@ export class Endpoint {
     this.#assertProtocolEvents();
   }
 
-  #useGuards(gateway: Gateway, handlers: GatewayHandlers): void {
-    this.handshakeGuards.push(handlers.handshakeGuards(gateway));
-    this.#guardedBy ??= gateway.name;
+  #useGuards(gateway: Gateway, guards: HandshakeGuards | undefined): void {
+    if (guards === undefined) return;
+    this.handshakeGuards.push(guards);
+    this.#guardedBy ??= guardsOf(gateway);
     this.#assertProtocolEvents();
   }
 
   #assertProtocolEvents(): void {
     if (this.#topicNamed !== undefined)
       this.#assertFree(TOPIC_EVENTS, `the @Topic methods (${this.#topicNamed})`);
-    if (this.#guardedBy !== undefined)
-      this.#assertFree(RENEWAL_EVENTS, `@UseHandshakeGuards() of ${this.#guardedBy}`);
+    if (this.#guardedBy !== undefined) this.#assertFree(RENEWAL_EVENTS, this.#guardedBy);
   }
 
   #assertFree(events: readonly string[], takenBy: string): void {
@@ -146,6 +146,11 @@ export class Endpoint {
     this.#heartbeatBy = gateway.name;
     this.heartbeat = policy;
   }
+}
+
+/** What asks about the handshake of a gateway, for errors. */
+function guardsOf({ name, handshakeGuards }: Gateway): string {
+  return handshakeGuards.length > 0 ? `@UseHandshakeGuards() of ${name}` : "globalEnhancers: 'handshake'";
 }
 
 function samePolicy(a: HeartbeatPolicy | false, b: HeartbeatPolicy | false): boolean {

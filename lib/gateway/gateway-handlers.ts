@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import { scopedInstance } from './connection-context.js';
 import type { Gateway } from './gateway-explorer.js';
+import type { HandshakeEnhancers } from './handshake-enhancers.js';
 import { HandshakeGuards } from './handshake-guards.js';
 import type { GatewayHandler } from './protection/gateway-handler.js';
 import type { Protection } from './protection/protection.js';
@@ -14,9 +15,12 @@ export type GatewayHook = (client: WebSocket, ...args: unknown[]) => unknown;
  */
 export class GatewayHandlers {
   readonly #protection: Protection;
+  readonly #globals: HandshakeEnhancers | undefined;
 
-  constructor(protection: Protection) {
+  /** @param globals those that are asked at the handshake, by the option `globalEnhancers` */
+  constructor(protection: Protection, globals?: HandshakeEnhancers) {
     this.#protection = protection;
+    this.#globals = globals;
   }
 
   /** The method with its enhancers. @throws FanoutError FANOUT_PROTECTION */
@@ -24,9 +28,10 @@ export class GatewayHandlers {
     return this.#protection.handler(gateway, method);
   }
 
-  /** What decides who may connect to a gateway. @throws FanoutError FANOUT_HANDSHAKE_GUARD */
-  handshakeGuards(gateway: Gateway): HandshakeGuards {
-    return new HandshakeGuards(gateway);
+  /** What decides who may connect to a gateway; undefined where nothing does. @throws FanoutError FANOUT_HANDSHAKE_GUARD */
+  handshakeGuards(gateway: Gateway): HandshakeGuards | undefined {
+    if (gateway.handshakeGuards.length === 0 && this.#globals === undefined) return undefined;
+    return new HandshakeGuards(gateway, this.#globals);
   }
 
   /** `handleConnection` or `handleDisconnect`, or undefined when the gateway has none. */

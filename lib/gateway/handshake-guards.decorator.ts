@@ -14,7 +14,8 @@ const HANDLER = 'fanout:handshake';
  * Guards that run before a client is let in: for every upgrade request to the gateway's path, in this order, and before
  * the 101. They are ordinary HTTP guards. Nest builds them, so they have their dependencies and their scope; the context
  * is of type `http`, with the real request and a response whose status and headers go into a refusal. No other guards
- * run then, neither those of `@UseGuards` nor global ones. All gateways of a path have to let a client in.
+ * run then, neither those of `@UseGuards` nor global ones, unless the option `globalEnhancers` is `'handshake'`. All gateways
+ * of a path have to let a client in.
  *
  * What they set as `request.user` becomes `connection.user`. `expiresAt`, on the request or on the user, says until when
  * that holds: a `Date` or milliseconds since 1970. `false` refuses with 403, an `HttpException` with its status and body,
@@ -41,8 +42,11 @@ export function handshakeGuardsOf(metatype: object): readonly HandshakeGuard[] {
 
 /** What `getHandler()` of an execution context gives during a handshake. */
 export function handshakeHandlerOf(prototype: object): Function {
-  return (prototype as Record<string, Function>)[HANDLER]!;
+  return (prototype as Record<string, Function>)[HANDLER] ?? handshake;
 }
+
+/** The handler of a gateway without guards of its own, for global ones. */
+function handshake(): void {}
 
 function assertGuards(name: string, guards: readonly unknown[]): void {
   if (guards.length === 0) throw new FanoutError('FANOUT_HANDSHAKE_GUARD', name, 'there is none');

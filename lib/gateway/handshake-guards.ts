@@ -7,17 +7,17 @@ import type { Module } from '@nestjs/core/injector/module.js';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { Gateway } from './gateway-explorer.js';
+import type { HandshakeEnhancers, HandshakeScope } from './handshake-enhancers.js';
 import { canActivate, type HandshakeGuard, handshakeHandlerOf } from './handshake-guards.decorator.js';
 import type { HandshakeRequest } from './handshake-request.js';
 import type { HandshakeResponse } from './handshake-response.js';
 
-type Context = ReturnType<typeof ContextIdFactory.create>;
-
 /** Gives a guard for one handshake; the same one each time, unless it is of a scope of its own. */
-type Provided = CanActivate | ((context: Context) => Promise<unknown>);
+type Provided = CanActivate | ((scope: HandshakeScope) => Promise<unknown>);
 
 /**
- * The handshake guards of one gateway. The decorator has them registered by Nest's scanner, in the module of the gateway,
+ * The handshake guards of one gateway, and with `globalEnhancers: 'handshake'` the global guards before them and the global
+ * interceptors behind them. The decorator has them registered by Nest's scanner, in the module of the gateway,
  * so that they are built, overridden by tests and shut down like any other guard: `docs/decisions/009-handshake-guards.md`.
  */
 export class HandshakeGuards {
@@ -26,31 +26,40 @@ export class HandshakeGuards {
   readonly #injector = new Injector();
   readonly #handler: Function;
   readonly #guards: readonly Provided[];
+  readonly #globals: HandshakeEnhancers | undefined;
 
-  /** @throws FanoutError FANOUT_HANDSHAKE_GUARD when one of them cannot be asked: nobody may be let in for that */
-  constructor(gateway: Gateway) {
+  /**
+   * @param globals undefined where global guards and interceptors apply to messages
+   * @throws FanoutError FANOUT_HANDSHAKE_GUARD when one of them cannot be asked: nobody may be let in for that
+   */
+  constructor(gateway: Gateway, globals: HandshakeEnhancers | undefined) {
     this.#gateway = gateway;
+    this.#globals = globals;
     this.#host = gateway.wrapper.host!;
     this.#handler = handshakeHandlerOf(gateway.metatype.prototype as object);
     this.#guards = gateway.handshakeGuards.map(guard => this.#provide(guard));
-    this.#release();
+    if (this.#guards.length > 0) this.#release();
   }
 
   /** Asks one after the other; false as soon as one refuses, or has answered the request by itself. Rejects with what it throws. */
   async admit(request: HandshakeRequest, response: HandshakeResponse): Promise<boolean> {
-    let context: Context | undefined;
-    const args = [request, response, ignore];
-    const host = new ExecutionContextHost(args, this.#gateway.metatype as never, this.#handler);
+    let made: HandshakeScope | undefined;
+    const scope = (): HandshakeScope => (made ??= this.#scopeOf(request));
+    const host = new ExecutionContextHost(
+      [request, response, ignore],
+      this.#gateway.metatype as never,
+      this.#handler,
+    );
     host.setType('http');
+    for (const guard of (await this.#globals?.guards(scope)) ?? [])
+      if (!(await passes(guard, host)) || response.writableEnded) return false;
     for (const provided of this.#guards) {
-      const guard =
-        typeof provided === 'function' ? await provided((context ??= this.#contextOf(request))) : provided;
+      const guard = typeof provided === 'function' ? await provided(scope()) : provided;
       if (!canActivate(guard)) throw new TypeError(`A handshake guard of ${this.#gateway.name} is none.`);
-      const result = await guard.canActivate(host);
-      const passed: unknown = isObservable(result) ? await lastValueFrom(result) : result;
-      if (!passed || response.writableEnded) return false;
+      if (!(await passes(guard, host)) || response.writableEnded) return false;
     }
-    return true;
+    await this.#globals?.intercept(host, scope);
+    return !response.writableEnded;
   }
 
   #provide(guard: HandshakeGuard): Provided {
@@ -58,7 +67,7 @@ export class HandshakeGuards {
     const wrapper = this.#host.injectables.get(guard);
     if (wrapper === undefined) this.#refuse(`Nest has not built ${guard.name}`);
     if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient)
-      return context => this.#load(guard, wrapper, context);
+      return scope => this.#load(guard, wrapper, scope);
     const instance: unknown = wrapper.instance;
     // In place of a guard, a test may have put anything.
     if (!canActivate(instance)) this.#refuse(`${guard.name} is ${shown(instance)}`);
@@ -66,18 +75,18 @@ export class HandshakeGuards {
   }
 
   /** A guard of this handshake alone. */
-  async #load(guard: Type, wrapper: InstanceWrapper, context: Context): Promise<unknown> {
+  async #load(guard: Type, wrapper: InstanceWrapper, scope: HandshakeScope): Promise<unknown> {
     const { injectables } = this.#host;
     const host = wrapper.instance ?? { constructor: guard };
-    return this.#injector.loadPerContext(host as never, this.#host, injectables, context, wrapper);
+    return this.#injector.loadPerContext(host as never, this.#host, injectables, scope, wrapper);
   }
 
   /** `@Inject(REQUEST)` gives the upgrade request in it. */
-  #contextOf(request: HandshakeRequest): Context {
-    const context = ContextIdFactory.getByRequest(request);
+  #scopeOf(request: HandshakeRequest): HandshakeScope {
+    const scope = ContextIdFactory.getByRequest(request);
     const moduleRef = this.#host.providers.get(ModuleRef)!.instance as ModuleRef;
-    moduleRef.registerRequestByContextId(request, context);
-    return context;
+    moduleRef.registerRequestByContextId(request, scope);
+    return scope;
   }
 
   /**
@@ -99,6 +108,12 @@ export class HandshakeGuards {
   #refuse(reason: string): never {
     throw new FanoutError('FANOUT_HANDSHAKE_GUARD', this.#gateway.name, reason);
   }
+}
+
+/** Whether a guard lets a request pass; of an Observable the last value counts. */
+async function passes(guard: CanActivate, host: ExecutionContextHost): Promise<unknown> {
+  const result = await guard.canActivate(host);
+  return isObservable(result) ? lastValueFrom(result) : result;
 }
 
 /** Express hands `next` to guards as well. */

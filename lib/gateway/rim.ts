@@ -19,6 +19,7 @@ import type { Expiries } from './expiries.js';
 import type { GatewayExplorer } from './gateway-explorer.js';
 import { GatewayHandlers } from './gateway-handlers.js';
 import { GatewayServer } from './gateway-server.js';
+import { globalsOf } from './handshake-enhancers.js';
 import { InboundRim } from './inbound-rim.js';
 import { MessageRouter } from './message-router.js';
 import { Blame } from './protection/blame.js';
@@ -130,7 +131,8 @@ export function createRim(parts: RimParts): Rim {
     logger: errors,
   });
   const blame = new Blame(line => logger.warn(line));
-  const handlers = new GatewayHandlers(new Protection(config, blame));
+  const { enhancers, globals } = globalsOf(config, options.globalEnhancers);
+  const handlers = new GatewayHandlers(new Protection(globals, blame), enhancers);
   const server = new GatewayServer({
     options,
     explorer,

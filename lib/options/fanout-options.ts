@@ -211,6 +211,14 @@ export interface FanoutOptions {
    * where there are none; `refuse` always answers 404. @default 'ignore'
    */
   unmatched?: 'ignore' | 'refuse';
+  /**
+   * Where the global guards and interceptors of the application apply: `messages` asks them about each message and
+   * subscribe, in a context of type `ws`; `handshake` asks them about each upgrade request, in a context of type `http`,
+   * before the handshake guards of the gateway, and again when a client renews its credentials. With `handshake` messages
+   * have the guards and interceptors of class and method only. Global pipes apply to messages in both cases.
+   * @default 'messages'
+   */
+  globalEnhancers?: 'messages' | 'handshake';
   handshake?: HandshakeOptions;
   publishing?: PublishingOptions;
   shutdown?: ShutdownOptions;
@@ -234,6 +242,7 @@ export interface ResolvedFanoutOptions {
   readonly origins: 'same' | readonly string[] | OriginPolicy | undefined;
   readonly trustProxy: number | readonly string[];
   readonly unmatched: 'ignore' | 'refuse';
+  readonly globalEnhancers: 'messages' | 'handshake';
   readonly handshake: { readonly keep: readonly string[]; readonly renewBefore: number };
   readonly publishing: Readonly<Required<PublishingOptions>>;
   readonly shutdown: { readonly drain: number };

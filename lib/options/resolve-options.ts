@@ -115,6 +115,7 @@ const ADMISSION = {
     default: 0,
   },
   unmatched: oneOf(['ignore', 'refuse'], 'ignore'),
+  globalEnhancers: oneOf(['messages', 'handshake'], 'messages'),
 } satisfies Rules;
 
 /**
@@ -132,8 +133,8 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
   const limits = group('limits', given.limits);
   limits.burst ??= Math.max(1, (limits.messagesPerSecond as number) * 2);
   limits.bufferedChunks ??= Math.max(LEAST_CHUNKS, Math.ceil((limits.payload as number) / BYTES_PER_CHUNK));
-  const { origins, trustProxy, unmatched } = given;
-  const admission = check('', { origins, trustProxy, unmatched }, ADMISSION);
+  const { origins, trustProxy, unmatched, globalEnhancers } = given;
+  const admission = check('', { origins, trustProxy, unmatched, globalEnhancers }, ADMISSION);
   const handshake = group('handshake', given.handshake);
   return deepFreeze({
     flush,

@@ -10,6 +10,7 @@ const VALUES: Record<string, string> = {
   origins: "`'same'` for requests with cookies or other credentials, any origin without",
   trustProxy: '`0`',
   unmatched: "`'ignore'`",
+  globalEnhancers: "`'messages'`",
 };
 
 /** Every option by its dotted name, with its default as the pages write it. */

@@ -31,7 +31,7 @@ function add(
   };
   const handlers = {
     handler: (_: unknown, method: string) => method,
-    handshakeGuards: () => `guards of ${name}`,
+    handshakeGuards: () => (guards.length > 0 ? `guards of ${name}` : undefined),
     hook: (_: unknown, hook: string) => (hooks.includes(hook) ? `${name}.${hook}` : undefined),
   };
   to.add(gateway as never, handlers as never);

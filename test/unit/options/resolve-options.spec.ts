@@ -43,13 +43,14 @@ const DEFAULTS = {
   origins: undefined,
   trustProxy: 0,
   unmatched: 'ignore',
+  globalEnhancers: 'messages',
   handshake: { keep: [], renewBefore: 30_000 },
   publishing: { check: 'development' },
   shutdown: { drain: 5000 },
 };
 
 /** Options that are values themselves, not groups. */
-const VALUES = ['origins', 'trustProxy', 'unmatched'];
+const VALUES = ['origins', 'trustProxy', 'unmatched', 'globalEnhancers'];
 
 /** Options with one value at a path such as `limits.payload`. */
 function withOption(path: string, value: unknown): FanoutOptions {
@@ -173,6 +174,7 @@ describe('resolveOptions', () => {
       ['origins', 'same'],
       ['trustProxy', 2],
       ['unmatched', 'refuse'],
+      ['globalEnhancers', 'handshake'],
       ['publishing.check', 'always'],
       ['handshake.renewBefore', 0],
       ['shutdown.drain', 0],
@@ -338,6 +340,8 @@ describe('resolveOptions', () => {
         "a number of proxies, or a list of their addresses and networks such as '10.0.0.0/8'",
       ]),
       ['unmatched', 'leave', "'ignore' or 'refuse'"],
+      ['globalEnhancers', 'none', "'messages' or 'handshake'"],
+      ['globalEnhancers', true, "'messages' or 'handshake'"],
       ['publishing.check', true, "'development', 'always' or 'listeners'"],
       ['handshake.renewBefore', -1, 'a number of milliseconds from 0 to 2147483647'],
       ['limits.handshake', 0, 'a number of milliseconds from 1 to 2147483647'],
@@ -388,7 +392,7 @@ describe('resolveOptions', () => {
       [
         'flsh',
         { flsh: {} },
-        'flush, heartbeat, slowConsumer, history, compression, limits, handshake, publishing, shutdown, origins, trustProxy, unmatched',
+        'flush, heartbeat, slowConsumer, history, compression, limits, handshake, publishing, shutdown, origins, trustProxy, unmatched, globalEnhancers',
       ],
       ['flush.maxdelay', { flush: { maxdelay: 5 } }, 'maxDelay, maxBytes, utilisation, slice, window'],
       ['heartbeat.pause', { heartbeat: { pause: 5 } }, 'interval, timeout'],
