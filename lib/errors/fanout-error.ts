@@ -72,6 +72,13 @@ export const FANOUT_ERRORS = {
     'This version of Nest does not ask the %s of a test method that FanoutModule calls at start, so gateways would be ' +
     'served without protection. Use a supported version of Nest, or report this.',
   FANOUT_TARGET: 'A target must be { connection: id } or { user: id }; got %s.',
+  FANOUT_GATEWAY_OPTION: 'Option "%s" of %s cannot be used: %s.',
+  FANOUT_GATEWAY_PORT: 'The port of @WebSocketGateway() on %s must be an integer from 0 to 65535; got %s.',
+  FANOUT_GATEWAY_CONFLICT:
+    '%s and %s share %s but their options "%s" differ (%s and %s): give both the same, or remove one.',
+  FANOUT_ADAPTER_CREATE:
+    'create() of %s must return what super.create() returned, and make no endpoint beside it, because protection is ' +
+    'bound to that: %s.',
   FANOUT_TOPIC_VALUE:
     'topicName("%s") needs text that is not empty, a finite number or a bigint for ":%s"; got %s.',
   FANOUT_PUBLISH_HOST:

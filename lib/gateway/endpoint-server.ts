@@ -10,6 +10,14 @@ export class EndpointServer extends WebSocketServer {
   #ending = false;
   #ended = false;
 
+  /** Changes options of the server, before it has clients: `ws` reads them at each handshake. */
+  configure(options: Readonly<Record<string, unknown>>): void {
+    const { perMessageDeflate } = options;
+    Object.assign(this.options, options, perMessageDeflate === true && { perMessageDeflate: {} });
+    // As the constructor does it, which had the default only.
+    if (options.clientTracking === false) Reflect.deleteProperty(this, 'clients');
+  }
+
   /** Takes over a client from `ws`, before anybody else listens to it. */
   adopt(client: WebSocket): void {
     // With `clientTracking: false` there are no clients, and a socket class of the application's may listen too.

@@ -6,6 +6,7 @@ import type { EndpointServer } from './endpoint-server.js';
 import type { GatewayHandler } from './protection/gateway-handler.js';
 import type { Gateway } from './gateway-explorer.js';
 import type { GatewayHandlers, GatewayHook } from './gateway-handlers.js';
+import type { PathOptions } from './gateway-options.js';
 import type { HandshakeGuards } from './handshake-guards.js';
 import type { VerifyClient } from './verify-client.js';
 
@@ -33,32 +34,31 @@ export class Endpoint {
   /** Those of each gateway that has any: all of them have to let a client in. */
   readonly handshakeGuards: HandshakeGuards[] = [];
   /** The option of each gateway that has it: here too, all of them have to let a client in. */
-  readonly verifyClients: VerifyClient[];
+  readonly verifyClients: VerifyClient[] = [];
   heartbeat: HeartbeatPolicy | false;
   #topicNamed: string | undefined;
   #guardedBy: string | undefined;
   #heartbeatBy: string | undefined;
-  readonly #verifiedBy: (VerifyClient | undefined)[] = [];
 
-  /**
-   * @param path with its parameters, if any; undefined takes every path of its port
-   * @param verifyClient the option that Nest has made the server with
-   */
+  /** @param path with its parameters, if any; undefined takes every path of its port */
   constructor(
     readonly port: number,
     readonly path: string | undefined,
     readonly server: EndpointServer,
     heartbeat: HeartbeatPolicy | false,
-    verifyClient?: VerifyClient,
   ) {
     this.heartbeat = heartbeat;
-    this.verifyClients = verifyClient === undefined ? [] : [verifyClient];
+  }
+
+  /** Takes the options of everybody who serves here. */
+  configure({ verifyClients, ws }: PathOptions): void {
+    this.verifyClients.push(...verifyClients);
+    this.server.configure(ws);
   }
 
   /** @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT, FANOUT_HANDSHAKE_GUARD and those of options */
   add(gateway: Gateway, handlers: GatewayHandlers): void {
     this.#useHeartbeat(gateway);
-    this.#useVerifyClient(gateway);
     this.#useGuards(gateway, handlers.handshakeGuards(gateway));
     for (const { event, method } of gateway.events) {
       this.#addEvent({
@@ -125,15 +125,6 @@ export class Endpoint {
 
   #refuseEvent(event: string, first: string, second: string): never {
     throw new FanoutError('FANOUT_EVENT_DUPLICATE', event, this.path ?? '*', first, second);
-  }
-
-  /** Nest makes the server with the options of one gateway, and leaves out those of the others. */
-  #useVerifyClient({ verifyClient }: Gateway): void {
-    this.#verifiedBy.push(verifyClient);
-    // Of a single one the server has it, or what an adapter of the application has put in its place.
-    if (this.#verifiedBy.length === 1) return;
-    for (const each of this.#verifiedBy)
-      if (each !== undefined && !this.verifyClients.includes(each)) this.verifyClients.push(each);
   }
 
   #useHeartbeat(gateway: Gateway): void {

@@ -11,14 +11,19 @@ import { MessageRouter } from './message-router.js';
 /** What `@WebSocketGateway()` was given, as Nest passes it on. */
 type GatewayOptions = ServerOptions & { path?: string; namespace?: unknown };
 
+/** `create()` of this class or of a subclass, as Nest calls it. */
+type Create = (port: number, options?: GatewayOptions) => WebSocketServer;
+
 /**
  * The WebSocket adapter that `FanoutModule.forRoot()` installs. There is no need to name it in an application, unless to
  * extend it: `app.useWebSocketAdapter(new MyAdapter(app))`, with `FanoutModule.forRoot()` imported.
  *
- * Gateway options that it does not know (`verifyClient`, `maxPayload`, `handleProtocols`, …) go to the `ws` server.
+ * A subclass may give another port, path or options to `super.create()`. It must return what that returns.
  */
 export class FanoutAdapter extends AbstractWsAdapter {
   readonly #app: Pick<INestApplicationContext, 'get'>;
+  #forced = false;
+  #watched: Create | undefined;
 
   /** @param app the application, or any context that can `get()` the providers of `FanoutModule` */
   constructor(app: Pick<INestApplicationContext, 'get'>) {
@@ -34,11 +39,36 @@ export class FanoutAdapter extends AbstractWsAdapter {
     this.#app.get(MessageRouter, { strict: false }).parseWith(parser);
   }
 
-  /** Called by Nest for each port and path. */
+  /** The option of `NestFactory.create()`: clients that do not answer the close are not waited for. */
+  override get forceCloseConnections(): boolean {
+    return this.#forced;
+  }
+
+  /** Called by Nest once, before the first `create()`. */
+  override set forceCloseConnections(value: boolean) {
+    this.#forced = value;
+    this.#watchCreate();
+  }
+
+  /**
+   * Called by Nest for each port and path.
+   * @throws FanoutError FANOUT_NAMESPACE, FANOUT_PATH, FANOUT_PATH_AMBIGUOUS
+   */
   create(port: number, options: GatewayOptions = {}): WebSocketServer {
-    const { path, namespace, server: _, ...others } = options;
+    const { namespace } = options;
     if (namespace) throw new FanoutError('FANOUT_NAMESPACE', shown(namespace));
-    return this.#server.create(port, path, others, this.#httpServer());
+    return this.#server.create(port, options, this.#httpServer());
+  }
+
+  /** Notes what each call of `create()` answers, also of one that a subclass has as a method or as a property. */
+  #watchCreate(): void {
+    if (this.create === this.#watched) return;
+    const create: Create = this.create;
+    this.#watched = (port, options = {}) => {
+      const answer = (): WebSocketServer => create.call(this, port, options);
+      return this.#server.answer(this.constructor.name, port, { ...options }, answer) as WebSocketServer;
+    };
+    this.create = this.#watched;
   }
 
   // Nest would bind listeners and closures for each gateway and socket. The gateways are bound by GatewayServer, one

@@ -14,7 +14,6 @@ import { heartbeatOf } from './heartbeat.decorator.js';
 import { assertOwnDecorators } from './own-metadata.js';
 import { declaredRoute } from './protection/declared.js';
 import { overriddenTopicsOf, type TopicMetadata, topicsOf } from './topic.decorator.js';
-import type { VerifyClient } from './verify-client.js';
 
 /** A class decorated with `@WebSocketGateway`, as its decorators describe it. */
 export interface Gateway {
@@ -25,7 +24,6 @@ export interface Gateway {
   readonly port: number;
   /** As given to the decorator. */
   readonly path: string | undefined;
-  readonly verifyClient: VerifyClient | undefined;
   readonly heartbeat: Partial<HeartbeatPolicy> | false | undefined;
   /** Method names by event. */
   readonly events: readonly { readonly event: string; readonly method: string }[];
@@ -113,7 +111,6 @@ export class GatewayExplorer {
     this.#nameOverridden(metatype, methods);
     const options = (Reflect.getMetadata(GATEWAY_OPTIONS, metatype) ?? {}) as {
       path?: string;
-      verifyClient?: VerifyClient;
     };
     return {
       name: metatype.name,
@@ -121,7 +118,6 @@ export class GatewayExplorer {
       metatype,
       port: (Reflect.getMetadata(PORT_METADATA, metatype) as number | undefined) ?? 0,
       path: options.path,
-      verifyClient: options.verifyClient,
       heartbeat: heartbeatOf(metatype),
       events,
       topics: topicsOf(metatype),

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
@@ -22,25 +22,21 @@ import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import { DEFLATE_OFFER, takesSharedFrames } from './deflate-agreement.js';
 import { Endpoint } from './endpoint.js';
 import { EndpointServer } from './endpoint-server.js';
-import type { GatewayExplorer } from './gateway-explorer.js';
+import type { Gateway, GatewayExplorer } from './gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
+import { gatewayOptions, type Given, type OptionLayer, pathOptions, portOptions } from './gateway-options.js';
 import { OriginCheck } from './origin-check.js';
+import { OwnServers } from './own-servers.js';
+import { Placements, placeOf } from './placements.js';
 import { Turnstile } from './turnstile.js';
 import { badRequest } from './upgrade-refusal.js';
 import { type RouterParts, trimmed, UpgradeRouter } from './upgrade-router.js';
-import type { VerifyClient } from './verify-client.js';
 
 /** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
 const CLOSE_TIMEOUT_MS = 5000;
 
-/** Connections that may wait for us to accept them; the system's `net.core.somaxconn` may be lower. */
-const BACKLOG = 4096;
-
-/** The same of the application's own server, which Nest leaves to Node. */
+/** Connections that may wait to be accepted by the application's own server, which Nest leaves to Node. */
 const NODE_BACKLOG = 511;
-
-/** Milliseconds between two looks at who has not finished its request in time. */
-const CHECKING_MS = 1000;
 
 /** The collaborators of {@link GatewayServer}. */
 export interface ServerParts {
@@ -64,9 +60,9 @@ export interface ServerParts {
 /** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */
 export class GatewayServer {
   readonly #parts: ServerParts;
-  readonly #endpoints: Endpoint[] = [];
+  readonly #placements = new Placements();
   readonly #routers = new Map<Server, UpgradeRouter>();
-  readonly #ownServers = new Map<number, Server>();
+  readonly #ownServers: OwnServers;
   /** Requests whose client takes compressed frames. */
   readonly #deflating = new WeakSet<IncomingMessage>();
   readonly #addresses: ClientAddresses;
@@ -77,6 +73,7 @@ export class GatewayServer {
   constructor(parts: ServerParts) {
     this.#parts = parts;
     const { options, lifecycle, rejections } = parts;
+    this.#ownServers = new OwnServers(options.limits.handshake);
     this.#addresses = new ClientAddresses(options.trustProxy);
     this.#turnstile = new Turnstile(rejections);
     this.#admission = new Admission({
@@ -95,74 +92,72 @@ export class GatewayServer {
     };
   }
 
-  /** Whether there are gateways. In an application without them there is nothing to watch over. */
+  /** Whether there are gateways with a server. In an application without them there is nothing to watch over. */
   get serves(): boolean {
-    return this.#endpoints.length > 0;
+    return this.#routers.size > 0;
   }
 
   /** Connections that may wait to be accepted: the most that one of its servers asks the system for. */
   get backlog(): number {
-    return this.#ownServers.size > 0 ? BACKLOG : NODE_BACKLOG;
+    return Math.max(NODE_BACKLOG, this.#ownServers.backlog);
+  }
+
+  /** Calls `create()` of an adapter for Nest: what it answers is where the gateways of that port and path are served. */
+  answer(adapter: string, port: number, options: Given, create: () => unknown): unknown {
+    return this.#placements.answer(adapter, port, options, create);
   }
 
   /**
    * Makes the endpoint of a port and path. Upgrades are accepted from `listen` on, or when the HTTP server listens.
-   * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS
+   * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS and those of options that an adapter has put in place
    */
-  create(
-    port: number,
-    path: string | undefined,
-    { verifyClient, ...options }: ServerOptions,
-    httpServer?: Server,
-  ): WebSocketServer {
-    const { limits, heartbeat, compression } = this.#parts.options;
+  create(port: number, options: ServerOptions, httpServer?: Server): WebSocketServer {
+    const path = servedPath(port, options.path);
     // Nest tells 'm' from '/m' and no path from '/'; a client cannot.
-    const present = this.#endpointAt(port, path);
-    if (present !== undefined) return present.server;
-    const server = new EndpointServer({
-      maxPayload: limits.payload,
-      maxFragments: limits.fragments,
-      maxBufferedChunks: limits.bufferedChunks,
-      // Neither: we answer pings ourselves, unless the gateway says which.
-      autoPong: undefined,
-      perMessageDeflate: compression !== false && DEFLATE_OFFER,
-      closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: chosenProtocol,
-      ...options,
-      noServer: true,
-    } as ServerOptions);
-    if (compression !== false) server.on('headers', this.#noteAgreement);
-    server.on('wsClientError', (error, socket, request) => {
-      // The application's own listener answers, if it has one.
-      if (server.listenerCount('wsClientError') === 1) this.#refuseBad(error, socket, request);
-    });
-    const verify = verifyClient as VerifyClient | undefined;
-    const endpoint = new Endpoint(port, servedPath(port, path), server, heartbeat, verify);
-    this.#parts.preflight.gateway(placeOf(endpoint), options);
-    this.#routerOf((port === 0 ? httpServer : undefined) ?? this.#ownServer(port)).add(endpoint);
-    this.#endpoints.push(endpoint);
-    return server;
+    const present = this.#placements.endpoints.find(other => other.port === port && other.path === path);
+    const endpoint = present ?? this.#endpointAt(port, path, httpServer);
+    this.#placements.asked(endpoint, options as Given);
+    return endpoint.server;
   }
 
-  /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other */
+  /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other, or have no endpoint */
   bind(): void {
     const { explorer, handlers, heartbeat, logger } = this.#parts;
     explorer.assertProviders();
-    for (const gateway of explorer.gateways) {
-      const endpoint = this.#endpointAt(gateway.port, gateway.path);
-      // Without a server, as in an application context, there is nothing to serve.
-      if (endpoint === undefined) continue;
+    for (const gateway of explorer.gateways) gatewayOptions(gateway.metatype);
+    const placed = this.#placements.match(explorer.gateways);
+    for (const [gateway, endpoint] of placed) {
       endpoint.add(gateway, handlers);
       // As Nest does for messages, so that a typo in a path or pattern is seen at start.
       for (const { pattern } of gateway.topics) logger.log(topicLine(gateway.name, endpoint, pattern.text));
     }
-    for (const endpoint of this.#endpoints)
+    for (const endpoint of this.#placements.endpoints)
       if (endpoint.heartbeat !== false) heartbeat.prepare(endpoint.heartbeat);
+    this.#configure(placed);
+  }
+
+  /** Gives each endpoint and port the options of everybody who serves there. */
+  #configure(placed: ReadonlyMap<Gateway, Endpoint>): void {
+    const { preflight } = this.#parts;
+    const ofPorts = new Map<number, OptionLayer[]>();
+    for (const endpoint of this.#placements.endpoints) {
+      const gateways = [...placed].filter(([, other]) => other === endpoint).map(([gateway]) => gateway);
+      const layers = this.#placements.layersOf(endpoint, gateways);
+      const options = pathOptions(`the path ${placeOf(endpoint)}`, layers);
+      endpoint.configure(options);
+      preflight.gateway(placeOf(endpoint), options.ws);
+      if (!this.#placements.served(endpoint)) preflight.unserved(gateways.map(({ name }) => name));
+      ofPorts.set(endpoint.port, [...(ofPorts.get(endpoint.port) ?? []), ...layers]);
+    }
+    for (const [port, layers] of ofPorts) this.#ownServers.configure(port, portOptions(port, layers));
   }
 
   /** Opens the gateways' own ports. @throws FanoutError FANOUT_PORT */
   async listen(): Promise<void> {
-    await Promise.all([...this.#ownServers].map(([port, server]) => this.#listen(port, server)));
+    await this.#ownServers.listen((port, { message }) => {
+      const path = this.#placements.endpoints.find(endpoint => endpoint.port === port)?.path ?? '*';
+      return new FanoutError('FANOUT_PORT', port, path, message);
+    });
   }
 
   /** From now on every upgrade is refused, and so are those under way. */
@@ -174,18 +169,10 @@ export class GatewayServer {
   async stop(): Promise<void> {
     for (const router of this.#routers.values()) router.stop();
     this.#turnstile.stop();
-    for (const { server } of this.#endpoints) server.close();
-    await Promise.all(
-      [...this.#ownServers.values()].map(server => {
-        const closed = new Promise(resolve => server.close(resolve));
-        // A peer that never sends a request would hold the server open for good.
-        server.closeAllConnections();
-        return closed;
-      }),
-    );
+    for (const { server } of this.#placements.endpoints) server.close();
+    await this.#ownServers.stop();
     this.#routers.clear();
-    this.#ownServers.clear();
-    this.#endpoints.length = 0;
+    this.#placements.clear();
   }
 
   /** Called by `ws` with the headers of each 101 before it is sent. */
@@ -204,52 +191,45 @@ export class GatewayServer {
     return this.#deflating.has(request) ? deflated(format) : format;
   }
 
-  #endpointAt(port: number, path: string | undefined): Endpoint | undefined {
-    const served = servedPath(port, path);
-    return this.#endpoints.find(endpoint => endpoint.port === port && endpoint.path === served);
-  }
-
   #routerOf(server: Server): UpgradeRouter {
     let router = this.#routers.get(server);
     if (router === undefined) this.#routers.set(server, (router = new UpgradeRouter(server, this.#routing)));
     return router;
   }
 
-  #ownServer(port: number): Server {
-    let server = this.#ownServers.get(port);
-    if (server === undefined) {
-      // Node takes whole milliseconds only.
-      const handshake = Math.ceil(this.#parts.options.limits.handshake);
-      // A request that comes a byte at a time must not last longer than the handshake that follows it.
-      const settings = { requestTimeout: handshake, connectionsCheckingInterval: CHECKING_MS };
-      server = createServer(settings, (_, response) => response.writeHead(426).end(STATUS_CODES[426]));
-      this.#ownServers.set(port, server);
-    }
-    return server;
+  #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
+    const endpoint = new Endpoint(port, path, this.#socketServer(), this.#parts.options.heartbeat);
+    // A random port, which is what port 0 means to the system, would be of no use to anybody.
+    const server = port === 0 ? httpServer : this.#ownServers.at(port);
+    if (server !== undefined) this.#routerOf(server).add(endpoint);
+    this.#placements.add(endpoint, server !== undefined);
+    return endpoint;
   }
 
-  #listen(port: number, server: Server): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const failed = (error: Error): void => {
-        const path = this.#endpoints.find(endpoint => endpoint.port === port)?.path ?? '*';
-        reject(new FanoutError('FANOUT_PORT', port, path, error.message));
-      };
-      server.once('error', failed);
-      server.listen({ port, backlog: BACKLOG }, () => {
-        server.off('error', failed);
-        resolve();
-      });
+  #socketServer(): EndpointServer {
+    const { limits, compression } = this.#parts.options;
+    const server = new EndpointServer({
+      maxPayload: limits.payload,
+      maxFragments: limits.fragments,
+      maxBufferedChunks: limits.bufferedChunks,
+      // Neither: we answer pings ourselves, unless the gateway says which.
+      autoPong: undefined,
+      perMessageDeflate: compression !== false && DEFLATE_OFFER,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      handleProtocols: chosenProtocol,
+      noServer: true,
+    } as ServerOptions);
+    if (compression !== false) server.on('headers', this.#noteAgreement);
+    server.on('wsClientError', (error, socket, request) => {
+      // The application's own listener answers, if it has one.
+      if (server.listenerCount('wsClientError') === 1) this.#refuseBad(error, socket, request);
     });
+    return server;
   }
 }
 
 function topicLine(gateway: string, endpoint: Endpoint, pattern: string): string {
   return `${gateway} ${placeOf(endpoint)} offers the topic "${pattern}"`;
-}
-
-/** Where an endpoint is, as the log names it: `{/path}` or `{:port/path}`. */
-function placeOf({ port, path }: Endpoint): string {
-  return `{${port === 0 ? '' : `:${port}`}${path ?? ''}}`;
 }
 
 /** The path a gateway is served on. A port of its own without a path takes every path, as under `WsAdapter`. */

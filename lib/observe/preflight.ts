@@ -43,6 +43,14 @@ export class Preflight {
     if (line !== undefined) this.#log.warn(line);
   }
 
+  /** To be called with the gateways of an endpoint that has no server. */
+  unserved(gateways: readonly string[]): void {
+    this.#log.warn(
+      `${gateways.join(', ')} will not be served: without a port of its own a gateway is on the HTTP server of the ` +
+        `application, and this application has none. Give it a port, @WebSocketGateway(port, options), or leave it out here.`,
+    );
+  }
+
   /** To be called with the headers of each upgrade. */
   upgrade(headers: IncomingHttpHeaders): void {
     if (!this.#expectsProxy && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined) {

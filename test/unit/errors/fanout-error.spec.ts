@@ -138,6 +138,23 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     ['guard'],
     `This version of Nest does not ask the guard of a test method that FanoutModule calls at start, so gateways would be served without protection. Use a supported version of Nest, or report this.`,
   ],
+  FANOUT_GATEWAY_OPTION: [
+    ['port', '@WebSocketGateway of Chat', 'give the port as the first argument'],
+    'Option "port" of @WebSocketGateway of Chat cannot be used: give the port as the first argument.',
+  ],
+  FANOUT_GATEWAY_PORT: [
+    ['Chat', shown('4100')],
+    "The port of @WebSocketGateway() on Chat must be an integer from 0 to 65535; got '4100'.",
+  ],
+  FANOUT_GATEWAY_CONFLICT: [
+    ['Chat', 'Talk', 'port 4100', 'host', shown('::1'), shown('127.0.0.1')],
+    `Chat and Talk share port 4100 but their options "host" differ ('::1' and '127.0.0.1'): give both the same, or remove one.`,
+  ],
+  FANOUT_ADAPTER_CREATE: [
+    ['Moved', 'it returned null'],
+    'create() of Moved must return what super.create() returned, and make no endpoint beside it, because protection is ' +
+      'bound to that: it returned null.',
+  ],
   FANOUT_TARGET: [[shown(null)], 'A target must be { connection: id } or { user: id }; got null.'],
   FANOUT_SNAPSHOT: [
     ['prices.AAPL', 'at rows[0], a Map becomes {}'],
