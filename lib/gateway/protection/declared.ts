@@ -73,12 +73,12 @@ const UNDECORATED: Record<string, ParameterMetadata> = {
 export function declaredRoute(metatype: Function, method: string, instance?: object): DeclaredRoute {
   const handler = (metatype.prototype as Record<string, Function>)[method]!;
   const own = (instance as Record<string, unknown> | undefined)?.[method];
-  const functions = [handler, ...(typeof own === 'function' && own !== handler ? [own] : [])];
   const refs = (kind: EnhancerKind): EnhancerRef[] => {
     const { key } = ENHANCER_KINDS[kind];
-    const ofFunctions = functions.flatMap(each => refsIn(key, each));
+    const ofMethod = refsIn(key, handler);
     // A wrapper that copies the metadata of the function names the same enhancers again.
-    return [...refsIn(key, metatype), ...(functions.length > 1 ? new Set(ofFunctions) : ofFunctions)];
+    const added = typeof own === 'function' ? refsIn(key, own).filter(ref => !ofMethod.includes(ref)) : [];
+    return [...refsIn(key, metatype), ...ofMethod, ...added];
   };
   return {
     name: `${metatype.name}.${method}`,
