@@ -63,7 +63,7 @@ export class LogSegments {
     const { log, conflates } = topic;
     const next = Math.max(cursor + 1, log.first);
     if (!conflates && next > to) return undefined;
-    const key = conflates ? log.epoch : segmentOf(log, next);
+    const key = conflates ? String(log.id) : segmentOf(log, next);
     const now = this.#clock.now();
     const kept = this.#segments.get(key);
     const fits =

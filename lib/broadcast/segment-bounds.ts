@@ -13,7 +13,7 @@ const STRETCH_BYTES = 128 * 1024;
  * @param offset of a publication that is kept
  */
 export function segmentOf(log: TopicLog, offset: number): string {
-  return `${log.epoch}/${gridOf(offset)}/${stretchOf(log, offset)}`;
+  return `${log.id}/${gridOf(offset)}/${stretchOf(log, offset)}`;
 }
 
 /** Offset before the first publication kept of the segment that the one at `offset` is in. */

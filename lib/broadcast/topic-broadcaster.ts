@@ -90,14 +90,16 @@ export class TopicBroadcaster extends Broadcaster {
   }
 
   position(name: string): Position {
-    return this.#parts.topics.find(name)?.position ?? this.#parts.topics.nowhere;
+    return this.#parts.topics.positionOf(name);
   }
 
   history<Name extends string>(name: Name, since?: Position): History<TopicData<Name>> {
     const { topics, clock } = this.#parts;
+    const position = topics.positionOf(name);
     const topic = topics.find(name);
-    if (topic === undefined) return { publications: [], position: topics.nowhere, complete: false };
-    return historyOf<TopicData<Name>>(topic, since, clock.now());
+    if (topic === undefined) return { publications: [], position, complete: topics.isNewest(name, since) };
+    const from = since === undefined ? 0 : topics.offsetOf(topic, since);
+    return historyOf<TopicData<Name>>(topic, from, clock.now());
   }
 
   pressure(name: string): Pressure {

@@ -4,7 +4,6 @@ import { reachOf } from '../topic/reach.js';
 import { rateClass } from '../topic/rate-class.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import { type Subscription } from '../topic/subscription.js';
-import { offsetIn } from '../topic/position.js';
 import { gapText } from '../wire/gap-frame.js';
 import type { RejectionCause } from '../observe/rejections.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
@@ -261,7 +260,7 @@ export class SubscribeRouter {
   /** Sets a subscription that is new back to a position; false when that cannot be done without a loss. */
   #recover(subscription: Subscription, since: string, isNew: boolean): boolean {
     const { topic } = subscription;
-    const from = offsetIn(topic.log.epoch, since);
+    const from = this.#topics.offsetOf(topic, since);
     if (from === undefined) return false;
     // A subscription that lives already goes on from where it is: nothing is replayed to it. Nor is anything forgotten
     // now, as it may be between two lanes, neither of which knows what it still needs.

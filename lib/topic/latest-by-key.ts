@@ -10,12 +10,16 @@ export class LatestByKey {
   readonly #entries = new OldestFirst<string | undefined, LogEntry>();
   readonly #limit: number;
   #bytes = 0;
-  #reach = 0;
+  #reach: number;
   #mortal = 0;
 
-  /** @param limit bytes of payload; above it the oldest go, and whoever needed them has missed something */
-  constructor(limit: number) {
+  /**
+   * @param limit bytes of payload; above it the oldest go, and whoever needed them has missed something
+   * @param head offset after which the topic begins
+   */
+  constructor(limit: number, head = 0) {
     this.#limit = limit;
+    this.#reach = head;
   }
 
   /** The lowest cursor that misses nothing here. */

@@ -9,17 +9,29 @@ export type EntryTerms = Pick<LogEntry, 'at' | 'expires' | 'key' | 'except'>;
  * history. Offsets count from 1. Appending is O(1) whoever listens; dropping is amortised O(1).
  */
 export class TopicLog {
+  static #made = 0;
+  /** Tells the log from all others of this process, those included that had its epoch before. */
+  readonly id = ++TopicLog.#made;
   #entries: (LogEntry | undefined)[] = [];
   /** Dropped entries still at the head of the array: shifting at each drop would make a flush O(log). */
   #dropped = 0;
-  #head = 0;
-  /** Bytes of all payloads there ever were. */
+  #head: number;
+  /** Bytes of all payloads there ever were here. */
   #total = 0;
-  #remembered = 1;
+  #remembered: number;
   #mortal = 0;
 
-  /** @param epoch names this log: offsets of another epoch mean nothing here */
-  constructor(readonly epoch: string) {}
+  /**
+   * @param epoch names this log: offsets of another epoch mean nothing here
+   * @param head offset of the newest publication of the epoch, 0 before the first; none up to it is here
+   */
+  constructor(
+    readonly epoch: string,
+    head = 0,
+  ) {
+    this.#head = head;
+    this.#remembered = head + 1;
+  }
 
   /** Offset of the newest publication, 0 before the first. */
   get head(): number {

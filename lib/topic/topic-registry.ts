@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { Epochs } from './epochs.js';
 import { OldestFirst } from './oldest-first.js';
 import { type ByteLedger, Retention } from './retention.js';
 import { type Subscriber, Subscription } from './subscription.js';
@@ -31,7 +31,6 @@ const EXPIRY_SHARE = 0.25;
 /** Names a topic without holding it: it may end long before its history would have. */
 interface Tenancy {
   readonly name: string;
-  readonly epoch: string;
 }
 
 /** Every topic there is, by name, and the only place where one comes into being or ends. */
@@ -39,20 +38,20 @@ export class TopicRegistry implements Iterable<Topic> {
   readonly #topics = new Map<string, Topic>();
   /** Topics kept only for their history, in the order in which they were last published to. */
   readonly #idle = new OldestFirst<string, Topic>();
-  readonly #process = randomBytes(6).toString('base64url');
+  readonly #epochs: Epochs;
   readonly #policies: TopicPolicies;
   readonly #clock: ExpiryClock;
   readonly #listeners: TopicListeners;
   readonly #history: ByteLedger;
   readonly #retention: Retention;
   readonly #expiry: TopicExpiry<Tenancy>;
-  /** Topics that wait in the expiry. */
-  readonly #expiring = new WeakSet<Topic>();
-  #created = 0;
+  /** Topics that wait in the expiry, each with what waits there for it. */
+  readonly #expiring = new WeakMap<Topic, Tenancy>();
 
   constructor(policies: TopicPolicies, clock: ExpiryClock, memory: TopicMemory, listeners: TopicListeners) {
     this.#policies = policies;
     this.#clock = clock;
+    this.#epochs = new Epochs(() => clock.now());
     this.#listeners = listeners;
     this.#history = memory.history;
     this.#retention = new Retention(memory.backlogLimit, memory.history, memory.backlog, this.#forgetIdle);
@@ -145,7 +144,8 @@ export class TopicRegistry implements Iterable<Topic> {
       if (waited && topic.held.size === 0 && topic.behind.size === 0) topic.trim(this.#clock.now());
       return;
     }
-    topic.lane.settle(topic.lane.handOut(), this.#clock.now());
+    topic.usedAt = this.#clock.now();
+    topic.lane.settle(topic.lane.handOut(), topic.usedAt);
     if (topic.log.remembered > topic.log.head) this.#end(topic);
     else this.#idle.set(topic.name, topic);
     this.#listeners.vacated(topic);
@@ -155,9 +155,27 @@ export class TopicRegistry implements Iterable<Topic> {
     for (const subscription of subscriber.subscriptions.values()) this.leave(subscription);
   }
 
-  /** The position of a name without a topic: no log will ever have this epoch, so nothing is recovered from it. */
-  get nowhere(): string {
-    return `${this.#process}:0`;
+  /** The newest position of a topic, whether it exists or not. @throws FanoutError FANOUT_TOPIC_NAME */
+  positionOf(name: string): string {
+    const topic = this.find(name);
+    if (topic === undefined) return this.#epochs.positionOf(name, this.#policies.policyOf(name).history);
+    topic.usedAt = this.#clock.now();
+    return topic.position;
+  }
+
+  /** Whether nothing was published to a name without a topic after `since`; false where no history is kept. */
+  isNewest(name: string, since: string | undefined): boolean {
+    return this.#epochs.isNewest(name, this.#policies.policyOf(name).history, since);
+  }
+
+  /** The offset that `position` names in the log of a topic; undefined when it is of another log or no position at all. */
+  offsetOf({ name, log }: Topic, position: string): number | undefined {
+    return this.#epochs.offsetOf(name, log.epoch, position);
+  }
+
+  /** Ended topics whose place in the log is remembered. */
+  get remembered(): number {
+    return this.#epochs.size;
   }
 
   stop(): void {
@@ -165,8 +183,7 @@ export class TopicRegistry implements Iterable<Topic> {
   }
 
   #create(name: string, policy: TopicPolicy): Topic {
-    const epoch = `${this.#process}.${(this.#created++).toString(36)}`;
-    const topic = new Topic(name, epoch, policy, this.#retention);
+    const topic = new Topic(name, this.#epochs.begin(name, policy.history), policy, this.#retention);
     this.#topics.set(name, topic);
     return topic;
   }
@@ -174,6 +191,7 @@ export class TopicRegistry implements Iterable<Topic> {
   #end(topic: Topic): void {
     this.#idle.delete(topic.name);
     this.#topics.delete(topic.name);
+    this.#epochs.end(topic);
     this.#retention.release(topic);
   }
 
@@ -183,13 +201,15 @@ export class TopicRegistry implements Iterable<Topic> {
   }
 
   #expireAt(topic: Topic, at: number): void {
-    this.#expiring.add(topic);
-    this.#expiry.add({ name: topic.name, epoch: topic.log.epoch }, at);
+    const tenancy = { name: topic.name };
+    this.#expiring.set(topic, tenancy);
+    this.#expiry.add(tenancy, at);
   }
 
-  readonly #expire = ({ name, epoch }: Tenancy): void => {
-    const topic = this.#topics.get(name);
-    if (topic?.log.epoch !== epoch) return;
+  readonly #expire = (tenancy: Tenancy): void => {
+    const topic = this.#topics.get(tenancy.name);
+    // Another one of that name may have come since.
+    if (topic === undefined || this.#expiring.get(topic) !== tenancy) return;
     this.#expiring.delete(topic);
     const now = this.#clock.now();
     topic.trim(now);

@@ -1,3 +1,4 @@
+import type { Beginning } from './epochs.js';
 import { positionOf } from './position.js';
 import { Lane } from './lane.js';
 import { LatestByKey } from './latest-by-key.js';
@@ -23,16 +24,18 @@ export class Topic {
   historyBytes = 0;
   backlogBytes = 0;
   ended = false;
+  /** When the last subscriber left or a position was handed out, in milliseconds of the process. */
+  usedAt = -Infinity;
 
   constructor(
     readonly name: string,
-    epoch: string,
+    { epoch, head }: Beginning,
     readonly policy: TopicPolicy,
     readonly retention: Retention,
   ) {
-    this.log = new TopicLog(epoch);
+    this.log = new TopicLog(epoch, head);
     this.lane = new Lane(this, policy.every);
-    this.latest = policy.keyOf && new LatestByKey(retention.backlogLimit);
+    this.latest = policy.keyOf && new LatestByKey(retention.backlogLimit, head);
   }
 
   /** Of the newest publication. */

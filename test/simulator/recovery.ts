@@ -48,17 +48,20 @@ const TOPIC_BYTES = 1024;
 /** Whether a server may have forgotten something after `since`, or the topic altogether. */
 function mayForget(law: Remembrance, topic: string, since: string, epoch: string, now: Moment): boolean {
   const from = parsePosition(since);
-  const log = law.ledger.log(topic, from.epoch);
+  const { history } = law.spec;
+  const own = law.ledger.log(topic, from.epoch);
+  // Before its first publication a topic may have had other epochs than its log has now. No ttl is over yet.
+  const isOlder = from.offset === 0 && headAt(own, now) === 0 && history.size > 0 && now.at < history.ttl;
+  const log = isOlder ? law.ledger.log(topic, epoch) : own;
   const head = headAt(log, now);
   const { bytes, seq } = law.ledger;
   if (bytes + seq * (ENTRY_BYTES + TOPIC_BYTES) > law.settings.historyBudget) return true;
-  const { history } = law.spec;
   const lasts = (entry: Entry | undefined): boolean =>
     history.size > 0 &&
     entry !== undefined &&
     entry.bytes <= history.bytes &&
     entry.at + history.ttl > now.at;
-  if (from.epoch !== epoch) return !lasts(log[head - 1]);
+  if (from.epoch !== epoch && !isOlder) return !lasts(log[head - 1]);
   if (from.offset >= head) return from.offset > head;
   return (
     head - from.offset > history.size ||

@@ -1,4 +1,4 @@
-import { WebSocketGateway } from '@nestjs/websockets';
+import { WebSocketGateway, WsException } from '@nestjs/websockets';
 import { Broadcaster, Topic } from 'nestjs-fanout';
 import { type Observable, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -14,6 +14,17 @@ class Gateway {
 
   @Topic('live')
   live(): void {}
+
+  open = true;
+
+  @Topic('guarded', { history: 5 })
+  guarded(): string {
+    if (!this.open) throw new WsException('not now');
+    return 'state';
+  }
+
+  @Topic('newest', { history: 5, conflate: true })
+  newest(): void {}
 
   readonly feed = new Subject<number>();
 
@@ -126,6 +137,65 @@ describe('subscribe with since', () => {
       position: broadcaster.position('log.a'),
       snapshot: 'state',
     });
+  });
+
+  it('recovers from a position that was handed out before the first publication', async () => {
+    const { broadcaster, connect } = await start();
+    const since = broadcaster.position('log.a');
+    broadcaster.publish('log.a', 1);
+    const client = await connect();
+    const { data } = await client.subscribe('log.a', since);
+    expect(data).toMatchObject({ recovered: true, position: since });
+    await client.until(() => numbers(client, 'log.a').length > 0);
+    expect(numbers(client, 'log.a')).toEqual([1]);
+  });
+
+  it.each([
+    ['and was published to meanwhile', [1, 2]],
+    ['and nothing was published', []],
+  ])('recovers a topic that had no publication when its only client was lost, %s', async (_, missed) => {
+    const { broadcaster, connect } = await start();
+    const first = await connect();
+    const { position } = (await first.subscribe('log.a')).data;
+    await first.close();
+    await eventually(() => broadcaster.subscribers('log.a') === 0, 'the end of the first client');
+    for (const n of missed) broadcaster.publish('log.a', n);
+    const back = await connect();
+    expect((await back.subscribe('log.a', position)).data).toMatchObject({ recovered: true, position });
+    broadcaster.publish('log.a', 9);
+    await back.until(() => numbers(back, 'log.a').includes(9));
+    expect(numbers(back, 'log.a')).toEqual([...missed, 9]);
+  });
+
+  it('recovers on a topic that refused a client in between', async () => {
+    const { broadcaster, connect, gateway } = await start();
+    const since = broadcaster.position('guarded');
+    const client = await connect();
+    gateway.open = false;
+    expect((await client.subscribe('guarded', since)).event).toBe('error');
+    gateway.open = true;
+    broadcaster.publish('guarded', 1);
+    expect((await client.subscribe('guarded', since)).data).toMatchObject({ recovered: true });
+    await client.until(() => numbers(client, 'guarded').length > 0);
+  });
+
+  it.each(['position', 'history'] as const)(
+    'recovers from what %s() says of an empty topic that conflates',
+    async how => {
+      const { broadcaster, connect } = await start();
+      const since =
+        how === 'position' ? broadcaster.position('newest') : broadcaster.history('newest').position;
+      broadcaster.publish('newest', 1);
+      const client = await connect();
+      expect((await client.subscribe('newest', since)).data).toMatchObject({ recovered: true });
+      await client.until(() => numbers(client, 'newest').includes(1));
+    },
+  );
+
+  it('recovers nothing from a position of another topic', async () => {
+    const { broadcaster, connect } = await start();
+    const client = await connect();
+    expect((await client.subscribe('log.a', broadcaster.position('log.b'))).data.recovered).toBe(false);
   });
 
   it('recovers nothing on a topic without history that has ended meanwhile', async () => {

@@ -29,10 +29,25 @@ describe('TopicBroadcaster', () => {
       expect(new Set(positions.map(position => position.replace(/:\d+$/, ''))).size).toBe(1);
     });
 
-    it('of a topic that does not exist is one from which nothing is ever recovered', () => {
-      const nowhere = broadcaster.position('kept');
+    it('of a topic with history holds before its first publication', () => {
+      const since = broadcaster.position('kept');
+      expect(broadcaster.history('kept', since)).toEqual({
+        publications: [],
+        position: since,
+        complete: true,
+      });
       publish('a');
-      expect(broadcaster.history('kept', nowhere).complete).toBe(false);
+      expect(broadcaster.history('kept', since)).toEqual({
+        publications: [{ offset: 1, data: 'a' }],
+        position: broadcaster.position('kept'),
+        complete: true,
+      });
+    });
+
+    it('of a topic without history that does not exist is one from which nothing is ever recovered', () => {
+      const nowhere = broadcaster.position('a');
+      core.connect().connection.subscribe('a');
+      expect(broadcaster.history('a', nowhere).complete).toBe(false);
     });
 
     it('refuses a wrong name', () => {
@@ -133,7 +148,25 @@ describe('TopicBroadcaster', () => {
       expect(offsets()).toEqual([3, 4]);
     });
 
-    it('is empty, and not complete, for a name that is no topic now', () => {
+    it('has the place where a topic ended, and is complete since then alone', () => {
+      core = new Core({ optionsOf: () => ({ history: { size: 10, ttl: 10_000 } }) });
+      ({ broadcaster } = core);
+      const [first] = publish('a');
+      core.clock.advance(9999);
+      broadcaster.history('kept');
+      core.clock.advance(9999);
+      expect(core.topics.size).toBe(0);
+      expect(broadcaster.history('kept', first)).toEqual({
+        publications: [],
+        position: first,
+        complete: true,
+      });
+      expect(broadcaster.history('kept').complete).toBe(false);
+      expect(broadcaster.history('kept', first!.replace(/1$/, '0')).complete).toBe(false);
+      expect(broadcaster.history('kept', 'other:1').complete).toBe(false);
+    });
+
+    it('is empty, and not complete, for a name without history that is no topic now', () => {
       expect(broadcaster.history('nobody', 'e:1')).toEqual({
         publications: [],
         position: broadcaster.position('nobody'),

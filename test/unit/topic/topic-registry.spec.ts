@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
+import { reachOf } from '../../../lib/topic/reach.js';
 import { EXPIRY_STEP_MS } from '../../../lib/topic/topic-expiry.js';
 import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import type { Subscriber, Subscription } from '../../../lib/topic/subscription.js';
@@ -31,7 +32,9 @@ function make(historyBudget = PLENTY): void {
   history = new ByteLedger(historyBudget);
   backlog = new ByteLedger(PLENTY);
   const optionsOf = (name: string): TopicOptions =>
-    name.startsWith('kept') ? { history: { size: 2, ttl: TTL } } : {};
+    name.startsWith('kept')
+      ? { history: { size: 2, ttl: TTL }, ...(name === 'kept.latest' ? { conflate: true as const } : {}) }
+      : {};
   topics = new TopicRegistry(
     policiesOf(optionsOf),
     clock,
@@ -181,7 +184,7 @@ describe('TopicRegistry', () => {
       const first = join(who, 'x').topic.log.epoch;
       topics.leaveAll(who);
       expect(join(who, 'x').topic.log.epoch).not.toBe(first);
-      expect(topics.nowhere).not.toContain(join(who, 'x').topic.log.epoch);
+      expect(topics.positionOf('y')).not.toContain(join(who, 'x').topic.log.epoch);
     });
   });
 
@@ -234,6 +237,158 @@ describe('TopicRegistry', () => {
       const topic = topics.forPublication('kept');
       expect(topic?.policy.history.size).toBe(2);
       expect(topics.forPublication('kept')).toBe(topic);
+    });
+  });
+
+  describe('a position of a topic with history', () => {
+    /** The offset that a position has for a client that subscribes with it now; undefined where it means nothing. */
+    const offsetOf = (position: string, name = 'kept'): number | undefined =>
+      topics.offsetOf(join(subscriber(), name).topic, position);
+
+    it('handed out before the first publication is that of the log it begins', () => {
+      const position = topics.positionOf('kept');
+      expect(topics.size).toBe(0);
+      publish('kept');
+      expect(offsetOf(position)).toBe(0);
+      expect(topics.positionOf('kept')).toBe(position.replace(/0$/, '1'));
+    });
+
+    it('holds when the last subscriber leaves before the first publication', () => {
+      const who = subscriber();
+      const { position } = join(who, 'kept').topic;
+      topics.leaveAll(who);
+      expect(topics.size).toBe(0);
+      publish('kept');
+      expect(offsetOf(position)).toBe(0);
+    });
+
+    it('holds when the history is over and the last subscriber has left', () => {
+      const who = subscriber();
+      join(who, 'kept');
+      const { position } = publish('kept')!;
+      clock.advance(TTL + LATE);
+      topics.leaveAll(who);
+      expect(topics.size).toBe(0);
+      expect(topics.positionOf('kept')).toBe(position);
+      const back = join(subscriber(), 'kept').topic;
+      expect([back.position, topics.offsetOf(back, position)]).toEqual([position, 1]);
+      expect(back.log).toMatchObject({ first: 2, remembered: 2 });
+      expect(publish('kept')!.position).toBe(position.replace(/1$/, '2'));
+    });
+
+    it('holds no longer than the ttl after the history, the last subscriber and the position have ended', () => {
+      const { position } = publish('kept')!;
+      expect(topics.positionOf('kept')).toBe(position);
+      clock.advance(TTL - 1);
+      expect(topics.positionOf('kept')).toBe(position);
+      clock.advance(TTL - 1);
+      expect([topics.size, topics.positionOf('kept')]).toEqual([0, position]);
+      clock.advance(TTL);
+      expect(offsetOf(position)).toBeUndefined();
+      expect(offsetOf(position.replace(/1$/, '0'))).toBeUndefined();
+      expect(offsetOf(topics.positionOf('kept'))).toBe(0);
+    });
+
+    it('is out of reach when a publication after it was forgotten with its topic', () => {
+      const position = topics.positionOf('kept');
+      publish('kept');
+      clock.advance(TTL + TTL / 4 + LATE);
+      expect(topics.size).toBe(0);
+      const { topic } = join(subscriber(), 'kept');
+      expect(topics.offsetOf(topic, position)).toBeUndefined();
+    });
+
+    it('is out of reach on a topic that conflates, too', () => {
+      publish('kept.latest');
+      topics.positionOf('kept.latest');
+      clock.advance(TTL - 1);
+      topics.positionOf('kept.latest');
+      clock.advance(TTL - 1);
+      expect(topics.size).toBe(0);
+      const { topic } = join(subscriber(), 'kept.latest');
+      expect([topic.log.head, reachOf(topic)]).toEqual([1, 1]);
+    });
+
+    it('means nothing for another topic', () => {
+      expect(offsetOf(topics.positionOf('kept.a'), 'kept.b')).toBeUndefined();
+    });
+
+    it.each(['', ':0', '0', 'x', 'kept:0'])('is not %j', position => {
+      expect(offsetOf(position)).toBeUndefined();
+    });
+
+    it('means nothing before it was handed out, nor with an offset that never was', () => {
+      const position = topics.positionOf('kept');
+      expect(offsetOf(position.replace(/.:0$/, 'z:0'))).toBeUndefined();
+      expect(offsetOf(position.replace(/.:0$/, 'z:1'))).toBeUndefined();
+    });
+
+    /** Lets other topics end and be forgotten. */
+    function churn(): void {
+      const name = `kept.other.${clock.time}`;
+      publish(name);
+      clock.advance(TTL + TTL / 4 + LATE);
+      expect(topics.find(name)).toBeUndefined();
+    }
+
+    it('holds for the ttl after the last subscriber, however long that one was there', () => {
+      const who = subscriber();
+      const { position } = join(who, 'kept').topic;
+      for (let i = 0; i < 5; i++) churn();
+      topics.leaveAll(who);
+      clock.advance(TTL - 1);
+      expect(topics.positionOf('kept')).toBe(position);
+      expect(offsetOf(position)).toBe(0);
+    });
+
+    it('holds for the ttl after it was handed out, whatever ends meanwhile', () => {
+      for (let i = 0; i < 5; i++) churn();
+      const position = topics.positionOf('kept');
+      for (let i = 0; i < 500; i++) {
+        publish(`kept.${i}`);
+        clock.advance((TTL - 1) / 500);
+      }
+      publish('kept');
+      expect(offsetOf(position)).toBe(0);
+    });
+
+    it('never passes for one of a later log, when its topic ended so long ago that it is forgotten', () => {
+      const first = publish('kept')!.position;
+      const before = topics.positionOf('kept').replace(/1$/, '0');
+      for (let i = 0; i < 4; i++) churn();
+      const { topic } = join(subscriber(), 'kept');
+      expect(topic.log.head).toBe(0);
+      expect([first, before].map(position => topics.offsetOf(topic, position))).toEqual([
+        undefined,
+        undefined,
+      ]);
+    });
+  });
+
+  describe('the memory of ended topics', () => {
+    it('has nothing of names that were only asked for', () => {
+      const who = subscriber();
+      for (let i = 0; i < 20_000; i++) {
+        topics.positionOf(`kept.${i}`);
+        join(who, `kept.${i}`);
+      }
+      topics.leaveAll(who);
+      expect([topics.size, topics.remembered, history.used, clock.timers]).toEqual([0, 0, 0, 0]);
+    });
+
+    it('has nothing of topics without history, nor of a topic that has come back', () => {
+      const who = subscriber();
+      join(who, 'x');
+      publish('x');
+      topics.leaveAll(who);
+      expect(topics.remembered).toBe(0);
+      publish('kept');
+      clock.advance(TTL - 1);
+      topics.positionOf('kept');
+      clock.advance(TTL - 1);
+      expect([topics.size, topics.remembered]).toEqual([0, 1]);
+      publish('kept');
+      expect(topics.remembered).toBe(0);
     });
   });
 
