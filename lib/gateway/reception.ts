@@ -98,6 +98,8 @@ export class Reception {
 
   #pong(session: ClientSession): void {
     const { usage, offenders } = this.#parts;
+    // Bytes read say as much on Node. On Bun they are not counted.
+    session.connection.lastSeen = wallTime();
     if (!usage.mayPong(session)) offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
   }
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { UseGuards } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import {
@@ -55,11 +56,16 @@ class BeatGateway extends Ends {
 @WebSocketGateway({ path: '/quiet' })
 class QuietGateway extends Ends {}
 
-async function start(transport: string) {
+/** @param bytesRead what every socket of the server says, as on a runtime that does not count */
+async function start(transport: string, bytesRead?: number) {
   const { url, get } = await startApp({
     providers: [BeatGateway, QuietGateway],
     options: { limits: { messagesPerSecond: 0 } },
     nest: transport === 'wss' ? { httpsOptions: certificate() } : {},
+    configure: app =>
+      app.getHttpServer().on(transport === 'wss' ? 'secureConnection' : 'connection', (socket: Socket) => {
+        if (bytesRead !== undefined) Object.defineProperty(socket, 'bytesRead', { value: bytesRead });
+      }),
   });
   const gateway = get(BeatGateway);
   return {
@@ -103,6 +109,18 @@ describe.each(['ws', 'wss'])('a heartbeat over %s', transport => {
 
   it('keeps a client that answers pings and says nothing else', async () => {
     const { url, gateway, aTimeout } = await start(transport);
+    const client = await Client.connect(`${url}/beat`);
+    let pings = 0;
+    client.socket.on('ping', () => pings++);
+    await aTimeout();
+    await aTimeout();
+    expect(pings).toBeGreaterThan(1);
+    expect((await client.request('work')).data).toBe('done');
+    expect(gateway.ended).toHaveLength(2);
+  });
+
+  it('keeps a client that answers pings where the runtime does not count the bytes read', async () => {
+    const { url, gateway, aTimeout } = await start(transport, 0);
     const client = await Client.connect(`${url}/beat`);
     let pings = 0;
     client.socket.on('ping', () => pings++);
