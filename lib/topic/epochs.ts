@@ -1,27 +1,25 @@
 import { randomBytes } from 'node:crypto';
+import type { Beginning } from './topic-log.js';
 import { offsetIn, positionOf } from './position.js';
 import { RecentNames } from './recent-names.js';
 import type { HistoryPolicy } from './topic-policy.js';
 import type { Topic } from './topic.js';
 
-/** Place where the log of a topic begins: after offset `head` of its epoch. */
-export interface Beginning {
-  readonly epoch: string;
-  readonly head: number;
-}
+/** Least time of a period in milliseconds: short ttls would end it often, and with it the epoch of empty topics. */
+const KEEP_MS = 300_000;
+
+const UNUSED = { head: 0, usedAt: -Infinity };
 
 /** Place where the log of a topic ended. */
 interface Ending extends Beginning {
-  /** Number of the first epoch that a further log of the topic may have. */
+  /** Number of the epoch of a further log of the topic. */
   readonly number: number;
-  /** Time in milliseconds until which the topic goes on from here when it comes back. */
-  readonly until: number;
 }
 
 /**
  * Gives every log its epoch, so that a position is worth what it says and no more.
  *
- * A topic with history that has no publication yet has the epoch of the moment, whether the topic exists or not. So its
+ * A topic with history that has no publication yet has the epoch of the period, whether the topic exists or not. So its
  * position costs no memory, and clients cannot make this object grow. A topic that ends after a publication leaves its
  * place here, and goes on from there when it comes back within its `ttl`. A topic without history has an epoch of its
  * own each time that it is made.
@@ -31,16 +29,16 @@ export class Epochs {
   readonly #now: () => number;
   /** Topics that ended after a publication. */
   readonly #ended: RecentNames<Ending>;
-  /** Topics that ended without a publication, and had an epoch that is out of reach soon. Clients bring these about. */
+  /** Topics that ended without a publication, and had another epoch than that of the period. Clients bring these about. */
   readonly #vacated: RecentNames<Ending>;
-  /** Longest ttl of the histories seen so far, in milliseconds. */
-  #ttl = 0;
-  /** Number of the epoch of the moment: grows with each topic that ends after a publication. */
-  #number = 0;
-  /** What it was when the younger generation of `#ended` began. */
-  #young = 0;
-  /** Least number of an epoch of which it is known whether a publication followed: every later ending is remembered. */
-  #least = 0;
+  /** Least time of a period: the longest ttl of the histories seen so far, in milliseconds. */
+  #least = KEEP_MS;
+  /** Grows with each topic that ends after a publication, and with each period. */
+  #number = 1;
+  /** Numbers of the next period, of this one, and of the one before: all that ended since that one began is remembered. */
+  #next = 1;
+  #period = 0;
+  #before = 0;
   #made = 0;
 
   /**
@@ -60,35 +58,30 @@ export class Epochs {
 
   /** The beginning of a topic that is made now. */
   begin(name: string, history: HistoryPolicy): Beginning {
-    if (history.size === 0) return { epoch: `${this.#process}.${(this.#made++).toString(36)}`, head: 0 };
+    if (history.size === 0) return { epoch: `${this.#process}.${(this.#made++).toString(36)}`, ...UNUSED };
     const ending = this.#endingOf(name, history);
     this.#vacated.delete(name);
-    if (ending === undefined) return this.#fresh(name);
-    this.#ended.delete(name);
-    return ending;
+    // What ended before that is still needed, to tell older positions.
+    if (ending !== undefined && ending.head > 0) this.#ended.delete(name);
+    return ending ?? this.#fresh(name);
   }
 
   /** Remembers where the log of a topic with history ends. */
-  end({ name, log, policy, usedAt }: Topic): void {
-    const { size, ttl } = policy.history;
-    if (size === 0) return;
+  end({ name, log, policy }: Topic): void {
+    if (policy.history.size === 0) return;
     this.#turn();
-    const { epoch, head } = log;
-    const until = usedAt + ttl;
-    if (head > 0) this.#ended.set(name, { epoch, head, number: ++this.#number, until });
-    else if (numberOf(epoch) < this.#young) this.#vacated.set(name, { epoch, head, number: 0, until });
+    const { epoch, head, usedAt } = log;
+    if (head > 0) this.#keep(name, { epoch, head, number: ++this.#number, usedAt });
+    else if (numberOf(epoch) !== this.#period) this.#keep(name, { epoch, head, number: 0, usedAt });
   }
 
   /** The position of a name without a topic. Of a name without history nothing is ever recovered from there. */
   positionOf(name: string, history: HistoryPolicy): string {
     if (history.size === 0) return `${this.#process}:0`;
     const ending = this.#endingOf(name, history);
-    // It is good for a further ttl from now on.
-    if (ending !== undefined)
-      (ending.head > 0 ? this.#ended : this.#vacated).set(name, {
-        ...ending,
-        until: this.#now() + history.ttl,
-      });
+    // The position holds for a further ttl from now on.
+    if (ending !== undefined) this.#keep(name, { ...ending, usedAt: this.#now() });
+    else this.#ended.refresh(name);
     const { epoch, head } = ending ?? this.#fresh(name);
     return positionOf(epoch, head);
   }
@@ -105,29 +98,36 @@ export class Epochs {
     return offsetIn(epoch, position) ?? this.#firstOffset(name, epoch, position);
   }
 
-  /** Before its first publication a topic had the epoch of each moment since the log before it, or since the process began. */
+  /** Before its first publication a topic had the epoch of each period since the log before it, or since the process began. */
   #firstOffset(name: string, epoch: string, position: string): number | undefined {
     const lineage = this.#lineageOf(name);
     if (!position.startsWith(lineage) || !epoch.startsWith(lineage)) return undefined;
     const [, digits] = /^([0-9a-z]{1,10}):0$/.exec(position.slice(lineage.length)) ?? [];
     if (digits === undefined) return undefined;
     const number = Number.parseInt(digits, 36);
-    const least = Math.max(this.#least, this.#ended.get(name)?.number ?? 0);
-    return number >= least && number <= numberOf(epoch) ? 0 : undefined;
+    const ended = this.#ended.get(name)?.number;
+    // What is not remembered ended before the period before this one, so a position since then holds.
+    const holds = ended === undefined ? number === this.#period || number === this.#before : number >= ended;
+    return holds && number <= numberOf(epoch) ? 0 : undefined;
   }
 
   /** The place that a topic goes on from, if there is one. */
   #endingOf(name: string, history: HistoryPolicy): Ending | undefined {
-    this.#ttl = Math.max(this.#ttl, history.ttl);
+    this.#least = Math.max(this.#least, history.ttl);
     this.#turn();
     const now = this.#now();
     return [this.#ended.get(name), this.#vacated.get(name)].find(
-      ending => ending !== undefined && now < ending.until,
+      ending => ending !== undefined && now < ending.usedAt + history.ttl,
     );
   }
 
+  #keep(name: string, ending: Ending): void {
+    (ending.head > 0 ? this.#ended : this.#vacated).set(name, ending);
+  }
+
   #fresh(name: string): Beginning {
-    return { epoch: this.#lineageOf(name) + this.#number.toString(36), head: 0 };
+    const number = Math.max(this.#period, this.#ended.get(name)?.number ?? 0);
+    return { epoch: this.#lineageOf(name) + number.toString(36), ...UNUSED };
   }
 
   /** The part that all epochs of a topic have in common: a position of another topic must not pass for one of this topic. */
@@ -137,10 +137,11 @@ export class Epochs {
 
   #turn(): void {
     const now = this.#now();
-    this.#vacated.turn(now, this.#ttl);
-    if (!this.#ended.turn(now, this.#ttl)) return;
-    this.#least = this.#young;
-    this.#young = this.#number;
+    this.#vacated.turn(now, this.#least);
+    if (!this.#ended.turn(now, this.#least)) return;
+    this.#before = this.#period;
+    this.#period = this.#next;
+    this.#next = ++this.#number;
   }
 }
 

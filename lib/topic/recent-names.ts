@@ -34,6 +34,12 @@ export class RecentNames<Value> {
     this.#young.set(name, value);
   }
 
+  /** Makes a name as recent as if it were set now, if it is there. */
+  refresh(name: string): void {
+    const value = this.get(name);
+    if (value !== undefined) this.set(name, value);
+  }
+
   delete(name: string): void {
     this.#young.delete(name);
     this.#old.delete(name);

@@ -4,6 +4,14 @@ import type { HistoryPolicy } from './topic-policy.js';
 /** What a publication has beside its payload. */
 export type EntryTerms = Pick<LogEntry, 'at' | 'expires' | 'key' | 'except'>;
 
+/** Place where the log of a topic begins: after offset `head` of its epoch. */
+export interface Beginning {
+  readonly epoch: string;
+  readonly head: number;
+  /** Last time that a position in it was given away, in milliseconds; -Infinity when that never was. */
+  readonly usedAt: number;
+}
+
 /**
  * The publications of one topic that somebody may still need, oldest first, without holes. The newest of them are its
  * history. Offsets count from 1. Appending is O(1) whoever listens; dropping is amortised O(1).
@@ -12,6 +20,8 @@ export class TopicLog {
   static #made = 0;
   /** Tells the log from all others of this process, those included that had its epoch before. */
   readonly id = ++TopicLog.#made;
+  /** When the last subscriber left or a position was handed out, in milliseconds of the process. */
+  usedAt: number;
   #entries: (LogEntry | undefined)[] = [];
   /** Dropped entries still at the head of the array: shifting at each drop would make a flush O(log). */
   #dropped = 0;
@@ -28,7 +38,9 @@ export class TopicLog {
   constructor(
     readonly epoch: string,
     head = 0,
+    usedAt = -Infinity,
   ) {
+    this.usedAt = usedAt;
     this.#head = head;
     this.#remembered = head + 1;
   }

@@ -144,8 +144,8 @@ export class TopicRegistry implements Iterable<Topic> {
       if (waited && topic.held.size === 0 && topic.behind.size === 0) topic.trim(this.#clock.now());
       return;
     }
-    topic.usedAt = this.#clock.now();
-    topic.lane.settle(topic.lane.handOut(), topic.usedAt);
+    topic.log.usedAt = this.#clock.now();
+    topic.lane.settle(topic.lane.handOut(), topic.log.usedAt);
     if (topic.log.remembered > topic.log.head) this.#end(topic);
     else this.#idle.set(topic.name, topic);
     this.#listeners.vacated(topic);
@@ -159,7 +159,7 @@ export class TopicRegistry implements Iterable<Topic> {
   positionOf(name: string): string {
     const topic = this.find(name);
     if (topic === undefined) return this.#epochs.positionOf(name, this.#policies.policyOf(name).history);
-    topic.usedAt = this.#clock.now();
+    topic.log.usedAt = this.#clock.now();
     return topic.position;
   }
 

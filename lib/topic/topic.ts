@@ -1,9 +1,8 @@
-import type { Beginning } from './epochs.js';
 import { positionOf } from './position.js';
 import { Lane } from './lane.js';
 import { LatestByKey } from './latest-by-key.js';
 import { BEHIND, HELD, type Subscription } from './subscription.js';
-import { type EntryTerms, TopicLog } from './topic-log.js';
+import { type Beginning, type EntryTerms, TopicLog } from './topic-log.js';
 import type { TopicPolicy } from './topic-policy.js';
 import type { Retention } from './retention.js';
 
@@ -24,16 +23,14 @@ export class Topic {
   historyBytes = 0;
   backlogBytes = 0;
   ended = false;
-  /** When the last subscriber left or a position was handed out, in milliseconds of the process. */
-  usedAt = -Infinity;
 
   constructor(
     readonly name: string,
-    { epoch, head }: Beginning,
+    { epoch, head, usedAt }: Beginning,
     readonly policy: TopicPolicy,
     readonly retention: Retention,
   ) {
-    this.log = new TopicLog(epoch, head);
+    this.log = new TopicLog(epoch, head, usedAt);
     this.lane = new Lane(this, policy.every);
     this.latest = policy.keyOf && new LatestByKey(retention.backlogLimit, head);
   }

@@ -27,7 +27,11 @@ export function judgeAnswer(law: Remembrance, answer: Answer, asked: Request, wr
   demand((recovered === undefined) === (asked.since === undefined), 'recovery', what);
   demand(offset <= headAt(log, written), 'recovery', () => `${what()}, which is in the future`);
   if (recovered === true) {
-    demand(position === asked.since, 'recovery', what);
+    // Before its first publication a topic may have had older epochs.
+    const since = parsePosition(asked.since!);
+    const isOlder =
+      offset === 0 && since.offset === 0 && headAt(law.ledger.log(topic, since.epoch), written) === 0;
+    demand(position === asked.since || isOlder, 'recovery', what);
   } else {
     demand(offset >= headAt(log, asked.moment), 'recovery', () => `${what()}, which is in the past`);
     if (asked.since !== undefined)

@@ -22,7 +22,12 @@ export function retentionOf(
 
 /** A topic as a registry makes it for these options of `@Topic`. */
 export function topicOf(name = 't', options: TopicOptions = {}, retention = retentionOf()): Topic {
-  return new Topic(name, { epoch: 'e', head: 0 }, policiesOf(() => options).policyOf(name), retention);
+  return new Topic(
+    name,
+    { epoch: 'e', head: 0, usedAt: 0 },
+    policiesOf(() => options).policyOf(name),
+    retention,
+  );
 }
 
 /** Publishes values on a topic. */

@@ -6,13 +6,15 @@ import { Topic } from '../../../lib/topic/topic.js';
 import { append } from '../support/topics.js';
 
 const TTL = 1000;
+/** Longer than the least time of a period, so that it is one. */
+const LONG = 400_000;
 const policy = policiesOf(() => ({ history: { size: 2, ttl: TTL } })).policyOf('');
 
 /** Makes a topic, publishes so much, and ends it. */
 function pass(epochs: Epochs, name: string, publications: number, usedAt: number): void {
   const topic = new Topic(name, epochs.begin(name, policy.history), policy, retentionOf());
   append(topic, Array(publications).fill(1));
-  topic.usedAt = usedAt;
+  topic.log.usedAt = usedAt;
   epochs.end(topic);
 }
 
@@ -39,28 +41,63 @@ describe('Epochs', () => {
     expect(epochs.size).toBeLessThanOrEqual(102);
   });
 
-  it('never give an epoch to two logs of a name, nor a place in one to what was before it', () => {
-    let now = 0;
-    const epochs = new Epochs(() => now, 4);
-    const logs = new Set<string>();
-    const handedOut: string[] = [];
-    for (let i = 0; i < 300; i++, now += (i % 7) * 100) {
-      handedOut.push(epochs.positionOf('a', policy.history).replace(/\d+$/, '0'));
-      const { epoch, head } = epochs.begin('a', policy.history);
-      if (head === 0) {
-        expect(logs.has(epoch)).toBe(false);
-        logs.add(epoch);
-        // A log begins where the last position that was handed out says, and all that was before is over.
-        const offsets = handedOut.map(position => epochs.offsetOf('a', epoch, position));
-        expect(offsets.at(-1)).toBe(0);
-        expect(offsets.slice(0, -1).filter(offset => offset !== undefined)).toEqual([]);
+  it.each(Array.from({ length: 40 }, (_, i) => i + 1))(
+    'never let a position pass that a publication followed, and let all others pass for the ttl, seed %i',
+    seed => {
+      let state = seed;
+      const random = (below: number): number => {
+        state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+        return Math.floor((state / 0x80000000) * below);
+      };
+      let now = 0;
+      // Periods by number for some seeds, by time for the others.
+      const isTight = seed % 2 === 0;
+      const long = policiesOf(() => ({ history: { size: 2, ttl: LONG } })).policyOf('');
+      const epochs = new Epochs(() => now, isTight ? 4 : undefined);
+      const names = ['a', 'b', 'c'];
+      const topics = new Map<string, Topic>();
+      const published = new Map(names.map(name => [name, 0]));
+      const handedOut: { name: string; position: string; published: number; at: number }[] = [];
+      const note = (name: string, position: string): void =>
+        void handedOut.push({ name, position, published: published.get(name)!, at: now });
+      const topicOf = (name: string): Topic => {
+        const topic =
+          topics.get(name) ?? new Topic(name, epochs.begin(name, long.history), long, retentionOf());
+        topics.set(name, topic);
+        return topic;
+      };
+      let passed = 0;
+      for (let step = 0; step < 600; step++) {
+        const name = names[random(names.length)]!;
+        const topic = topics.get(name);
+        const action = random(6);
+        if (action === 0) note(name, topic?.position ?? epochs.positionOf(name, long.history));
+        if (action === 0 && topic !== undefined) topic.log.usedAt = now;
+        if (action === 1) {
+          append(topicOf(name), [1]);
+          published.set(name, published.get(name)! + 1);
+        }
+        if (action === 2) note(name, topicOf(name).position);
+        if (action === 2) topicOf(name).log.usedAt = now;
+        if (action >= 3 && topic !== undefined) {
+          if (action === 3) topic.log.usedAt = now;
+          epochs.end(topic);
+          topics.delete(name);
+        }
+        if (action === 5) now += random(LONG / 2);
+        if (action === 4) pass(epochs, `other.${step}`, 1, now);
+        const { log } = topicOf(name);
+        for (const { name: of, position, published: then, at } of handedOut) {
+          if (of !== name) continue;
+          const offset = epochs.offsetOf(name, log.epoch, position);
+          const isNewest = offset === log.head;
+          if (isNewest) expect([position, published.get(name)]).toEqual([position, then]);
+          if (isNewest) passed++;
+          if (isTight || then !== published.get(name) || now - at >= LONG) continue;
+          if (action === 0 || action === 3) expect([position, offset]).toEqual([position, log.head]);
+        }
       }
-      const topic = new Topic('a', { epoch, head }, policy, retentionOf());
-      append(topic, [1]);
-      topic.usedAt = now - (i % 3) * TTL;
-      epochs.end(topic);
-      for (let j = 0; j < i % 5; j++) pass(epochs, `other.${i}.${j}`, 1, now);
-    }
-    expect(logs.size).toBeGreaterThan(50);
-  });
+      expect(passed).toBeGreaterThan(10);
+    },
+  );
 });

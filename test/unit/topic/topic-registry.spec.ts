@@ -368,7 +368,7 @@ describe('TopicRegistry', () => {
   describe('the memory of ended topics', () => {
     it('has nothing of names that were only asked for', () => {
       const who = subscriber();
-      for (let i = 0; i < 20_000; i++) {
+      for (let i = 0; i < 2000; i++) {
         topics.positionOf(`kept.${i}`);
         join(who, `kept.${i}`);
       }
