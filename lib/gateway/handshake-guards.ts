@@ -1,19 +1,15 @@
-import type { CanActivate, Type } from '@nestjs/common';
+import type { CanActivate } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { Injector } from '@nestjs/core/injector/injector.js';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type { Module } from '@nestjs/core/injector/module.js';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { FanoutError, shown } from '../errors/fanout-error.js';
+import { FanoutError } from '../errors/fanout-error.js';
 import type { Gateway } from './gateway-explorer.js';
 import type { HandshakeEnhancers, HandshakeScope } from './handshake-enhancers.js';
-import { canActivate, type HandshakeGuard, handshakeHandlerOf } from './handshake-guards.decorator.js';
+import { type HandshakeGuard, handshakeHandlerOf } from './handshake-guards.decorator.js';
 import type { HandshakeRequest } from './handshake-request.js';
 import type { HandshakeResponse } from './handshake-response.js';
-
-/** Gives a guard for one handshake; the same one each time, unless it is of a scope of its own. */
-type Provided = CanActivate | ((scope: HandshakeScope) => Promise<unknown>);
+import { type Supply, supplyOf } from './protection/supply.js';
 
 /**
  * The handshake guards of one gateway, and with `globalEnhancers: 'handshake'` the global guards before them and the global
@@ -23,9 +19,8 @@ type Provided = CanActivate | ((scope: HandshakeScope) => Promise<unknown>);
 export class HandshakeGuards {
   readonly #gateway: Gateway;
   readonly #host: Module;
-  readonly #injector = new Injector();
   readonly #handler: Function;
-  readonly #guards: readonly Provided[];
+  readonly #guards: readonly Supply<CanActivate>[];
   readonly #globals: HandshakeEnhancers | undefined;
 
   /**
@@ -37,7 +32,7 @@ export class HandshakeGuards {
     this.#globals = globals;
     this.#host = gateway.wrapper.host!;
     this.#handler = handshakeHandlerOf(gateway.metatype.prototype as object);
-    this.#guards = gateway.handshakeGuards.map(guard => this.#provide(guard));
+    this.#guards = gateway.handshakeGuards.map(guard => this.#supply(guard));
     if (this.#guards.length > 0) this.#release();
   }
 
@@ -53,32 +48,20 @@ export class HandshakeGuards {
     host.setType('http');
     for (const guard of (await this.#globals?.guards(scope)) ?? [])
       if (!(await passes(guard, host)) || response.writableEnded) return false;
-    for (const provided of this.#guards) {
-      const guard = typeof provided === 'function' ? await provided(scope()) : provided;
-      if (!canActivate(guard)) throw new TypeError(`A handshake guard of ${this.#gateway.name} is none.`);
+    for (const supply of this.#guards) {
+      const guard = supply.load === undefined ? supply.instance : await supply.load(scope());
       if (!(await passes(guard, host)) || response.writableEnded) return false;
     }
     await this.#globals?.intercept(host, scope);
     return !response.writableEnded;
   }
 
-  #provide(guard: HandshakeGuard): Provided {
-    if (typeof guard !== 'function') return guard;
-    const wrapper = this.#host.injectables.get(guard);
-    if (wrapper === undefined) this.#refuse(`Nest has not built ${guard.name}`);
-    if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient)
-      return scope => this.#load(guard, wrapper, scope);
-    const instance: unknown = wrapper.instance;
-    // In place of a guard, a test may have put anything.
-    if (!canActivate(instance)) this.#refuse(`${guard.name} is ${shown(instance)}`);
-    return instance;
-  }
-
-  /** A guard of this handshake alone. */
-  async #load(guard: Type, wrapper: InstanceWrapper, scope: HandshakeScope): Promise<unknown> {
-    const { injectables } = this.#host;
-    const host = wrapper.instance ?? { constructor: guard };
-    return this.#injector.loadPerContext(host as never, this.#host, injectables, scope, wrapper);
+  #supply(guard: HandshakeGuard): Supply<CanActivate> {
+    try {
+      return supplyOf('guards', guard, this.#host) as Supply<CanActivate>;
+    } catch (error) {
+      throw new FanoutError('FANOUT_HANDSHAKE_GUARD', this.#gateway.name, (error as Error).message);
+    }
   }
 
   /** `@Inject(REQUEST)` gives the upgrade request in it. */
@@ -103,10 +86,6 @@ export class HandshakeGuards {
       const at = enhancers.findIndex(({ token }) => token === guard);
       if (at >= 0) enhancers.splice(at, 1);
     }
-  }
-
-  #refuse(reason: string): never {
-    throw new FanoutError('FANOUT_HANDSHAKE_GUARD', this.#gateway.name, reason);
   }
 }
 

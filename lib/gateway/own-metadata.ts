@@ -1,24 +1,32 @@
 import { FanoutError } from '../errors/fanout-error.js';
 
-/** Copies of this package in the process, by the metadata keys that each has made. */
-type Copies = Map<symbol, string>;
+/** One copy of this package in the process. */
+interface Copy {
+  /** Folder that the copy was loaded from, as far as a stack tells; a bundle has none. */
+  readonly folder: string;
+}
 
 const COPIES = Symbol.for('nestjs-fanout:copies');
 
-/** Folder that this copy was loaded from, as far as a stack tells; a bundle has none. */
-const FOLDER =
-  /\(?(?:file:\/\/)?([^\s(]*)[/\\]gateway[/\\]own-metadata\.[cm]?[jt]s/.exec(new Error().stack ?? '')?.[1] ??
-  'an unknown folder';
+/** Metadata keys of all copies of this package in the process. */
+const keys = ((globalThis as { [COPIES]?: Map<symbol, Copy> })[COPIES] ??= new Map<symbol, Copy>());
 
-const copies = ((globalThis as { [COPIES]?: Copies })[COPIES] ??= new Map());
+const UNKNOWN: Copy = { folder: 'an unknown folder' };
+
+const OWN: Copy = {
+  folder:
+    /\(?(?:file:\/\/)?([^\s(]*)[/\\]gateway[/\\]own-metadata\.[cm]?[jt]s/.exec(
+      new Error().stack ?? '',
+    )?.[1] ?? UNKNOWN.folder,
+};
 
 /**
- * Makes a key for metadata of our decorators. It is known to every copy of this package in the process, so that a class
- * with decorators of another copy is noticed instead of being served without them.
+ * Makes a key for metadata of our decorators. Every copy of this package in the process knows the key, so that a class with
+ * decorators of another copy is noticed instead of being served without them.
  */
 export function ownKey(name: string): symbol {
   const key = Symbol(`fanout:${name}`);
-  copies.set(key, FOLDER);
+  keys.set(key, OWN);
   return key;
 }
 
@@ -34,12 +42,11 @@ export function ownParameter<T extends object>(factory: T): T {
  * @throws FanoutError FANOUT_COPIES
  */
 export function assertOwnDecorators(metatype: Function, parameterFactories: Iterable<object>): void {
-  const keys: unknown[] = [...Reflect.getMetadataKeys(metatype)];
-  for (const factory of parameterFactories) keys.push(...Object.getOwnPropertySymbols(factory));
-  for (const key of keys) {
+  const found: unknown[] = [...Reflect.getMetadataKeys(metatype)];
+  for (const factory of parameterFactories) found.push(...Object.getOwnPropertySymbols(factory));
+  for (const key of found) {
     if (typeof key !== 'symbol' || !key.description?.startsWith('fanout:')) continue;
-    const folder = copies.get(key);
-    if (folder !== FOLDER)
-      throw new FanoutError('FANOUT_COPIES', metatype.name, FOLDER, folder ?? 'an unknown folder');
+    const copy = keys.get(key) ?? UNKNOWN;
+    if (copy !== OWN) throw new FanoutError('FANOUT_COPIES', metatype.name, OWN.folder, copy.folder);
   }
 }

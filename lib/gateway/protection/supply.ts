@@ -21,7 +21,7 @@ const injector = new Injector();
  */
 export function supplyOf(kind: EnhancerKind, ref: EnhancerRef, host: Module): Supply {
   const { member, noun } = ENHANCER_KINDS[kind];
-  if (typeof ref !== 'function') return { instance: assertMember(ref, member) };
+  if (typeof ref !== 'function') return { instance: assertMember(ref, member, `the ${noun}`) };
   const wrapper = host.injectables.get(ref);
   if (wrapper === undefined) {
     // Nest takes a class whose method is static for the enhancer itself.
@@ -31,7 +31,7 @@ export function supplyOf(kind: EnhancerKind, ref: EnhancerRef, host: Module): Su
   if (isScoped(wrapper)) return scopedSupply(kind, wrapper);
   const { instance } = wrapper as { instance: unknown };
   if (!has(instance, member) && has(ref, member)) return { instance: ref };
-  return { instance: assertMember(instance, member) };
+  return { instance: assertMember(instance, member, ref.name) };
 }
 
 /** Enhancer of a scope of its own: built for each context. */
@@ -44,6 +44,7 @@ export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supp
       assertMember(
         await injector.loadPerContext(placeholder as never, host, host.injectables, context, wrapper),
         member,
+        wrapper.name as string,
       ),
   };
 }
@@ -58,9 +59,9 @@ function isScoped(wrapper: InstanceWrapper): boolean {
 }
 
 /** @throws TypeError when the method is missing */
-function assertMember(enhancer: unknown, member: string): unknown {
+function assertMember(enhancer: unknown, member: string, name: string): unknown {
   if (has(enhancer, member)) return enhancer;
-  throw new TypeError(`${shown(enhancer)} has no method ${member}()`);
+  throw new TypeError(`${name} is ${shown(enhancer)}, without a method ${member}()`);
 }
 
 function has(value: unknown, member: string): boolean {
