@@ -10,7 +10,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Delivery } from './broadcast/delivery.js';
 import type { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
@@ -27,6 +27,7 @@ import { assertProtected, Canary } from './gateway/protection/canary.js';
 import { giveBroadcasterTo } from './gateway/publish.decorator.js';
 import { createRim } from './gateway/rim.js';
 import type { Shutdown } from './gateway/shutdown.js';
+import { StartChecks } from './gateway/start-checks.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
 import { GatewayTopicPolicies } from './gateway/topic-policies.js';
 import { HeartbeatMonitor } from './heartbeat/heartbeat-monitor.js';
@@ -51,6 +52,7 @@ interface FanoutRuntime {
   readonly expiries: Expiries<ClientSession>;
   readonly delivery: Delivery;
   readonly policies: GatewayTopicPolicies;
+  readonly checks: StartChecks;
   readonly broadcaster: TopicBroadcaster;
   readonly router: MessageRouter;
   readonly server: GatewayServer;
@@ -86,11 +88,12 @@ const wallClock = {
 
 /** Puts the rooms together: the one place that knows them all. */
 function compose(
-  given: FanoutOptions,
+  given: FanoutOptions | undefined,
   modules: ModulesContainer,
   config: ApplicationConfig,
   moduleRef: ModuleRef,
 ): FanoutRuntime {
+  if (given === undefined) throw new FanoutError('FANOUT_FOR_ROOT');
   const options = resolveOptions(given);
   const logger = new SteadyLogger('Fanout');
   const errors = new SampledErrors(wallTime, logger);
@@ -99,7 +102,7 @@ function compose(
   const connections = new ConnectionRegistry();
   const heartbeat = new HeartbeatMonitor(wallClock);
   const explorer = new GatewayExplorer(modules, logger);
-  const policies = new GatewayTopicPolicies(explorer, options.slowConsumer.policy);
+  const policies = new GatewayTopicPolicies(explorer, options.slowConsumer.policy, line => logger.warn(line));
   const delivery = new Delivery({
     settings: options,
     clock,
@@ -137,6 +140,7 @@ function compose(
     expiries,
     delivery,
     policies,
+    checks: new StartChecks(modules, explorer, logger),
     broadcaster: delivery.broadcaster,
     router,
     server,
@@ -159,7 +163,12 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
     {
       provide: RUNTIME,
       useFactory: compose,
-      inject: [MODULE_OPTIONS_TOKEN, ModulesContainer, ApplicationConfig, ModuleRef],
+      inject: [
+        { token: MODULE_OPTIONS_TOKEN, optional: true },
+        ModulesContainer,
+        ApplicationConfig,
+        ModuleRef,
+      ],
     },
     part(FanoutAdapter, 'adapter'),
     part(BufferPool, 'pool'),
@@ -180,9 +189,16 @@ export class FanoutModule
   readonly #config: ApplicationConfig;
   readonly #runtime: FanoutRuntime;
   readonly #modules: ModulesContainer;
+  readonly #lazyLoader: LazyModuleLoader;
 
-  constructor(config: ApplicationConfig, @Inject(RUNTIME) runtime: FanoutRuntime, modules: ModulesContainer) {
+  constructor(
+    config: ApplicationConfig,
+    @Inject(RUNTIME) runtime: FanoutRuntime,
+    modules: ModulesContainer,
+    lazyLoader: LazyModuleLoader,
+  ) {
     super();
+    this.#lazyLoader = lazyLoader;
     if (config.getIoAdapter() instanceof FanoutAdapter) throw new FanoutError('FANOUT_MODULE_TWICE');
     config.setIoAdapter(runtime.adapter);
     this.#config = config;
@@ -209,6 +225,8 @@ export class FanoutModule
   async onModuleInit(): Promise<void> {
     assertUsable(this.#config.getIoAdapter());
     await assertProtected(this.#modules);
+    this.#runtime.checks.run();
+    this.#runtime.checks.watch(this.#lazyLoader);
     giveBroadcasterTo(this.#modules, this.#runtime.broadcaster);
     this.#runtime.server.bind();
     this.#runtime.policies.load();

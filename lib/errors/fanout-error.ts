@@ -87,6 +87,18 @@ export const FANOUT_ERRORS = {
   FANOUT_SNAPSHOT: 'The snapshot of topic "%s" cannot be sent as JSON: %s.',
   FANOUT_REPLY: 'The reply to event "%s" cannot be sent as JSON: %s.',
   FANOUT_PRESENCE_INFO: 'The info of a member of topic "%s" cannot be sent as JSON: %s.',
+  FANOUT_DECORATOR: '%s on %s has no effect: %s.',
+  FANOUT_EVENT_NAME:
+    '@SubscribeMessage(%s) on %s can never be called: the "event" of a message is text. Give the decorator that text.',
+  FANOUT_FOR_ROOT:
+    'FanoutModule was imported without forRoot(), or the factory of forRootAsync() gave no options: write ' +
+    'FanoutModule.forRoot() in the imports of the root module, once; it is global, so other modules need not import it.',
+  FANOUT_NOT_IMPORTED:
+    'Gateway %s has @UseHandshakeGuards(), but no FanoutModule serves it, so its guards would not be asked: add ' +
+    'FanoutModule.forRoot() to the imports of the root module.',
+  FANOUT_HTTP2:
+    'The HTTP server speaks HTTP/2 only, so no upgrade can reach the gateways on %s: create it with allowHTTP1: true, or ' +
+    'give the gateway a port of its own.',
 } as const;
 
 /** A code of {@link FanoutError}; `docs/errors.md` has cause and remedy of each. */

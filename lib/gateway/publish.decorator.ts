@@ -5,12 +5,21 @@ import { Broadcaster } from '../broadcast/broadcaster.js';
 import { FanoutError } from '../errors/fanout-error.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
 import { encodeSegment, isTopicValue } from '../topic/topic-value.js';
+import { ownKey } from './own-metadata.js';
 import { isThenable, wearMetadata } from './wrapped-method.js';
 
 const BROADCASTER = Symbol('fanout:broadcaster');
 
 /** Prototypes with a `@Publish` method. */
 const publishers = new WeakSet<object>();
+
+/** A `@Publish` with a pattern. */
+export interface PublishedPattern {
+  readonly method: string;
+  readonly pattern: TopicPattern;
+}
+
+const PUBLISHED = ownKey('published');
 
 /** Tells the topic of a result. */
 export type TopicOf = (result: any, args: any[]) => string;
@@ -27,11 +36,13 @@ export type TopicOf = (result: any, args: any[]) => string;
  *   broadcaster, FANOUT_TOPIC_UNRESOLVED when a name is nowhere, and what `Broadcaster.publish` throws
  */
 export function Publish(topic: string | TopicOf): MethodDecorator {
-  const topicOf = typeof topic === 'function' ? () => topic : patternFiller(new TopicPattern(topic));
+  const pattern = typeof topic === 'function' ? undefined : new TopicPattern(topic);
+  const topicOf = typeof topic === 'function' ? () => topic : patternFiller(pattern!);
   return (target, name, descriptor: PropertyDescriptor) => {
     // Injected as a property, so that it reaches instances of every scope.
     Inject(Broadcaster)(target, BROADCASTER);
     publishers.add(target);
+    if (pattern !== undefined) note(target.constructor, { method: String(name), pattern });
     const method = descriptor.value as (...args: unknown[]) => unknown;
     const label = `${target.constructor.name}.${String(name)}`;
     const resolve = topicOf(label);
@@ -86,8 +97,17 @@ function isPublisher(instance: object): boolean {
   return prototype !== null;
 }
 
+/** The patterns of every `@Publish` of a class and its base classes. */
+export function publishedBy(metatype: Function): readonly PublishedPattern[] {
+  return (Reflect.getMetadata(PUBLISHED, metatype) as readonly PublishedPattern[] | undefined) ?? [];
+}
+
+function note(metatype: Function, published: PublishedPattern): void {
+  Reflect.defineMetadata(PUBLISHED, [...publishedBy(metatype), published], metatype);
+}
+
 function patternFiller(pattern: TopicPattern): (method: string) => TopicOf {
-  const names = pattern.segments.filter(segment => segment.startsWith(':')).map(segment => segment.slice(1));
+  const { names } = pattern;
   return method => (result, args) =>
     pattern.fill(name => {
       const value =

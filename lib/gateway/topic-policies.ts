@@ -1,5 +1,6 @@
 import { FanoutError } from '../errors/fanout-error.js';
 import { resolveTopicOptions } from '../options/resolve-topic-options.js';
+import { NearMisses } from '../topic/near-miss.js';
 import { isPresenceName } from '../topic/topic-name.js';
 import { type TopicPattern, TopicPatterns } from '../topic/topic-pattern.js';
 import type { HistoryPolicy, SlowPolicy, TopicPolicies, TopicPolicy } from '../topic/topic-policy.js';
@@ -28,12 +29,17 @@ export class GatewayTopicPolicies implements TopicPolicies {
   readonly #explorer: GatewayExplorer;
   readonly #slow: SlowPolicy;
   readonly #plain: TopicPolicy;
-  #declared: { readonly topics: DeclaredPolicies; readonly presences: DeclaredPolicies } | undefined;
+  readonly #warn: (line: string) => void;
+  #declared: Declared | undefined;
 
-  /** @param slow policy of the topics that have none of their own: `slowConsumer.policy` */
-  constructor(explorer: GatewayExplorer, slow: SlowPolicy) {
+  /**
+   * @param slow policy of the topics that have none of their own: `slowConsumer.policy`
+   * @param warn called with a line for a topic that was probably misspelt
+   */
+  constructor(explorer: GatewayExplorer, slow: SlowPolicy, warn: (line: string) => void) {
     this.#explorer = explorer;
     this.#slow = slow;
+    this.#warn = warn;
     this.#plain = Object.freeze({ ...resolveTopicOptions(), slow });
   }
 
@@ -47,16 +53,23 @@ export class GatewayTopicPolicies implements TopicPolicies {
     return (isPresenceName(name) ? presences : topics).find(name) ?? this.#plain;
   }
 
+  policyFor(name: string): TopicPolicy {
+    const policy = this.policyOf(name);
+    if (policy === this.#plain && !isPresenceName(name)) this.#declared!.misses.look(name);
+    return policy;
+  }
+
   /** Reads every `@Topic` now, so that a contradiction is seen at start. @throws FanoutError FANOUT_TOPIC_CONFLICT */
   load(): void {
     this.#declared ??= this.#collect();
   }
 
-  #collect(): { topics: DeclaredPolicies; presences: DeclaredPolicies } {
+  #collect(): Declared {
     const [topics, presences] = [new DeclaredPolicies(), new DeclaredPolicies()];
-    for (const alike of groupsOf(this.#declarations()))
+    const declarations = this.#declarations();
+    for (const alike of groupsOf(declarations))
       (isPresenceName(alike[0]!.pattern.text) ? presences : topics).add(alike);
-    return { topics, presences };
+    return { topics, presences, misses: new NearMisses(declarations, this.#warn) };
   }
 
   #declarations(): Declaration[] {
@@ -69,6 +82,13 @@ export class GatewayTopicPolicies implements TopicPolicies {
       })),
     );
   }
+}
+
+/** What the `@Topic` decorators of an application say. */
+interface Declared {
+  readonly topics: DeclaredPolicies;
+  readonly presences: DeclaredPolicies;
+  readonly misses: NearMisses;
 }
 
 /** Declarations of patterns that match the same topics, together. */

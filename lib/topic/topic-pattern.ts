@@ -10,6 +10,8 @@ const PARAMETER = /^:[A-Za-z_][A-Za-z0-9_]*$/;
 /** A pattern such as `prices.:symbol`: literal segments, and `:name` for exactly one segment. */
 export class TopicPattern {
   readonly segments: readonly string[];
+  /** Names of its parameters. */
+  readonly names: readonly string[];
 
   /** @throws FanoutError FANOUT_TOPIC_PATTERN */
   constructor(readonly text: string) {
@@ -22,6 +24,7 @@ export class TopicPattern {
       segments.every(segment => PARAMETER.test(segment) || isTopicName(segment));
     if (!valid) throw new FanoutError('FANOUT_TOPIC_PATTERN', shown(text));
     this.segments = segments;
+    this.names = names.map(name => name.slice(1));
   }
 
   /** The values that a topic which is known to match has in place of the parameters, decoded. */

@@ -81,7 +81,7 @@ export class TopicRegistry implements Iterable<Topic> {
   forPublication(name: string): Topic | undefined {
     const topic = this.find(name);
     if (topic === undefined) {
-      const policy = this.#policies.policyOf(name);
+      const policy = this.#policies.policyFor(name);
       if (policy.history.size === 0) return undefined;
       const fresh = this.#create(name, policy);
       this.#idle.set(name, fresh);
@@ -111,7 +111,7 @@ export class TopicRegistry implements Iterable<Topic> {
   hold(subscriber: Subscriber, name: string): Subscription {
     const present = subscriber.subscriptions.get(name);
     if (present !== undefined) return present;
-    const topic = this.find(name) ?? this.#create(name, this.#policies.policyOf(name));
+    const topic = this.find(name) ?? this.#create(name, this.#policies.policyFor(name));
     this.#idle.delete(name);
     const subscription = new Subscription(topic, subscriber);
     topic.hold(subscription);

@@ -78,7 +78,10 @@ export class Server {
       },
       clock,
       pool: this.pool,
-      policies: { policyOf: name => policyOf(topics[name] ?? PRESENCE) },
+      policies: {
+        policyOf: name => policyOf(topics[name] ?? PRESENCE),
+        policyFor: name => policyOf(topics[name] ?? PRESENCE),
+      },
       connections: this.connections,
       listeners: { vacated: topic => sources.stop(topic.name), joined: () => {}, left: () => {} },
       resync: subscription => renewal.renew(subscription),

@@ -88,14 +88,13 @@ class Gateway {
   about(
     @TopicName() name: string,
     @TopicParam('a') a: string,
-    @TopicParam('c') missing: unknown,
     @CurrentConnection() connection: Connection,
     @ConnectedSocket() socket: WebSocket,
     @MessageBody() body: object,
     @MessageBody('extra') extra: unknown,
   ): object {
     const same = connection.socket === socket && connection instanceof Connection;
-    return { name, a, missing: missing === undefined, id: connection.id, same, body, extra };
+    return { name, a, id: connection.id, same, body, extra };
   }
 
   @UseInterceptors(Wrapping)
@@ -133,8 +132,8 @@ class Gateway {
   guardedAndFiltered(): void {}
 
   @SubscribeMessage('whoami')
-  whoami(@CurrentConnection() connection: Connection, @TopicName() topic: unknown): object {
-    return { event: 'you', data: { id: connection.id, topic: topic ?? 'none' } };
+  whoami(@CurrentConnection() connection: Connection): object {
+    return { event: 'you', data: { id: connection.id } };
   }
 }
 
@@ -198,7 +197,6 @@ describe('a @Topic method', () => {
     expect((await client.request('subscribe', body)).data.snapshot).toStrictEqual({
       name: 'about.x.y',
       a: 'x',
-      missing: true,
       id: connection.id,
       same: true,
       body,
@@ -257,7 +255,7 @@ describe('@CurrentConnection', () => {
     expect(await client.request('whoami')).toStrictEqual({
       event: 'you',
       id: 1,
-      data: { id: connection.id, topic: 'none' },
+      data: { id: connection.id },
     });
     expect(connection.id).toMatch(/^[\w-]{22}$/);
   });

@@ -50,6 +50,29 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     'A topic pattern must be segments joined by dots, each either a literal of A-Z a-z 0-9 _ ~ @ - or ":name" with a ' +
       "name used once; got 'a.:'.",
   ],
+  FANOUT_DECORATOR: [
+    ["@TopicParam('symbl')", 'MarketGateway.join', 'of a reason'],
+    "@TopicParam('symbl') on MarketGateway.join has no effect: of a reason.",
+  ],
+  FANOUT_EVENT_NAME: [
+    [shown(1), 'MarketGateway.push'],
+    '@SubscribeMessage(1) on MarketGateway.push can never be called: the "event" of a message is text. Give the decorator that text.',
+  ],
+  FANOUT_FOR_ROOT: [
+    [],
+    'FanoutModule was imported without forRoot(), or the factory of forRootAsync() gave no options: write ' +
+      'FanoutModule.forRoot() in the imports of the root module, once; it is global, so other modules need not import it.',
+  ],
+  FANOUT_NOT_IMPORTED: [
+    ['MarketGateway'],
+    'Gateway MarketGateway has @UseHandshakeGuards(), but no FanoutModule serves it, so its guards would not be asked: add ' +
+      'FanoutModule.forRoot() to the imports of the root module.',
+  ],
+  FANOUT_HTTP2: [
+    ['{/market}'],
+    'The HTTP server speaks HTTP/2 only, so no upgrade can reach the gateways on {/market}: create it with allowHTTP1: ' +
+      'true, or give the gateway a port of its own.',
+  ],
   FANOUT_TOPIC_VALUE: [
     ['prices.:symbol', 'symbol', shown('')],
     `topicName("prices.:symbol") needs text that is not empty, a finite number or a bigint for ":symbol"; got ''.`,

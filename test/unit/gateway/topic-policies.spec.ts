@@ -5,6 +5,8 @@ import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import { TopicPattern } from '../../../lib/topic/topic-pattern.js';
 import type { SlowPolicy } from '../../../lib/topic/topic-policy.js';
 
+const lines: string[] = [];
+
 type Declared = Record<string, TopicOptions>;
 
 /** The policies of gateways on a path each: the first on `/0`, the second on `/1`, and so on. */
@@ -25,7 +27,7 @@ function withSlow(slow: SlowPolicy, ...gateways: Declared[]): GatewayTopicPolici
       })),
     })),
   };
-  return new GatewayTopicPolicies(explorer as never, slow);
+  return new GatewayTopicPolicies(explorer as never, slow, line => lines.push(line));
 }
 
 const PLAIN = { ...resolveTopicOptions(), slow: 'catch-up' };

@@ -1,0 +1,192 @@
+import { Controller, Get, Injectable, Logger, Module } from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import {
+  Broadcaster,
+  CurrentConnection,
+  FanoutModule,
+  Heartbeat,
+  Publish,
+  Topic,
+  TopicName,
+  TopicParam,
+} from 'nestjs-fanout';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startApp } from '../../support/app.js';
+
+/** Warnings of the application from now on. */
+function warnings(): string[] {
+  const lines: string[] = [];
+  const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(line => void lines.push(String(line)));
+  onTestFinished(() => warn.mockRestore());
+  return lines;
+}
+
+const failing = (code: string, ...parts: string[]) =>
+  expect.objectContaining({
+    code,
+    message: expect.stringMatching(parts.map(part => part.replaceAll(/[().*+?[\]]/g, '\\$&')).join('.*')),
+  });
+
+@WebSocketGateway({ path: '/market' })
+class MarketGateway {
+  @Topic('prices.:symbol')
+  prices(@TopicParam('symbol') _: string) {}
+}
+
+describe('a decorator without effect stops the start', () => {
+  it('@TopicParam() with a name that the pattern has not', async () => {
+    @WebSocketGateway()
+    class Gateway {
+      @Topic('prices.:symbol')
+      join(@TopicParam('symbl') _: string) {}
+    }
+    await expect(startApp({ providers: [Gateway] })).rejects.toEqual(
+      failing('FANOUT_DECORATOR', "@TopicParam('symbl')", 'Gateway.join', 'symbol'),
+    );
+  });
+
+  it('@TopicParam() is right where one of the patterns of its method has the name', async () => {
+    @WebSocketGateway()
+    class Gateway {
+      @Topic('prices.:symbol')
+      @Topic('books.:isbn')
+      join(@TopicParam('isbn') _: string, @TopicParam('symbol') __: string) {}
+    }
+    await startApp({ providers: [Gateway] });
+  });
+
+  it.each([
+    ['TopicParam', TopicParam('symbol')],
+    ['TopicName', TopicName()],
+  ])('@%s() in a method that is no @Topic', async (name, decorator) => {
+    @WebSocketGateway()
+    class Gateway {
+      @SubscribeMessage('order')
+      order(@decorator _: string) {}
+    }
+    await expect(startApp({ providers: [Gateway] })).rejects.toEqual(
+      failing('FANOUT_DECORATOR', `@${name}()`, 'Gateway.order', 'no @Topic()'),
+    );
+  });
+
+  it('@CurrentConnection() in a controller', async () => {
+    @Controller()
+    class PageController {
+      @Get()
+      page(@CurrentConnection() _: unknown) {}
+    }
+    await expect(startApp({ providers: [MarketGateway], controllers: [PageController] })).rejects.toEqual(
+      failing('FANOUT_DECORATOR', '@CurrentConnection()', 'PageController.page', 'no gateway'),
+    );
+  });
+
+  it('@Heartbeat() on a class that is no gateway', async () => {
+    @Heartbeat(false)
+    @Injectable()
+    class Service {}
+    await expect(startApp({ providers: [Service] })).rejects.toEqual(
+      failing('FANOUT_DECORATOR', '@Heartbeat()', 'Service', 'no gateway'),
+    );
+  });
+});
+
+enum Op {
+  Push,
+}
+
+describe('an event that no message can have stops the start', () => {
+  it.each<[string, any]>([
+    ['0', Op.Push],
+    ['/re/', /re/],
+    ["{ cmd: 'x' }", { cmd: 'x' }],
+    ['undefined', undefined],
+  ])('%s', async (text, event) => {
+    @WebSocketGateway()
+    class Gateway {
+      @SubscribeMessage(event)
+      push() {}
+    }
+    await expect(startApp({ providers: [Gateway] })).rejects.toEqual(
+      failing('FANOUT_EVENT_NAME', `@SubscribeMessage(${text})`, 'Gateway.push'),
+    );
+  });
+});
+
+describe('a topic that no @Topic matches', () => {
+  it('is named once when it is nearly one, and its publication goes on', async () => {
+    const { get } = await startApp({ providers: [MarketGateway] });
+    const lines = warnings();
+    const broadcaster = get(Broadcaster);
+    expect(broadcaster.publish('price.AAPL', 1)).toBe(0);
+    broadcaster.publish('price.MSFT', 1);
+    expect(lines).toEqual([expect.stringContaining('"price.AAPL"')]);
+    expect(lines[0]).toContain('Did you mean "prices.:symbol" (MarketGateway.prices)?');
+    broadcaster.publish('prices.BRK.B', 1);
+    expect(lines[1]).toContain("topicName('prices.:symbol'");
+    broadcaster.publish('prices.AAPL', 1);
+    broadcaster.publish('something.else', 1);
+    expect(lines).toHaveLength(2);
+  });
+
+  it('is named at start when it is that of a @Publish', async () => {
+    @Injectable()
+    class Feed {
+      @Publish('price.:symbol')
+      tick() {}
+
+      @Publish('prices.:id')
+      tock() {}
+
+      @Publish('prices.:symbol')
+      right() {}
+    }
+    const lines = warnings();
+    await startApp({ providers: [MarketGateway, Feed] });
+    expect(lines.filter(line => line.includes('@Publish'))).toEqual([
+      expect.stringContaining("@Publish('price.:symbol') on Feed.tick"),
+      expect.stringContaining("@Publish('prices.:id') on Feed.tock"),
+    ]);
+  });
+
+  it('is nothing to speak of in a process without gateways, which publishes for others', async () => {
+    @Injectable()
+    class Feed {
+      @Publish('price.:symbol')
+      tick() {}
+    }
+    const lines = warnings();
+    await startApp({ providers: [Feed] });
+    expect(lines.filter(line => line.includes('@Publish'))).toEqual([]);
+  });
+});
+
+describe('a gateway that is loaded lazily', () => {
+  it('is named, because nobody serves it', async () => {
+    @WebSocketGateway({ path: '/late' })
+    class LateGateway {}
+    @Module({ providers: [LateGateway] })
+    class LateModule {}
+    const { get } = await startApp({ providers: [MarketGateway] });
+    const lines = warnings();
+    await get(LazyModuleLoader).load(() => LateModule);
+    await get(LazyModuleLoader).load(() => LateModule);
+    expect(lines).toEqual([expect.stringContaining('Gateway LateGateway was loaded after the start')]);
+  });
+});
+
+describe('FanoutModule without forRoot()', () => {
+  it('is refused, with what to write', async () => {
+    await expect(Test.createTestingModule({ imports: [FanoutModule] }).compile()).rejects.toEqual(
+      failing('FANOUT_FOR_ROOT', 'FanoutModule.forRoot()'),
+    );
+  });
+
+  it('is refused where a factory gives nothing', async () => {
+    const fanout = FanoutModule.forRootAsync({ useFactory: () => undefined as never });
+    await expect(Test.createTestingModule({ imports: [fanout] }).compile()).rejects.toEqual(
+      failing('FANOUT_FOR_ROOT', 'forRootAsync()'),
+    );
+  });
+});
