@@ -5,6 +5,7 @@ import type { SocketConnection } from '../connection/socket-connection.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Endpoint } from './endpoint.js';
 import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
+import type { MessageCall } from './message-call.js';
 import type { UnreadyBytes } from './unready-bytes.js';
 import type { Usage } from './usage-limits.js';
 
@@ -24,6 +25,8 @@ export class ClientSession implements Usage, InboundOwner {
   readonly inbound = new Inbound(this);
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
+  /** Requests with an id that may become a stream or are one; a `cancel` looks here. */
+  requests: Set<MessageCall> | undefined;
   /** Subscribes on their way through a handler, which count towards the topic limit. */
   subscribing = 0;
   /** How often its credentials were renewed. */

@@ -20,8 +20,15 @@ export interface Invocation {
   feedsTopic?(): boolean;
   /** Answers the message by hand: what `@Ack()` gives to a handler. */
   acknowledge?(value: unknown): void;
-  /** The method returned an Observable; what this returns goes on in its place. */
-  streamed(stream: Observable<unknown>): Observable<unknown>;
+  /**
+   * Takes the stream that the method returned, and gives what goes on in its place.
+   * @param end ends a stream that nobody subscribes to
+   */
+  streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown>;
+  /** Waits until the client has room for more; undefined when there is room. */
+  taken?(): Promise<void> | undefined;
+  /** Takes what the end of a stream threw. */
+  teardownFailed?(error: unknown): void;
 }
 
 const INVOCATION = Symbol('fanout:invocation');

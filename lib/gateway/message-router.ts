@@ -1,13 +1,12 @@
-import { isObservable, type Observable } from 'rxjs';
+import { isObservable } from 'rxjs';
 import { Refusal } from '../errors/refusals.js';
 import { outgoingJson } from '../json/outgoing.js';
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ClientSession } from './client-session.js';
-import { CountedRefusal } from './counted-refusal.js';
 import type { Route } from './endpoint.js';
 import { errorAnswer, errorFrame, isAnswer, unreadFrame } from './error-frame.js';
 import type { Incoming } from './inbound.js';
-import type { Invocation } from './invocation.js';
+import { type Answers, cancelStreams, MessageCall } from './message-call.js';
 import {
   jsonParser,
   type Message,
@@ -22,31 +21,32 @@ import { causeOf } from './refusal-causes.js';
 import type { Fail, SubscribeRouter } from './subscribe-router.js';
 import { isThenable } from './wrapped-method.js';
 
-/** Observables that may answer one connection at once: each is work that goes on after its message. */
-const MAX_STREAMS = 128;
-
 /** The collaborators of {@link MessageRouter}. */
 export interface RouterParts {
   readonly subscribes: SubscribeRouter;
   readonly refreshes: Refreshes;
   readonly offenders: Offenders;
+  /** Streams that may answer one connection at the same time. */
+  readonly streams: number;
   /** What is nobody's answer goes there. */
   readonly errors: ErrorLog;
 }
 
 /** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
-export class MessageRouter {
+export class MessageRouter implements Answers {
   #parser: MessageParser = jsonParser;
   readonly #subscribes: SubscribeRouter;
   readonly #refreshes: Refreshes;
   readonly #offenders: Offenders;
   readonly #errors: ErrorLog;
+  readonly #streams: number;
   #active = 0;
 
-  constructor({ subscribes, refreshes, offenders, errors }: RouterParts) {
+  constructor({ subscribes, refreshes, offenders, streams, errors }: RouterParts) {
     this.#subscribes = subscribes;
     this.#refreshes = refreshes;
     this.#offenders = offenders;
+    this.#streams = streams;
     this.#errors = errors;
   }
 
@@ -88,6 +88,9 @@ export class MessageRouter {
       case 'ping':
         this.#send(session, JSON.stringify({ event: 'pong', id: message.id }));
         return undefined;
+      case 'cancel':
+        if (message.id === undefined) throw new Refusal('BAD_MESSAGE');
+        return cancelStreams(session, message.id);
       case 'subscribe':
         return this.#counted(this.#subscribes.subscribe(session, message, this.fail));
       case 'unsubscribe':
@@ -108,12 +111,11 @@ export class MessageRouter {
 
   /** A handler that has its result at once is answered at once; the next message need not wait. */
   #handle(session: ClientSession, message: Message, route: Route): void | Promise<void> {
-    const invocation = new MessageInvocation(this, session, message);
+    const call = new MessageCall(this, session, message);
     try {
-      const result = route.handle(session.connection.socket, message.data, invocation, route.pattern);
-      if (invocation.streaming || isThenable(result))
-        return this.#settle(session, message, invocation, result);
-      this.#reply(session, message, result);
+      const result = route.handle(session.connection.socket, message.data, call, route.pattern);
+      if (call.streaming || isThenable(result)) return this.#settle(session, message, call, result);
+      this.reply(session, message, result);
     } catch (error) {
       this.fail(session, message.id, error);
     }
@@ -122,60 +124,44 @@ export class MessageRouter {
   async #settle(
     session: ClientSession,
     message: Message,
-    invocation: MessageInvocation,
+    call: MessageCall,
     promised: unknown,
   ): Promise<void> {
     this.#active++;
+    call.begin();
     try {
       const result = await promised;
-      if (!isObservable(result)) return this.#reply(session, message, result);
-      const ended = this.#replyEach(session, message, result);
-      // Interceptors wrap a single value into an Observable too; that one keeps its place in the order of messages.
-      if (!invocation.streaming) await ended;
+      if (isObservable(result)) await call.replyEach(result, this.#streams);
+      else this.reply(session, message, result);
     } catch (error) {
       this.fail(session, message.id, error);
     } finally {
       this.#active--;
+      call.settled();
     }
   }
 
-  /** Replies with each value; resolves when there are no more. Ended with the connection. */
-  #replyEach(session: ClientSession, message: Message, values: Observable<unknown>): Promise<void> {
-    // The handler outlived its connection: nobody would end this stream.
-    if (!session.connection.open) return Promise.resolve();
-    const replies = (session.replies ??= new Set());
-    if (replies.size >= MAX_STREAMS) throw new CountedRefusal('RATE_LIMITED', 'streams');
-    return new Promise(resolve => {
-      const subscription = values.subscribe({
-        next: value => this.#tryReply(session, message, value),
-        error: error => this.fail(session, message.id, error),
-      });
-      replies.add(subscription);
-      subscription.add(() => {
-        replies.delete(subscription);
-        resolve();
-      });
-    });
-  }
-
-  #tryReply(session: ClientSession, message: Message, value: unknown): void {
+  acknowledge(session: ClientSession, message: Message, value: unknown): void {
     try {
-      this.#reply(session, message, value);
+      this.reply(session, message, value);
     } catch (error) {
       this.fail(session, message.id, error);
     }
   }
 
-  /** Answers a message by hand: the handler has called what `@Ack()` gave to it. */
-  acknowledge(session: ClientSession, message: Message, data: unknown): void {
-    this.#tryReply(session, message, { event: message.event, data });
-  }
-
   /** As under `WsAdapter`, what a handler returns is the frame; nothing is sent for nothing. The request's id is added. */
-  #reply(session: ClientSession, { event, id }: Message, result: unknown): void {
+  reply(session: ClientSession, { event, id }: Message, result: unknown): void {
     if (result === undefined || result === null) return;
     const json = outgoingJson('FANOUT_REPLY', event, id === undefined ? result : withId(event, id, result));
     if (json !== undefined) this.#send(session, json);
+  }
+
+  complete(session: ClientSession, { id }: Message): void {
+    if (id !== undefined) this.#send(session, `{"id":${JSON.stringify(id)},"event":"complete"}`);
+  }
+
+  teardownFailed(error: unknown): void {
+    this.#errors.error(error, 'a reply stream failed in its teardown');
   }
 
   /** Answers a request that failed, counts what was refused, and logs what is nobody's answer. */
@@ -199,30 +185,6 @@ export class MessageRouter {
 
   #send(session: ClientSession, text: string): void {
     session.connection.sendText(text);
-  }
-}
-
-/** The call of an event's handler. */
-class MessageInvocation implements Invocation {
-  /** Whether the method itself returned an Observable. */
-  streaming = false;
-  readonly #router: MessageRouter;
-  readonly #session: ClientSession;
-  readonly #message: Message;
-
-  constructor(router: MessageRouter, session: ClientSession, message: Message) {
-    this.#router = router;
-    this.#session = session;
-    this.#message = message;
-  }
-
-  acknowledge(data: unknown): void {
-    this.#router.acknowledge(this.#session, this.#message, data);
-  }
-
-  streamed(stream: Observable<unknown>): Observable<unknown> {
-    this.streaming = true;
-    return stream;
   }
 }
 

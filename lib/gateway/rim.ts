@@ -98,7 +98,8 @@ export function createRim(parts: RimParts): Rim {
     usage: inbound.usage,
     errors,
   });
-  const router = new MessageRouter({ subscribes, refreshes, offenders: inbound.offenders, errors });
+  const { streams } = options.limits;
+  const router = new MessageRouter({ subscribes, refreshes, streams, offenders: inbound.offenders, errors });
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),

@@ -102,11 +102,17 @@ export class TopicRequest implements Invocation {
     return this.#isOwner;
   }
 
-  streamed(stream: Observable<unknown>): Observable<unknown> {
+  streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown> {
     this.#isSource = true;
     this.#becameSource?.();
     this.#isOwner = this.claim();
-    return this.#isOwner ? stream : EMPTY;
+    if (this.#isOwner) return stream;
+    end?.();
+    return EMPTY;
+  }
+
+  teardownFailed(error: unknown): void {
+    this.#sources.teardownFailed(this.name, error);
   }
 
   /** Asks for a subscription that there is: when it ends meanwhile, it does not come back. */

@@ -93,8 +93,13 @@ export class TopicSources {
     try {
       subscription.unsubscribe();
     } catch (error) {
-      this.#logger.error(error, `The source of topic "${topic}" failed in its teardown`);
+      this.teardownFailed(topic, error);
     }
+  }
+
+  /** Logs what the end of a source threw. */
+  teardownFailed(topic: string, error: unknown): void {
+    this.#logger.error(error, `The source of topic "${topic}" failed in its teardown`);
   }
 
   #emit(topic: string, value: unknown): void {

@@ -26,7 +26,7 @@ export const REJECTION_CAUSES = {
   pings: 'ping (or pong) above limits.pingsPerSecond',
   'unready-bytes': 'message above limits.unreadyBytes',
   'waiting-bytes': 'message of a client with too many bytes in messages that wait for its handlers',
-  streams: 'message that would start one more stream of replies than 128',
+  streams: 'message that would start one more stream of replies than limits.streams',
   'message-rate': 'message above limits.messagesPerSecond',
   'byte-rate': 'message above limits.bytesPerSecond',
   'subscribe-rate': 'subscribe above limits.subscribesPerSecond',

@@ -118,6 +118,8 @@ export interface LimitOptions {
    * goes over is answered `RATE_LIMITED`. 0 is no limit. @default 1048576
    */
   bytesPerSecond?: number;
+  /** Streams that may answer one connection at the same time; a message that would start one more is answered `TOO_MANY_STREAMS`. @default 128 */
+  streams?: number;
   /** Messages of one connection that are handled at the same time; above 1, answers may come in another order. @default 1 */
   inFlight?: number;
   /** Bytes of messages that wait in this process for their connection to be ready, or, up to half of it, whose client has gone; above, who has more than its share and sends more is closed with `CLOSE.BUSY`, and what was left behind is not handled. @default 16777216 */

@@ -73,6 +73,7 @@ const RULES = {
     messagesPerSecond: integer(0, 100, 'messages'),
     burst: integer(1, undefined, 'messages'),
     bytesPerSecond: integer(0, 1_048_576, 'bytes'),
+    streams: integer(1, 128, 'streams'),
     inFlight: integer(1, 1, 'messages'),
     unreadyBytes: integer(0, 16_777_216, 'bytes'),
     pingsPerSecond: integer(0, 10, 'pings'),

@@ -1,4 +1,4 @@
-import { isObservable } from 'rxjs';
+import { passOn } from '../async-values.js';
 import type { Invocation } from '../invocation.js';
 import { isThenable } from '../wrapped-method.js';
 import type { HandlerFunction } from './gateway-handler.js';
@@ -43,9 +43,7 @@ export function directHandler(
 export function observe(invocation: Invocation, method: Method, instance: unknown, args: unknown[]): unknown {
   invocation.called?.();
   const result = method.apply(instance, args);
-  if (isThenable(result))
-    return result.then(value => (isObservable(value) ? invocation.streamed(value) : value));
-  return isObservable(result) ? invocation.streamed(result) : result;
+  return isThenable(result) ? result.then(value => passOn(invocation, value)) : passOn(invocation, result);
 }
 
 /** Arguments that a method is called with, up to its last decorated parameter. */

@@ -60,8 +60,8 @@ describe('an Observable returned by a handler', () => {
     await client.until(() => client.frames.length === 130);
     const refused = client.frames.filter(frame => frame.event === 'error');
     expect(refused.map(({ id, data }) => [id, data.code])).toEqual([
-      [128, 'RATE_LIMITED'],
-      [129, 'RATE_LIMITED'],
+      [128, 'TOO_MANY_STREAMS'],
+      [129, 'TOO_MANY_STREAMS'],
     ]);
     streams[0]!.complete();
     client.send({ event: 'stream', id: 'next' });

@@ -189,8 +189,9 @@ describe('the result of a handler', () => {
   it('is sent value by value when it is an Observable', async () => {
     const { client } = await connected();
     client.send({ event: 'many', id: 'm', data: [1, 2, 3] });
-    await client.until(() => client.frames.length === 3);
-    expect(client.frames).toEqual([1, 2, 3].map(data => ({ event: 'many', id: 'm', data })));
+    await client.until(() => client.frames.length === 4);
+    const values = [1, 2, 3].map(data => ({ event: 'many', id: 'm', data }));
+    expect(client.frames).toEqual([...values, { id: 'm', event: 'complete' }]);
   });
 
   it('is sent value by value when it is the promise of an Observable', async () => {

@@ -1,0 +1,165 @@
+import { EMPTY, type Observable, type Subscription as RxSubscription, tap } from 'rxjs';
+import type { ClientSession } from './client-session.js';
+import { CountedRefusal } from './counted-refusal.js';
+import type { Invocation } from './invocation.js';
+import type { Message, MessageId } from './message.js';
+
+/**
+ * Bytes that may wait for a socket before the next value of a generator or a byte stream is pulled. An Observable emits when
+ * it likes, and is bounded by `slowConsumer.maxBytes` only.
+ */
+const MOST_UNREAD = 64 * 1024;
+
+/** Milliseconds between two looks at a socket that is too busy. */
+const PAUSE_MS = 20;
+
+/** Ways to answer a message. */
+export interface Answers {
+  /** @throws FanoutError FANOUT_REPLY */
+  reply(session: ClientSession, message: Message, value: unknown): void;
+  /** Replies, or answers with the error where the value cannot be sent. */
+  acknowledge(session: ClientSession, message: Message, value: unknown): void;
+  /** Tells the client that the stream of a request is complete. */
+  complete(session: ClientSession, message: Message): void;
+  fail(session: ClientSession, id: MessageId | undefined, error: unknown): void;
+  teardownFailed(error: unknown): void;
+}
+
+/** Call of an event's handler, from its message to its last reply. */
+export class MessageCall implements Invocation {
+  /** Whether the method itself returned a stream. An interceptor makes an Observable of a single value too. */
+  streaming = false;
+  readonly #answers: Answers;
+  readonly #session: ClientSession;
+  readonly #message: Message;
+  #cancelled = false;
+  #isFiltered = false;
+  #replies: RxSubscription | undefined;
+  #end: (() => void) | undefined;
+  #becameStream: (() => void) | undefined;
+
+  constructor(answers: Answers, session: ClientSession, message: Message) {
+    this.#answers = answers;
+    this.#session = session;
+    this.#message = message;
+  }
+
+  get id(): MessageId | undefined {
+    return this.#message.id;
+  }
+
+  acknowledge(data: unknown): void {
+    this.#answers.acknowledge(this.#session, this.#message, { event: this.#message.event, data });
+  }
+
+  streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown> {
+    this.streaming = true;
+    this.#end = end;
+    this.#becameStream?.();
+    if (!this.#cancelled && this.#session.connection.open) return stream;
+    end?.();
+    return EMPTY;
+  }
+
+  /** The filter has told the client what it may know: no frame follows. */
+  filtered(): void {
+    this.#isFiltered = true;
+  }
+
+  taken(): Promise<void> | undefined {
+    return this.#isBusy ? this.#untilRoom() : undefined;
+  }
+
+  teardownFailed(error: unknown): void {
+    this.#answers.teardownFailed(error);
+  }
+
+  /** Counts as a request that a `cancel` finds, until it is answered or its stream has ended. */
+  begin(): void {
+    if (this.id !== undefined) (this.#session.requests ??= new Set()).add(this);
+  }
+
+  /** The handler is done; a stream may still go on. */
+  settled(): void {
+    if (this.#replies?.closed !== false) this.#session.requests?.delete(this);
+  }
+
+  /**
+   * Replies with each value, and resolves when the next message may be handled: behind a single value that an interceptor
+   * made an Observable of, but not behind a stream.
+   * @param limit streams of one connection
+   * @throws CountedRefusal TOO_MANY_STREAMS
+   */
+  async replyEach(values: Observable<unknown>, limit: number): Promise<void> {
+    const { connection, replies } = this.#session;
+    // The handler outlived its connection: nobody would end this stream.
+    if (!connection.open) return this.#end?.();
+    if (this.#cancelled && this.streaming) return this.#abandon();
+    if (replies !== undefined && replies.size >= limit) {
+      this.#end?.();
+      throw new CountedRefusal('TOO_MANY_STREAMS', 'streams');
+    }
+    await Promise.race([this.#untilEnd(values), this.#untilStream()]);
+  }
+
+  /** Ends the stream of the request. Does nothing to a request that is answered without a stream. */
+  cancel(): void {
+    if (this.#cancelled) return;
+    this.#cancelled = true;
+    if (!this.streaming || this.#replies === undefined) return;
+    try {
+      this.#replies.unsubscribe();
+    } catch (error) {
+      this.#answers.teardownFailed(error);
+    }
+    this.#complete();
+  }
+
+  #abandon(): void {
+    this.#end?.();
+    this.#complete();
+  }
+
+  #complete(): void {
+    if (this.streaming && !this.#isFiltered) this.#answers.complete(this.#session, this.#message);
+  }
+
+  #untilEnd(values: Observable<unknown>): Promise<void> {
+    const [answers, session, message] = [this.#answers, this.#session, this.#message];
+    return new Promise(resolve => {
+      // A value that cannot be sent ends the stream, as an error of the stream does.
+      const subscription = values.pipe(tap(value => answers.reply(session, message, value))).subscribe({
+        error: error => answers.fail(session, message.id, error),
+        complete: () => this.#complete(),
+      });
+      this.#replies = subscription;
+      const replies = (session.replies ??= new Set());
+      replies.add(subscription);
+      subscription.add(() => {
+        replies.delete(subscription);
+        session.requests?.delete(this);
+        resolve();
+      });
+    });
+  }
+
+  #untilStream(): Promise<void> {
+    return this.streaming ? Promise.resolve() : new Promise(resolve => (this.#becameStream = resolve));
+  }
+
+  get #isBusy(): boolean {
+    return this.#session.connection.bufferedBytes > MOST_UNREAD;
+  }
+
+  async #untilRoom(): Promise<void> {
+    // What was sent in this turn leaves with its end.
+    await new Promise(resolve => setImmediate(resolve));
+    while (this.#isBusy && this.#session.connection.open && this.#replies?.closed !== true)
+      await new Promise(resolve => setTimeout(resolve, PAUSE_MS).unref());
+  }
+}
+
+/** Ends the streams of the requests with an id; each is answered by a frame of its own. */
+export function cancelStreams({ requests }: ClientSession, id: MessageId): void {
+  for (const call of [...(requests ?? [])]) if (call.id === id) call.cancel();
+}

@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream';
+
+/** Values that come when they are asked for, one at a time. */
+export interface PulledValues {
+  next(...args: [] | [unknown]): Promise<IteratorResult<unknown>>;
+  /** Ends the values: the generator runs its `finally`, the stream is destroyed or cancelled. */
+  end(): Promise<unknown>;
+}
+
+/**
+ * Values of an async generator or another async iterable, of a Node stream or of a web stream; undefined for any other
+ * value. An object that is a promise too (a query) is a promise, and one with `toJSON()` is a value.
+ */
+export function pulledValues(value: unknown): PulledValues | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (value instanceof Readable) return new NodeStreamValues(value);
+  if (isFunction(value, 'getReader') && isFunction(value, 'cancel'))
+    return new WebStreamValues(value as ReadableStream<unknown>);
+  if (!isFunction(value, Symbol.asyncIterator) || isFunction(value, 'then') || isFunction(value, 'toJSON'))
+    return undefined;
+  return new IterableValues(value as AsyncIterable<unknown>);
+}
+
+class IterableValues implements PulledValues {
+  readonly #iterator: AsyncIterator<unknown>;
+
+  constructor(values: AsyncIterable<unknown>) {
+    this.#iterator = values[Symbol.asyncIterator]();
+  }
+
+  next(...args: [] | [unknown]): Promise<IteratorResult<unknown>> {
+    return this.#iterator.next(...(args as []));
+  }
+
+  async end(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+}
+
+/** The iterator of a stream would wait for the next chunk before it ends the stream. */
+class NodeStreamValues implements PulledValues {
+  readonly #stream: Readable;
+  #iterator: AsyncIterator<unknown> | undefined;
+
+  constructor(stream: Readable) {
+    this.#stream = stream;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    this.#iterator ??= this.#stream[Symbol.asyncIterator]();
+    return this.#iterator.next();
+  }
+
+  async end(): Promise<void> {
+    this.#stream.destroy();
+  }
+}
+
+class WebStreamValues implements PulledValues {
+  readonly #stream: ReadableStream<unknown>;
+  #reader: ReadableStreamDefaultReader<unknown> | undefined;
+
+  constructor(stream: ReadableStream<unknown>) {
+    this.#stream = stream;
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    this.#reader ??= this.#stream.getReader();
+    const { done, value } = await this.#reader.read();
+    return done ? { done, value: undefined } : { done, value };
+  }
+
+  end(): Promise<void> {
+    return (this.#reader ?? this.#stream).cancel();
+  }
+}
+
+function isFunction(value: object, name: string | symbol): boolean {
+  return typeof (value as Record<string | symbol, unknown>)[name] === 'function';
+}
