@@ -23,6 +23,7 @@ import { assertUsable, FanoutAdapter } from './gateway/fanout-adapter.js';
 import { GatewayExplorer } from './gateway/gateway-explorer.js';
 import { GatewayServer } from './gateway/gateway-server.js';
 import { MessageRouter } from './gateway/message-router.js';
+import { PostponedDrains } from './gateway/postponed-drains.js';
 import { assertProtected, Canary } from './gateway/protection/canary.js';
 import { giveBroadcasterTo } from './gateway/publish.decorator.js';
 import { createRim } from './gateway/rim.js';
@@ -190,6 +191,7 @@ export class FanoutModule
   readonly #runtime: FanoutRuntime;
   readonly #modules: ModulesContainer;
   readonly #lazyLoader: LazyModuleLoader;
+  readonly #drains = new PostponedDrains();
 
   constructor(
     config: ApplicationConfig,
@@ -228,6 +230,7 @@ export class FanoutModule
     this.#runtime.checks.run();
     this.#runtime.checks.watch(this.#lazyLoader);
     giveBroadcasterTo(this.#modules, this.#runtime.broadcaster);
+    this.#drains.take(this.#modules);
     this.#runtime.server.bind();
     this.#runtime.policies.load();
   }
@@ -251,5 +254,6 @@ export class FanoutModule
     heartbeat.stop();
     expiries.stop();
     delivery.stop();
+    await this.#drains.run();
   }
 }

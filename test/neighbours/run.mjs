@@ -2,7 +2,7 @@
 // Apollo, Socket.IO, a bare ws server, Swagger, helmet, throttler, nestjs-cls, a JWT guard, a microservice), and checks
 // that all of it works together and ends in time. Prints one line for each check; the exit code is 1 when one has failed.
 //
-//   node test/neighbours/run.mjs [--nest 11|12]
+//   node test/neighbours/run.mjs [--nest 11|12] [--platform express|fastify]
 import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +29,8 @@ const OF_NEST = {
 const OF_BOTH = {
   '@apollo/server': '^5.5.1',
   '@as-integrations/express5': '^1.1.2',
+  '@as-integrations/fastify': '^3.1.0',
+  '@fastify/static': '^10.1.2',
   '@nestjs/throttler': '^6.7.1',
   graphql: '^16.11.0',
   'graphql-subscriptions': '^3.0.0',
@@ -46,25 +48,44 @@ const OF_BOTH = {
 /** Milliseconds that all checks of one version may take: a hang ends here. */
 const CHECKS_MS = 180_000;
 
-const { values } = parseArgs({ options: { nest: { type: 'string' } } });
-const majors = values.nest === undefined ? Object.keys(OF_NEST) : [values.nest];
-if (!majors.every(major => major in OF_NEST)) {
-  console.error(`--nest must be one of ${Object.keys(OF_NEST).join(', ')}; got ${values.nest}.`);
-  process.exit(2);
-}
+/** What runs unless something else is asked for. */
+const USUAL = [
+  { nest: '11', platform: 'express' },
+  { nest: '12', platform: 'express' },
+  { nest: '12', platform: 'fastify' },
+];
+
+const { values } = parseArgs({ options: { nest: { type: 'string' }, platform: { type: 'string' } } });
+assertKnown('--nest', values.nest, Object.keys(OF_NEST));
+assertKnown('--platform', values.platform, ['express', 'fastify']);
 
 const cache = cacheFolder('neighbours');
 const tarball = pack(cache);
-process.exitCode = majors.map(check).every(Boolean) ? 0 : 1;
+process.exitCode = cells().map(check).every(Boolean) ? 0 : 1;
 
-/** Checks one major version of Nest; tells whether all is well. */
-function check(major) {
+function assertKnown(option, value, known) {
+  if (value === undefined || known.includes(value)) return;
+  console.error(`${option} must be one of ${known.join(', ')}; got ${value}.`);
+  process.exit(2);
+}
+
+/** The cells that the options ask for. */
+function cells() {
+  const { nest, platform } = values;
+  if (nest !== undefined && platform !== undefined) return [{ nest, platform }];
+  return USUAL.filter(
+    cell => (nest ?? cell.nest) === cell.nest && (platform ?? cell.platform) === cell.platform,
+  );
+}
+
+/** Checks one major version of Nest on one platform; tells whether all is well. */
+function check({ nest, platform }) {
   const start = performance.now();
-  const folder = join(cache, `nest-${major}`);
-  install(folder, { private: true, type: 'module', dependencies: dependenciesOf(major) });
+  const folder = join(cache, `nest-${nest}`);
+  install(folder, { private: true, type: 'module', dependencies: dependenciesOf(nest) });
   compile(folder);
-  const name = `nest ${major}`;
-  const { status, signal } = spawnSync(process.execPath, ['dist/checks/main.js', name], {
+  const name = `nest ${nest} · ${platform}`;
+  const { status, signal } = spawnSync(process.execPath, ['dist/checks/main.js', name, platform], {
     cwd: folder,
     stdio: 'inherit',
     timeout: CHECKS_MS,
@@ -83,7 +104,7 @@ function check(major) {
 
 function dependenciesOf(major) {
   const { nest, ...own } = OF_NEST[major];
-  const names = ['common', 'core', 'microservices', 'platform-express', 'websockets'];
+  const names = ['common', 'core', 'microservices', 'platform-express', 'platform-fastify', 'websockets'];
   const types = ['@types/node', '@types/ws'];
   const known = { ...manifest.dependencies, ...manifest.devDependencies };
   return {

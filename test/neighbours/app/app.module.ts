@@ -8,7 +8,14 @@ import { PubSub } from 'graphql-subscriptions';
 import { ClsModule } from 'nestjs-cls';
 import { FanoutModule } from 'nestjs-fanout';
 import { JwtGuard, LoginController } from './auth.js';
-import { MarketGateway, OpenGateway, OwnPortGateway, SlowGateway, SlowGuard } from './gateways.js';
+import {
+  MarketGateway,
+  OpenGateway,
+  OwnPortGateway,
+  RootGateway,
+  SlowGateway,
+  SlowGuard,
+} from './gateways.js';
 import { HttpThrottlerGuard } from './http-throttler.guard.js';
 import { ConnectionsController, PricesController, PricesMicroservice } from './prices.controllers.js';
 import { Prices } from './prices.js';
@@ -31,8 +38,7 @@ import { Ticker } from './ticker.js';
       driver: ApolloDriver,
       autoSchemaFile: true,
       fieldResolverEnhancers: [],
-      // A subscription has its token in the parameters of its connection.
-      context: ({ req, connectionParams }: any) => ({ req: req ?? { headers: connectionParams } }),
+      context: contextOf,
       subscriptions: { 'graphql-ws': true },
     }),
   ],
@@ -50,8 +56,14 @@ import { Ticker } from './ticker.js';
     OpenGateway,
     SlowGateway,
     OwnPortGateway,
+    RootGateway,
     Sockets,
     Ticker,
   ],
 })
 export class AppModule {}
+
+/** Request of a resolver: that of Express or Fastify; a subscription has its token in the parameters of its connection. */
+function contextOf(given: any): { req: unknown } {
+  return { req: given.connectionParams ? { headers: given.connectionParams } : (given.req ?? given) };
+}

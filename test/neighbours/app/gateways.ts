@@ -118,6 +118,16 @@ export class SlowGateway {
   }
 }
 
+/** A gateway without a path: it has the root path. */
+@WebSocketGateway()
+@Public()
+export class RootGateway {
+  @SubscribeMessage('echo')
+  echo(@MessageBody() data: { text: string }) {
+    return { text: data.text };
+  }
+}
+
 /** A gateway on a port of its own, whose `handleConnection` enters a context. */
 @WebSocketGateway(Number(process.env.OWN_PORT), { path: '/own', host: '127.0.0.1' })
 @Public()

@@ -2,13 +2,15 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { type MicroserviceOptions, Transport } from '@nestjs/microservices';
-import type { NestExpressApplication } from '@nestjs/platform-express';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import helmet from 'helmet';
 import { ClsMiddleware } from 'nestjs-cls';
 import { AppModule } from './app.module.js';
 
-const app = await NestFactory.create<NestExpressApplication>(AppModule, { logger: ['warn', 'error'] });
+const adapter = process.env.PLATFORM === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
+const app = await NestFactory.create(AppModule, adapter, { logger: ['warn', 'error'] });
 app.setGlobalPrefix('api');
 app.use(helmet());
 app.use(new ClsMiddleware({ generateId: true }).use);

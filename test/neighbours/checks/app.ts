@@ -32,8 +32,14 @@ export class App {
     this.exited = new Promise(resolve => process.once('exit', (code, signal) => resolve({ code, signal })));
   }
 
-  static async start(): Promise<App> {
-    const env = { ...process.env, NO_COLOR: '1', NODE_ENV: 'production', OWN_PORT: String(await freePort()) };
+  static async start(platform: string): Promise<App> {
+    const env = {
+      ...process.env,
+      NO_COLOR: '1',
+      NODE_ENV: 'production',
+      PLATFORM: platform,
+      OWN_PORT: String(await freePort()),
+    };
     const child = fork(MAIN, { env, silent: true });
     let output = '';
     for (const stream of [child.stdout!, child.stderr!])

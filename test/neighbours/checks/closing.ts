@@ -28,6 +28,7 @@ async function connectEverybody(app: App, ann: HttpClient): Promise<Everybody> {
     batches: await GatewayClient.connect(market, { token, protocols: ['fanout.v1.json'] }),
     open: await GatewayClient.connect(app.url('/open', 'ws')),
     slow: await GatewayClient.connect(app.url('/slow', 'ws')),
+    root: await GatewayClient.connect(app.url('/', 'ws')),
     own: await GatewayClient.connect(`ws://127.0.0.1:${app.ports.own}/own`),
   };
   await gateways.market.subscribe('ticks');

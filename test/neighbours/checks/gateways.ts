@@ -54,6 +54,11 @@ export async function checkGateways(report: Report, app: App, ann: HttpClient, b
     assert.deepEqual(reply.data, { text: 'hello', stamp: 'ws' });
     await client.close();
   });
+  await report.check('a gateway on the root path', async () => {
+    const client = await GatewayClient.connect(app.url('/', 'ws'));
+    assert.equal((await client.request('echo', { text: 'root' })).data.text, 'root');
+    await client.close();
+  });
   await report.check('a gateway on a port of its own', async () => {
     const client = await GatewayClient.connect(`ws://127.0.0.1:${app.ports.own}/own`);
     assert.equal((await client.request('echo', { text: 'own' })).data.text, 'own');
