@@ -120,11 +120,13 @@ export class Admission {
   }
 
   async #await(arrival: Arrival, answer: Promise<Credentials | undefined>): Promise<void> {
-    const { options, slots, turnstile, users } = this.#parts;
+    const { options, slots, turnstile, users, preflight } = this.#parts;
     const pending = new PendingUpgrade(arrival.socket, options.limits.handshake, refusal => {
       this.#pending.delete(pending);
       slots.give(arrival.ip);
       if (refusal !== undefined) turnstile.refuse(arrival, refusal);
+      // Nobody of ours has ended it.
+      else if (arrival.socket.writableEnded) preflight.conflict(arrival.request.url ?? '/');
     });
     this.#pending.add(pending);
     let credentials: Credentials | undefined;

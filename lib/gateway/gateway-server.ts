@@ -30,7 +30,9 @@ import { OwnServers } from './own-servers.js';
 import { Placements, placeOf } from './placements.js';
 import { Turnstile } from './turnstile.js';
 import { badRequest } from './upgrade-refusal.js';
-import { type RouterParts, trimmed, UpgradeRouter } from './upgrade-router.js';
+import { UnclaimedUpgrades } from './unclaimed-upgrades.js';
+import { trimmed } from './upgrade-request.js';
+import { type RouterParts, UpgradeRouter } from './upgrade-router.js';
 
 /** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -67,6 +69,7 @@ export class GatewayServer {
   readonly #deflating = new WeakSet<IncomingMessage>();
   readonly #addresses: ClientAddresses;
   readonly #turnstile: Turnstile;
+  readonly #unclaimed: UnclaimedUpgrades;
   readonly #admission: Admission;
   readonly #routing: RouterParts;
 
@@ -76,6 +79,12 @@ export class GatewayServer {
     this.#ownServers = new OwnServers(options.limits.handshake);
     this.#addresses = new ClientAddresses(options.trustProxy);
     this.#turnstile = new Turnstile(rejections);
+    this.#unclaimed = new UnclaimedUpgrades({
+      addresses: this.#addresses,
+      turnstile: this.#turnstile,
+      rejections,
+      handshakeMs: options.limits.handshake,
+    });
     this.#admission = new Admission({
       ...parts,
       rates: new AdmissionRates(options.limits, () => performance.now()),
@@ -88,6 +97,8 @@ export class GatewayServer {
       admission: this.#admission,
       addresses: this.#addresses,
       turnstile: this.#turnstile,
+      unclaimed: this.#unclaimed,
+      preflight: parts.preflight,
       unmatched: options.unmatched,
     };
   }
@@ -163,11 +174,13 @@ export class GatewayServer {
   /** From now on every upgrade is refused, and so are those under way. */
   refuseUpgrades(): void {
     this.#admission.close();
+    this.#unclaimed.stop();
   }
 
   /** Gives the servers back: borrowed ones go on without us, our own are closed. */
   async stop(): Promise<void> {
     for (const router of this.#routers.values()) router.stop();
+    this.#unclaimed.stop();
     this.#turnstile.stop();
     for (const { server } of this.#placements.endpoints) server.close();
     await this.#ownServers.stop();

@@ -3,22 +3,34 @@ import type { Duplex } from 'node:stream';
 import type { Arrival } from './arrival.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Endpoint } from './endpoint.js';
-import { NO_PARAMS, PathPattern, PathPatterns } from './path-pattern.js';
+import { handBack } from './handed-back.js';
+import { NO_PARAMS, type PathParams, PathPattern, PathPatterns } from './path-pattern.js';
 import type { Turnstile } from './turnstile.js';
+import { bytesWritten, isRead, type UnclaimedUpgrades } from './unclaimed-upgrades.js';
 import { UpgradeRefusal } from './upgrade-refusal.js';
+import { asksForWebSocket, normalize, type Target, targetOf } from './upgrade-request.js';
 
 /** The collaborators of {@link UpgradeRouter}. */
 export interface RouterParts {
   readonly admission: { admit(arrival: Arrival): void };
   readonly addresses: ClientAddresses;
   readonly turnstile: Turnstile;
+  readonly unclaimed: UnclaimedUpgrades;
+  readonly preflight: { conflict(url: string): void };
   /** What becomes of upgrades to a path without a gateway. */
   readonly unmatched: 'ignore' | 'refuse';
 }
 
+/** An upgrade, as the HTTP server tells of it. */
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
 /**
  * Takes the WebSocket upgrades of one HTTP server to their endpoint. Paths are compared as they were sent, so nothing can
- * be hidden in an encoding; only the value of a parameter is decoded.
+ * be hidden in an encoding; only the value of a parameter is decoded. Upgrades to other protocols are requests like any other.
  */
 export class UpgradeRouter {
   readonly #server: Server;
@@ -46,50 +58,90 @@ export class UpgradeRouter {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const upgrade = { request, socket, head };
+    if (!asksForWebSocket(request)) return this.#serve(upgrade);
     const target = request.url ?? '/';
-    let params = NO_PARAMS;
     // Mostly a target is a path and nothing else, and then it is the key itself.
-    let endpoint = this.#endpoints.get(target);
-    if (endpoint === undefined) {
-      const path = pathOf(target);
-      endpoint = this.#endpoints.get(path);
-      if (endpoint === undefined) {
-        const found = this.#patterns.find(path);
-        endpoint = found?.value ?? this.#endpoints.get(undefined);
-        params = found?.params ?? NO_PARAMS;
-      }
-    }
-    if (endpoint === undefined) return this.#leave(request, socket, head);
-    const ip = this.#parts.addresses.of(request);
-    this.#parts.admission.admit({ endpoint, request, socket, head, ip, params });
+    const endpoint = this.#endpoints.get(target);
+    if (endpoint !== undefined) return this.#admit(upgrade, endpoint, NO_PARAMS, undefined);
+    this.#find(upgrade, targetOf(target));
   };
 
-  /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
-  #leave(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { addresses, turnstile, unmatched } = this.#parts;
-    if (unmatched === 'ignore' && this.#server.listenerCount('upgrade') > 1) {
-      // Until that one takes over, an error on the socket has no listener but this and would end the process.
-      socket.on('error', destroy);
-      return;
+  #find(upgrade: Upgrade, target: Target): void {
+    const literal = this.#endpoints.get(target.path);
+    if (literal !== undefined) return this.#admit(upgrade, literal, NO_PARAMS, target);
+    const found = this.#patterns.find(target.path);
+    const endpoint = found?.value ?? this.#endpoints.get(undefined);
+    if (endpoint === undefined) return this.#leave(upgrade);
+    this.#admit(upgrade, endpoint, found?.params ?? NO_PARAMS, target);
+  }
+
+  #admit(upgrade: Upgrade, endpoint: Endpoint, params: PathParams, target: Target | undefined): void {
+    const { request, socket } = upgrade;
+    const { admission, addresses, turnstile, preflight } = this.#parts;
+    normalize(request, target);
+    const url = request.url!;
+    if (socket.writableEnded) {
+      // Another listener has answered already.
+      preflight.conflict(url);
+      return turnstile.linger(socket);
     }
+    if (this.#alone) return admission.admit({ ...upgrade, endpoint, ip: addresses.of(request), params });
+    keepFromIdleCheck(socket);
+    admission.admit({ ...upgrade, endpoint, ip: addresses.of(request), params });
+    if (socket.writableEnded) return;
+    // The listeners behind this one are called in this turn.
+    process.nextTick(() => {
+      if (socket.writableEnded) preflight.conflict(url);
+    });
+  }
+
+  /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
+  #leave({ request, socket, head }: Upgrade): void {
+    const { addresses, turnstile, unmatched, unclaimed } = this.#parts;
+    if (unmatched === 'ignore' && !this.#alone) return unclaimed.leave(request, socket, head);
     const ip = addresses.of(request);
     turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(404, 'path'));
   }
+
+  /** An offer of another protocol, which a server may ignore. Other listeners of the server come first. */
+  #serve(upgrade: Upgrade): void {
+    if (this.#alone) return this.#handBack(upgrade);
+    const { socket } = upgrade;
+    const written = bytesWritten(socket);
+    socket.on('error', destroy);
+    process.nextTick(() => {
+      socket.off('error', destroy);
+      const taken =
+        socket.destroyed || socket.writableEnded || bytesWritten(socket) > written || isRead(socket);
+      if (taken) return;
+      keepFromIdleCheck(socket);
+      this.#handBack(upgrade);
+    });
+  }
+
+  #handBack({ request, socket, head }: Upgrade): void {
+    if (handBack(this.#server, request, socket, head)) return;
+    const ip = this.#parts.addresses.of(request);
+    this.#parts.turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
+  }
+
+  /** Whether nobody else listens for upgrades. */
+  get #alone(): boolean {
+    return this.#server.listenerCount('upgrade') === 1;
+  }
 }
 
-/** The path of a request target. A target that does not begin with a slash has none that a gateway could have. */
-function pathOf(target: string): string {
-  if (!target.startsWith('/')) return target;
-  const query = target.indexOf('?');
-  const path = query < 0 ? target : target.slice(0, query);
-  const fragment = path.indexOf('#');
-  return trimmed(fragment < 0 ? path : path.slice(0, fragment));
-}
-
-/** Paths with and without a slash at the end are one, as under `WsAdapter`. */
-export function trimmed(path: string): string {
-  const rooted = path.startsWith('/') ? path : `/${path}`;
-  return rooted.length > 1 && rooted.endsWith('/') ? rooted.slice(0, -1) : rooted;
+/**
+ * Lets a socket look as if somebody had written to it. Socket.IO ends each upgrade of a path it does not know after a second
+ * if nothing was written, so a handshake guard would have no more time than that.
+ */
+function keepFromIdleCheck(socket: Duplex): void {
+  const prototype = Object.getPrototypeOf(socket) as object;
+  Object.defineProperty(socket, 'bytesWritten', {
+    configurable: true,
+    get: () => Math.max(1, (Reflect.get(prototype, 'bytesWritten', socket) as number | undefined) ?? 0),
+  });
 }
 
 function destroy(this: Duplex): void {

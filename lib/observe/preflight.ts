@@ -20,6 +20,7 @@ export class Preflight {
   readonly #log: PreflightLog;
   #expectsProxy: boolean;
   #expectsCookies: boolean;
+  #toldOfConflict = false;
 
   constructor(options: PreflightOptions, log: PreflightLog) {
     this.#connections = options.limits.connections;
@@ -48,6 +49,18 @@ export class Preflight {
     this.#log.warn(
       `${gateways.join(', ')} will not be served: without a port of its own a gateway is on the HTTP server of the ` +
         `application, and this application has none. Give it a port, @WebSocketGateway(port, options), or leave it out here.`,
+    );
+  }
+
+  /** To be called when a listener of the application ends an upgrade that is for a gateway. @param url of the request */
+  conflict(url: string): void {
+    if (this.#toldOfConflict) return;
+    this.#toldOfConflict = true;
+    const path = url.split('?', 1)[0]!.slice(0, 100);
+    this.#log.warn(
+      `Another "upgrade" listener of the HTTP server has answered or ended an upgrade to the gateway path ${JSON.stringify(path)}: ` +
+        `new WebSocketServer({ server, path }) of ws answers all other paths with 400, and Socket.IO ends them after a second. ` +
+        `Give ws { noServer: true } and pass it its own path only, or give Socket.IO { destroyUpgrade: false }.`,
     );
   }
 

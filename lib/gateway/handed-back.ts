@@ -1,0 +1,69 @@
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
+
+/** Pairs of headers that Node keeps of a request, unless a server says otherwise. */
+const MOST_HEADERS = 1000;
+
+/**
+ * Gives a request that Node took for an upgrade back to its HTTP server, to be answered like any other. Its bytes are put
+ * back into the socket, without the wish to upgrade, so that body, keep-alive and what was sent behind it are as always.
+ * @param head what Node has read behind the headers
+ * @returns false when the request is not known in full, and must be refused
+ */
+export function handBack(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+  // Of more, Node has dropped some, perhaps the one that says how long the body is.
+  if (request.rawHeaders.length >= 2 * (server.maxHeadersCount ?? MOST_HEADERS)) return false;
+  afterAnswers(socket, () =>
+    serve(server, socket, Buffer.concat([Buffer.from(headOf(request), 'latin1'), head])),
+  );
+  return true;
+}
+
+/** Calls back when the answers to earlier requests of a connection are complete, unless it ends before. */
+function afterAnswers(socket: Duplex, callback: () => void): void {
+  const { _httpMessage: answer } = socket as { _httpMessage?: EventEmitter | null };
+  if (!answer) return callback();
+  socket.on('error', destroy);
+  answer.once('close', () => {
+    socket.off('error', destroy);
+    if (!socket.destroyed && !socket.writableEnded) afterAnswers(socket, callback);
+  });
+}
+
+/** Has a server read a socket from the beginning, with some bytes put back. */
+function serve(server: Server, socket: Duplex, bytes: Buffer): void {
+  socket.unshift(bytes);
+  // The time of an idle connection, which Node takes back by itself only on the parser that set it.
+  (socket as Socket).setTimeout?.(0);
+  const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
+  // Node's own alone: other listeners know the socket from its beginning, and would count it twice.
+  const listener = server.listeners(event).find(({ name }) => name === 'connectionListener');
+  if (listener === undefined) server.emit(event, socket);
+  else listener.call(server, socket);
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}
+
+/** The request line and the headers, without `Upgrade` and the token that goes with it. */
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    const value = rawHeaders[at + 1]!;
+    const lower = name.toLowerCase();
+    if (lower === 'upgrade') continue;
+    if (lower !== 'connection') lines.push(`${name}: ${value}`);
+    else if (kept(value) !== '') lines.push(`${name}: ${kept(value)}`);
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+function kept(connection: string): string {
+  const tokens = connection.split(',').map(token => token.trim());
+  return tokens.filter(token => token !== '' && token.toLowerCase() !== 'upgrade').join(', ');
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Rejections } from '../observe/rejections.js';
+import type { ClientAddresses } from './client-address.js';
+import type { Turnstile } from './turnstile.js';
+import { UpgradeRefusal } from './upgrade-refusal.js';
+
+/** The collaborators of {@link UnclaimedUpgrades}. */
+export interface UnclaimedParts {
+  readonly addresses: ClientAddresses;
+  readonly turnstile: Turnstile;
+  readonly rejections: Rejections;
+  /** Milliseconds that another listener has to take an upgrade. */
+  readonly handshakeMs: number;
+}
+
+/** Upgrades to paths without a gateway that another listener of the HTTP server may take, and perhaps none does. */
+export class UnclaimedUpgrades {
+  readonly #parts: UnclaimedParts;
+  readonly #waiting = new Map<Duplex, Waiting>();
+
+  constructor(parts: UnclaimedParts) {
+    this.#parts = parts;
+  }
+
+  /** Upgrades that nobody has taken yet. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Waits for somebody to take an upgrade, and refuses it with 404 when nobody does. */
+  leave(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const waiting = new Waiting(socket, this.#parts.handshakeMs, taken => {
+      this.#waiting.delete(socket);
+      if (taken) return;
+      const { addresses, turnstile, rejections } = this.#parts;
+      const ip = addresses.of(request);
+      // Its client has left, or a listener has ended what it does not know.
+      if (socket.destroyed || socket.writableEnded) rejections.count('path', ip);
+      else turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(404, 'path'));
+    });
+    this.#waiting.set(socket, waiting);
+  }
+
+  /** Refuses those that wait: the server goes down. */
+  stop(): void {
+    for (const waiting of this.#waiting.values()) waiting.settle();
+  }
+}
+
+/** One upgrade that waits to be taken. */
+class Waiting {
+  readonly #socket: Duplex;
+  readonly #timer: NodeJS.Timeout;
+  readonly #written: number;
+  readonly #onSettled: (taken: boolean) => void;
+
+  /** @param onSettled called once: whether somebody has taken the upgrade */
+  constructor(socket: Duplex, ms: number, onSettled: (taken: boolean) => void) {
+    this.#socket = socket;
+    this.#written = bytesWritten(socket);
+    this.#onSettled = onSettled;
+    this.#timer = setTimeout(this.settle, ms);
+    // Nobody else may listen yet, and an error would end the process.
+    socket.on('error', destroy);
+    // Only a socket that somebody reads, or that has nothing unread, tells that its client has gone.
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.settle);
+  }
+
+  readonly settle = (): void => {
+    clearTimeout(this.#timer);
+    this.#socket.off('end', this.#onEnd);
+    this.#socket.off('close', this.settle);
+    // An error of a socket that is closed already needs no listener; of one that is taken, the taker has one.
+    const taken = this.#taken;
+    if (taken) this.#socket.off('error', destroy);
+    this.#onSettled(taken);
+  };
+
+  readonly #onEnd = (): void => {
+    if (!this.#taken) this.#socket.destroy();
+  };
+
+  get #taken(): boolean {
+    return bytesWritten(this.#socket) > this.#written || isRead(this.#socket);
+  }
+}
+
+/** Whether somebody reads a socket: it belongs to them. */
+export function isRead(socket: Duplex): boolean {
+  return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0;
+}
+
+/** Bytes that anybody has written to a socket, whether or not they have left. */
+export function bytesWritten(socket: Duplex): number {
+  return (socket as Socket).bytesWritten ?? 0;
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}
