@@ -16,10 +16,11 @@ const { values: wanted } = parseArgs({
   options: { nest: { type: 'string' }, fresh: { type: 'boolean', default: false } },
 });
 
-/** What each CLI makes, and how it is built and tested. */
+/** What each CLI makes, and how it is built and tested. Its tests may be slow: the machine may be busy. */
 const TEMPLATES = [
   {
     nest: '11',
+    patience: ['--testTimeout=60000'],
     builders: ['tsc', 'swc', 'webpack'],
     tools: { '@swc/cli': '^0.8.0', '@swc/core': '^1.15.18' },
     // The template has Jest 30; many applications are still on 29.
@@ -27,6 +28,7 @@ const TEMPLATES = [
   },
   {
     nest: '12',
+    patience: ['--testTimeout=60000', '--hookTimeout=60000'],
     // For ES modules the CLI refuses webpack and offers rspack.
     builders: ['tsc', 'swc', 'rspack'],
     tools: {

@@ -25,6 +25,7 @@ const TEST_TOOLS = [
 
 export class Template {
   #nest;
+  #patience;
   #builders;
   #tools;
   #jest;
@@ -35,8 +36,9 @@ export class Template {
   #environment;
   #passed = true;
 
-  constructor({ nest, builders, tools, jest }, { cache, tarball, nodes }) {
+  constructor({ nest, patience, builders, tools, jest }, { cache, tarball, nodes }) {
     this.#nest = nest;
+    this.#patience = patience;
     this.#builders = builders;
     this.#tools = tools;
     this.#jest = jest;
@@ -147,7 +149,10 @@ export class Template {
   /** Runs a test script of the template and tells how many tests passed. */
   async #test(folder, node, script) {
     const env = { ...environmentOf(this.#nodes[node]), CI: 'true' };
-    const { stdout, stderr } = await run('npm', ['run', script], { cwd: folder, env });
+    const { stdout, stderr } = await run('npm', ['run', script, '--', ...this.#patience], {
+      cwd: folder,
+      env,
+    });
     const output = stdout + stderr;
     const [, count] = /^\s*Tests:?\s+(\d+) passed/m.exec(output) ?? [];
     // The template has one test of each kind; the README and docs/testing.md add to both.
