@@ -85,6 +85,8 @@ export class Outbox implements BatchSink {
   }
 
   write(): void {
+    // It has left already, before something that the application wrote to the socket itself.
+    if (this.#count === 0) return;
     const queued = this.#socket.writableLength;
     // Publications do not come here without room for them, so what is too much are replies.
     const bulk = Math.max(MOST_IN_FLIGHT, this.#held?.burst ?? 0);

@@ -110,6 +110,11 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     return true;
   }
 
+  /** Writes what was gathered in this loop turn now, because the application writes to the socket itself. */
+  writeGathered(): void {
+    if (this.sink.gathered > 0) this.sink.write();
+  }
+
   /** Sends at the end of this loop turn what others have added to the sink. */
   requestWrite(): void {
     this.#host.turnWrites.request(this.sink);

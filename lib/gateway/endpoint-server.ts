@@ -1,4 +1,5 @@
-import { type WebSocket, WebSocketServer } from 'ws';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { orderedSocket } from './ordered-socket.js';
 import { stopAtError } from './receiver-guard.js';
 
 /**
@@ -10,10 +11,15 @@ export class EndpointServer extends WebSocketServer {
   #ending = false;
   #ended = false;
 
+  constructor(options: ServerOptions) {
+    super({ ...options, WebSocket: orderedSocket(options.WebSocket) });
+  }
+
   /** Changes options of the server, before it has clients: `ws` reads them at each handshake. */
   configure(options: Readonly<Record<string, unknown>>): void {
     const { perMessageDeflate } = options;
     Object.assign(this.options, options, perMessageDeflate === true && { perMessageDeflate: {} });
+    this.options.WebSocket = orderedSocket(this.options.WebSocket);
     // As the constructor does it, which had the default only.
     if (options.clientTracking === false) Reflect.deleteProperty(this, 'clients');
   }

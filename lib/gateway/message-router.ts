@@ -130,7 +130,8 @@ export class MessageRouter implements Answers {
     this.#active++;
     call.begin();
     try {
-      const result = await promised;
+      // What a stream has at once comes before what its handler puts off with process.nextTick().
+      const result = isThenable(promised) ? await promised : promised;
       if (isObservable(result)) await call.replyEach(result, this.#streams);
       else this.reply(session, message, result);
     } catch (error) {

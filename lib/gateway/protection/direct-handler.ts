@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { passOn } from '../async-values.js';
 import type { Invocation } from '../invocation.js';
 import { isThenable } from '../wrapped-method.js';
@@ -22,6 +23,8 @@ export function directHandler(
   });
   const call = (args: unknown[], invocation: Invocation): unknown =>
     observe(invocation, method, instance, args);
+  // Called in a microtask, so that its result comes before what it puts off with process.nextTick(): as under Nest.
+  const later = types.isAsyncFunction(method);
   return (client, data, invocation, pattern) => {
     const args: unknown[] = [];
     let promised = false;
@@ -35,7 +38,8 @@ export function directHandler(
       }
       args.push(value);
     }
-    return promised ? Promise.all(args).then(values => call(values, invocation)) : call(args, invocation);
+    if (promised) return Promise.all(args).then(values => call(values, invocation));
+    return later ? Promise.resolve().then(() => call(args, invocation)) : call(args, invocation);
   };
 }
 

@@ -1,0 +1,54 @@
+import { WebSocket } from 'ws';
+import { connectionOf } from './client-session.js';
+
+/** A class of `ws` sockets. An application may have one of its own, derived from that of `ws`. */
+export type SocketClass = typeof WebSocket;
+
+/** The ordered class of each class of sockets. */
+const ordered = new WeakMap<SocketClass, SocketClass>();
+
+/**
+ * The class of sockets that keeps replies and the socket's own frames in the order of their making. Replies of a turn are
+ * gathered and leave in one write at its end; what the application sends, or closes, through the socket itself is
+ * written at once, and would overtake them. So it is preceded by what was gathered.
+ */
+export function orderedSocket(base: SocketClass = WebSocket): SocketClass {
+  let socketClass = ordered.get(base);
+  if (socketClass === undefined) {
+    socketClass = derived(base);
+    ordered.set(base, socketClass);
+    ordered.set(socketClass, socketClass);
+  }
+  return socketClass;
+}
+
+function derived(base: SocketClass): SocketClass {
+  return class OrderedSocket extends base {
+    override send(...args: unknown[]): void {
+      connectionOf(this)?.writeGathered();
+      super.send(...(args as Parameters<WebSocket['send']>));
+    }
+
+    override ping(...args: Parameters<WebSocket['ping']>): void {
+      connectionOf(this)?.writeGathered();
+      super.ping(...args);
+    }
+
+    override pong(...args: Parameters<WebSocket['pong']>): void {
+      connectionOf(this)?.writeGathered();
+      super.pong(...args);
+    }
+
+    override close(...args: Parameters<WebSocket['close']>): void {
+      connectionOf(this)?.writeGathered();
+      super.close(...args);
+    }
+
+    override terminate(): void {
+      const connection = connectionOf(this);
+      // Nobody reads what was gathered for a connection that the server gives up.
+      if (connection?.closedWith === undefined) connection?.writeGathered();
+      super.terminate();
+    }
+  };
+}
