@@ -85,12 +85,10 @@ export class Outbox implements BatchSink {
   }
 
   write(): void {
-    // It has left already, before something that the application wrote to the socket itself.
-    if (this.#count === 0) return;
     const queued = this.#socket.writableLength;
     // Publications do not come here without room for them, so what is too much are replies.
-    const bulk = Math.max(MOST_IN_FLIGHT, this.#held?.burst ?? 0);
-    if (queued === 0 || queued + this.#bytes <= this.#owner.maxUnsentBytes + bulk) return this.writeLast();
+    const most = this.#owner.maxUnsentBytes + Math.max(MOST_IN_FLIGHT, this.#held?.burst ?? 0);
+    if (queued === 0 || this.#count === 0 || queued + this.#bytes <= most) return this.writeLast();
     this.#drop();
     this.#owner.tooSlow();
   }
