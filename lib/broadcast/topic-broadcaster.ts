@@ -130,10 +130,7 @@ export class TopicBroadcaster extends Broadcaster {
     const { topics, pacer, connections, clock, maxPayload, unheard } = this.#parts;
     const topic = topics.forPublication(name);
     // Nobody is here and nothing is kept.
-    if (topic === undefined) {
-      unheard.run(name, data);
-      return 0;
-    }
+    if (topic === undefined) return unheard.publish(name, data);
     const { json, bytes } = payloadOf(name, data, maxPayload);
     const key = conflationKey(name, topic.policy, data);
     const now = clock.now();

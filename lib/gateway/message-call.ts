@@ -161,5 +161,5 @@ export class MessageCall implements Invocation {
 
 /** Ends the streams of the requests with an id; each is answered by a frame of its own. */
 export function cancelStreams({ requests }: ClientSession, id: MessageId): void {
-  for (const call of [...(requests ?? [])]) if (call.id === id) call.cancel();
+  for (const call of requests ?? []) if (call.id === id) call.cancel();
 }

@@ -85,12 +85,13 @@ class Feeds {
 
 const KINDS = ['generator', 'iterable', 'node', 'web'] as const;
 
-const feeds = { current: new Feeds() };
+/** The feeds of the running test. */
+const scene = { feeds: new Feeds() };
 
 @WebSocketGateway()
 class Gateway {
   #of(name: string): unknown {
-    return feeds.current[name.split('.')[0] as (typeof KINDS)[number]](name);
+    return scene.feeds[name.split('.')[0] as (typeof KINDS)[number]](name);
   }
 
   @Topic(':kind.direct')
@@ -115,12 +116,12 @@ class Gateway {
 
   @Topic('fast')
   fast() {
-    return feeds.current.fast();
+    return scene.feeds.fast();
   }
 
   @SubscribeMessage('fast')
   fastReply() {
-    return feeds.current.fast();
+    return scene.feeds.fast();
   }
 
   @SubscribeMessage('failing')
@@ -147,9 +148,9 @@ class Gateway {
 }
 
 const start = async () => {
-  feeds.current = new Feeds();
+  scene.feeds = new Feeds();
   const running = await startApp({ providers: [Gateway], options: { heartbeat: false } });
-  return { ...running, feeds: feeds.current, client: await Client.connect(running.url) };
+  return { ...running, feeds: scene.feeds, client: await Client.connect(running.url) };
 };
 
 const numbers = (frames: any[]): number[] => frames.map(({ data }) => data.n);

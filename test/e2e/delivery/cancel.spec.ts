@@ -66,9 +66,9 @@ async function start(limits: FanoutOptions['limits'] = {}) {
   const { url, get } = await startApp({ providers: [Gateway], options: { limits } });
   const client = await Client.connect(url);
   const begin = (event: string, id?: unknown) => client.send({ event, id });
-  const of = (id: unknown) => client.frames.filter(frame => frame.id === id);
+  const framesOf = (id: unknown) => client.frames.filter(frame => frame.id === id);
   const settle = () => client.request('ping');
-  return { client, begin, of, settle, metrics: get(FanoutMetrics) };
+  return { client, begin, framesOf, settle, metrics: get(FanoutMetrics) };
 }
 
 const COMPLETE = (id: unknown) => ({ id, event: 'complete' });
@@ -77,18 +77,18 @@ describe('a cancel', () => {
   it.each(['endless', 'noted'])(
     'ends the stream with its id (%s), is answered, and frees the id',
     async event => {
-      const { client, begin, of, settle } = await start();
+      const { client, begin, framesOf, settle } = await start();
       for (const id of ['a', 'b']) begin(event, id);
       begin('cancel', 'a');
       await settle();
-      expect(of('a').at(-1)).toEqual(COMPLETE('a'));
-      expect(of('a')).toHaveLength(2);
-      expect(of('b')).toHaveLength(1);
+      expect(framesOf('a').at(-1)).toEqual(COMPLETE('a'));
+      expect(framesOf('a')).toHaveLength(2);
+      expect(framesOf('b')).toHaveLength(1);
       expect(Gateway.ended).toBe(1);
       begin(event, 'a');
       begin('cancel', 'a');
       await settle();
-      expect(of('a')).toHaveLength(4);
+      expect(framesOf('a')).toHaveLength(4);
       expect(Gateway.ended).toBe(2);
       // The frame is what docs/protocol.md has.
       expect(JSON.stringify(client.frames.find(frame => frame.event === 'complete'))).toBe(
@@ -98,22 +98,22 @@ describe('a cancel', () => {
   );
 
   it('ends every stream with its id, each with a frame', async () => {
-    const { begin, of, settle } = await start();
+    const { begin, framesOf, settle } = await start();
     for (const id of [7, 7, '7']) begin('endless', id);
     begin('cancel', 7);
     await settle();
-    expect(of(7).filter(({ event }) => event === 'complete')).toHaveLength(2);
-    expect(of('7')).toHaveLength(1);
+    expect(framesOf(7).filter(({ event }) => event === 'complete')).toHaveLength(2);
+    expect(framesOf('7')).toHaveLength(1);
   });
 
   it('of an id without a stream is not answered, so that a complete is always that of its stream', async () => {
-    const { client, begin, of, settle } = await start();
+    const { client, begin, framesOf, settle } = await start();
     begin('cancel', 'nobody');
     begin('single', 's');
     begin('cancel', 's');
     await settle();
-    expect(of('nobody')).toEqual([]);
-    expect(of('s').map(({ event }) => event)).toEqual(['single']);
+    expect(framesOf('nobody')).toEqual([]);
+    expect(framesOf('s').map(({ event }) => event)).toEqual(['single']);
     expect(client.frames).toHaveLength(2);
   });
 
@@ -124,34 +124,34 @@ describe('a cancel', () => {
   });
 
   it.each([1, 2])('reaches a handler that is still running (limits.inFlight %i)', async inFlight => {
-    const { begin, client, of } = await start({ inFlight });
+    const { begin, client, framesOf } = await start({ inFlight });
     begin('later', 'l');
     begin('cancel', 'l');
     if (inFlight > 1) await client.request('ping');
     Gateway.gate.open();
     await client.next(frame => frame.event === 'complete');
-    expect(of('l').at(-1)).toEqual(COMPLETE('l'));
-    expect(of('l')).toHaveLength(inFlight === 1 ? 2 : 1);
+    expect(framesOf('l').at(-1)).toEqual(COMPLETE('l'));
+    expect(framesOf('l')).toHaveLength(inFlight === 1 ? 2 : 1);
     await eventually(() => Gateway.ended === (inFlight === 1 ? 1 : 0));
   });
 
   it('does not stop an answer that is no stream', async () => {
-    const { client, begin, of, settle } = await start({ inFlight: 2 });
+    const { client, begin, framesOf, settle } = await start({ inFlight: 2 });
     begin('value', 'v');
     begin('cancel', 'v');
     await settle();
     Gateway.gate.open();
     await client.next(frame => frame.id === 'v');
     await settle();
-    expect(of('v').map(({ event }) => event)).toEqual(['value']);
+    expect(framesOf('v').map(({ event }) => event)).toEqual(['value']);
   });
 
   it('is answered although the teardown of the stream throws', async () => {
-    const { begin, of, settle } = await start();
+    const { begin, framesOf, settle } = await start();
     begin('broken', 'x');
     begin('cancel', 'x');
     await settle();
-    expect(of('x')).toEqual([COMPLETE('x')]);
+    expect(framesOf('x')).toEqual([COMPLETE('x')]);
   });
 
   it('counts as a message', async () => {
@@ -177,12 +177,12 @@ describe('a cancel', () => {
 
 describe('a stream that is complete', () => {
   it('says so to a request with an id, and sends nothing to one without', async () => {
-    const { client, begin, of, settle } = await start();
+    const { client, begin, framesOf, settle } = await start();
     begin('endless', 'e');
     await settle();
     Gateway.last.complete();
     await settle();
-    expect(of('e')).toEqual([{ event: 'endless', id: 'e', data: 'begun' }, COMPLETE('e')]);
+    expect(framesOf('e')).toEqual([{ event: 'endless', id: 'e', data: 'begun' }, COMPLETE('e')]);
     client.send({ event: 'endless' });
     await settle();
     Gateway.last.complete();
@@ -191,19 +191,19 @@ describe('a stream that is complete', () => {
   });
 
   it('is not said of a single value behind an interceptor', async () => {
-    const { begin, of, settle } = await start();
+    const { begin, framesOf, settle } = await start();
     begin('single', 's');
     await settle();
-    expect(of('s')).toEqual([{ event: 'single', id: 's', data: { noted: 1 } }]);
+    expect(framesOf('s')).toEqual([{ event: 'single', id: 's', data: { noted: 1 } }]);
   });
 });
 
 describe('limits.streams', () => {
   it('refuses one more with a code of its own, counts it, and lets it in when one is cancelled', async () => {
-    const { begin, of, settle, metrics } = await start({ streams: 2 });
+    const { begin, framesOf, settle, metrics } = await start({ streams: 2 });
     for (const id of ['a', 'b', 'c']) begin('endless', id);
     await settle();
-    expect(of('c')[0]).toMatchObject({ event: 'error', data: { code: 'TOO_MANY_STREAMS' } });
+    expect(framesOf('c')[0]).toMatchObject({ event: 'error', data: { code: 'TOO_MANY_STREAMS' } });
     expect(metrics.rejected.streams).toBe(1);
     // Messages that need no stream are answered.
     begin('value', 'v');
@@ -211,7 +211,7 @@ describe('limits.streams', () => {
     begin('cancel', 'a');
     begin('endless', 'c');
     await settle();
-    expect(of('v')).toHaveLength(1);
-    expect(of('c').at(-1)).toMatchObject({ data: 'begun' });
+    expect(framesOf('v')).toHaveLength(1);
+    expect(framesOf('c').at(-1)).toMatchObject({ data: 'begun' });
   });
 });

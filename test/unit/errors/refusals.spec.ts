@@ -12,6 +12,7 @@ describe('Refusal', () => {
       BAD_RATE: '"maxRate" must be a number of at least 1/60, on a topic that conflates.',
       TOO_MANY_TOPICS: 'Too many topics on one connection.',
       RATE_LIMITED: 'Too many messages.',
+      TOO_MANY_STREAMS: 'Too many streams on one connection; cancel one of them.',
       BUSY: 'The server is busy; try again later.',
       BAD_TOKEN: 'The "token" must be a string of 1 to 8192 visible ASCII characters.',
       UNAUTHORIZED: 'The credentials are missing, wrong or expired.',
