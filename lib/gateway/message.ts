@@ -16,10 +16,10 @@ export type MessageId = string | number;
 /** Longest id that is sent back: an error frame must hold it. */
 const MAX_ID_LENGTH = 64;
 
-/** Turns a frame into a message; undefined drops the frame. What `FanoutAdapter.setMessageParser()` takes. */
+/** Turns a frame into a message. Nothing, or null, drops the frame. What `FanoutAdapter.setMessageParser()` takes. */
 export type MessageParser = (
   data: Incoming,
-) => { event: string; id?: MessageId | null; data?: unknown } | void;
+) => { event: string; id?: MessageId | null; data?: unknown } | null | void;
 
 export const jsonParser: MessageParser = data =>
   JSON.parse(typeof data === 'string' ? data : String(data)) as Message;
@@ -28,7 +28,8 @@ export const jsonParser: MessageParser = data =>
 export function reportingParser(parser: MessageParser, errors: ErrorLog): MessageParser {
   return data => {
     try {
-      return assertDirect(parser(data));
+      // Null is nothing, as under `WsAdapter`. Only the default parser gets it from clients, as JSON.
+      return assertDirect(parser(data)) ?? undefined;
     } catch (error) {
       errors.error(error, 'the message parser failed; the message is answered BAD_MESSAGE');
       throw error;
