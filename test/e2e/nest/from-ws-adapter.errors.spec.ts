@@ -38,6 +38,13 @@ class Answering implements ExceptionFilter {
 @Catch()
 class OfNest extends BaseWsExceptionFilter {}
 
+@Catch()
+class Own extends BaseWsExceptionFilter {
+  override handleError(client: any, exception: Error): void {
+    client.send(JSON.stringify({ event: 'own', data: exception.message }));
+  }
+}
+
 const circular: Record<string, unknown> = {};
 circular.self = circular;
 
@@ -87,9 +94,20 @@ class Failing extends Marked {
     throw FAILURES[what]!();
   }
 
+  @UseFilters(Own)
+  @SubscribeMessage('own')
+  own(@MessageBody() what: string) {
+    throw FAILURES[what]!();
+  }
+
   @SubscribeMessage('circular')
   circular() {
     return circular;
+  }
+
+  @SubscribeMessage('map')
+  map() {
+    return { event: 'map', data: new Map([['a', 1]]) };
   }
 }
 
@@ -194,10 +212,17 @@ describe('a filter', () => {
     );
   });
 
-  it.skipIf(NEST_MAJOR === 11)('that extends BaseWsExceptionFilter sends the frame of Nest', async () => {
-    const { WsAdapter, FanoutAdapter } = framesOf(await seenFor({ event: 'of nest', data: 'text' }));
-    expect(WsAdapter).toEqual([exception('of nest', 'text', 'not now')]);
-    expect(FanoutAdapter).toEqual(WsAdapter);
+  it('that extends BaseWsExceptionFilter answers as if there were no filter', async () => {
+    expect(framesOf(await seenFor({ event: 'of nest', data: 'text', id: 7 }))).toEqual({
+      WsAdapter: byNest(exception('of nest', 'text', 'not now')),
+      FanoutAdapter: [{ event: 'error', id: 7, data: { code: 'EXCEPTION', message: 'not now' } }],
+    });
+  });
+
+  it('that overrides how BaseWsExceptionFilter answers is left to itself', async () => {
+    expect(framesOf(await seenFor({ event: 'own', data: 'text' }))).toEqual(
+      same([{ event: 'own', data: 'not now' }]),
+    );
   });
 });
 
@@ -208,4 +233,11 @@ it('a result that cannot be JSON is refused and logged', async () => {
   expect(ending).toEqual([expect.stringContaining('circular')]);
   expect(FanoutAdapter.frames).toMatchObject([{ event: 'error', data: { code: 'INTERNAL' } }]);
   expect(FanoutAdapter.logged).toHaveLength(1);
+});
+
+it('a result that JSON turns to nothing is refused and logged', async () => {
+  const { WsAdapter, FanoutAdapter } = await seenFor({ event: 'map' });
+  expect(WsAdapter).toEqual({ frames: [{ event: 'map', data: {} }], logged: [] });
+  expect(FanoutAdapter.frames).toMatchObject([{ event: 'error', data: { code: 'INTERNAL' } }]);
+  expect(FanoutAdapter.logged).toEqual([expect.stringContaining('Map')]);
 });

@@ -1,10 +1,9 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { WebSocket, type WebSocketServer as Server } from 'ws';
+import { WebSocket, WebSocketServer as Server } from 'ws';
 import { eventually } from '../../support/client.js';
-import { linesAt, Marked, outcomeOf, same, start, turns, underBoth } from './both-adapters.js';
+import { linesAt, Marked, NEST_MAJOR, outcomeOf, same, start, turns, underBoth } from './both-adapters.js';
 import { freePort } from './free-port.js';
 
 class Echo extends Marked {
@@ -22,6 +21,16 @@ function gatewayAt(port: number, options: object = {}) {
   @WebSocketGateway(port, options)
   class Gateway extends Echo {}
   return Gateway;
+}
+
+/** A gateway with another event than {@link gatewayAt} has. */
+function gatewayNamed(event: string, options: object) {
+  @WebSocketGateway(options)
+  class Other {
+    @SubscribeMessage(event)
+    handle(): void {}
+  }
+  return Other;
 }
 
 /** How connections to several addresses end. */
@@ -168,6 +177,32 @@ describe('options of ws', () => {
   });
 });
 
+describe('an option of a gateway', () => {
+  it.each([
+    ['of Socket.IO', 0, { cors: true }, 'FANOUT_GATEWAY_OPTION'],
+    ['that has no effect', 0, { noServer: true }, 'FANOUT_GATEWAY_OPTION'],
+    ['that is misspelt', 0, { maxpayload: 100 }, 'FANOUT_OPTION_UNKNOWN'],
+    ['that is a port as a text', '0', {}, 'FANOUT_GATEWAY_PORT'],
+  ])('%s stops the start', async (_, port, options, code) => {
+    const setup = { providers: [gatewayAt(port as number, options)] };
+    await expect(start('WsAdapter', setup)).resolves.toBeDefined();
+    await expect(start('FanoutAdapter', setup)).rejects.toMatchObject({ code });
+  });
+
+  it('that limits messages is the lowest of all gateways on the path', async () => {
+    const gateways = [gatewayAt(0, { maxPayload: 5000 }), gatewayNamed('small', { maxPayload: 50 })];
+    const seen = await underBoth({ providers: gateways }, async ({ connect }) => {
+      const client = await connect();
+      client.send({ event: 'echo', data: 'x'.repeat(100) });
+      await Promise.race([client.closed, client.until(() => client.frames.length > 0)]);
+      return client.frames.length > 0 ? 'answered' : (await client.closed).code;
+    });
+    expect(seen.FanoutAdapter).toBe(1009);
+    // Nest makes the server for the gateway it comes to first, which is another one in each major version.
+    expect(seen.WsAdapter).toBe(NEST_MAJOR === 11 ? 'answered' : 1009);
+  });
+});
+
 describe('limits', () => {
   it('close a client whose message is larger than limits.payload', async () => {
     const { WsAdapter, FanoutAdapter } = await underBoth(
@@ -208,6 +243,15 @@ describe('limits', () => {
 });
 
 describe('the server of @WebSocketServer()', () => {
+  it('is one of the ws package that the application has', async () => {
+    const gateway = gatewayAt(0);
+    const { get, connect } = await start('FanoutAdapter', { providers: [gateway] });
+    await (await connect()).exchange();
+    const { server } = get(gateway);
+    expect(server).toBeInstanceOf(Server);
+    expect([...server.clients]).toEqual([expect.any(WebSocket)]);
+  });
+
   it('has the sockets of its path as its clients', async () => {
     const gateway = gatewayAt(0, { path: '/a' });
     const seen = await underBoth({ providers: [gateway, gatewayAt(0)] }, async ({ get, connect }) => {
