@@ -33,6 +33,8 @@ export interface AdmissionParts {
   readonly turnstile: Turnstile;
   /** A client can make functions of the application throw. */
   readonly errors: ErrorLog;
+  /** For what clients are refused for that may be a mistake of the application. */
+  readonly refusals: ErrorLog;
   /** Takes over a client whose handshake is done, and gives its slot back when it has gone. */
   open(arrival: Arrival, client: WebSocket, credentials: Credentials | undefined): void;
 }
@@ -100,13 +102,20 @@ export class Admission {
     const admitted = this.#parts.origins.admits(arrival.request);
     if (typeof admitted !== 'boolean') {
       return admitted.then(later => {
-        assertOrigin(later);
+        this.#assertOrigin(later, arrival);
         assertWaiting(arrival);
         return this.#identify(arrival);
       });
     }
-    assertOrigin(admitted);
+    this.#assertOrigin(admitted, arrival);
     return this.#identify(arrival);
+  }
+
+  #assertOrigin(admitted: boolean, { request }: Arrival): void {
+    if (admitted) return;
+    const { refusals, origins } = this.#parts;
+    refusals.error(origins.refusalOf(request));
+    throw new UpgradeRefusal(403, 'origin', { close: CLOSE.FORBIDDEN });
   }
 
   #identify(arrival: Arrival): Promise<Credentials | undefined> | undefined {
@@ -200,10 +209,6 @@ function noRoom(cause: RejectionCause): UpgradeRefusal {
 
 function ban(retryAfter: number): UpgradeRefusal {
   return new UpgradeRefusal(429, 'banned', { close: CLOSE.BANNED, retryAfter });
-}
-
-function assertOrigin(admitted: boolean): void {
-  if (!admitted) throw new UpgradeRefusal(403, 'origin', { close: CLOSE.FORBIDDEN });
 }
 
 /** Whoever was cut meanwhile has its answer: nobody is to be asked about it any more. */

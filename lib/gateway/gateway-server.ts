@@ -2,12 +2,13 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import { wallTime } from '../connection/wall-time.js';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { Load } from '../observe/load.js';
 import type { Preflight } from '../observe/preflight.js';
 import type { Rejections } from '../observe/rejections.js';
-import type { ErrorLog } from '../observe/sampled-errors.js';
+import { type ErrorLog, SampledErrors } from '../observe/sampled-errors.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import { deflated, formatOf, type WireFormat } from '../wire/json-format.js';
 import { Admission } from './admission.js';
@@ -89,6 +90,7 @@ export class GatewayServer {
       ...parts,
       rates: new AdmissionRates(options.limits, () => performance.now()),
       origins: new OriginCheck(options.origins, this.#addresses),
+      refusals: new SampledErrors(wallTime, { error: line => parts.logger.warn(line) }),
       turnstile: this.#turnstile,
       open: (arrival, client, credentials) =>
         lifecycle.open(arrival, client, this.#formatOf(client, arrival.request), credentials),
@@ -212,6 +214,7 @@ export class GatewayServer {
 
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
     const endpoint = new Endpoint(port, path, this.#socketServer(), this.#parts.options.heartbeat);
+    if (port === 0) assertUpgrades(httpServer, placeOf(endpoint));
     // A random port, which is what port 0 means to the system, would be of no use to anybody.
     const server = port === 0 ? httpServer : this.#ownServers.at(port);
     if (server !== undefined) this.#routerOf(server).add(endpoint);
@@ -239,6 +242,13 @@ export class GatewayServer {
     });
     return server;
   }
+}
+
+/** @throws FanoutError FANOUT_HTTP2 for a server that takes no HTTP/1.1, and so no upgrade: of those, Node has no class to compare with */
+function assertUpgrades(server: Server | undefined, place: string): void {
+  const isHttp2 = server !== undefined && /^Http2(Secure)?Server$/.test(server.constructor.name);
+  // A server that has `allowHTTP1` has the timeouts of HTTP/1.1 too.
+  if (isHttp2 && !('requestTimeout' in server)) throw new FanoutError('FANOUT_HTTP2', place);
 }
 
 function topicLine(gateway: string, endpoint: Endpoint, pattern: string): string {

@@ -28,6 +28,25 @@ export class OriginCheck {
     return typeof policy === 'object' ? policy.has(canonical) : canonical === this.#ownOrigin(request);
   }
 
+  /** A log line about a request that was refused: what was compared, and what to do. */
+  refusalOf(request: IncomingMessage): string {
+    const origin = quoted(request.headers.origin);
+    const host = quoted(headerText(request, 'host'));
+    return `An upgrade from a page of the origin ${origin} to the host ${host} was answered 403, ${this.#reasonOf(request)}`;
+  }
+
+  #reasonOf(request: IncomingMessage): string {
+    const policy = this.#policy;
+    if (typeof policy === 'function') return 'by the function of the option origins.';
+    if (typeof policy === 'object')
+      return 'because the list of the option origins does not have it: add it if such pages may connect.';
+    const own = quoted(this.#ownOrigin(request));
+    return (
+      `because pages of this server have the origin ${own} as it sees itself: set the option origins to a list of those ` +
+      'that may connect, and behind a proxy trustProxy, so that the scheme and host that clients see are known.'
+    );
+  }
+
   /** The origin of pages that this server serves, as the client sees it. */
   #ownOrigin(request: IncomingMessage): string | undefined {
     const forwarded = this.#addresses.trustsPeer(request);
@@ -47,6 +66,11 @@ function hasCredentials({ headers: { cookie, authorization }, socket }: Incoming
   const { authorized } = socket as { authorized?: boolean };
   const ambient = authorization !== undefined && !authorization.toLowerCase().startsWith('bearer ');
   return cookie !== undefined || ambient || authorized === true;
+}
+
+/** A header in quotes, short and without anything that could end the quotes or the line. */
+function quoted(text: string | undefined): string {
+  return text === undefined ? 'undefined' : `"${text.slice(0, 100).replaceAll(/[^!#-~]/g, '?')}"`;
 }
 
 /** An answer that is no boolean admits nobody: it would be a mistake. */

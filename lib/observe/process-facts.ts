@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { wsVersion } from './ws-version.cjs';
 
@@ -9,6 +10,8 @@ export interface ProcessFacts {
   readonly somaxconn: number | undefined;
   /** Version of `ws`. */
   readonly ws: string | undefined;
+  /** Sign that this process is one of several with the same code. */
+  readonly several: string | undefined;
 }
 
 /** Reads the facts; on systems without `/proc` those of the system stay unknown. */
@@ -17,7 +20,21 @@ export function collectFacts(): ProcessFacts {
     openFiles: openFilesIn(contentOf('/proc/self/limits')),
     somaxconn: wholeNumber(contentOf('/proc/sys/net/core/somaxconn')),
     ws: wsVersion(),
+    several: severalBy(process.env, cluster.isWorker),
   };
+}
+
+/** What tells that the process is, or may be, one of several; undefined where nothing does. */
+export function severalBy(
+  env: Readonly<Record<string, string | undefined>>,
+  isWorker: boolean,
+): string | undefined {
+  if (isWorker) return 'it is a worker of a Node cluster';
+  if (Number(env.NODE_APP_INSTANCE) > 0 || (env.pm_id !== undefined && Number(env.instances) > 1))
+    return 'PM2 runs several instances';
+  if (env.KUBERNETES_SERVICE_HOST !== undefined) return 'it runs in Kubernetes';
+  if (env.K_SERVICE !== undefined) return 'it runs in Knative or Cloud Run';
+  return Number(/\.(\d+)$/.exec(env.DYNO ?? '')?.[1]) > 1 ? 'it is not the first dyno' : undefined;
 }
 
 /** The soft limit of open files in a text of `/proc/<pid>/limits`; infinite when there is none. */

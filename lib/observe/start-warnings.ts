@@ -16,7 +16,7 @@ export interface Capacity {
 
 /** What of the process will not hold what the server is meant to, a line each, with the remedy. */
 export function startWarnings(facts: ProcessFacts, { connections, backlog }: Capacity): string[] {
-  const { openFiles, somaxconn, ws } = facts;
+  const { openFiles, somaxconn, ws, several } = facts;
   const needed = connections + OTHER_FILES;
   const lines: string[] = [];
   if (openFiles !== undefined && openFiles < needed) {
@@ -35,6 +35,12 @@ export function startWarnings(facts: ProcessFacts, { connections, backlog }: Cap
     lines.push(
       `ws ${ws} is in use; clients can fill the memory of versions below ${LEAST_WS}: ` +
         `update it ("npm ls ws" tells what holds it back).`,
+    );
+  }
+  if (several !== undefined) {
+    lines.push(
+      `This process is, or may be, one of several (${several}), and nothing connects them: a publication reaches the clients ` +
+        'of the process that publishes it. Run one process, or publish in each, for instance from a broker that all read.',
     );
   }
   return lines;

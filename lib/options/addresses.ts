@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
 
+/** The origin of pages from files, as Electron and other shells around Chromium write it; browsers mostly write `null`. */
+const FILES = 'file://';
+
 /** An origin as browsers write it: lower case, without the port that its scheme implies. Undefined for anything else. */
 export function canonicalOrigin(origin: unknown): string | undefined {
-  if (origin === 'null') return origin;
+  if (origin === 'null' || origin === FILES) return origin;
   if (typeof origin !== 'string' || !URL.canParse(origin)) return undefined;
   const { protocol, host, href } = new URL(origin);
   // Also of schemes that URL knows no origin for, such as those of browser extensions and of apps.

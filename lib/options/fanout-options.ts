@@ -199,7 +199,7 @@ export interface FanoutOptions {
   limits?: LimitOptions;
   /**
    * Whose pages may connect: `'same'` for those of the requested host, a list of origins such as
-   * `https://app.example.com` (and `null` for pages without one), or a function. Clients that send no `Origin` are no
+   * `https://app.example.com` (and `null` for pages without one, `file://` for pages from files), or a function. Clients that send no `Origin` are no
    * browsers, and only a function refuses them. @default 'same' for requests with cookies or other credentials, any origin without
    */
   origins?: 'same' | readonly string[] | OriginPolicy;

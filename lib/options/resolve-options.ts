@@ -103,7 +103,7 @@ const RULES = {
 /** The options that are a value themselves, not a group. */
 const ADMISSION = {
   origins: {
-    must: "'same', a list of origins (scheme, host and port, such as 'https://example.com'; or 'null'), or a function",
+    must: "'same', a list of origins (scheme, host and port, such as 'https://example.com'; or 'null', or 'file://'), or a function",
     holds: (value: unknown) =>
       value === 'same' ||
       typeof value === 'function' ||

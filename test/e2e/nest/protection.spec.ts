@@ -18,7 +18,7 @@ import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { ExternalContextCreator } from '@nestjs/core/helpers/external-context-creator.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { Publish, Topic, TopicParam, UseHandshakeGuards } from 'nestjs-fanout';
+import { Publish, Topic, UseHandshakeGuards } from 'nestjs-fanout';
 import { map } from 'rxjs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type AppSetup, startApp } from '../../support/app.js';
@@ -348,7 +348,9 @@ describe('a gateway under another provider', () => {
     @UseInterceptors(Redact)
     @UseGuards(Deny)
     @Topic('t')
-    t(@TopicParam('none', Upper) _: unknown) {}
+    t(@MessageBody(Upper) body: unknown) {
+      return body;
+    }
   }
 
   it.each([ClassGuarded, MethodGuarded])('keeps its guards or stops the start: %s', async gateway => {

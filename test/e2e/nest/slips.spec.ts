@@ -1,5 +1,6 @@
 import { Controller, Get, Injectable, Logger, Module } from '@nestjs/common';
 import { LazyModuleLoader } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import {
@@ -14,6 +15,8 @@ import {
 } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startApp } from '../../support/app.js';
+import { certificate } from '../../support/certificate.js';
+import { upgrade } from '../../support/upgrade.js';
 
 /** Warnings of the application from now on. */
 function warnings(): string[] {
@@ -32,7 +35,9 @@ const failing = (code: string, ...parts: string[]) =>
 @WebSocketGateway({ path: '/market' })
 class MarketGateway {
   @Topic('prices.:symbol')
-  prices(@TopicParam('symbol') _: string) {}
+  prices(@TopicParam('symbol') symbol: string) {
+    return symbol;
+  }
 }
 
 describe('a decorator without effect stops the start', () => {
@@ -40,7 +45,9 @@ describe('a decorator without effect stops the start', () => {
     @WebSocketGateway()
     class Gateway {
       @Topic('prices.:symbol')
-      join(@TopicParam('symbl') _: string) {}
+      join(@TopicParam('symbl') symbol: string) {
+        return symbol;
+      }
     }
     await expect(startApp({ providers: [Gateway] })).rejects.toEqual(
       failing('FANOUT_DECORATOR', "@TopicParam('symbl')", 'Gateway.join', 'symbol'),
@@ -52,7 +59,9 @@ describe('a decorator without effect stops the start', () => {
     class Gateway {
       @Topic('prices.:symbol')
       @Topic('books.:isbn')
-      join(@TopicParam('isbn') _: string, @TopicParam('symbol') __: string) {}
+      join(@TopicParam('isbn') isbn: string, @TopicParam('symbol') symbol: string) {
+        return isbn ?? symbol;
+      }
     }
     await startApp({ providers: [Gateway] });
   });
@@ -64,7 +73,9 @@ describe('a decorator without effect stops the start', () => {
     @WebSocketGateway()
     class Gateway {
       @SubscribeMessage('order')
-      order(@decorator _: string) {}
+      order(@decorator value: string) {
+        return value;
+      }
     }
     await expect(startApp({ providers: [Gateway] })).rejects.toEqual(
       failing('FANOUT_DECORATOR', `@${name}()`, 'Gateway.order', 'no @Topic()'),
@@ -75,7 +86,9 @@ describe('a decorator without effect stops the start', () => {
     @Controller()
     class PageController {
       @Get()
-      page(@CurrentConnection() _: unknown) {}
+      page(@CurrentConnection() connection: unknown) {
+        return connection;
+      }
     }
     await expect(startApp({ providers: [MarketGateway], controllers: [PageController] })).rejects.toEqual(
       failing('FANOUT_DECORATOR', '@CurrentConnection()', 'PageController.page', 'no gateway'),
@@ -188,5 +201,40 @@ describe('FanoutModule without forRoot()', () => {
     await expect(Test.createTestingModule({ imports: [fanout] }).compile()).rejects.toEqual(
       failing('FANOUT_FOR_ROOT', 'forRootAsync()'),
     );
+  });
+});
+
+describe('an upgrade that is answered 403 for its origin', () => {
+  it('has a line that names origin and host, and few of them', async () => {
+    const { url } = await startApp({ providers: [MarketGateway] });
+    const lines = warnings();
+    for (let i = 0; i < 9; i++) {
+      const headers = { origin: `https://app${i}.example`, cookie: 'a=b' };
+      expect(await upgrade(`${url}/market`, headers)).toMatchObject({ status: 403 });
+    }
+    const refusals = lines.filter(line => line.includes('answered 403'));
+    expect(refusals).toHaveLength(3);
+    expect(refusals[0]).toContain(`the origin "https://app0.example" to the host "${new URL(url).host}"`);
+    expect(refusals[0]).toContain('option origins');
+  });
+});
+
+describe('an application whose server speaks HTTP/2 only', () => {
+  const start = (options: object) =>
+    Test.createTestingModule({ imports: [FanoutModule.forRoot()], providers: [MarketGateway] })
+      .compile()
+      .then(async testing => {
+        const app = testing.createNestApplication(new FastifyAdapter(options as never), { logger: false });
+        onTestFinished(() => app.close());
+        await app.init();
+        return app;
+      });
+
+  it.each([{ http2: true }, { http2: true, https: certificate() }])('does not start: %s', async options => {
+    await expect(start(options)).rejects.toEqual(failing('FANOUT_HTTP2', '{/market}', 'allowHTTP1'));
+  });
+
+  it('starts where it takes HTTP/1.1 as well', async () => {
+    await start({ http2: true, https: { ...certificate(), allowHTTP1: true } });
   });
 });

@@ -50,6 +50,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
     preflight: new Preflight(options, { warn() {} }),
     turnstile,
     errors: { error() {} },
+    refusals: { error() {} },
     open: (arrival, client, credentials) => {
       opened.push(credentials);
       client.on('close', () => slots.give(arrival.ip));

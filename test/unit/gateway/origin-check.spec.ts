@@ -110,6 +110,48 @@ describe('OriginCheck', () => {
     });
   });
 
+  describe("'file://' in a list", () => {
+    it('admits pages from files as shells around Chromium name them, and no page without an origin', () => {
+      expect(admits({ origins: ['file://'] }, { origin: 'file://' })).toBe(true);
+      expect(admits({ origins: ['file://'] }, { origin: 'null' })).toBe(false);
+      expect(admits({ origins: ['file://'] }, { origin: 'file:///etc/passwd' })).toBe(false);
+      expect(admits({ origins: ['null'] }, { origin: 'file://' })).toBe(false);
+      expect(admits({ origins: 'same' }, { host: 'x', origin: 'file://' })).toBe(false);
+    });
+  });
+
+  describe('#refusalOf', () => {
+    const line = (options: FanoutOptions, headers: Headers): string => {
+      const { origins, trustProxy } = resolveOptions(options);
+      const check = new OriginCheck(origins, new ClientAddresses(trustProxy));
+      return check.refusalOf({
+        headers,
+        socket: { remoteAddress: '10.0.0.1' },
+      } as unknown as IncomingMessage);
+    };
+
+    it('names the origin, the host and what the server takes for its own origin', () => {
+      expect(line({}, { origin: 'https://app.example', host: 'api.example' })).toBe(
+        'An upgrade from a page of the origin "https://app.example" to the host "api.example" was answered 403, because pages ' +
+          'of this server have the origin "http://api.example" as it sees itself: set the option origins to a list of those ' +
+          'that may connect, and behind a proxy trustProxy, so that the scheme and host that clients see are known.',
+      );
+    });
+
+    it('names the option that has decided', () => {
+      const headers = { origin: 'https://app.example', host: 'api.example' };
+      expect(line({ origins: [] }, headers)).toContain('the list of the option origins does not have it');
+      expect(line({ origins: () => false }, headers)).toContain('by the function of the option origins');
+    });
+
+    it('is one line without quotes of a client, and short', () => {
+      const text = line({}, { origin: `a"b\nc\u001b${'x'.repeat(5000)}`, host: 'é"' });
+      expect(text).toMatch(/^[ -~]+$/);
+      expect(text).toContain('"a?b?c?xxx');
+      expect(text.length).toBeLessThan(800);
+    });
+  });
+
   describe('a function', () => {
     it('decides about every request, with what was sent', () => {
       const policy = vi.fn((origin: string | undefined) => origin === undefined);

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { collectFacts, openFilesIn } from '../../../lib/observe/process-facts.js';
+import { collectFacts, openFilesIn, severalBy } from '../../../lib/observe/process-facts.js';
 import { deflateWarning, startWarnings } from '../../../lib/observe/start-warnings.js';
 
 const CAPACITY = { connections: 50_000, backlog: 511 };
-const ENOUGH = { openFiles: 1_048_576, somaxconn: 4096, ws: '8.23.0' };
+const ENOUGH = { openFiles: 1_048_576, somaxconn: 4096, ws: '8.23.0', several: undefined };
 
 describe('startWarnings', () => {
   it('has nothing to say where everything is enough', () => {
     expect(startWarnings(ENOUGH, CAPACITY)).toEqual([]);
-    expect(startWarnings({ openFiles: 50_256, somaxconn: 511, ws: '8.23.0' }, CAPACITY)).toEqual([]);
+    expect(startWarnings({ ...ENOUGH, openFiles: 50_256, somaxconn: 511 }, CAPACITY)).toEqual([]);
   });
 
   it('has nothing to say of what is not known', () => {
-    const nothing = { openFiles: undefined, somaxconn: undefined, ws: undefined };
+    const nothing = { openFiles: undefined, somaxconn: undefined, ws: undefined, several: undefined };
     expect(startWarnings(nothing, CAPACITY)).toEqual([]);
   });
 
@@ -45,8 +45,16 @@ describe('startWarnings', () => {
     expect(startWarnings({ ...ENOUGH, ws }, CAPACITY)).toEqual([]);
   });
 
+  it('warns of several processes that nothing connects', () => {
+    const [line, ...others] = startWarnings({ ...ENOUGH, several: 'it runs in Kubernetes' }, CAPACITY);
+    expect(line).toContain('one of several (it runs in Kubernetes), and nothing connects them');
+    expect(others).toEqual([]);
+  });
+
   it('gives a line for each', () => {
-    expect(startWarnings({ openFiles: 1024, somaxconn: 128, ws: '8.18.0' }, CAPACITY)).toHaveLength(3);
+    expect(
+      startWarnings({ openFiles: 1024, somaxconn: 128, ws: '8.18.0', several: 'x' }, CAPACITY),
+    ).toHaveLength(4);
   });
 });
 
@@ -93,5 +101,27 @@ describe('the facts', () => {
   ])('have the soft limit of "%s"', (line, limit) => {
     const limits = `Limit                     Soft Limit           Hard Limit           Units     \n${line}\n`;
     expect(openFilesIn(limits)).toBe(limit);
+  });
+});
+
+describe('severalBy', () => {
+  it.each<[Record<string, string>, boolean, string]>([
+    [{}, true, 'worker of a Node cluster'],
+    [{ NODE_APP_INSTANCE: '1' }, false, 'PM2'],
+    [{ NODE_APP_INSTANCE: '0', pm_id: '0', instances: '2' }, false, 'PM2'],
+    [{ KUBERNETES_SERVICE_HOST: '10.0.0.1' }, false, 'Kubernetes'],
+    [{ K_SERVICE: 'market' }, false, 'Cloud Run'],
+    [{ DYNO: 'web.2' }, false, 'dyno'],
+  ])('knows by %j and worker %s', (env, isWorker, sign) => {
+    expect(severalBy(env, isWorker)).toContain(sign);
+  });
+
+  it.each([
+    {},
+    { NODE_APP_INSTANCE: '0', pm_id: '0', instances: '1' },
+    { DYNO: 'web.1' },
+    { instances: '2' },
+  ])('knows nothing by %j', env => {
+    expect(severalBy(env, false)).toBeUndefined();
   });
 });

@@ -325,7 +325,7 @@ describe('resolveOptions', () => {
       ].map((value): [string, unknown, string] => [
         'origins',
         value,
-        "'same', a list of origins (scheme, host and port, such as 'https://example.com'; or 'null'), or a function",
+        "'same', a list of origins (scheme, host and port, such as 'https://example.com'; or 'null', or 'file://'), or a function",
       ]),
       ...[
         -1,
