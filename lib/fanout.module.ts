@@ -15,6 +15,7 @@ import { Broadcaster } from './broadcast/broadcaster.js';
 import { Delivery } from './broadcast/delivery.js';
 import type { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
+import { inNoContext } from './connection/own-context.js';
 import { wallTime } from './connection/wall-time.js';
 import { FanoutError } from './errors/fanout-error.js';
 import type { ClientSession } from './gateway/client-session.js';
@@ -72,18 +73,19 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setExtras({}, definition => ({ ...definition, global: true }))
   .build();
 
+// What comes later belongs to nobody: a flush serves others than the publisher that brought it about.
 const clock = {
   now: () => performance.now(),
-  setImmediate: (callback: () => void) => setImmediate(callback),
+  setImmediate: (callback: () => void) => inNoContext(setImmediate<[]>, callback),
   clearImmediate: (handle: unknown) => clearImmediate(handle as NodeJS.Immediate),
-  setTimeout: (callback: () => void, ms: number) => setTimeout(callback, ms),
+  setTimeout: (callback: () => void, ms: number) => inNoContext(setTimeout<[]>, callback, ms),
   clearTimeout: (handle: unknown) => clearTimeout(handle as NodeJS.Timeout),
 };
 
 const wallClock = {
   now: wallTime,
   random: () => Math.random(),
-  setInterval: (callback: () => void, ms: number) => setInterval(callback, ms),
+  setInterval: (callback: () => void, ms: number) => inNoContext(setInterval<[]>, callback, ms),
   clearInterval: (handle: unknown) => clearInterval(handle as NodeJS.Timeout),
 };
 

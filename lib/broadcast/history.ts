@@ -7,6 +7,7 @@ import type { History } from './broadcaster.js';
  */
 export function historyOf<T>(topic: Topic, from: number | undefined, now: number): History<T> {
   topic.trim(now);
+  topic.log.usedAt = now;
   const { log, position } = topic;
   const known = log.remembered - 1;
   const publications = log

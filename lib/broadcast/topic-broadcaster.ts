@@ -95,11 +95,9 @@ export class TopicBroadcaster extends Broadcaster {
 
   history<Name extends string>(name: Name, since?: Position): History<TopicData<Name>> {
     const { topics, clock } = this.#parts;
-    const position = topics.positionOf(name);
     const topic = topics.find(name);
-    if (topic === undefined) return { publications: [], position, complete: topics.isNewest(name, since) };
-    const from = since === undefined ? 0 : topics.offsetOf(topic, since);
-    return historyOf<TopicData<Name>>(topic, from, clock.now());
+    if (topic === undefined) return { publications: [], ...topics.placeOf(name, since) };
+    return historyOf(topic, since === undefined ? 0 : topics.offsetOf(topic, since), clock.now());
   }
 
   pressure(name: string): Pressure {

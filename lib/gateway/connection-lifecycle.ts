@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { Handshake } from '../connection/handshake.js';
+import { inOwnContext } from '../connection/own-context.js';
 import { type ConnectionHost, SocketConnection } from '../connection/socket-connection.js';
 import { CLOSE, type Close } from '../errors/close-codes.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
@@ -107,7 +108,7 @@ export class ConnectionLifecycle {
     });
     const hooks = Promise.allSettled(
       endpoint.connectHooks.map(async hook => {
-        await hook(connection.socket, request);
+        await inOwnContext(hook, connection.socket, request);
       }),
     );
     const outcomes = await Promise.race([hooks, late]);
@@ -165,7 +166,7 @@ export class ConnectionLifecycle {
     // Side by side, so that one that hangs does not keep the end from the other gateways.
     const outcomes = await Promise.allSettled(
       endpoint.disconnectHooks.map(async hook => {
-        await hook(connection.socket, reason);
+        await inOwnContext(hook, connection.socket, reason);
       }),
     );
     for (const outcome of outcomes) {

@@ -1,3 +1,4 @@
+import { inNoContext } from '../connection/own-context.js';
 import { CLOSE } from '../errors/close-codes.js';
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { Rejections } from '../observe/rejections.js';
@@ -24,9 +25,9 @@ export interface CredentialParts {
 /** Tokens are made by the clock on the wall, which may be set. */
 const clock = {
   now: () => Date.now(),
-  setInterval: (callback: () => void, ms: number) => setInterval(callback, ms),
+  setInterval: (callback: () => void, ms: number) => inNoContext(setInterval<[]>, callback, ms),
   clearInterval: (timer: unknown) => clearInterval(timer as NodeJS.Timeout),
-  setImmediate: (callback: () => void) => setImmediate(callback),
+  setImmediate: (callback: () => void) => inNoContext(setImmediate<[]>, callback),
   clearImmediate: (handle: unknown) => clearImmediate(handle as NodeJS.Immediate),
 };
 

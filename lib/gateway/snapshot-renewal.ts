@@ -2,6 +2,7 @@ import type { CatchUp } from '../broadcast/catch-up.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/subscription.js';
 import { gapText } from '../wire/gap-frame.js';
+import { inOwnContext } from '../connection/own-context.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import { sessionOf } from './client-session.js';
 import type { Fail } from './subscribe-router.js';
@@ -42,11 +43,16 @@ export class SnapshotRenewal {
     // The snapshot is newer than this; what comes while it is made follows it.
     subscription.cursor = subscription.lane.flushed;
     this.#renewing.set(subscription, request);
-    void this.#ask(session!, request, subscription);
+    // Called in a flush, in a publisher's turn, or when a socket drains.
+    void inOwnContext(this.#ask, session!, request, subscription);
     return true;
   }
 
-  async #ask(session: ClientSession, request: TopicRequest, subscription: Subscription): Promise<void> {
+  readonly #ask = async (
+    session: ClientSession,
+    request: TopicRequest,
+    subscription: Subscription,
+  ): Promise<void> => {
     const { topic } = subscription;
     try {
       const snapshot = await request.ask({ topic: topic.name });
@@ -61,7 +67,7 @@ export class SnapshotRenewal {
       if (this.#renewing.get(subscription) === request) this.#renewing.delete(subscription);
       request.end();
     }
-  }
+  };
 
   /** False when it has ended meanwhile, or its client has subscribed anew. */
   #isWaiting(subscription: Subscription, request: TopicRequest): boolean {

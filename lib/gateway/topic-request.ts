@@ -1,4 +1,5 @@
-import { EMPTY, isObservable, type Observable, type Subscription as RxSubscription } from 'rxjs';
+import { EMPTY, isObservable, Observable, type Subscription as RxSubscription } from 'rxjs';
+import { inOwnContext } from '../connection/own-context.js';
 import { Refusal } from '../errors/refusals.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { Subscription } from '../topic/subscription.js';
@@ -106,7 +107,7 @@ export class TopicRequest implements Invocation {
     this.#isSource = true;
     this.#becameSource?.();
     this.#isOwner = this.claim();
-    if (this.#isOwner) return stream;
+    if (this.#isOwner) return ofNobody(stream);
     end?.();
     return EMPTY;
   }
@@ -207,6 +208,11 @@ export class TopicRequest implements Invocation {
     if (this.#reserved) this.#session.subscribing--;
     this.#reserved = false;
   }
+}
+
+/** A source is the topic's: it runs in no context of the client that brought it about. */
+function ofNobody(stream: Observable<unknown>): Observable<unknown> {
+  return new Observable(values => inOwnContext(() => stream.subscribe(values)));
 }
 
 /** Whether the client has as many topics as it may, those included that it is just asking for. */

@@ -1,5 +1,6 @@
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import { Subscription as RxSubscription, type Observable } from 'rxjs';
+import { inOwnContext } from '../connection/own-context.js';
 import { shown } from '../errors/fanout-error.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
 
@@ -91,7 +92,7 @@ export class TopicSources {
   /** Runs inside flushes, timers and socket events, where a teardown of the application that throws would end the process. */
   #tearDown(topic: string, subscription: RxSubscription): void {
     try {
-      subscription.unsubscribe();
+      inOwnContext(() => subscription.unsubscribe());
     } catch (error) {
       this.teardownFailed(topic, error);
     }

@@ -163,9 +163,11 @@ export class TopicRegistry implements Iterable<Topic> {
     return topic.position;
   }
 
-  /** Whether nothing was published to a name without a topic after `since`; false where no history is kept. */
-  isNewest(name: string, since: string | undefined): boolean {
-    return this.#epochs.isNewest(name, this.#policies.policyOf(name).history, since);
+  /** The position of a name without a topic, and whether nothing was published after `since`: false where no history is kept. */
+  placeOf(name: string, since: string | undefined): { position: string; complete: boolean } {
+    const { history } = this.#policies.policyOf(name);
+    const complete = this.#epochs.isNewest(name, history, since);
+    return { position: this.#epochs.positionOf(name, history), complete };
   }
 
   /** The offset that `position` names in the log of a topic; undefined when it is of another log or no position at all. */
