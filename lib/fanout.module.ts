@@ -248,14 +248,16 @@ export class FanoutModule
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    const { shutdown, heartbeat, expiries, delivery, observation } = this.#runtime;
+    const { server, shutdown, heartbeat, expiries, delivery, observation } = this.#runtime;
     observation.load.stop();
     // Everybody leaves now, and telling each of the others of each would serve nobody.
     delivery.presence.stop();
+    if ((this.#config.getIoAdapter() as FanoutAdapter).forceCloseConnections) shutdown.hurry();
     await shutdown.run();
     heartbeat.stop();
     expiries.stop();
     delivery.stop();
+    await server.drained();
     await this.#drains.run();
   }
 }

@@ -81,7 +81,7 @@ export class FanoutAdapter extends AbstractWsAdapter {
   override async close(): Promise<void> {}
 
   override async dispose(): Promise<void> {
-    await this.#server.stop();
+    await this.#server.dispose();
   }
 
   get #server(): GatewayServer {

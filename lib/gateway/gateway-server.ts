@@ -73,6 +73,8 @@ export class GatewayServer {
   readonly #unclaimed: UnclaimedUpgrades;
   readonly #admission: Admission;
   readonly #routing: RouterParts;
+  #drained = false;
+  #disposed = false;
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -179,8 +181,20 @@ export class GatewayServer {
     this.#unclaimed.stop();
   }
 
+  /** Called when the clients have been closed. */
+  async drained(): Promise<void> {
+    this.#drained = true;
+    if (this.#disposed) await this.#stop();
+  }
+
+  /** Called by Nest when it has no more use for us: under a microservice before the clients are closed. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    if (this.#drained) await this.#stop();
+  }
+
   /** Gives the servers back: borrowed ones go on without us, our own are closed. */
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
     for (const router of this.#routers.values()) router.stop();
     this.#unclaimed.stop();
     this.#turnstile.stop();

@@ -14,6 +14,9 @@ const POLL_MS = 10;
 /** Least time for the hooks of connections that had to be terminated. */
 const LAST_MS = 100;
 
+/** Time of a shutdown that waits for nobody: enough to write the last frames, and to see who answers at once. */
+const HURRIED_MS = 200;
+
 /** Returning clients are spread over a millisecond for each connection there was, at least over this much. */
 const SHORTEST_RETURN_MS = 1000;
 
@@ -29,12 +32,17 @@ export interface ShutdownParts {
 /** Takes the server down without losing what was published, and without all clients coming back in one moment. */
 export class Shutdown {
   readonly #parts: ShutdownParts;
-  readonly #drainMs: number;
+  #drainMs: number;
 
   /** @param drainMs time until whoever is left is terminated */
   constructor(parts: ShutdownParts, drainMs: number) {
     this.#parts = parts;
     this.#drainMs = drainMs;
+  }
+
+  /** Has {@link run} wait for nobody. Frames are written and clients are closed as always. */
+  hurry(): void {
+    this.#drainMs = Math.min(this.#drainMs, HURRIED_MS);
   }
 
   async run(): Promise<void> {
