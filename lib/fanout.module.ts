@@ -27,6 +27,7 @@ import { MessageRouter } from './gateway/message-router.js';
 import { PostponedDrains } from './gateway/postponed-drains.js';
 import { assertProtected, Canary } from './gateway/protection/canary.js';
 import { giveBroadcasterTo } from './gateway/publish.decorator.js';
+import { serializePublications } from './gateway/publication-serializers.js';
 import { createRim } from './gateway/rim.js';
 import type { Shutdown } from './gateway/shutdown.js';
 import { StartChecks } from './gateway/start-checks.js';
@@ -232,6 +233,7 @@ export class FanoutModule
     this.#runtime.checks.run();
     this.#runtime.checks.watch(this.#lazyLoader);
     giveBroadcasterTo(this.#modules, this.#runtime.broadcaster);
+    await serializePublications(this.#runtime.broadcaster, this.#config);
     this.#drains.take(this.#modules);
     this.#runtime.server.bind();
     this.#runtime.policies.load();

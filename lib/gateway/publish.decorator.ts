@@ -6,6 +6,8 @@ import { FanoutError } from '../errors/fanout-error.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
 import { encodeSegment, isTopicValue } from '../topic/topic-value.js';
 import { ownKey } from './own-metadata.js';
+import { serializedPublication } from './publication-serializers.js';
+import { publishingStream } from './published-values.js';
 import { isThenable, wearMetadata } from './wrapped-method.js';
 
 const BROADCASTER = Symbol('fanout:broadcaster');
@@ -26,7 +28,9 @@ export type TopicOf = (result: any, args: any[]) => string;
 
 /**
  * Publishes what a provider's method returns, what its promise resolves to, or each value its Observable emits (while
- * somebody is subscribed to that). `undefined` is not published.
+ * somebody is subscribed to that). An async iterable, a Node stream and a web stream are published value by value, when the
+ * caller takes the values. `undefined` is not published. A global `ClassSerializerInterceptor` serialises what is published, and
+ * the caller gets what the method returned.
  *
  * @param topic a topic or pattern, or a function that names the topic. A `:name` of a pattern is taken from the result's
  *   property of that name, else from such a property of an argument, else from the argument at the parameter's place
@@ -56,12 +60,16 @@ export function Publish(topic: string | TopicOf): MethodDecorator {
         );
       }
       const publish = (result: unknown): unknown => {
-        if (result !== undefined) broadcaster.publish(resolve(result, args), result);
+        if (result === undefined) return result;
+        const name = resolve(result, args);
+        const place = { handler: publishing, target: target.constructor };
+        broadcaster.publish(name, serializedPublication(broadcaster, place, result));
         return result;
       };
       const result = method.apply(this, args);
-      if (isObservable(result)) return result.pipe(tap(publish));
-      return isThenable(result) ? Promise.resolve(result).then(publish) : publish(result);
+      const publishAll = (value: unknown): unknown =>
+        isObservable(value) ? value.pipe(tap(publish)) : (publishingStream(value, publish) ?? publish(value));
+      return isThenable(result) ? Promise.resolve(result).then(publishAll) : publishAll(result);
     };
     // Guards, routes and the like that were decorated before this one are on the function.
     wearMetadata(publishing, method);
