@@ -121,13 +121,19 @@ class FakeSocket {
 
   constructor(
     readonly url: string,
-    readonly protocol?: string,
+    readonly protocol?: string | string[],
   ) {
     FakeSocket.opened.push(this);
   }
 
   send(text: string): void {
     this.sent.push(JSON.parse(text));
+  }
+
+  closed = false;
+
+  close(): void {
+    this.closed = true;
   }
 
   receive(frame: unknown): void {
@@ -166,14 +172,23 @@ describe('browser examples', () => {
 
   describe('docs/protocol.md', () => {
     const heard: unknown[][] = [];
+    /** Timers that run, oldest first. */
     const timers: { callback: () => void; ms: number }[] = [];
+    let stop: () => void;
 
     function follow(): FakeSocket {
       heard.length = timers.length = 0;
       const context = run('docs/protocol.md', 'A client that resumes', {
-        setTimeout: (callback: () => void, ms: number) => timers.push({ callback, ms }),
+        setTimeout: (callback: () => void, ms: number) => {
+          const timer = { callback, ms };
+          timers.push(timer);
+          return timer;
+        },
+        clearTimeout: (timer: (typeof timers)[0]) => {
+          if (timers.includes(timer)) timers.splice(timers.indexOf(timer), 1);
+        },
       });
-      context.follow('ws://host/path', 't', {
+      stop = context.follow('ws://host/path', 't', {
         onSnapshot: (snapshot: unknown) => heard.push(['snapshot', snapshot]),
         onData: (data: unknown) => heard.push(['data', data]),
         onError: ({ code }: { code: string }) => heard.push(['error', code]),
@@ -186,7 +201,7 @@ describe('browser examples', () => {
 
     it('takes batches apart and asks for what it missed after a reconnect', () => {
       const first = follow();
-      expect(first.protocol).toBe('fanout.v1.json');
+      expect(first.protocol).toEqual(['fanout.v1.json']);
       first.receive([
         { topic: 't', offset: 5, data: 'a' },
         { topic: 't', offset: 9, data: 'b' },
@@ -236,6 +251,40 @@ describe('browser examples', () => {
         expect(FakeSocket.opened.at(-1)!.sent).toMatchObject([{ data: { since: 'p.0:8' } }]);
       },
     );
+
+    it('gives up a link that says nothing, when its own ping is not answered', () => {
+      const socket = follow();
+      timers[0]!.callback();
+      expect(socket.sent.at(-1)).toEqual({ event: 'ping', id: 1 });
+      timers.at(-1)!.callback();
+      timers.at(-1)!.callback();
+      expect(FakeSocket.opened).toHaveLength(2);
+      expect(socket.closed).toBe(true);
+    });
+
+    it('gives up a connection that does not open', () => {
+      follow().onclose!({ code: 1006, reason: '' });
+      timers.at(-1)!.callback();
+      timers.at(-1)!.callback();
+      timers.at(-1)!.callback();
+      expect(FakeSocket.opened).toHaveLength(3);
+    });
+
+    it('asks again after BUSY', () => {
+      const socket = follow();
+      socket.receive({ event: 'error', id: 1, data: { code: 'BUSY', message: 'later' } });
+      timers.at(-1)!.callback();
+      expect(socket.sent.at(-1)).toEqual({ event: 'subscribe', id: 1, data: { topic: 't', since: 'p.0:4' } });
+    });
+
+    it('ends when the server unsubscribes it, and when it is stopped', () => {
+      const socket = follow();
+      socket.receive({ event: 'unsubscribed', data: { topic: 't' } });
+      expect([heard.at(-1), socket.closed, timers]).toEqual([['error', 'UNSUBSCRIBED'], true, []]);
+      const other = follow();
+      stop();
+      expect([other.closed, timers]).toEqual([true, []]);
+    });
 
     it('comes back not before it was asked to', () => {
       follow().onclose!({ code: 1012, reason: 'service restart; retry-after=4000' });
