@@ -31,11 +31,12 @@ export class UnclaimedUpgrades {
 
   /** Waits for somebody to take an upgrade, and refuses it with 404 when nobody does. */
   leave(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { addresses, turnstile, rejections } = this.#parts;
+    // A socket that is closed does not know it any more.
+    const ip = addresses.of(request);
     const waiting = new Waiting(socket, this.#parts.handshakeMs, taken => {
       this.#waiting.delete(socket);
       if (taken) return;
-      const { addresses, turnstile, rejections } = this.#parts;
-      const ip = addresses.of(request);
       // Its client has left, or a listener has ended what it does not know.
       if (socket.destroyed || socket.writableEnded) rejections.count('path', ip);
       else turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(404, 'path'));
