@@ -1,4 +1,5 @@
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { noteEvent } from './event-slips.js';
 import { orderedSocket } from './ordered-socket.js';
 import { stopAtError } from './receiver-guard.js';
 
@@ -13,6 +14,17 @@ export class EndpointServer extends WebSocketServer {
 
   constructor(options: ServerOptions) {
     super({ ...options, WebSocket: orderedSocket(options.WebSocket) });
+  }
+
+  override on(...args: unknown[]): this {
+    noteEvent('server.on', args[0]);
+    return super.on(...(args as Parameters<WebSocketServer['on']>)) as this;
+  }
+
+  override emit(...args: unknown[]): boolean {
+    const heard = super.emit(...(args as Parameters<WebSocketServer['emit']>));
+    if (!heard) noteEvent('server.emit', args[0]);
+    return heard;
   }
 
   /** Changes options of the server, before it has clients: `ws` reads them at each handshake. */

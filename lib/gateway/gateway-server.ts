@@ -250,7 +250,7 @@ export class GatewayServer {
       noServer: true,
     } as ServerOptions);
     if (compression !== false) server.on('headers', this.#noteAgreement);
-    server.on('wsClientError', (error, socket, request) => {
+    server.on('wsClientError', (error: Error, socket: Duplex, request: IncomingMessage) => {
       // The application's own listener answers, if it has one.
       if (server.listenerCount('wsClientError') === 1) this.#refuseBad(error, socket, request);
     });

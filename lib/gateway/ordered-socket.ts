@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import { connectionOf } from './client-session.js';
+import { noteEvent } from './event-slips.js';
 
 /** A class of `ws` sockets. An application may have one of its own, derived from that of `ws`. */
 export type SocketClass = typeof WebSocket;
@@ -27,6 +28,17 @@ function derived(base: SocketClass): SocketClass {
     override send(...args: unknown[]): void {
       connectionOf(this)?.writeGathered();
       super.send(...(args as Parameters<WebSocket['send']>));
+    }
+
+    override on(...args: unknown[]): this {
+      noteEvent('client.on', args[0]);
+      return super.on(...(args as Parameters<WebSocket['on']>)) as this;
+    }
+
+    override emit(...args: unknown[]): boolean {
+      const heard = super.emit(...(args as Parameters<WebSocket['emit']>));
+      if (!heard) noteEvent('client.emit', args[0]);
+      return heard;
     }
 
     override ping(...args: Parameters<WebSocket['ping']>): void {

@@ -2,7 +2,7 @@ import { Controller, Get, Injectable, Logger, Module } from '@nestjs/common';
 import { LazyModuleLoader } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import {
   Broadcaster,
   CurrentConnection,
@@ -14,8 +14,10 @@ import {
   TopicParam,
 } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Server, WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { certificate } from '../../support/certificate.js';
+import { Client } from '../../support/client.js';
 import { upgrade } from '../../support/upgrade.js';
 
 /** Warnings of the application from now on. */
@@ -236,5 +238,42 @@ describe('an application whose server speaks HTTP/2 only', () => {
 
   it('starts where it takes HTTP/1.1 as well', async () => {
     await start({ http2: true, https: { ...certificate(), allowHTTP1: true } });
+  });
+});
+
+describe('the habits of Socket.IO', () => {
+  @WebSocketGateway({ path: '/chat' })
+  class ChatGateway {
+    @WebSocketServer() readonly server!: Server;
+
+    handleConnection(client: WebSocket) {
+      client.on('slip:heard', () => {});
+      client.on('message', () => {});
+      client.once('close', () => {});
+      client.emit('slip:told', 1);
+    }
+  }
+
+  it('are told, once for each event', async () => {
+    const lines = warnings();
+    const { url, get } = await startApp({ providers: [ChatGateway] });
+    const { server } = get(ChatGateway);
+    server.on('slip:server', () => {});
+    server.once('slip:once', () => {});
+    server.on('connection', () => {});
+    server.emit('slip:all', 1);
+    for (let i = 0; i < 2; i++) await (await Client.connect(`${url}/chat`)).request('ping');
+    const told = lines.filter(line => line.includes('slip:'));
+    expect(told.map(line => line.slice(0, line.indexOf(')') + 1))).toEqual([
+      "server.on('slip:server')",
+      "server.on('slip:once')",
+      "server.emit('slip:all')",
+      "client.on('slip:heard')",
+      "client.emit('slip:told')",
+    ]);
+    expect(told[0]).toContain("@SubscribeMessage('slip:server')");
+    expect(told[2]).toContain('broadcaster.publish(topic, data)');
+    expect(told[4]).toContain("connection.send('slip:told', data)");
+    expect(lines.filter(line => line.includes('WebSockets have no events'))).toHaveLength(5);
   });
 });
