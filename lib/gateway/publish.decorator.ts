@@ -61,9 +61,9 @@ export function Publish(topic: string | TopicOf): MethodDecorator {
       }
       const publish = (result: unknown): unknown => {
         if (result === undefined) return result;
-        const name = resolve(result, args);
+        const topicOfResult = resolve(result, args);
         const place = { handler: publishing, target: target.constructor };
-        broadcaster.publish(name, serializedPublication(broadcaster, place, result));
+        broadcaster.publish(topicOfResult, serializedPublication(broadcaster, place, result));
         return result;
       };
       const result = method.apply(this, args);
