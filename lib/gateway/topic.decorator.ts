@@ -22,8 +22,8 @@ const MARK = ownKey('topic-method');
  * no `@Topic` matches are refused.
  *
  * The method runs for each subscribe, with its guards, pipes, interceptors and filters. What it returns is the
- * snapshot for that subscriber; an Observable is a source: it is subscribed to once per topic while anyone listens, and
- * what it emits is published.
+ * snapshot for that subscriber. An Observable is a source: it is subscribed to once per topic while anyone listens, and
+ * what it emits is published. So is an async generator or another async iterable, a Node stream and a web stream.
  *
  * A subclass inherits the topic with its method. A subclass that overrides the method without `@Topic` does not have the
  * topic, as with `@SubscribeMessage`.
