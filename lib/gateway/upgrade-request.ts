@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A target with scheme and host, which a server takes as well as one that begins with a slash: RFC 9112, section 3.2.2. */
-const ABSOLUTE = /^(?:ws|http)s?:\/\/([^/?#@\s]+)(.*)$/i;
+/** Schemes of a target that names a host, which a server takes as well as a path: RFC 9112, section 3.2.2. */
+const SCHEMES: ReadonlySet<string> = new Set(['ws', 'wss', 'http', 'https']);
+
+/** Longest scheme of these, with what follows it. */
+const LONGEST = 'https://'.length;
 
 /** What a request target names. */
 export interface Target {
@@ -21,11 +24,22 @@ export function asksForWebSocket({ headers: { upgrade } }: IncomingMessage): boo
 
 /** What a request target names. One that is no path and has none keeps its text, which no gateway can have as a path. */
 export function targetOf(text: string): Target {
-  const absolute = text.startsWith('/') ? null : ABSOLUTE.exec(text);
-  if (absolute === null) return { path: pathOf(text), url: text, host: undefined };
-  const [, host, rest = ''] = absolute;
+  const host = hostIn(text);
+  if (host === undefined) return { path: pathOf(text), url: text, host: undefined };
+  const rest = text.slice(text.indexOf('://') + 3 + host.length);
   const url = rest.startsWith('/') ? rest : `/${rest}`;
   return { path: pathOf(url), url, host };
+}
+
+/** The host of a target with scheme and host. Undefined for others, and where there is a user or no host. */
+function hostIn(text: string): string | undefined {
+  if (text.startsWith('/')) return undefined;
+  const end = text.slice(0, LONGEST).indexOf('://');
+  if (end < 0 || !SCHEMES.has(text.slice(0, end).toLowerCase())) return undefined;
+  let at = end + 3;
+  while (at < text.length && !'/?#'.includes(text[at]!)) at++;
+  const host = text.slice(end + 3, at);
+  return host === '' || host.includes('@') ? undefined : host;
 }
 
 /**
