@@ -29,6 +29,7 @@ import { assertProtected, Canary } from './gateway/protection/canary.js';
 import { giveBroadcasterTo } from './gateway/publish.decorator.js';
 import { serializePublications } from './gateway/publication-serializers.js';
 import { createRim } from './gateway/rim.js';
+import { markServed } from './gateway/served.js';
 import type { Shutdown } from './gateway/shutdown.js';
 import { StartChecks } from './gateway/start-checks.js';
 import { SteadyLogger } from './gateway/steady-logger.js';
@@ -204,6 +205,7 @@ export class FanoutModule
   ) {
     super();
     this.#lazyLoader = lazyLoader;
+    markServed();
     if (config.getIoAdapter() instanceof FanoutAdapter) throw new FanoutError('FANOUT_MODULE_TWICE');
     config.setIoAdapter(runtime.adapter);
     this.#config = config;

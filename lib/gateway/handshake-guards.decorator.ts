@@ -1,5 +1,6 @@
 import { type CanActivate, type Type, UseGuards } from '@nestjs/common';
 import { FanoutError, shown } from '../errors/fanout-error.js';
+import { requireService } from './served.js';
 import { ownKey } from './own-metadata.js';
 
 /** What `@UseHandshakeGuards` takes: a class that Nest builds, or an object. */
@@ -31,6 +32,7 @@ export function UseHandshakeGuards(...guards: readonly HandshakeGuard[]): ClassD
     Reflect.defineMetadata(GUARDS, all, target);
     const handler = { handshake() {} }.handshake;
     Object.defineProperty(target.prototype, HANDLER, { value: handler, configurable: true });
+    requireService(target);
     UseGuards(...all)(target.prototype as object, HANDLER, { value: handler });
   };
 }

@@ -1,0 +1,22 @@
+import { FanoutError } from '../errors/fanout-error.js';
+
+let isServed = false;
+
+/** Notes that a FanoutModule serves the gateways of this process. */
+export function markServed(): void {
+  isServed = true;
+}
+
+/**
+ * Makes a gateway class refuse to be started in a process without FanoutModule: another adapter asks no handshake guards.
+ * Nest calls `afterInit()` of a gateway when it has a server, whatever the adapter.
+ */
+export function requireService({ name, prototype }: Function): void {
+  const own = Object.getOwnPropertyDescriptor(prototype, 'afterInit')?.value as Function | undefined;
+  const base = Object.getPrototypeOf(prototype as object) as { afterInit?: Function };
+  const afterInit = function (this: unknown, ...args: unknown[]): unknown {
+    if (!isServed) throw new FanoutError('FANOUT_NOT_IMPORTED', name);
+    return (own ?? base.afterInit)?.apply(this, args);
+  };
+  Object.defineProperty(prototype, 'afterInit', { value: afterInit, configurable: true, writable: true });
+}
