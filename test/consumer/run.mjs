@@ -3,11 +3,20 @@
 //
 //   node test/consumer/run.mjs
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { install, installNode, manifest, pack, ROOT, run, versionIn } from '../support/packed.mjs';
+import {
+  cacheFolder,
+  install,
+  installNode,
+  manifest,
+  pack,
+  ROOT,
+  run,
+  runBeside,
+  versionIn,
+} from '../support/installation.mjs';
 
-const CACHE = join(tmpdir(), 'nestjs-fanout-consumer');
+const CACHE = cacheFolder('consumer');
 const NEST = '^11.0.0';
 
 /** The oldest that reads our declarations, the last ones that refuse require() of ES modules, and what we build with. */
@@ -21,9 +30,9 @@ const SETTINGS = [
   { type: 'module', module: 'nodenext', moduleResolution: 'nodenext' },
 ];
 
-const tarball = await pack(CACHE);
+const tarball = pack(CACHE);
 const folder = join(CACHE, 'nest-11');
-await install(folder, {
+install(folder, {
   private: true,
   dependencies: {
     [manifest.name]: `file:${tarball}`,
@@ -39,7 +48,7 @@ await install(folder, {
   },
 });
 for (const compiler of COMPILERS) await compileWith(compiler);
-for (const major of ['20', '24']) await loadOn(major);
+for (const major of ['20', '24']) loadOn(major);
 
 /** Compiles the application under each setting; prints a line for the compiler. */
 async function compileWith(compiler) {
@@ -73,15 +82,15 @@ function compile(compiler, { type, module, moduleResolution, skipLibCheck }) {
   };
   writeFileSync(join(program, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }));
   const tsc = join(folder, `node_modules/typescript-${compiler}/bin/tsc`);
-  return run(process.execPath, [tsc, '-p', program, '--pretty', 'false'], { mayFail: true });
+  return runBeside(process.execPath, [tsc, '-p', program, '--pretty', 'false'], { mayFail: true });
 }
 
 /** Loads the installed package with `import` and with `require()` in one process. */
-async function loadOn(major) {
-  const binary = await installNode(CACHE, major);
+function loadOn(major) {
+  const binary = installNode(CACHE, major);
   const script = 'one-copy.cjs';
   cpSync(join(ROOT, 'test/consumer', script), join(folder, script));
-  const { status, stdout, stderr } = await run(binary, [script], { cwd: folder, mayFail: true });
+  const { status, stdout, stderr } = run(binary, [script], { cwd: folder, mayFail: true });
   report(stdout.trim(), status === 0 ? [] : [stderr]);
 }
 

@@ -9,7 +9,16 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cacheFolder, install, manifest, pack, ROOT, run, versionIn } from '../support/installation.mjs';
+import {
+  cacheFolder,
+  install,
+  installNode,
+  manifest,
+  pack,
+  ROOT,
+  run,
+  versionIn,
+} from '../support/installation.mjs';
 
 const CACHE = cacheFolder('matrix');
 const NESTS = ['11', '12'];
@@ -68,7 +77,7 @@ function test({ nest, node, tls = false }) {
   const name = `nest ${nest} · node ${node}${tls ? ' · tls' : ''}`;
   const start = performance.now();
   const folder = installNest(nest);
-  const binary = installNode(node);
+  const binary = installNode(CACHE, node);
   copySuite(folder);
   const entry = join(folder, 'node_modules', manifest.name, 'dist/index.js');
   const excluded = EXCLUDE.flatMap(glob => ['--exclude', glob]);
@@ -104,14 +113,6 @@ function installNest(major) {
   if (!version.startsWith(`${major}.`))
     throw new Error(`Nest ${major} was asked for, ${version} is installed`);
   return folder;
-}
-
-/** A Node binary of that major version: the one this runs on, or one from the registry. */
-function installNode(major) {
-  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
-  const folder = join(CACHE, `node-${major}`);
-  install(folder, { private: true, dependencies: { node: `^${major}.0.0` } });
-  return join(folder, 'node_modules/node/bin/node');
 }
 
 /** The suite, without lib/: nothing but the installed package can be under test. */

@@ -1,10 +1,10 @@
 // Packs the built package and installs it in folders below the system's temporary directory, as an application would.
 // A folder is used again while its package.json is the same.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -40,18 +40,55 @@ function digest(content) {
   return createHash('sha256').update(content).digest('hex').slice(0, 12);
 }
 
+const NPM_INSTALL = ['install', '--prefer-offline', '--no-audit', '--no-fund'];
+
 /** Runs `npm install` unless the folder has exactly this already. */
 export function install(folder, packageJson) {
-  const text = JSON.stringify(packageJson, null, 2);
-  const stamp = join(folder, '.installed');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === text) return;
-  rmSync(stamp, { force: true });
+  if (isInstalled(folder, packageJson)) return;
+  prepare(folder, packageJson);
+  run('npm', NPM_INSTALL, { cwd: folder });
+  stamp(folder, packageJson);
+}
+
+/** Like {@link install}, beside other work. Tells whether there was something to install. */
+export async function installBeside(folder, packageJson) {
+  if (isInstalled(folder, packageJson)) return false;
+  prepare(folder, packageJson);
+  await runBeside('npm', NPM_INSTALL, { cwd: folder });
+  stamp(folder, packageJson);
+  return true;
+}
+
+const stampIn = folder => join(folder, '.installed');
+const textOf = packageJson => JSON.stringify(packageJson, null, 2);
+
+function isInstalled(folder, packageJson) {
+  return existsSync(stampIn(folder)) && readFileSync(stampIn(folder), 'utf8') === textOf(packageJson);
+}
+
+function prepare(folder, packageJson) {
+  rmSync(stampIn(folder), { force: true });
   mkdirSync(folder, { recursive: true });
   // A lock of before would hold npm to the tarball of before.
   rmSync(join(folder, 'package-lock.json'), { force: true });
-  writeFileSync(join(folder, 'package.json'), text);
-  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: folder });
-  writeFileSync(stamp, text);
+  writeFileSync(join(folder, 'package.json'), textOf(packageJson));
+}
+
+function stamp(folder, packageJson) {
+  writeFileSync(stampIn(folder), textOf(packageJson));
+}
+
+/** A Node binary of that major version: the one this runs on, or one from the registry. */
+export function installNode(cache, major) {
+  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
+  const folder = join(cache, `node-${major}`);
+  install(folder, { private: true, dependencies: { node: `^${major}.0.0` } });
+  return join(folder, 'node_modules/node/bin/node');
+}
+
+/** Environment in which `node`, `npm` and `npx` run on that binary. */
+export function environmentOf(binary) {
+  return { ...process.env, NO_COLOR: '1', PATH: `${dirname(binary)}${delimiter}${process.env.PATH}` };
 }
 
 /** Version of a package that is installed in a folder. */
@@ -66,4 +103,21 @@ export function run(command, args, { mayFail = false, ...options } = {}) {
   if (result.status !== 0 && !mayFail)
     throw new Error(`${command} ${args.join(' ')} failed:\n${result.stdout}\n${result.stderr}`);
   return result;
+}
+
+/** Runs a command to its end, beside other work. Rejects with its output when it fails or takes too long. */
+export function runBeside(command, args, { mayFail = false, timeout = 600_000, ...options } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout, ...options });
+    const result = { status: null, stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'])
+      child[name].setEncoding('utf8').on('data', text => (result[name] += text));
+    child.once('error', reject);
+    child.once('close', (status, signal) => {
+      result.status = status;
+      if (status === 0 || mayFail) return resolve(result);
+      const how = signal === null ? 'failed' : `was ended by ${signal}`;
+      reject(new Error(`${command} ${args.join(' ')} ${how}:\n${result.stdout}\n${result.stderr}`));
+    });
+  });
 }

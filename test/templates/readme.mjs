@@ -1,7 +1,7 @@
 // The README's quick start and tests, as a reader copies them.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ROOT } from '../support/packed.mjs';
+import { ROOT } from '../support/installation.mjs';
 
 /** Code blocks of one language in a section of a page. */
 function blocksOf(page, section, language) {

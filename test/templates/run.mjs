@@ -5,13 +5,10 @@
 //
 // Folders are kept below the system's temporary directory and used again; --fresh makes them anew.
 import { rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { installNode, pack } from '../support/packed.mjs';
+import { cacheFolder, installNode, pack } from '../support/installation.mjs';
 import { Template } from './template.mjs';
 
-const CACHE = join(tmpdir(), 'nestjs-fanout-templates');
 const { values: wanted } = parseArgs({
   options: { nest: { type: 'string' }, fresh: { type: 'boolean', default: false } },
 });
@@ -47,12 +44,13 @@ if (TEMPLATES.length === 0) {
   process.exit(2);
 }
 
-if (wanted.fresh) rmSync(CACHE, { recursive: true, force: true });
-const tarball = await pack(CACHE);
-const nodes = { 20: await installNode(CACHE, '20'), 24: await installNode(CACHE, '24') };
+if (wanted.fresh) rmSync(cacheFolder('templates'), { recursive: true, force: true });
+const cache = cacheFolder('templates');
+const tarball = pack(cache);
+const nodes = { 20: installNode(cache, '20'), 24: installNode(cache, '24') };
 
 // Two at a time: most of a step is one process on one core.
 const passed = await Promise.all(
-  TEMPLATES.map(template => new Template(template, { cache: CACHE, tarball, nodes }).check()),
+  TEMPLATES.map(template => new Template(template, { cache, tarball, nodes }).check()),
 );
 process.exitCode = passed.every(Boolean) ? 0 : 1;

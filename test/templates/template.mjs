@@ -1,7 +1,7 @@
 // One application made by a CLI of Nest.
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { environmentOf, install, manifest, run, versionIn } from '../support/packed.mjs';
+import { environmentOf, installBeside, manifest, runBeside, versionIn } from '../support/installation.mjs';
 import { commandsOf, writeFilesOf } from './readme.mjs';
 import { talkTo } from './started-app.mjs';
 
@@ -89,7 +89,7 @@ export class Template {
     mkdirSync(this.#folder, { recursive: true });
     const packageJson = readJson(pristine);
     packageJson.devDependencies = { ...packageJson.devDependencies, ...this.#tools };
-    const fresh = await install(this.#folder, packageJson);
+    const fresh = await installBeside(this.#folder, packageJson);
     cpSync(pristine, this.#folder, { recursive: true });
     writeFileSync(join(this.#folder, 'package.json'), JSON.stringify(packageJson, null, 2));
     // What an earlier run of the quick start added goes away again.
@@ -108,7 +108,7 @@ export class Template {
       '--skip-git',
       '--skip-install',
     ];
-    await run('npx', ['-y', `@nestjs/cli@${this.#nest}`, 'new', `template-${this.#nest}`, ...options], {
+    await runBeside('npx', ['-y', `@nestjs/cli@${this.#nest}`, 'new', `template-${this.#nest}`, ...options], {
       cwd: this.#cache,
       env: this.#environment,
     });
@@ -139,7 +139,7 @@ export class Template {
 
   #shell(command) {
     const quiet = { npm_config_audit: 'false', npm_config_fund: 'false', npm_config_prefer_offline: 'true' };
-    return run('sh', ['-c', command], { cwd: this.#folder, env: { ...this.#environment, ...quiet } });
+    return runBeside('sh', ['-c', command], { cwd: this.#folder, env: { ...this.#environment, ...quiet } });
   }
 
   #npm(...args) {
@@ -149,7 +149,7 @@ export class Template {
   /** Runs a test script of the template and tells how many tests passed. */
   async #test(folder, node, script) {
     const env = { ...environmentOf(this.#nodes[node]), CI: 'true' };
-    const { stdout, stderr } = await run('npm', ['run', script, '--', ...this.#patience], {
+    const { stdout, stderr } = await runBeside('npm', ['run', script, '--', ...this.#patience], {
       cwd: folder,
       env,
     });
@@ -178,7 +178,7 @@ export class Template {
     const tools = Object.entries(made.devDependencies).filter(([name]) => TEST_TOOLS.includes(name));
     const jest = { jest: `^${this.#jest}.0.0`, '@types/jest': `^${this.#jest}.0.0` };
     const devDependencies = { ...Object.fromEntries(tools), ...jest };
-    await install(folder, { ...made, devDependencies });
+    await installBeside(folder, { ...made, devDependencies });
     for (const name of ['src', 'test']) {
       rmSync(join(folder, name), { recursive: true, force: true });
       cpSync(join(this.#folder, name), join(folder, name), { recursive: true });
