@@ -258,9 +258,12 @@ export class GatewayServer {
   }
 }
 
+/** Class names of the servers of `node:http2`. */
+const HTTP2_SERVERS: ReadonlySet<string> = new Set(['Http2Server', 'Http2SecureServer']);
+
 /** @throws FanoutError FANOUT_HTTP2 for a server that takes no HTTP/1.1, and so no upgrade: of those, Node has no class to compare with */
 function assertUpgrades(server: Server | undefined, place: string): void {
-  const isHttp2 = server !== undefined && /^Http2(Secure)?Server$/.test(server.constructor.name);
+  const isHttp2 = server !== undefined && HTTP2_SERVERS.has(server.constructor.name);
   // A server that has `allowHTTP1` has the timeouts of HTTP/1.1 too.
   if (isHttp2 && !('requestTimeout' in server)) throw new FanoutError('FANOUT_HTTP2', place);
 }
