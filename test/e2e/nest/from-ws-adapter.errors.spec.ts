@@ -40,8 +40,8 @@ class OfNest extends BaseWsExceptionFilter {}
 
 @Catch()
 class Own extends BaseWsExceptionFilter {
-  override handleError(client: any, exception: Error): void {
-    client.send(JSON.stringify({ event: 'own', data: exception.message }));
+  override handleError(client: any, error: Error): void {
+    client.send(JSON.stringify({ event: 'own', data: error.message }));
   }
 }
 
@@ -145,15 +145,18 @@ describe.each(['fail', 'fail later'])('an exception of a handler (%s)', event =>
     expect(seen.WsAdapter).toEqual(
       byNest({ event: 'exception', data: { code: 'LATE', message: 'too late', left: 3 } }),
     );
-    expect(seen.FanoutAdapter).toMatchObject([
-      { event: 'error', data: { code: 'LATE', message: 'too late' } },
+    expect(seen.FanoutAdapter).toEqual([
+      { event: 'error', data: { code: 'LATE', message: 'too late', details: { left: 3 } } },
     ]);
   });
 
   it('that is an HttpException has an error frame with its meaning', async () => {
     const seen = await seenFor({ event, data: 'http' });
     expect(seen.WsAdapter.frames).toEqual(byNest(exception(event, 'http', 'Internal server error')));
-    expect(seen.FanoutAdapter.frames).toMatchObject([{ event: 'error', data: { code: 'BAD_REQUEST' } }]);
+    const details = ['a is wrong', 'b is wrong'];
+    expect(seen.FanoutAdapter.frames).toEqual([
+      { event: 'error', data: { code: 'BAD_REQUEST', message: 'a is wrong; b is wrong', details } },
+    ]);
     expect(seen.FanoutAdapter.logged).toEqual([]);
   });
 

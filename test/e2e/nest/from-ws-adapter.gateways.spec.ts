@@ -80,6 +80,19 @@ it('one gateway may not have two handlers of one event', async () => {
   expect(await startErrorOf('FanoutAdapter', { providers: [Twice] })).toBe('FANOUT_EVENT_DUPLICATE');
 });
 
+it('one gateway may not have an event that is no text', async () => {
+  @WebSocketGateway()
+  class Numbered extends Marked {
+    @SubscribeMessage(5 as never)
+    five() {
+      return { event: 'five' };
+    }
+  }
+  const { connect } = await start('WsAdapter', { providers: [Numbered] });
+  expect(await (await connect()).exchange({ event: 5 })).toEqual([{ event: 'five' }]);
+  expect(await startErrorOf('FanoutAdapter', { providers: [Numbered] })).toBe('FANOUT_EVENT_NAME');
+});
+
 it('one gateway may not be a provider of two modules', async () => {
   @Module({ providers: [Echo] })
   class One {}

@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream';
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { concat, EMPTY, from, of } from 'rxjs';
+import { concat, EMPTY, from, NEVER, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { type Both, Marked, same, underBoth } from './both-adapters.js';
@@ -46,6 +47,15 @@ const RESULTS: Record<string, () => unknown> = {
   'two Observables in turn': () => concat(of(1), Promise.resolve(2)),
 };
 
+const SEVERAL: Record<string, () => unknown> = {
+  async *'an async generator'() {
+    yield 1;
+    yield 2;
+  },
+  'a stream of Node': () => Readable.from([1, 2]),
+  'an endless Observable': () => concat(of(1), NEVER),
+};
+
 const SENT: Record<string, unknown[]> = {
   undefined: [],
   null: [],
@@ -69,7 +79,7 @@ const SENT: Record<string, unknown[]> = {
 class Results extends Marked {
   @SubscribeMessage('give')
   give(@MessageBody() what: string) {
-    return RESULTS[what]!();
+    return (RESULTS[what] ?? SEVERAL[what])!();
   }
 }
 
@@ -179,6 +189,7 @@ describe('the id of a message', () => {
         { event: 'give', id: 7, data: 1 },
         { event: 'e', id: 7 },
         { event: 'give', id: 7, data: 'y' },
+        { event: 'complete', id: 7 },
       ],
       [1, { event: 'e' }, 'y'],
     ],
@@ -187,6 +198,27 @@ describe('the id of a message', () => {
       (await connect()).exchange({ event: 'give', id: 7, data: what }),
     );
     expect(seen).toEqual({ WsAdapter: withoutId, FanoutAdapter: withId });
+  });
+});
+
+describe('a result of several values', () => {
+  it.each(['an async generator', 'a stream of Node'])('is sent value by value: %s', async what => {
+    const { WsAdapter, FanoutAdapter } = await underBoth({ providers: [Results] }, async ({ connect }) =>
+      (await connect()).exchange({ event: 'give', data: what }),
+    );
+    expect(WsAdapter).toEqual([expect.not.arrayContaining([1])]);
+    expect(FanoutAdapter).toEqual([1, 2]);
+  });
+
+  it('has a last frame, and ends when its client cancels its id', async () => {
+    const { WsAdapter, FanoutAdapter } = await underBoth({ providers: [Results] }, async ({ connect }) => {
+      const client = await connect();
+      client.send({ event: 'give', id: 7, data: 'an endless Observable' });
+      await client.until(() => client.frames.length > 0);
+      return client.exchange({ event: 'cancel', id: 7 });
+    });
+    expect(WsAdapter).toEqual([]);
+    expect(FanoutAdapter).toEqual([{ event: 'complete', id: 7 }]);
   });
 });
 

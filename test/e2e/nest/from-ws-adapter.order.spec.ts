@@ -84,15 +84,12 @@ describe('messages of one client', () => {
   });
 
   it('are handled at the same time where limits.inFlight says so', async () => {
-    const { WsAdapter, FanoutAdapter } = await underBoth(
-      { ...setup, fanout: { limits: { inFlight: 8 } } },
-      async ({ connect }) => {
-        told.length = 0;
-        await (await connect()).exchange({ event: 'slow' }, { event: 'fast' });
-        return [...told];
-      },
-    );
-    expect(FanoutAdapter).toEqual(WsAdapter);
+    const seen = await underBoth({ ...setup, fanout: { limits: { inFlight: 8 } } }, async ({ connect }) => {
+      told.length = 0;
+      await (await connect()).exchange({ event: 'slow' }, { event: 'fast' });
+      return told.indexOf('fast') < told.indexOf('slow ends');
+    });
+    expect(seen).toEqual(same(true));
   });
 
   it('wait behind a handler that never ends', async () => {
@@ -130,11 +127,22 @@ describe('messages of one client', () => {
 });
 
 describe('a reply', () => {
-  it.each(['at once', 'in a microtask'])('follows what its handler sends %s', async when => {
-    const seen = await underBoth(setup, async ({ connect }) =>
-      (await connect()).exchange({ event: 'send', data: when }),
-    );
-    expect(seen).toEqual(same(['sent', { event: 'reply' }]));
+  const framesFor = (when: string) =>
+    underBoth(setup, async ({ connect }) => (await connect()).exchange({ event: 'send', data: when }));
+
+  it('follows what its handler has sent', async () => {
+    expect(await framesFor('at once')).toEqual(same(['sent', { event: 'reply' }]));
+  });
+
+  it.each(['in the next tick', 'in the next turn'])('precedes what its handler sends %s', async when => {
+    expect(await framesFor(when)).toEqual(same([{ event: 'reply' }, 'sent']));
+  });
+
+  it('precedes what its handler sends in a microtask', async () => {
+    expect(await framesFor('in a microtask')).toEqual({
+      WsAdapter: ['sent', { event: 'reply' }],
+      FanoutAdapter: [{ event: 'reply' }, 'sent'],
+    });
   });
 });
 
