@@ -19,9 +19,11 @@ export interface UnclaimedParts {
 export class UnclaimedUpgrades {
   readonly #parts: UnclaimedParts;
   readonly #waiting = new Map<Duplex, Waiting>();
+  #handshakeMs: number;
 
   constructor(parts: UnclaimedParts) {
     this.#parts = parts;
+    this.#handshakeMs = parts.handshakeMs;
   }
 
   /** Upgrades that nobody has taken yet. */
@@ -34,7 +36,7 @@ export class UnclaimedUpgrades {
     const { addresses, turnstile, rejections } = this.#parts;
     // A socket that is closed does not know it any more.
     const ip = addresses.of(request);
-    const waiting = new Waiting(socket, this.#parts.handshakeMs, taken => {
+    const waiting = new Waiting(socket, this.#handshakeMs, taken => {
       this.#waiting.delete(socket);
       if (taken) return;
       // Its client has left, or a listener has ended what it does not know.
@@ -44,8 +46,9 @@ export class UnclaimedUpgrades {
     this.#waiting.set(socket, waiting);
   }
 
-  /** Refuses those that wait: the server goes down. */
+  /** Refuses those that wait: the server goes down. Later ones have the rest of the turn in which they come. */
   stop(): void {
+    this.#handshakeMs = 0;
     for (const waiting of this.#waiting.values()) waiting.settle();
   }
 }
