@@ -11,7 +11,7 @@ export interface Loss {
 
 /**
  * Finds the first part of a value that JSON would turn to nothing, after `JSON.stringify()` took the value. A walk of its
- * own costs less than a replacer function of `JSON.stringify()` does, see docs/decisions/012-values-that-json-loses.md.
+ * own costs less than a replacer function of `JSON.stringify()` does, see docs/decisions/013-values-that-json-loses.md.
  * An object with `toJSON()` decides by itself, and an undefined member is left out as JSON does.
  */
 export function lossIn(value: unknown): Loss | undefined {

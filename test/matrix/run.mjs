@@ -1,12 +1,12 @@
 // Packs the built package and runs the e2e suite against it, as an application would have installed it: Nest 11 on Node 20,
-// Nest 12 on Node 24, and Nest 12 on Node 20 over TLS, so that each version has its turn. Folders are kept below the
-// system's temporary directory and used again.
+// Nest 12 on Node 24, and Nest 12 on Node 20 over TLS, so that each version has its turn; on the first versions of both
+// majors, what depends on how Nest builds enhancers. Folders are kept below the system's temporary directory and used again.
 //
-//   node test/matrix/run.mjs [--all] [--nest 11|12] [--node 20|24] [--tls] [file or name filter of vitest ...]
+//   node test/matrix/run.mjs [--all] [--nest 11|12|11.0.0|12.0.0] [--node 20|24] [--tls] [file or name filter of vitest ...]
 //
 // --all runs each Nest on each Node, and the TLS pass; --tls runs the TLS pass alone. FANOUT_MATRIX_EXCLUDE: globs, separated by commas, of specs to leave out; by default
 // those that need a browser, Python, the sample or a busy process, which the Nest version does not touch.
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
@@ -21,12 +21,31 @@ import {
 } from '../support/installation.mjs';
 
 const CACHE = cacheFolder('matrix');
-const NESTS = ['11', '12'];
+const NESTS = ['11', '12', '11.0.0', '12.0.0'];
+/** The first versions of the peer range. Some packages of Nest took its core of that version as a peer later only. */
+const FIRST = {
+  '11.0.0': { '@nestjs/platform-fastify': '11.0.3', '@nestjs/platform-ws': '11.0.5' },
+  '12.0.0': {
+    '@nestjs/platform-express': '12.0.1',
+    '@nestjs/platform-fastify': '12.0.1',
+    '@nestjs/platform-ws': '12.0.1',
+    '@nestjs/testing': '12.0.1',
+    '@nestjs/websockets': '12.0.1',
+  },
+};
+/** What runs on them: all that depends on how Nest builds and asks enhancers. */
+const ON_FIRST = [
+  'test/e2e/nest/protection',
+  'test/e2e/nest/handshake-guards',
+  'test/e2e/nest/nest-promises',
+];
 const NODES = ['20', '24'];
 /** What runs unless more is asked for. */
 const USUAL = [
   { nest: '11', node: '20' },
   { nest: '12', node: '24' },
+  { nest: '11.0.0', node: '20' },
+  { nest: '12.0.0', node: '24' },
 ];
 /** Where the suite runs over wss as well: the version that is developed with. */
 const TLS = { nest: '12', node: '20' };
@@ -80,13 +99,21 @@ function test({ nest, node, tls = false }) {
   const binary = installNode(CACHE, node);
   copySuite(folder);
   const entry = join(folder, 'node_modules', manifest.name, 'dist/index.js');
+  const chosen = filters.length === 0 && nest in FIRST ? ON_FIRST : filters;
   const excluded = EXCLUDE.flatMap(glob => ['--exclude', glob]);
   const { status, stdout, stderr } = run(
     binary,
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'e2e', ...excluded, ...filters],
+    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'e2e', ...excluded, ...chosen],
     {
       cwd: folder,
-      env: { ...process.env, NO_COLOR: '1', FANOUT_ENTRY: entry, FANOUT_TLS: tls ? '1' : '' },
+      env: {
+        ...process.env,
+        NO_COLOR: '1',
+        FANOUT_ENTRY: entry,
+        FANOUT_TLS: tls ? '1' : '',
+        // The repository's own run has the rest of the random gateways.
+        FANOUT_PROPERTY_RUNS: process.env.FANOUT_PROPERTY_RUNS ?? '20',
+      },
       mayFail: true,
     },
   );
@@ -99,20 +126,31 @@ function test({ nest, node, tls = false }) {
   return status === 0;
 }
 
-/** A folder with the package, Nest of that major version and what the suite imports. */
-function installNest(major) {
-  const folder = join(CACHE, `nest-${major}`);
+/** A folder with the package, Nest of that version and what the suite imports. */
+function installNest(version) {
+  const folder = join(CACHE, `nest-${version}`);
   const dependencies = { [manifest.name]: `file:${tarball}`, ...manifest.dependencies };
   for (const [name, range] of Object.entries(manifest.devDependencies)) {
     if (TOOLS.includes(name)) continue;
-    dependencies[name] =
-      name.startsWith('@nestjs/') && !range.startsWith(`^${major}.`) ? `^${major}.0.0` : range;
+    dependencies[name] = name.startsWith('@nestjs/') ? nestRange(name, range, version) : range;
   }
+  mkdirSync(folder, { recursive: true });
+  // The core 12.0.0 names 11 as its peer by mistake.
+  writeFileSync(join(folder, '.npmrc'), `legacy-peer-deps=${version in FIRST}\n`);
   install(folder, { private: true, type: 'module', dependencies });
-  const version = versionIn(folder, '@nestjs/core');
-  if (!version.startsWith(`${major}.`))
-    throw new Error(`Nest ${major} was asked for, ${version} is installed`);
+  const installed = versionIn(folder, '@nestjs/core');
+  if (!installed.startsWith(version.includes('.') ? version : `${version}.`))
+    throw new Error(`Nest ${version} was asked for, ${installed} is installed`);
   return folder;
+}
+
+/** The version of one of Nest's packages: the first of a major exactly, else the newest of it. */
+function nestRange(name, range, version) {
+  // These have numbers of their own.
+  const isApart = ['@nestjs/jwt', '@nestjs/passport'].includes(name);
+  if (version in FIRST && !isApart) return FIRST[version][name] ?? version;
+  const [major] = version.split('.');
+  return range.startsWith(`^${major}.`) ? range : `^${major}.0.0`;
 }
 
 /** The suite, without lib/: nothing but the installed package can be under test. */

@@ -11,6 +11,7 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { UseHandshakeGuards } from 'nestjs-fanout';
 import type { IncomingMessage } from 'node:http';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { isFirstOfMajor } from '../../support/nest-version.js';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
 import { upgrade } from '../../support/upgrade.js';
@@ -135,7 +136,8 @@ describe('A handshake guard that depends on the request', () => {
     await Client.connect(`${url}/transient`);
   });
 
-  it('may be shared by tenant', async () => {
+  // The first versions give the request to a shared guard, in place of the tenant.
+  it.skipIf(isFirstOfMajor)('may be shared by tenant', async () => {
     let built = 0;
     @Injectable({ scope: Scope.REQUEST, durable: true })
     class DurableGuard implements CanActivate {

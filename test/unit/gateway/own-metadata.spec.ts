@@ -56,7 +56,9 @@ describe('a gateway with decorators of another copy', () => {
         @WebSocketGateway()
         class Foreign {
           @SubscribeMessage('x')
-          x(@copy.CurrentConnection() _: unknown) {}
+          x(@copy.CurrentConnection() connection: unknown) {
+            return connection;
+          }
         }
         return Foreign;
       },
@@ -66,7 +68,9 @@ describe('a gateway with decorators of another copy', () => {
       copy => {
         class Base {
           @ours.Topic('t.:id')
-          t(@copy.TopicParam('id') _: unknown) {}
+          t(@copy.TopicParam('id') id: unknown) {
+            return id;
+          }
         }
         @WebSocketGateway()
         class Foreign extends Base {}
