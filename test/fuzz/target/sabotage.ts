@@ -1,5 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 
+/** Beginnings of the paths of gateways. */
+const PATHS = ['/ticks', '/rooms', '/late', '/guarded', '/large'];
+
 /** Ways to break the server, each of which the judge must see: a fuzzer that finds nothing may be blind. */
 const SABOTAGES: Readonly<Record<string, (server: Server) => void>> = {
   none() {},
@@ -25,9 +28,12 @@ const SABOTAGES: Readonly<Record<string, (server: Server) => void>> = {
     beforeUpgrades(server, () => server.on('checkContinue', () => {}));
   },
 
-  /** A refused upgrade is answered by nobody. */
+  /** An upgrade to a path without a gateway is answered by nobody. */
   silent(server) {
-    server.on('upgrade', () => {});
+    const emit = server.emit.bind(server) as (...args: unknown[]) => boolean;
+    const isKnown = (url: string): boolean => PATHS.some(path => url.startsWith(path));
+    server.emit = (event: string, ...args: any[]): boolean =>
+      event === 'upgrade' && !isKnown(args[0].url) ? true : emit(event, ...args);
   },
 
   /** One write in a hundred does not arrive. */
