@@ -1,5 +1,7 @@
+import { WsAdapter as NestAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { beforeEach, expect, it } from 'vitest';
+import type { WebSocketServer } from 'ws';
 import { eventually } from '../../support/client.js';
 import { linesAt, Marked, outcomeOf, start, turns, underBoth } from './both-adapters.js';
 
@@ -97,4 +99,12 @@ it('events are logged at start', async () => {
 it.each(['WsAdapter', 'FanoutAdapter'] as const)('a preview starts no server: %s', async adapter => {
   const starting = start(adapter, { ...setup, nest: { preview: true } });
   await expect(starting).rejects.toThrow('preview mode');
+});
+
+it('WsAdapter without an HTTP server opens a random port for a gateway without one', async () => {
+  const adapter = new NestAdapter();
+  const server = adapter.create(0, {}) as WebSocketServer;
+  await eventually(() => server.address() !== null);
+  expect(server.address()).toMatchObject({ port: expect.any(Number) });
+  await adapter.close(server);
 });
