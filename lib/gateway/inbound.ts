@@ -1,4 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
+import { inNoContext } from '../connection/own-context.js';
 import type { RejectionCause } from '../observe/rejections.js';
 import type { UnreadyBytes } from './unready-bytes.js';
 
@@ -116,8 +117,13 @@ export class Inbound {
     });
   }
 
-  // A loop, not a recursion: a peer can put thousands of messages into one chunk.
+  /** Handles what waits, outside of the context of whoever made room for it. */
   #drain(): void {
+    if (this.#waiting !== undefined) inNoContext(() => this.#drainWaiting());
+  }
+
+  // A loop, not a recursion: a peer can put thousands of messages into one chunk.
+  #drainWaiting(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     const { messages } = waiting;
