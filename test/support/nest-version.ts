@@ -7,3 +7,6 @@ const { version } = JSON.parse(readFileSync('node_modules/@nestjs/core/package.j
 
 /** Whether Nest's core is the first version of a major: some of its faults were repaired later. */
 export const isFirstOfMajor = /^\d+\.0\.0$/.test(version);
+
+/** Major version of Nest. */
+export const NEST_MAJOR = Number(version.split('.', 1)[0]);

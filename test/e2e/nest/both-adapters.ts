@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type {
   INestApplication,
@@ -21,10 +20,8 @@ const PATIENCE = 5000;
 /** Turns of the event loop in which every answer that is due has come. */
 const TURNS = 25;
 
-const { version } = createRequire(import.meta.url)('@nestjs/core/package.json') as { version: string };
-
 /** Nest's own adapter behaves differently in each major version. */
-export const NEST_MAJOR = Number(version.split('.', 1)[0]);
+export { isFirstOfMajor, NEST_MAJOR } from '../../support/nest-version.js';
 
 export type AdapterName = 'WsAdapter' | 'FanoutAdapter';
 
