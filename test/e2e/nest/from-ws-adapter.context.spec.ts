@@ -2,7 +2,6 @@ import {
   type CallHandler,
   createParamDecorator,
   type ExecutionContext,
-  Inject,
   Injectable,
   Scope,
   SetMetadata,
@@ -10,21 +9,12 @@ import {
   UseInterceptors,
   UsePipes,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, REQUEST } from '@nestjs/core';
-import { Ack, ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { Ack, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { map } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import {
-  type AdapterName,
-  isFirstOfMajor,
-  Marked,
-  NEST_MAJOR,
-  same,
-  type Setup,
-  start,
-  underBoth,
-} from './both-adapters.js';
+import { isFirstOfMajor, Marked, NEST_MAJOR, same, type Setup, start, underBoth } from './both-adapters.js';
 
 /** What a guard can learn of the message. */
 class Recording {
@@ -264,46 +254,5 @@ describe('global enhancers', () => {
     await client.until(() => client.frames.length > 0);
     expect(asked).not.toContain('filter');
     await app.close();
-  });
-});
-
-describe('a request-scoped gateway', () => {
-  @Injectable({ scope: Scope.REQUEST })
-  class State {
-    constructor(@Inject(REQUEST) readonly client: WebSocket) {}
-  }
-
-  @WebSocketGateway()
-  class Scoped extends Marked {
-    static made = 0;
-    readonly number = ++Scoped.made;
-
-    constructor(@Inject(State) readonly state: State) {
-      super();
-    }
-
-    @SubscribeMessage('who')
-    who(@ConnectedSocket() client: WebSocket) {
-      return { event: 'who', data: { number: this.number, isClient: this.state.client === client } };
-    }
-  }
-
-  it('has one instance for each connection, and @Inject(REQUEST) is the socket', async () => {
-    const seenUnder = async (adapter: AdapterName) => {
-      const { connect } = await start(adapter, { providers: [Scoped, State] });
-      const [one, other] = [await connect(), await connect()];
-      const answers = [
-        ...(await one.exchange({ event: 'who' }, { event: 'who' })),
-        ...(await other.exchange({ event: 'who' })),
-      ].map(frame => frame.data);
-      return {
-        isClient: answers.map(({ isClient }) => isClient),
-        instances: new Set(answers.map(({ number }) => number)).size,
-      };
-    };
-    const expected = { isClient: [true, true, true], instances: 2 };
-    expect(await seenUnder('FanoutAdapter')).toEqual(expected);
-    // Nest 11 calls the methods without the dependencies of the gateway.
-    if (NEST_MAJOR > 11) expect(await seenUnder('WsAdapter')).toEqual(expected);
   });
 });

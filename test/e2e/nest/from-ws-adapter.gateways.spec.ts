@@ -1,9 +1,20 @@
-import { Controller, Module } from '@nestjs/common';
+import { Controller, Inject, Injectable, Module, Scope } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
-import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { FanoutAdapter } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
-import { type AdapterName, Marked, outcomeOf, same, type Setup, start, underBoth } from './both-adapters.js';
+import type { WebSocket } from 'ws';
+import {
+  type AdapterName,
+  Marked,
+  NEST_MAJOR,
+  outcomeOf,
+  same,
+  type Setup,
+  start,
+  underBoth,
+} from './both-adapters.js';
 import { freePort } from './free-port.js';
 
 @WebSocketGateway()
@@ -226,5 +237,46 @@ describe('an adapter of the application', () => {
       configure: app => app.useWebSocketAdapter(new WsAdapter(app)),
     };
     expect(await startErrorOf('FanoutAdapter', setup)).toBe('FANOUT_ADAPTER');
+  });
+});
+
+describe('a request-scoped gateway', () => {
+  @Injectable({ scope: Scope.REQUEST })
+  class State {
+    constructor(@Inject(REQUEST) readonly client: WebSocket) {}
+  }
+
+  @WebSocketGateway()
+  class Scoped extends Marked {
+    static made = 0;
+    readonly number = ++Scoped.made;
+
+    constructor(@Inject(State) readonly state: State) {
+      super();
+    }
+
+    @SubscribeMessage('who')
+    who(@ConnectedSocket() client: WebSocket) {
+      return { event: 'who', data: { number: this.number, isClient: this.state.client === client } };
+    }
+  }
+
+  it('has one instance for each connection, and @Inject(REQUEST) is the socket', async () => {
+    const seenUnder = async (adapter: AdapterName) => {
+      const { connect } = await start(adapter, { providers: [Scoped, State] });
+      const [one, other] = [await connect(), await connect()];
+      const answers = [
+        ...(await one.exchange({ event: 'who' }, { event: 'who' })),
+        ...(await other.exchange({ event: 'who' })),
+      ].map(frame => frame.data);
+      return {
+        isClient: answers.map(({ isClient }) => isClient),
+        instances: new Set(answers.map(({ number }) => number)).size,
+      };
+    };
+    const expected = { isClient: [true, true, true], instances: 2 };
+    expect(await seenUnder('FanoutAdapter')).toEqual(expected);
+    // Nest 11 calls the methods without the dependencies of the gateway.
+    if (NEST_MAJOR > 11) expect(await seenUnder('WsAdapter')).toEqual(expected);
   });
 });
