@@ -1,9 +1,10 @@
 import { isObservable } from 'rxjs';
+import { shown } from '../errors/fanout-error.js';
 import { Refusal } from '../errors/refusals.js';
 import { outgoingJson } from '../json/outgoing.js';
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ClientSession } from './client-session.js';
-import type { Route } from './endpoint.js';
+import type { Endpoint, Route } from './endpoint.js';
 import { errorAnswer, errorFrame, isAnswer, unreadFrame } from './error-frame.js';
 import type { Incoming } from './inbound.js';
 import { type Answers, cancelStreams, MessageCall } from './message-call.js';
@@ -30,6 +31,8 @@ export interface RouterParts {
   readonly streams: number;
   /** What is nobody's answer goes there. */
   readonly errors: ErrorLog;
+  /** Writes a line to the log of the application. */
+  warn(line: string): void;
 }
 
 /** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
@@ -40,13 +43,17 @@ export class MessageRouter implements Answers {
   readonly #offenders: Offenders;
   readonly #errors: ErrorLog;
   readonly #streams: number;
+  readonly #warn: (line: string) => void;
+  /** Endpoints whose first unknown event was logged. */
+  readonly #named = new WeakSet<Endpoint>();
   #active = 0;
 
-  constructor({ subscribes, refreshes, offenders, streams, errors }: RouterParts) {
+  constructor({ subscribes, refreshes, offenders, streams, errors, warn }: RouterParts) {
     this.#subscribes = subscribes;
     this.#refreshes = refreshes;
     this.#offenders = offenders;
     this.#streams = streams;
+    this.#warn = warn;
     this.#errors = errors;
   }
 
@@ -100,7 +107,19 @@ export class MessageRouter implements Answers {
         if (session.endpoint.handshakeGuards.length === 0) break;
         return this.#counted(this.#refreshes.refresh(session, message, this.fail));
     }
+    this.#nameUnknown(session.endpoint, message.event);
     throw new Refusal('UNKNOWN_EVENT');
+  }
+
+  /** Tells of the first unknown event of each path. A client makes it up, or a handler of the application lacks it. */
+  #nameUnknown(endpoint: Endpoint, event: string): void {
+    if (this.#named.has(endpoint)) return;
+    this.#named.add(endpoint);
+    this.#warn(
+      `A client sent the event ${shown(event)}, which no handler on path "${endpoint.path ?? '*'}" takes. It is answered ` +
+        `with UNKNOWN_EVENT, and further ones are not logged. Of two @SubscribeMessage() on one method only the outer ` +
+        `one counts.`,
+    );
   }
 
   #counted(answered: void | Promise<void>): void | Promise<void> {

@@ -99,7 +99,15 @@ export function createRim(parts: RimParts): Rim {
     errors,
   });
   const { streams } = options.limits;
-  const router = new MessageRouter({ subscribes, refreshes, streams, offenders: inbound.offenders, errors });
+  const warn = (line: string): void => logger.warn(line);
+  const router = new MessageRouter({
+    subscribes,
+    refreshes,
+    streams,
+    offenders: inbound.offenders,
+    errors,
+    warn,
+  });
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),
@@ -131,7 +139,7 @@ export function createRim(parts: RimParts): Rim {
     slots,
     logger: errors,
   });
-  const blame = new Blame(line => logger.warn(line));
+  const blame = new Blame(warn);
   const { enhancers, globals } = globalsOf(config, options.globalEnhancers);
   const handlers = new GatewayHandlers(new Protection(globals, blame), enhancers);
   const server = new GatewayServer({

@@ -2,16 +2,21 @@ import { FanoutError } from '../errors/fanout-error.js';
 
 let isServed = false;
 
+/** Prototypes of the classes that refuse already. */
+const required = new WeakSet<object>();
+
 /** Notes that a FanoutModule serves the gateways of this process. */
 export function markServed(): void {
   isServed = true;
 }
 
 /**
- * Makes a gateway class refuse to be started in a process without FanoutModule: another adapter asks no handshake guards.
+ * Makes a gateway class refuse to be started in a process without FanoutModule: another adapter asks no handshake guards and knows no topics.
  * Nest calls `afterInit()` of a gateway when it has a server, whatever the adapter.
  */
 export function requireService({ name, prototype }: Function): void {
+  if (required.has(prototype as object)) return;
+  required.add(prototype as object);
   const own = Object.getOwnPropertyDescriptor(prototype, 'afterInit')?.value as Function | undefined;
   const base = Object.getPrototypeOf(prototype as object) as { afterInit?: Function };
   const afterInit = function (this: unknown, ...args: unknown[]): unknown {

@@ -3,6 +3,7 @@ import { resolveTopicOptions } from '../options/resolve-topic-options.js';
 import type { ResolvedTopicOptions, TopicOptions } from '../options/topic-options.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
 import { ownKey } from './own-metadata.js';
+import { requireService } from './served.js';
 
 /** What one `@Topic` leaves on a class. */
 export interface TopicMetadata {
@@ -43,6 +44,7 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
     const metatype = target.constructor;
     Reflect.defineMetadata(TOPIC_METADATA, [...ownTopicsOf(metatype), topic], metatype);
     Reflect.defineMetadata(MARK, [...marksOf(method), topic], method);
+    requireService(metatype);
   };
 }
 

@@ -277,3 +277,24 @@ describe('the habits of Socket.IO', () => {
     expect(lines.filter(line => line.includes('WebSockets have no events'))).toHaveLength(5);
   });
 });
+
+describe('an event that nobody handles', () => {
+  it('is told once for each path, with the reason that is easily missed', async () => {
+    @WebSocketGateway({ path: '/orders' })
+    class TwoNamesGateway {
+      @SubscribeMessage('buy')
+      @SubscribeMessage('sell')
+      order() {
+        return 'done';
+      }
+    }
+    const lines = warnings();
+    const { url } = await startApp({ providers: [TwoNamesGateway] });
+    const client = await Client.connect(`${url}/orders`);
+    for (const event of ['sell', 'sell', 'other'])
+      expect((await client.request(event)).data.code).toBe('UNKNOWN_EVENT');
+    expect(lines.filter(line => line.includes('UNKNOWN_EVENT'))).toEqual([
+      expect.stringMatching(/'sell', which no handler on path "\/orders" takes.*two @SubscribeMessage\(\)/),
+    ]);
+  });
+});
