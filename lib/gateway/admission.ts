@@ -53,7 +53,8 @@ const OWN_LIMITS: ReadonlySet<RejectionCause> = new Set([
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #pending = new Set<PendingUpgrade>();
-  #closing = false;
+  /** Why nobody may come in: before the gateways are bound, and when they close. */
+  #closed: 'start' | 'shutdown' | undefined = 'start';
   /** The last `Host` that was good. There are few, so most need no second look. */
   #goodHost: string | undefined;
 
@@ -61,9 +62,14 @@ export class Admission {
     this.#parts = parts;
   }
 
+  /** Lets upgrades in from now on: every gateway has its guards. */
+  open(): void {
+    if (this.#closed === 'start') this.#closed = undefined;
+  }
+
   /** From now on everybody is refused, those included whose handshake is under way. */
   close(): void {
-    this.#closing = true;
+    this.#closed = 'shutdown';
     for (const pending of this.#pending) pending.cut(noRoom('shutdown'));
   }
 
@@ -91,7 +97,7 @@ export class Admission {
   /** What there is not enough of for one more. */
   #shortOf(ip: string): RejectionCause | undefined {
     const { load, slots, rates } = this.#parts;
-    if (this.#closing) return 'shutdown';
+    if (this.#closed !== undefined) return this.#closed;
     if (load.overload !== undefined) return load.overload;
     if (slots.full) return 'connections';
     return rates.exceededBy(ip) ?? (slots.fullFor(ip) ? 'connections-per-ip' : undefined);

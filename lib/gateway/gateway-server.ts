@@ -123,7 +123,7 @@ export class GatewayServer {
   }
 
   /**
-   * Makes the endpoint of a port and path. Upgrades are accepted from `listen` on, or when the HTTP server listens.
+   * Makes the endpoint of a port and path. Upgrades are refused until `listen`, also where the HTTP server listens already.
    * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS and those of options that an adapter has put in place
    */
   create(port: number, options: ServerOptions, httpServer?: Server): WebSocketServer {
@@ -169,6 +169,7 @@ export class GatewayServer {
 
   /** Opens the gateways' own ports. @throws FanoutError FANOUT_PORT */
   async listen(): Promise<void> {
+    this.#admission.open();
     await this.#ownServers.listen((port, { message }) => {
       const path = this.#placements.endpoints.find(endpoint => endpoint.port === port)?.path ?? '*';
       return new FanoutError('FANOUT_PORT', port, path, message);

@@ -38,6 +38,7 @@ export const REJECTION_CAUSES = {
   denied: 'message that a guard refused',
   abuse: 'connection closed for more refused messages than limits.rejections',
   expired: 'credentials whose expiresAt, in milliseconds since 1970, is over',
+  start: 'upgrade before the application has started',
 } as const;
 
 /** A cause in {@link REJECTION_CAUSES}. */

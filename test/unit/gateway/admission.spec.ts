@@ -56,6 +56,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
       client.on('close', () => slots.give(arrival.ip));
     },
   });
+  gate.open();
   const endpoint = new Endpoint(0, '/', new EndpointServer({ noServer: true }), false);
   const server = createServer();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
