@@ -70,7 +70,11 @@ function hasCredentials({ headers: { cookie, authorization }, socket }: Incoming
 
 /** A header in quotes, short and without anything that could end the quotes or the line. */
 function quoted(text: string | undefined): string {
-  return text === undefined ? 'undefined' : `"${text.slice(0, 100).replaceAll(/[^!#-~]/g, '?')}"`;
+  if (text === undefined) return 'undefined';
+  const characters = Array.from(text.slice(0, 100), each =>
+    each > ' ' && each <= '~' && each !== '"' ? each : '?',
+  );
+  return `"${characters.join('')}"`;
 }
 
 /** An answer that is no boolean admits nobody: it would be a mistake. */

@@ -1,13 +1,16 @@
 import { FanoutError } from '../errors/fanout-error.js';
 
-let isServed = false;
+const SERVED = Symbol.for('nestjs-fanout:served');
+
+/** Shared by all copies of this package: another copy's decorators are refused with an error of their own. */
+const world = globalThis as { [SERVED]?: boolean };
 
 /** Prototypes of the classes that refuse already. */
 const required = new WeakSet<object>();
 
 /** Notes that a FanoutModule serves the gateways of this process. */
 export function markServed(): void {
-  isServed = true;
+  world[SERVED] = true;
 }
 
 /**
@@ -20,7 +23,7 @@ export function requireService({ name, prototype }: Function): void {
   const own = Object.getOwnPropertyDescriptor(prototype, 'afterInit')?.value as Function | undefined;
   const base = Object.getPrototypeOf(prototype as object) as { afterInit?: Function };
   const afterInit = function (this: unknown, ...args: unknown[]): unknown {
-    if (!isServed) throw new FanoutError('FANOUT_NOT_IMPORTED', name);
+    if (!world[SERVED]) throw new FanoutError('FANOUT_NOT_IMPORTED', name);
     return (own ?? base.afterInit)?.apply(this, args);
   };
   Object.defineProperty(prototype, 'afterInit', { value: afterInit, configurable: true, writable: true });

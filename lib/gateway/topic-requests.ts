@@ -58,7 +58,7 @@ export class TopicRequests {
 
 /** The refusal of a name that no pattern matches: misspelt, or with a value that is not encoded as `topicName()` does. */
 export function unmatched(name: string): Refusal {
-  const segments = (subjectOf(name) ?? name).split('.');
-  const isEncoded = segments.every(segment => decodeSegment(segment) !== undefined);
+  const isEncoded =
+    isPresenceName(name) || name.split('.').every(segment => decodeSegment(segment) !== undefined);
   return new Refusal(isEncoded ? 'UNKNOWN_TOPIC' : 'BAD_TOPIC', name);
 }

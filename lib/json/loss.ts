@@ -43,12 +43,25 @@ function lossInObject(value: object): Loss | undefined {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return lossInInstance(value, prototype as object);
   let isEmpty = true;
+  let isLost = false;
   for (const key in value) {
+    const member = (value as Record<string, unknown>)[key];
+    if (isNoData(member)) {
+      isLost = true;
+      continue;
+    }
     isEmpty = false;
-    const loss = lossIn((value as Record<string, unknown>)[key]);
+    const loss = lossIn(member);
     if (loss !== undefined) return hasToJson(value) ? undefined : within(`.${key}`, loss);
   }
-  return isEmpty && isIterable(value) ? lost('an iterable object becomes {}') : undefined;
+  if (!isEmpty || hasToJson(value)) return undefined;
+  if (isIterable(value)) return lost('an iterable object becomes {}');
+  return isLost ? lost('an object with nothing but functions becomes {}') : undefined;
+}
+
+/** Whether a member of an object is left out by JSON, as its author expects: functions and symbols are no data. */
+function isNoData(member: unknown): boolean {
+  return typeof member === 'function' || typeof member === 'symbol';
 }
 
 function lossInArray(values: readonly unknown[]): Loss | undefined {
@@ -62,7 +75,6 @@ function lossInArray(values: readonly unknown[]): Loss | undefined {
 /** Prototypes whose instances have nothing but fields. To look for all that may be special takes longer than the fields. */
 const ORDINARY = new WeakSet<object>();
 
-/** An instance may have functions and symbols in its fields: they are no data, and JSON leaves them out. */
 function lossInInstance(value: object, prototype: object): Loss | undefined {
   if (ORDINARY.has(prototype)) return lossInFields(value);
   if (isFunction(value, 'then')) return lost('a promise becomes {}: await it');
@@ -82,7 +94,7 @@ function lossInFields(value: object): Loss | undefined {
   for (const key of Object.keys(value)) {
     isEmpty = false;
     const field = (value as Record<string, unknown>)[key];
-    if (typeof field === 'function' || typeof field === 'symbol') continue;
+    if (isNoData(field)) continue;
     const loss = lossIn(field);
     if (loss !== undefined) return hasToJson(value) ? undefined : within(`.${key}`, loss);
   }

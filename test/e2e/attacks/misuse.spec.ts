@@ -73,15 +73,15 @@ describe('@Publish', () => {
     expect(client.publications('orders.1')[0]!.data).toEqual({ paid: true });
   });
 
-  it('refuses an id with a dot, which would name the topic of another pattern', async () => {
+  it('encodes an id with a dot, which would name the topic of another pattern', async () => {
     const { client, get, broadcaster } = await start();
     await client.subscribe('orders.1.internal');
-    expect(() => get(Orders).pay('1.internal')).toThrow(
-      expect.objectContaining({ code: 'FANOUT_TOPIC_UNRESOLVED' }),
-    );
+    await client.subscribe('orders.1~2Einternal');
+    get(Orders).pay('1.internal');
     await broadcaster.flush();
     await client.request('ping');
     expect(client.publications('orders.1.internal')).toEqual([]);
+    expect(client.publications('orders.1~2Einternal')).toHaveLength(1);
   });
 });
 

@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector/promises';
 import { fileURLToPath } from 'node:url';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { Broadcaster, BufferPool, Topic } from 'nestjs-fanout';
+import { Broadcaster, BufferPool, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { RawClient } from './support/raw-client.js';
@@ -18,8 +18,8 @@ const ROUNDS = 5;
 /** Files of the library: as source, or as the installed package. */
 const OWN = [fileURLToPath(new URL('../../../lib/', import.meta.url)), '/node_modules/nestjs-fanout/dist/'];
 
-async function start(protocols: readonly (string | undefined)[]) {
-  const { url, get } = await startApp({ providers: [Gateway], options: { heartbeat: false } });
+async function start(protocols: readonly (string | undefined)[], options: FanoutOptions = {}) {
+  const { url, get } = await startApp({ providers: [Gateway], options: { heartbeat: false, ...options } });
   const clients = await Promise.all(protocols.map(protocol => RawClient.connect(url, protocol)));
   for (const client of clients) client.send({ event: 'subscribe', data: { topics: ['topic.1', 'topic.2'] } });
   for (const client of clients) await client.until(() => client.frames.length === 2);
@@ -76,8 +76,18 @@ describe('a publication', () => {
     for (let i = 1; i <= 30; i++) broadcaster.publish('topic.1', { i });
     await broadcaster.flush();
     expect(count.calls).toBe(30);
-    broadcaster.publish('topic.3', {});
-    expect(count.calls).toBe(30);
+  });
+
+  it("is made into JSON for nobody only where it is checked: publishing.check 'listeners' does not", async () => {
+    for (const [check, calls] of [
+      ['development', 1],
+      ['listeners', 0],
+    ] as const) {
+      const { broadcaster } = await start([undefined], { publishing: { check } });
+      const count = countStringify();
+      broadcaster.publish('topic.3', {});
+      expect(count.calls).toBe(calls);
+    }
   });
 });
 

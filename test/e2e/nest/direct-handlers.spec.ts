@@ -403,7 +403,8 @@ describe('a handler with nothing around it answers as one with a guard that lets
       (event, id) => ({ event, id, data: id }),
     );
     const { frames } = await expectSame([...messages, ...messages]);
-    const ids = [0, 1, 2, 2, 3, 4, 5, 6, 7, 7];
+    // A stream has a frame for each of its two values, and one for its end.
+    const ids = [0, 1, 2, 2, 2, 3, 4, 5, 6, 7, 7, 7];
     expect(frames.map(({ id }) => id)).toEqual([...ids, ...ids, 'last']);
   });
 });

@@ -63,8 +63,6 @@ const LOST: [string, unknown, string][] = [
     new Money(),
     'a Money shows no fields and becomes {}: give its class a toJSON()',
   ],
-  ['a function', () => {}, 'has no JSON form'],
-  ['a symbol', Symbol('s'), 'Symbol(s) has no JSON form'],
   ['NaN', Number.NaN, 'NaN becomes null'],
   ['Infinity', Infinity, 'Infinity becomes null'],
   ['-Infinity', -Infinity, '-Infinity becomes null'],
@@ -83,6 +81,12 @@ const WAYS: [FanoutErrorCode, string][] = [
   ['FANOUT_PRESENCE_INFO', 'topic "here"'],
 ];
 
+/** Members that JSON leaves out, as an author expects. */
+const NO_DATA: [string, unknown, string][] = [
+  ['a function', () => {}, 'has no JSON form'],
+  ['a symbol', Symbol('s'), 'Symbol(s) has no JSON form'],
+];
+
 const payload = (value: unknown): string | undefined => outgoingJson('FANOUT_PAYLOAD', 'here', value);
 
 describe('outgoingJson', () => {
@@ -97,6 +101,13 @@ describe('outgoingJson', () => {
       expect(() => payload(holder)).toThrow(text);
       expect(where).not.toBe('');
     });
+  });
+
+  it.each(NO_DATA)('refuses %s, in an array too, and an object that has nothing else', (_, value, text) => {
+    expect(() => payload(value)).toThrow(text);
+    expect(() => payload([0, [value]])).toThrow(`at [1][0], `);
+    expect(() => payload({ deep: { b: value } })).toThrow('at deep, an object with nothing but functions');
+    expect(payload({ a: 1, b: value })).toBe('{"a":1}');
   });
 
   it.each(WAYS)('throws %s, which names the %s', (way, name) => {
