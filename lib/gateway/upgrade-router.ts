@@ -77,23 +77,20 @@ export class UpgradeRouter {
   }
 
   #admit(upgrade: Upgrade, endpoint: Endpoint, params: PathParams, target: Target | undefined): void {
-    const { request, socket } = upgrade;
-    const { admission, addresses, turnstile, preflight } = this.#parts;
-    normalize(request, target);
-    const url = request.url!;
-    if (socket.writableEnded) {
-      // Another listener has answered already.
-      preflight.conflict(url);
-      return turnstile.linger(socket);
-    }
-    if (this.#alone) return admission.admit({ ...upgrade, endpoint, ip: addresses.of(request), params });
-    keepFromIdleCheck(socket);
-    admission.admit({ ...upgrade, endpoint, ip: addresses.of(request), params });
-    if (socket.writableEnded) return;
-    // The listeners behind this one are called in this turn.
-    process.nextTick(() => {
-      if (socket.writableEnded) preflight.conflict(url);
+    if (this.#alone) return this.#take(upgrade, endpoint, params, target);
+    this.#behindOthers(upgrade.socket, taken => {
+      if (!taken) return this.#take(upgrade, endpoint, params, target);
+      const { preflight, turnstile } = this.#parts;
+      preflight.conflict(target?.url ?? upgrade.request.url!);
+      // Whoever reads it goes on with it.
+      if (upgrade.socket.writableEnded) turnstile.linger(upgrade.socket);
     });
+  }
+
+  #take(upgrade: Upgrade, endpoint: Endpoint, params: PathParams, target: Target | undefined): void {
+    const { admission, addresses } = this.#parts;
+    normalize(upgrade.request, target);
+    admission.admit({ ...upgrade, endpoint, ip: addresses.of(upgrade.request), params });
   }
 
   /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
@@ -107,16 +104,21 @@ export class UpgradeRouter {
   /** An offer of another protocol, which a server may ignore. Other listeners of the server come first. */
   #serve(upgrade: Upgrade): void {
     if (this.#alone) return this.#handBack(upgrade);
-    const { socket } = upgrade;
+    this.#behindOthers(upgrade.socket, taken => {
+      if (!taken) this.#handBack(upgrade);
+    });
+  }
+
+  /** Goes on when every listener of the server has been called. They are called in this turn. */
+  #behindOthers(socket: Duplex, goOn: (taken: boolean) => void): void {
     const written = bytesWritten(socket);
     socket.on('error', destroy);
     process.nextTick(() => {
       socket.off('error', destroy);
       const taken =
         socket.destroyed || socket.writableEnded || bytesWritten(socket) > written || isRead(socket);
-      if (taken) return;
-      keepFromIdleCheck(socket);
-      this.#handBack(upgrade);
+      if (!taken) keepFromIdleCheck(socket);
+      goOn(taken);
     });
   }
 

@@ -68,6 +68,13 @@ function attachBare(server: Server): void {
   onTestFinished(() => bare.close());
 }
 
+function attachGreedy(server: Server): void {
+  const greedy = new WebSocketServer({ server });
+  greedy.on('error', () => {});
+  greedy.on('connection', socket => socket.send('{"from":"another"}'));
+  onTestFinished(() => greedy.close());
+}
+
 describe('Socket.IO on the same server', () => {
   it('does not end a handshake that takes longer than its own time for upgrades', async () => {
     const { url, conflicts } = await start(attachSocketIo);
@@ -99,6 +106,10 @@ describe('a listener that ends the upgrades of others', () => {
       (server: Server) => void server.on('listening', () => attachBare(server)),
     ],
     [
+      'a listener that destroys what it does not know',
+      (server: Server) => void server.on('upgrade', (_: IncomingMessage, socket: Duplex) => socket.destroy()),
+    ],
+    [
       'a listener that ends it later',
       (server: Server) =>
         void server.on('upgrade', (_: IncomingMessage, socket: Duplex) => {
@@ -115,6 +126,17 @@ describe('a listener that ends the upgrades of others', () => {
     expect(conflicts()).toHaveLength(1);
     expect(conflicts()[0]).toContain('/slow');
     expect(conflicts()[0]).toContain('noServer: true');
+  });
+
+  it.each([
+    ['before', attachGreedy],
+    ['after', (server: Server) => void server.on('listening', () => attachGreedy(server))],
+  ])('is named when it makes WebSockets of all upgrades, attached %s', async (_, attach) => {
+    const { url, conflicts } = await start(attach);
+    const client = await Client.connect(`${url}/quick`);
+    expect(await client.next(frame => frame.from !== undefined)).toEqual({ from: 'another' });
+    expect(conflicts()).toHaveLength(1);
+    expect(conflicts()[0]).toContain('/quick');
   });
 
   it('is not named for a client that leaves by itself', async () => {
