@@ -44,7 +44,7 @@ export function detailsOf(content: unknown, code: string, status: unknown): Erro
 }
 
 /** An object as `JSON.stringify` sees it. */
-function formOf(content: object): object {
+export function formOf(content: object): object {
   const { toJSON } = content as { toJSON?: unknown };
   const form: unknown = typeof toJSON === 'function' ? toJSON.call(content, '') : content;
   return typeof form === 'object' && form !== null && !types.isNativeError(form) ? form : {};

@@ -1,6 +1,7 @@
+import { types } from 'node:util';
 import { HttpStatus } from '@nestjs/common';
 import { REFUSALS, Refusal, type RefusalCode } from '../errors/refusals.js';
-import { detailsOf, type ErrorDetails } from './error-details.js';
+import { detailsOf, type ErrorDetails, formOf } from './error-details.js';
 import { textOf } from './error-text.js';
 import { type ExceptionMeaning, meaningOf } from './exception-meaning.js';
 import { GuardRefusal } from './protection/guard-refusal.js';
@@ -40,9 +41,24 @@ export function errorAnswer(error: unknown): ErrorAnswer {
 const INTERNAL: ErrorAnswer = { code: 'INTERNAL' satisfies RefusalCode, message: REFUSALS.INTERNAL };
 
 function answerOf({ status, content, message }: ExceptionMeaning): ErrorAnswer {
-  const code = status === undefined ? ownCode(content) : statusName(status);
+  const form = encodedForm(content);
+  const code = status === undefined ? ownCode(form) : statusName(status);
   const fallback = status !== undefined && typeof message === 'string' ? message : REFUSALS.EXCEPTION;
-  return { code, message: textOf(content) ?? fallback, details: detailsOf(content, code, status) };
+  return {
+    code,
+    message: textOf(form) ?? textOf(content) ?? fallback,
+    details: detailsOf(content, code, status),
+  };
+}
+
+/** Content as its `toJSON()` gives it, where it has one that works. */
+function encodedForm(content: unknown): unknown {
+  if (typeof content !== 'object' || content === null || types.isNativeError(content)) return content;
+  try {
+    return formOf(content);
+  } catch {
+    return content;
+  }
 }
 
 function statusName(status: unknown): string {

@@ -13,7 +13,7 @@ export interface PulledValues {
  */
 export function pulledValues(value: unknown): PulledValues | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  if (value instanceof Readable) return new NodeStreamValues(value);
+  if (isNodeStream(value)) return new NodeStreamValues(value);
   if (isFunction(value, 'getReader') && isFunction(value, 'cancel'))
     return new WebStreamValues(value as ReadableStream<unknown>);
   if (!isFunction(value, Symbol.asyncIterator) || isFunction(value, 'then') || isFunction(value, 'toJSON'))
@@ -73,6 +73,12 @@ class WebStreamValues implements PulledValues {
   end(): Promise<void> {
     return (this.#reader ?? this.#stream).cancel();
   }
+}
+
+/** Whether a value is a Node stream, also one of the package readable-stream. */
+function isNodeStream(value: object): value is Readable {
+  if (value instanceof Readable) return true;
+  return ['pipe', 'on', 'destroy', Symbol.asyncIterator].every(name => isFunction(value, name));
 }
 
 function isFunction(value: object, name: string | symbol): boolean {

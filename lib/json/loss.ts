@@ -67,7 +67,7 @@ function isNoData(member: unknown): boolean {
 function lossInArray(values: readonly unknown[]): Loss | undefined {
   for (let i = 0; i < values.length; i++) {
     const loss = lossIn(values[i]);
-    if (loss !== undefined) return within(`[${i}]`, loss);
+    if (loss !== undefined) return hasToJson(values) ? undefined : within(`[${i}]`, loss);
   }
   return undefined;
 }
@@ -85,7 +85,8 @@ function lossInInstance(value: object, prototype: object): Loss | undefined {
   if (types.isBoxedPrimitive(value)) return lossInBox(value);
   const what = kindOf(value);
   if (what !== undefined) return lost(what);
-  ORDINARY.add(prototype);
+  // A proxy of a Map shows neither fields nor what it is: it must not speak for its prototype.
+  if (!types.isProxy(value)) ORDINARY.add(prototype);
   return lossInFields(value);
 }
 

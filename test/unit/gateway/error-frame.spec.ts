@@ -13,6 +13,10 @@ import { errorAnswer, errorFrame, isAnswer, unreadFrame } from '../../../lib/gat
 import { GuardRefusal } from '../../../lib/gateway/protection/guard-refusal.js';
 import { jsonParser, type MessageId, readMessage } from '../../../lib/gateway/message.js';
 
+function fail(): never {
+  throw new Error('odd');
+}
+
 describe('unreadFrame', () => {
   it.each(Object.keys(REFUSALS) as RefusalCode[])(
     'of %s is the frame of a refusal without id and topic',
@@ -38,6 +42,9 @@ describe('errorAnswer', () => {
     [new HttpException({ error: 'x' }, 409), 'CONFLICT', 'Http Exception'],
     [new WsException('no'), 'EXCEPTION', 'no'],
     [new WsException({ code: 'SOLD_OUT', message: 'gone' }), 'SOLD_OUT', 'gone'],
+    [new WsException({ toJSON: () => ({ code: 'SOLD_OUT', message: 'gone' }) }), 'SOLD_OUT', 'gone'],
+    [new WsException({ message: 'kept', toJSON: () => ({ sku: 'A' }) }), 'EXCEPTION', 'kept'],
+    [new WsException({ message: 'kept', toJSON: () => fail() }), 'EXCEPTION', 'kept'],
     [new WsException({ code: 5, message: 6 }), 'EXCEPTION', REFUSALS.EXCEPTION],
     [new WsException({ code: 'X'.repeat(65) }), 'EXCEPTION', REFUSALS.EXCEPTION],
   ])('of %s is %s', (error, code, message) => {

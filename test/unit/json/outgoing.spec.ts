@@ -141,6 +141,7 @@ describe('outgoingJson', () => {
     ['a symbol as a key', { [Symbol('meta')]: 1, a: 1 }],
     ['boxed values', [Object(1), Object('a'), Object(true)]],
     ['a Map with its own toJSON()', Object.assign(new Map([['a', 1]]), { toJSON: () => ({ a: 1 }) })],
+    ['an array with its own toJSON()', Object.assign([new Map()], { toJSON: () => [1] })],
     ['an object with its own toJSON()', { hidden: new Map(), toJSON: () => 'me' }],
     ['a toJSON() that gives nothing', [{ toJSON: () => undefined }]],
     ['-0 and large numbers', [-0, Number.MAX_VALUE, 5e-324]],
@@ -195,5 +196,12 @@ describe('outgoingJson', () => {
     } finally {
       delete prototype.toJSON;
     }
+  });
+});
+
+describe('a proxy of a built-in object', () => {
+  it('does not make JSON of the objects that come after it', () => {
+    expect(payload(new Proxy(new Float64Array(1), {}))).toBe('{"0":0}');
+    expect(() => payload(new Float64Array(1))).toThrow('a Float64Array does not stay one');
   });
 });
