@@ -99,6 +99,9 @@ export const FANOUT_ERRORS = {
   FANOUT_HTTP2:
     'The HTTP server speaks HTTP/2 only, so no upgrade can reach the gateways on %s: create it with allowHTTP1: true, or ' +
     'give the gateway a port of its own.',
+  FANOUT_CLASS_REPLACED:
+    'Gateway %s has methods of the class %s without its decorators, so guards, topics and parameters would be lost. A class ' +
+    'decorator must return the class itself or a class that extends it, and a base class must be named with extends.',
 } as const;
 
 /** A code of {@link FanoutError}; `docs/errors.md` has cause and remedy of each. */

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/websockets/constants.js';
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
+import { assertClassChain } from './class-chain.js';
 import { type HandshakeGuard, handshakeGuardsOf } from './handshake-guards.decorator.js';
 import { heartbeatOf } from './heartbeat.decorator.js';
 import { assertOwnDecorators } from './own-metadata.js';
@@ -52,7 +53,7 @@ export class GatewayExplorer {
   /**
    * The gateways among the providers of all modules.
    * @throws FanoutError FANOUT_TOPIC_HOST, FANOUT_HANDSHAKE_GUARD for a decorator of gateways on a class that is none;
-   *   FANOUT_COPIES, FANOUT_ROUTE_REPLACED
+   *   FANOUT_COPIES, FANOUT_ROUTE_REPLACED, FANOUT_CLASS_REPLACED
    */
   get gateways(): readonly Gateway[] {
     return (this.#gateways ??= this.#explore());
@@ -65,10 +66,11 @@ export class GatewayExplorer {
   assertProviders(): void {
     const served = new Set<unknown>(this.gateways.map(({ wrapper }) => wrapper.instance));
     for (const module of this.#modules.values()) {
-      for (const { instance, isNotMetatype, token } of module.providers.values()) {
+      for (const wrapper of module.providers.values()) {
+        const { instance, isNotMetatype, token } = wrapper;
         if (!isNotMetatype || served.has(instance)) continue;
-        const metatype = (instance as object | null | undefined)?.constructor;
-        if (typeof metatype !== 'function' || !Reflect.hasMetadata(GATEWAY_METADATA, metatype)) continue;
+        const metatype = providedClass(wrapper);
+        if (metatype === undefined || !Reflect.hasMetadata(GATEWAY_METADATA, metatype)) continue;
         throw new FanoutError('FANOUT_GATEWAY_PROVIDER', metatype.name, nameOf(token), metatype.name);
       }
     }
@@ -99,6 +101,7 @@ export class GatewayExplorer {
   }
 
   #describe(wrapper: InstanceWrapper, metatype: Gateway['metatype']): Gateway {
+    assertClassChain(metatype);
     assertOwnDecorators(metatype, parameterFactories(metatype));
     const prototype = metatype.prototype as Record<string, object>;
     const methods = this.#scanner.getAllMethodNames(prototype);
@@ -143,6 +146,15 @@ export class GatewayExplorer {
 function classOf({ isNotMetatype, metatype }: InstanceWrapper): Function | undefined {
   if (isNotMetatype || typeof metatype !== 'function') return undefined;
   return metatype.prototype === undefined ? undefined : metatype;
+}
+
+/** The class of what a factory or a value provides. Reads no property of the value, which may be a proxy. */
+function providedClass({ instance, token, inject, scope, isAlias }: InstanceWrapper): Function | undefined {
+  // What a factory of a scope of its own makes is not there yet.
+  if (inject && scope && !isAlias) return typeof token === 'function' ? token : undefined;
+  if (typeof instance !== 'object' || instance === null) return undefined;
+  const prototype = Object.getPrototypeOf(instance) as { constructor?: unknown } | null;
+  return typeof prototype?.constructor === 'function' ? prototype.constructor : undefined;
 }
 
 function nameOf(token: unknown): string {

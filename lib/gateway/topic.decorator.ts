@@ -3,6 +3,7 @@ import { resolveTopicOptions } from '../options/resolve-topic-options.js';
 import type { ResolvedTopicOptions, TopicOptions } from '../options/topic-options.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
 import { ownKey } from './own-metadata.js';
+import { keepsEnhancers } from './protection/declared.js';
 import { requireService } from './served.js';
 
 /** What one `@Topic` leaves on a class. */
@@ -11,6 +12,8 @@ export interface TopicMetadata {
   readonly method: string;
   readonly pattern: TopicPattern;
   readonly options: ResolvedTopicOptions;
+  /** Function that the class was written with: decorators below `@Topic` may have put another in its place. */
+  readonly written: unknown;
 }
 
 const TOPIC_METADATA = ownKey('topic');
@@ -39,7 +42,9 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
     const method: unknown = descriptor?.value;
     if (typeof target === 'function' || typeof name !== 'string' || typeof method !== 'function')
       throw new FanoutError('FANOUT_TOPIC_METHOD', pattern, described(target, name, method));
-    const topic: TopicMetadata = { ...declared, method: name };
+    // Decorators change the prototype when all of them have run.
+    const written: unknown = Object.getOwnPropertyDescriptor(target, name)?.value;
+    const topic: TopicMetadata = { ...declared, method: name, written };
     // On the class, so that it stays known when another decorator replaces the function.
     const metatype = target.constructor;
     Reflect.defineMetadata(TOPIC_METADATA, [...ownTopicsOf(metatype), topic], metatype);
@@ -50,7 +55,8 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
 
 /**
  * Every `@Topic` of a class, in no order. Those of a base class count unless the method is overridden.
- * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more
+ * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more, or not the enhancers
+ *   of the function that it replaces
  */
 export function topicsOf(metatype: object | null): readonly TopicMetadata[] {
   return declarationsOf(metatype)
@@ -80,9 +86,10 @@ function declarationsOf(metatype: object | null): Declaration[] {
     for (const topic of ownTopicsOf(base)) {
       const lower = subclasses.find(subclass => Object.hasOwn(subclass.prototype as object, topic.method));
       const current = ((lower ?? base).prototype as Record<string, unknown>)[topic.method];
-      if (typeof current === 'function' && marksOf(current).includes(topic)) {
+      const isMarked = typeof current === 'function' && marksOf(current).includes(topic);
+      if (isMarked && keepsEnhancers(current, topic.written)) {
         declarations.push({ topic, overriddenBy: undefined, isDeclaredAnew: false });
-      } else if (lower === undefined) {
+      } else if (isMarked || lower === undefined) {
         throw new FanoutError('FANOUT_ROUTE_REPLACED', `${base.name}.${topic.method}`, topic.pattern.text);
       } else {
         const isDeclaredAnew = ownTopicsOf(lower).some(({ method }) => method === topic.method);

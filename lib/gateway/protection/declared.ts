@@ -93,6 +93,15 @@ export function declaredRoute(metatype: Function, method: string, instance?: obj
   };
 }
 
+/** Whether a function has every enhancer of the function that it stands for. */
+export function keepsEnhancers(current: Function, written: unknown): boolean {
+  if (current === written || typeof written !== 'function') return true;
+  return Object.values(ENHANCER_KINDS).every(({ key }) => {
+    const kept = refsIn(key, current);
+    return refsIn(key, written).every(ref => kept.includes(ref));
+  });
+}
+
 function refsIn(key: string, target: Function): readonly EnhancerRef[] {
   return (Reflect.getMetadata(key, target) as readonly EnhancerRef[] | undefined) ?? [];
 }

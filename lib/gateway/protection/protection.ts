@@ -77,8 +77,13 @@ export class Protection {
     }
     return marked(async (client, ...call) => {
       const instance = isStatic ? (wrapper.instance as object) : await scopedInstance(wrapper, client);
-      const enhancers = await this.#load(supplies, client, wrapper);
-      return this.#build(route, instance, enhancers)(client, ...call);
+      const own = isStatic ? route : ownRoute(route, instance);
+      const enhancers = await this.#load(
+        own === route ? supplies : this.#suppliesOf(own, host),
+        client,
+        wrapper,
+      );
+      return this.#build(own, instance, enhancers)(client, ...call);
     });
   }
 
@@ -158,6 +163,13 @@ export class Protection {
 
 interface LoadedEnhancers extends Omit<Enhancers, 'parameters'> {
   readonly parameterPipes: readonly (readonly PipeTransform[])[];
+}
+
+/** The route of an instance whose constructor may have put another function in the place of the method. */
+function ownRoute(route: DeclaredRoute, instance: object): DeclaredRoute {
+  const { handler, metatype, method } = route;
+  const isReplaced = (instance as Record<string, unknown>)[method] !== handler;
+  return isReplaced ? declaredRoute(metatype, method, instance) : route;
 }
 
 function everySupply({ guards, pipes, interceptors, filters, parameters }: Supplies): Supply[] {

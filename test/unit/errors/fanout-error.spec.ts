@@ -141,6 +141,10 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     ['Market.join', 'prices.:symbol'],
     `Market.join has @Topic("prices.:symbol") on a function that another decorator or a wrapper has replaced, so guards on the first function would be lost. Write @Topic() and the guards above that decorator, or let it copy the metadata of the function.`,
   ],
+  FANOUT_CLASS_REPLACED: [
+    ['Market', 'Original'],
+    `Gateway Market has methods of the class Original without its decorators, so guards, topics and parameters would be lost. A class decorator must return the class itself or a class that extends it, and a base class must be named with extends.`,
+  ],
   FANOUT_TOPIC_METHOD: [
     ['clock', 'the static Market.join'],
     `@Topic("clock") must be on a method of a class, named by a string; got the static Market.join. Move the code into such a method.`,

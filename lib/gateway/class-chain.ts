@@ -1,0 +1,34 @@
+import { GATEWAY_OPTIONS, PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
+import { FanoutError } from '../errors/fanout-error.js';
+import { isOwnKey } from './own-metadata.js';
+import { ENHANCER_KINDS } from './protection/declared.js';
+
+/** Keys of what Nest's decorators say of a gateway class. */
+const NEST_KEYS = new Set<unknown>([GATEWAY_OPTIONS, ...Object.values(ENHANCER_KINDS).map(({ key }) => key)]);
+
+/**
+ * Makes sure that a class has the decorators of everybody who wrote its methods. A proxy of a class and a function with the
+ * prototype of one have the methods alone, and so has a class whose prototype was put below another one by hand.
+ * @throws FanoutError FANOUT_CLASS_REPLACED
+ */
+export function assertClassChain(metatype: Function): void {
+  const classes = new Set<unknown>();
+  for (let each: unknown = metatype; typeof each === 'function'; each = Object.getPrototypeOf(each))
+    classes.add(each);
+  let prototype = metatype.prototype as object | null;
+  for (; prototype !== null; prototype = Object.getPrototypeOf(prototype) as object | null) {
+    const author: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+    if (typeof author === 'function' && !classes.has(author) && isDecorated(author, prototype))
+      throw new FanoutError('FANOUT_CLASS_REPLACED', metatype.name, author.name);
+  }
+}
+
+/** Whether a class says anything about how its methods are served. */
+function isDecorated(author: Function, prototype: object): boolean {
+  return (
+    Reflect.getOwnMetadataKeys(author).some(key => NEST_KEYS.has(key) || isOwnKey(key)) ||
+    Object.getOwnPropertyNames(prototype).some(method =>
+      Reflect.hasOwnMetadata(PARAM_ARGS_METADATA, author, method),
+    )
+  );
+}
