@@ -75,7 +75,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setExtras({}, definition => ({ ...definition, global: true }))
   .build();
 
-// What comes later belongs to nobody: a flush serves others than the publisher that brought it about.
+// Later work runs in no context: a flush serves other connections than that of its publisher.
 const clock = {
   now: () => performance.now(),
   setImmediate: (callback: () => void) => inNoContext(setImmediate<[]>, callback),

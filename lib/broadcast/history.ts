@@ -2,8 +2,8 @@ import type { Topic } from '../topic/topic.js';
 import type { History } from './broadcaster.js';
 
 /**
- * What a topic remembers of what was published after an offset, oldest first.
- * @param from the offset; undefined stands for a position of another log, and gives all
+ * Publications of a topic after an offset, as far as the topic keeps them, oldest first.
+ * @param from the offset; undefined, for a position of another log, gives all
  */
 export function historyOf<T>(topic: Topic, from: number | undefined, now: number): History<T> {
   topic.trim(now);

@@ -2,10 +2,10 @@ import type { TopicRegistry } from '../topic/topic-registry.js';
 import { conflationKey } from './conflation-key.js';
 import { payloadOf } from './payload.js';
 
-/** The publications that are checked: see option `publishing.check`. */
+/** Publications to check: see option `publishing.check`. */
 export type PublicationCheck = 'development' | 'always' | 'listeners';
 
-/** Checks publications that reach nobody, so that they throw what they would throw with a subscriber. */
+/** Checks publications that reach nobody, so that each throws the same error as with a subscriber. */
 export class UnheardCheck {
   readonly #topics: TopicRegistry;
   readonly #maxPayload: number;

@@ -127,7 +127,7 @@ export class TopicBroadcaster extends Broadcaster {
   #publish(name: string, data: unknown, except: string | undefined, ttl: number): number {
     const { topics, pacer, connections, clock, maxPayload, unheard } = this.#parts;
     const topic = topics.forPublication(name);
-    // Nobody is here and nothing is kept.
+    // There is no subscriber, and no history keeps the publication.
     if (topic === undefined) return unheard.publish(name, data);
     const { json, bytes } = payloadOf(name, data, maxPayload);
     const key = conflationKey(name, topic.policy, data);

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 
 /**
- * Calls a function outside of every `AsyncLocalStorage`, as when the process began. For calls that run nothing of the
- * application: before Node 24 a store that was entered in it (`enterWith()`) would be seen by the next.
+ * Calls a function outside of every `AsyncLocalStorage` store. Only for calls that run no code of the application: before
+ * Node 24, a store that one call enters (`enterWith()`) is visible to the next call.
  */
 export const inNoContext: <Args extends unknown[], Result>(
   act: (...args: Args) => Result,
@@ -10,16 +10,16 @@ export const inNoContext: <Args extends unknown[], Result>(
 ) => Result = AsyncLocalStorage.snapshot();
 
 /**
- * Calls a function of the application in a context of its own. It sees no store of whoever brought the call about, and
- * what it enters is seen by what it starts and by nobody else.
+ * Calls a function of the application in a context of its own. The function sees no store of its caller. A store that the
+ * function enters is visible only to work that the function starts.
  */
 export const inOwnContext: typeof inNoContext = isShared()
   ? (act, ...args) => inNoContext(callApart, act as never, args) as never
   : inNoContext;
 
 /**
- * Calls a function in a copy of the present context: what it enters stays in the copy. For calls that come from the system,
- * such as events of a socket, where there is no context to leave. It costs a third of {@link inOwnContext}.
+ * Calls a function in a copy of the present context, so a store that the function enters stays in the copy. For calls by
+ * the system, such as events of a socket, which have no context to leave. Costs a third of {@link inOwnContext}.
  */
 export function inCopiedContext<First, Second, Result>(
   act: (first: First, second: Second) => Result,
@@ -33,7 +33,7 @@ function callApart(act: (...args: unknown[]) => unknown, args: unknown[]): unkno
   return new AsyncResource('FANOUT').runInAsyncScope(act, undefined, ...args);
 }
 
-/** Whether all calls of a snapshot share what one of them enters, as before Node 24. */
+/** Whether a store that one call of a snapshot enters is visible to the others, as before Node 24. */
 function isShared(): boolean {
   const probe = new AsyncLocalStorage<boolean>();
   const snapshot = AsyncLocalStorage.snapshot();

@@ -110,7 +110,7 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     return true;
   }
 
-  /** Writes what was gathered in this loop turn now, because the application writes to the socket itself. */
+  /** Writes the frames gathered in this loop turn now, because the application is about to write to the socket itself. */
   writeGathered(): void {
     if (this.sink.gathered > 0) this.sink.write();
   }

@@ -33,7 +33,7 @@ export interface AdmissionParts {
   readonly turnstile: Turnstile;
   /** A client can make functions of the application throw. */
   readonly errors: ErrorLog;
-  /** For what clients are refused for that may be a mistake of the application. */
+  /** Log for refusals that may be a mistake of the application. */
   readonly refusals: ErrorLog;
   /** Takes over a client whose handshake is done, and gives its slot back when it has gone. */
   open(arrival: Arrival, client: WebSocket, credentials: Credentials | undefined): void;

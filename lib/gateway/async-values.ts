@@ -2,12 +2,12 @@ import { isObservable, Observable, type Subscriber } from 'rxjs';
 import type { Invocation } from './invocation.js';
 import { type PulledValues, pulledValues } from './pulled-values.js';
 
-/** Values that are pulled in one turn of the event loop: a generator that never waits lets others have their turn then. */
+/** Most values pulled in one turn of the event loop, so that a generator that never waits does not block it. */
 const VALUES_PER_TURN = 16;
 
 /**
- * Hands a stream that a gateway's method returned to the invocation, and gives what goes on in its place: an Observable as
- * it is, and an async iterable, a Node stream or a web stream as an Observable. Any other result is given back.
+ * Passes the stream returned by a gateway's method to the invocation, and returns the Observable to use in its place: an
+ * async iterable, a Node stream or a web stream becomes an Observable. Any other result is returned unchanged.
  */
 export function passOn(invocation: Invocation, result: unknown): unknown {
   if (typeof result !== 'object' || result === null) return result;
@@ -20,7 +20,7 @@ export function passOn(invocation: Invocation, result: unknown): unknown {
   return invocation.streamed(observableOf(values, invocation, end), end);
 }
 
-/** Pulls the next value only when the last was taken. To unsubscribe ends the values. */
+/** Observable that pulls the next value only when the last was taken. Unsubscribing ends the values. */
 function observableOf(values: PulledValues, invocation: Invocation, end: () => void): Observable<unknown> {
   return new Observable(subscriber => {
     void pullAll(values, invocation, subscriber);

@@ -26,7 +26,7 @@ export class ClientSession implements Usage, InboundOwner {
   readonly inbound = new Inbound(this);
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
-  /** Requests with an id that may become a stream or are one; a `cancel` looks here. */
+  /** Requests with an id that have or may get a stream, for `cancel`. */
   requests: Set<MessageCall> | undefined;
   /** Subscribes on their way through a handler, which count towards the topic limit. */
   subscribing = 0;

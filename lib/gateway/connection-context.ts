@@ -5,7 +5,7 @@ import { GATEWAY_SERVER_METADATA } from '@nestjs/websockets/constants.js';
 import type { WebSocket } from 'ws';
 import { sessionOf } from './client-session.js';
 
-/** The context of everything request-scoped of one connection; `@Inject(REQUEST)` gives the socket there. */
+/** Nest's context for the request-scoped providers of one connection; `@Inject(REQUEST)` gives the socket there. */
 export function connectionContext(gateway: InstanceWrapper, client: WebSocket): ContextId {
   const session = sessionOf(client)!;
   if (session.contextId === undefined) {

@@ -50,7 +50,7 @@ export class Endpoint {
     this.heartbeat = heartbeat;
   }
 
-  /** Takes the options of everybody who serves here. */
+  /** Sets the combined options of the gateways and the adapter of this endpoint. */
   configure({ verifyClients, ws }: PathOptions): void {
     this.verifyClients.push(...verifyClients);
     this.server.configure(ws);
@@ -139,7 +139,7 @@ export class Endpoint {
   }
 }
 
-/** What asks about the handshake of a gateway, for errors. */
+/** Names the check of a gateway's handshake, for errors. */
 function guardsOf({ name, handshakeGuards }: Gateway): string {
   return handshakeGuards.length > 0 ? `@UseHandshakeGuards() of ${name}` : "globalEnhancers: 'handshake'";
 }

@@ -14,7 +14,7 @@ export interface ErrorDetails {
   readonly failure?: unknown;
 }
 
-/** An element of class-validator's result. Its `target` and `value` are what the client sent. */
+/** An element of class-validator's result; `target` and `value` are input of the client. */
 export interface ValidationError {
   readonly property: string;
   /** Texts by the name of the failed rule. */
@@ -24,7 +24,7 @@ export interface ValidationError {
 }
 
 /**
- * The fields of an exception's content that the rest of the error frame does not tell. Undefined when there are none.
+ * The fields of an exception's content beyond its code and message. Undefined when there are none.
  * @param code the code of the error frame
  * @param status HTTP status of the exception
  */
@@ -50,7 +50,7 @@ export function formOf(content: object): object {
   return typeof form === 'object' && form !== null && !types.isNativeError(form) ? form : {};
 }
 
-/** Names of the fields that the frame does not tell by its code and message. */
+/** Names of the fields beyond code and message. */
 function fieldsOf(value: object, code: string, status: unknown): string[] {
   const { code: given, message, error, statusCode } = value as Record<string, unknown>;
   const name = STATUS_CODES[String(status ?? statusCode)];
@@ -101,7 +101,7 @@ function detailsWith(json: string, kept: number, wanted: number): ErrorDetails |
 const TOO_LARGE = Symbol('too large');
 
 /**
- * The JSON of a value; undefined when it has none. Stops early when there is not enough room.
+ * The JSON of a value; undefined when the value has none. Stops early when there is not enough room.
  * @throws what `JSON.stringify` throws
  */
 function encode(value: unknown, room: number): string | typeof TOO_LARGE | undefined {
@@ -122,7 +122,7 @@ function encode(value: unknown, room: number): string | typeof TOO_LARGE | undef
   }
 }
 
-/** A lower bound of what a value adds to its JSON; the parts of an object are counted by themselves. */
+/** Lower bound of the length that a value adds to the JSON; the parts of an object are counted separately. */
 function leastBytes(part: unknown): number {
   if (typeof part === 'string') return part.length + 2;
   return typeof part === 'number' || (typeof part === 'object' && part !== null) ? 1 : 0;
@@ -136,7 +136,7 @@ export function isValidationError(value: unknown): value is ValidationError {
   return typeof property === 'string' && (failed || Array.isArray(children));
 }
 
-/** A copy without the fields that hold what the client sent. */
+/** A copy without the fields that hold input of the client. */
 function withoutPayload({ property, constraints, contexts, children }: ValidationError): object {
   return { property, constraints, contexts, children: children?.length === 0 ? undefined : children };
 }

@@ -7,8 +7,8 @@ import { type ExceptionMeaning, meaningOf } from './exception-meaning.js';
 import { GuardRefusal } from './protection/guard-refusal.js';
 
 /**
- * Most bytes of an error frame's payload without its details: whoever provokes errors must not get more out than in. The
- * details, which only the application can bring about, have a limit of their own.
+ * Most bytes of an error frame's payload without its details, so that a client that provokes errors does not receive more
+ * than it sends. The details come from the application only, and have a limit of their own.
  */
 const MAX_BYTES = 512;
 
@@ -23,7 +23,7 @@ export interface ErrorAnswer {
   readonly details?: ErrorDetails | undefined;
 }
 
-/** The part of an exception that a client may know. An error that is no answer says nothing about the inside. */
+/** The part of an exception that a client may know. An unexpected error tells the client nothing about the server. */
 export function errorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof Refusal) return { code: error.code, message: error.message, topic: error.topic };
   if (error instanceof GuardRefusal)
@@ -71,7 +71,7 @@ function ownCode(content: unknown): string {
   return typeof code === 'string' && CODE.test(code) ? code : ('EXCEPTION' satisfies RefusalCode);
 }
 
-/** Whether an exception tells the client everything, so that the server need not log it. */
+/** Whether the client is told the whole exception, so that the server need not log it. */
 export function isAnswer(error: unknown): boolean {
   return error instanceof Refusal || meaningOf(error)?.told === true;
 }

@@ -8,25 +8,25 @@ const EVENTS = new Set(
   ).split(' '),
 );
 
-/** Lines that are written: one for each name. */
+/** Most lines that are written: one for each event name. */
 const MOST_LINES = 20;
 
 const logger = new SteadyLogger('Fanout');
 const told = new Set<string>();
 
-/** What is said of a use, by the object and its method. */
+/** Text of the log line, by object and method. */
 const LINES: Record<string, (event: string) => string> = {
   'client.on': event => `is never called: messages come to @SubscribeMessage('${event}') of a gateway`,
   'server.on': event => `is never called: messages come to @SubscribeMessage('${event}') of a gateway`,
   'client.emit': event =>
     `sends nothing: write connection.send('${event}', data), or return the answer from the handler`,
   'server.emit': () =>
-    'sends nothing: write broadcaster.publish(topic, data), for those who subscribed to a topic',
+    'sends nothing: write broadcaster.publish(topic, data) to reach the subscribers of a topic',
 };
 
 /**
- * Notices the habits of Socket.IO, where events of one's own are listened to and emitted on sockets and servers. Those of
- * `ws` have no such events, so nothing happens. One line for each name.
+ * Detects habits of Socket.IO: `on()` and `emit()` of a socket or server with events of the application. Sockets and servers
+ * of `ws` have no such events, so the call has no effect. Logs one line for each event name.
  */
 export function noteEvent(
   use: 'client.on' | 'server.on' | 'client.emit' | 'server.emit',

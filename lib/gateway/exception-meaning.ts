@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { types } from 'node:util';
 
-/** What the author of an exception gave to the client. */
+/** The part of an exception that its author meant for the client. */
 export interface ExceptionMeaning {
   /** HTTP status; undefined for a `WsException`. */
   readonly status: unknown;
@@ -13,7 +13,7 @@ export interface ExceptionMeaning {
   readonly told: boolean;
 }
 
-/** The members by which exceptions are known, whichever copy of a package their class is from. */
+/** Members that identify an exception, independent of the copy of the package that its class is from. */
 interface Shape {
   readonly message?: unknown;
   readonly code?: unknown;
@@ -27,9 +27,9 @@ interface Shape {
 }
 
 /**
- * The one place that decides what an exception says to a client; undefined for an error that is no answer, and for an
- * error that cannot be read. Exceptions are known by shape, because `instanceof` fails with a second copy of a package.
- * Only what the author of the exception exposes is in the result:
+ * Decides what an exception tells a client; undefined for an unexpected error, and for an error that cannot be read. The
+ * shape identifies an exception, because `instanceof` fails with a second copy of a package. The result has only data that
+ * the author of the exception exposes:
  *
  * - the response of an `HttpException`, the error of a `WsException`;
  * - the message of an error of `http-errors` whose `expose` is true, and of a client's fault that Fastify found;
@@ -72,7 +72,7 @@ function statusMeaning(error: Shape): ExceptionMeaning | undefined {
   return { status, content, message: content, told };
 }
 
-/** The status by which Nest answers an error over HTTP. What clients of HTTP throw has a status too: of another server. */
+/** The status by which Nest answers an error over HTTP. The status of an HTTP client's error is ignored: it is of another server. */
 function statusOf(error: Shape): unknown {
   const { status, statusCode, expose } = error;
   if (typeof expose === 'boolean') return statusCode ?? status;
@@ -87,7 +87,7 @@ function isErrorStatus(status: unknown): status is number {
   return Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599;
 }
 
-/** Whether a class of this name is among those of an error. `RpcException` has the shape of `WsException`, and other clients. */
+/** Whether an error is an instance of a class with this name. `RpcException` has the shape of `WsException`, but other clients. */
 function isNamed(error: object, name: string): boolean {
   for (let at: unknown = error; at !== null; at = Object.getPrototypeOf(at))
     if ((at as object).constructor?.name === name) return true;

@@ -18,7 +18,7 @@ type Create = (port: number, options?: GatewayOptions) => WebSocketServer;
  * The WebSocket adapter that `FanoutModule.forRoot()` installs. There is no need to name it in an application, unless to
  * extend it: `app.useWebSocketAdapter(new MyAdapter(app))`, with `FanoutModule.forRoot()` imported.
  *
- * A subclass may give another port, path or options to `super.create()`. It must return what that returns.
+ * A subclass may give another port, path or options to `super.create()`. It must return the result of that call.
  */
 export class FanoutAdapter extends AbstractWsAdapter {
   readonly #app: Pick<INestApplicationContext, 'get'>;
@@ -39,7 +39,7 @@ export class FanoutAdapter extends AbstractWsAdapter {
     this.#app.get(MessageRouter, { strict: false }).parseWith(parser);
   }
 
-  /** The option of `NestFactory.create()`: clients that do not answer the close are not waited for. */
+  /** Option of `NestFactory.create()`: when true, a shutdown does not wait for clients to answer the close. */
   override get forceCloseConnections(): boolean {
     return this.#forced;
   }
@@ -60,7 +60,7 @@ export class FanoutAdapter extends AbstractWsAdapter {
     return this.#server.create(port, options, this.#httpServer());
   }
 
-  /** Notes what each call of `create()` answers, also of one that a subclass has as a method or as a property. */
+  /** Records the result of each call of `create()`, also when a subclass overrides it by a method or a property. */
   #watchCreate(): void {
     if (this.create === this.#watched) return;
     const create: Create = this.create;
@@ -95,11 +95,11 @@ export class FanoutAdapter extends AbstractWsAdapter {
   }
 }
 
-/** Members that Nest calls for each gateway and socket. Here they do nothing, so an override would be lost. */
+/** Members that Nest calls for each gateway and socket. They do nothing in this adapter, so an override would have no effect. */
 const BINDERS = ['bindClientConnect', 'bindClientDisconnect', 'bindMessageHandlers'] as const;
 
 /**
- * Makes sure that the adapter of the application is ours, and overrides nothing that is never called.
+ * Makes sure that the adapter of the application is ours, and does not override a method that is never called.
  * @throws FanoutError FANOUT_ADAPTER, FANOUT_BINDERS
  */
 export function assertUsable(adapter: unknown): void {

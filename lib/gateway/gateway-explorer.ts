@@ -33,7 +33,7 @@ export interface Gateway {
   readonly handshakeGuards: readonly HandshakeGuard[];
 }
 
-/** Where what was found and is not served is told. */
+/** Log for gateways and methods that are found but not served. */
 export interface ExplorerLog {
   warn(line: string): void;
 }
@@ -60,7 +60,7 @@ export class GatewayExplorer {
   }
 
   /**
-   * Looks at providers that exist only since Nest has built them: a gateway that a factory returns is served by nobody.
+   * Checks the instances of factories and values: Nest does not serve a gateway among them.
    * @throws FanoutError FANOUT_GATEWAY_PROVIDER
    */
   assertProviders(): void {
@@ -91,7 +91,7 @@ export class GatewayExplorer {
     return gateways;
   }
 
-  /** Nest serves the gateways among the providers; one that is listed as a controller is served by nobody. */
+  /** Warns of gateways listed as controllers: Nest serves gateways among the providers only. */
   #lookAtController(metatype: Function | undefined): void {
     if (metatype === undefined) return;
     if (!Reflect.hasMetadata(GATEWAY_METADATA, metatype)) return assertNothingOfGateways(metatype);
@@ -128,7 +128,7 @@ export class GatewayExplorer {
     };
   }
 
-  /** A method that is overridden without a decorator handles nothing any more: true under Nest too, and easily missed. */
+  /** Warns of methods that a subclass overrides without a decorator: as under Nest, such a method is not served. */
   #nameOverridden(metatype: Function, methods: readonly string[]): void {
     const lost = overriddenTopicsOf(metatype).map(
       ({ topic, by }) => `${by}.${topic.method} overrides a method with @Topic('${topic.pattern.text}')`,

@@ -17,7 +17,7 @@ export class GatewayHandlers {
   readonly #protection: Protection;
   readonly #globals: HandshakeEnhancers | undefined;
 
-  /** @param globals those that are asked at the handshake, by the option `globalEnhancers` */
+  /** @param globals global enhancers of the handshake, by the option `globalEnhancers` */
   constructor(protection: Protection, globals?: HandshakeEnhancers) {
     this.#protection = protection;
     this.#globals = globals;
@@ -28,7 +28,7 @@ export class GatewayHandlers {
     return this.#protection.handler(gateway, method);
   }
 
-  /** What decides who may connect to a gateway; undefined where nothing does. @throws FanoutError FANOUT_HANDSHAKE_GUARD */
+  /** The handshake guards of a gateway; undefined where everybody may connect. @throws FanoutError FANOUT_HANDSHAKE_GUARD */
   handshakeGuards(gateway: Gateway): HandshakeGuards | undefined {
     if (gateway.handshakeGuards.length === 0 && this.#globals === undefined) return undefined;
     return new HandshakeGuards(gateway, this.#globals);

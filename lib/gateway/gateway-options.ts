@@ -62,7 +62,7 @@ const LIMITS = new Set([
 const OF_SOCKET_IO =
   'it belongs to Socket.IO and has no effect on plain WebSockets, so remove it, or do without this adapter';
 
-/** Names that look as if they had an effect, with what is wrong about each. */
+/** Names of options without an effect, each with the reason and the remedy. */
 const REFUSED: Readonly<Record<string, string>> = {
   port: 'give the port as the first argument, @WebSocketGateway(port, options)',
   server: 'a gateway is served by the HTTP server of the application, or by its own port; remove it',
@@ -100,7 +100,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 const NO_PORT =
   'app.listen() decides it for the HTTP server of the application; give the gateway a port of its own, or remove the option';
 
-/** Options with their author, checked. `verifyClient` is apart, because all of them are asked. */
+/** Checked options and their author. `verifyClient` is separate, because each one is asked. */
 export interface OptionLayer {
   /** Name of the gateway or adapter, for errors. */
   readonly by: string;
@@ -109,22 +109,22 @@ export interface OptionLayer {
   readonly verifyClients: readonly VerifyClient[];
 }
 
-/** The options of one path, of everybody who serves it. */
+/** The combined options of one path. */
 export interface PathOptions {
   readonly verifyClients: readonly VerifyClient[];
   /** For the `ws` server of the path. */
   readonly ws: Given;
 }
 
-/** The options of one port, of every gateway on it. */
+/** The combined options of one port. */
 export interface PortOptions {
   readonly host?: string;
   readonly backlog?: number;
 }
 
 /**
- * The options of a gateway. A class has those of its base classes too, where it gives none of that name: of limits the
- * lowest counts, and each `verifyClient` is asked.
+ * The options of a gateway. A class inherits the options of its base classes and can replace them. The lowest limit counts,
+ * and each `verifyClient` is asked.
  * @throws FanoutError FANOUT_GATEWAY_PORT, FANOUT_GATEWAY_OPTION, FANOUT_NAMESPACE, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
 export function gatewayOptions(metatype: Function): OptionLayer {
@@ -134,18 +134,18 @@ export function gatewayOptions(metatype: Function): OptionLayer {
   let values: Given = {};
   const verifyClients: VerifyClient[] = [];
   for (const { given, author } of levelsOf(metatype)) {
-    // The decorator takes what is no whole number for the options, and drops its second argument.
+    // The decorator takes a first argument that is not a whole number for the options, and drops the second argument.
     if (!isObject(given)) throw new FanoutError('FANOUT_GATEWAY_PORT', author, shown(given));
     const checked = checkedOptions(`@WebSocketGateway of ${author}`, given as Given);
     if (checked.verifyClient !== undefined) verifyClients.unshift(checked.verifyClient as VerifyClient);
-    // From the class itself to its base, so what is there already wins.
+    // The order is from the class to its base, so an option that is already set wins.
     values = combined(values, checked, (_, own) => own);
   }
   return layer(by, values, [...new Set(verifyClients)]);
 }
 
 /**
- * What an adapter of the application has changed on the way from Nest to `create()`.
+ * The options that an adapter of the application has changed on the way from Nest to `create()`.
  * @param asked the options that Nest gave the adapter
  * @param given the options that the adapter gave to `create()`
  */
@@ -157,7 +157,7 @@ export function adapterOptions(adapter: string, asked: Given, given: Given): Opt
   return layer(by, checked, verify === undefined ? [] : [verify]);
 }
 
-/** The options of a gateway without those that an adapter has put others in place of. */
+/** The options of a gateway, without those that an adapter has replaced. */
 export function withoutReplaced(own: OptionLayer, adapter: OptionLayer, asked: Given): OptionLayer {
   const replaced = adapter.verifyClients.length > 0 ? asked.verifyClient : undefined;
   const others = ([name]: [string, unknown]): boolean =>
@@ -210,7 +210,7 @@ function merged(place: string, layers: readonly OptionLayer[], of: (layer: Optio
   return result;
 }
 
-/** Both sets of options. Of limits the lowest counts; `decide` has the last word on other names that both have. */
+/** Merges two sets of options. The lowest limit counts; `decide` resolves other names that both sets have. */
 function combined(a: Given, b: Given, decide: (name: string, a: unknown, b: unknown) => unknown): Given {
   const result: Record<string, unknown> = { ...a };
   for (const [name, value] of Object.entries(b)) {
@@ -221,7 +221,7 @@ function combined(a: Given, b: Given, decide: (name: string, a: unknown, b: unkn
   return result;
 }
 
-/** What `@WebSocketGateway()` was given on a class and on its base classes, the class itself first. */
+/** Options of `@WebSocketGateway()` on a class and on its base classes, the class itself first. */
 function levelsOf(metatype: Function): { readonly given: unknown; readonly author: string }[] {
   const levels: { given: unknown; author: string }[] = [];
   let level: unknown = metatype;
@@ -232,7 +232,7 @@ function levelsOf(metatype: Function): { readonly given: unknown; readonly autho
   return levels;
 }
 
-/** What is given, without what is undefined. */
+/** A copy without undefined options. */
 function checkedOptions(author: string, given: Given): Given {
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   for (const name of Object.keys(defined))

@@ -38,7 +38,7 @@ import { type RouterParts, UpgradeRouter } from './upgrade-router.js';
 /** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
 const CLOSE_TIMEOUT_MS = 5000;
 
-/** Connections that may wait to be accepted by the application's own server, which Nest leaves to Node. */
+/** Connections that may wait to be accepted by the application's own server: Node's default. */
 const NODE_BACKLOG = 511;
 
 /** The collaborators of {@link GatewayServer}. */
@@ -107,7 +107,7 @@ export class GatewayServer {
     };
   }
 
-  /** Whether there are gateways with a server. In an application without them there is nothing to watch over. */
+  /** Whether there are gateways with a server. Without them the application needs no monitors. */
   get serves(): boolean {
     return this.#routers.size > 0;
   }
@@ -117,7 +117,7 @@ export class GatewayServer {
     return Math.max(NODE_BACKLOG, this.#ownServers.backlog);
   }
 
-  /** Calls `create()` of an adapter for Nest: what it answers is where the gateways of that port and path are served. */
+  /** Calls `create()` of an adapter for Nest. The result tells which endpoint serves the gateways of that port and path. */
   answer(adapter: string, port: number, options: Given, create: () => unknown): unknown {
     return this.#placements.answer(adapter, port, options, create);
   }
@@ -151,7 +151,7 @@ export class GatewayServer {
     this.#configure(placed);
   }
 
-  /** Gives each endpoint and port the options of everybody who serves there. */
+  /** Gives each endpoint and port the combined options of its gateways and the adapter. */
   #configure(placed: ReadonlyMap<Gateway, Endpoint>): void {
     const { preflight } = this.#parts;
     const ofPorts = new Map<number, OptionLayer[]>();
@@ -188,7 +188,7 @@ export class GatewayServer {
     if (this.#disposed) await this.#stop();
   }
 
-  /** Called by Nest when it has no more use for us: under a microservice before the clients are closed. */
+  /** Called by Nest at the end of a shutdown; under a microservice before the clients are closed. */
   async dispose(): Promise<void> {
     this.#disposed = true;
     if (this.#drained) await this.#stop();
@@ -230,7 +230,7 @@ export class GatewayServer {
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
     const endpoint = new Endpoint(port, path, this.#socketServer(), this.#parts.options.heartbeat);
     if (port === 0) assertUpgrades(httpServer, placeOf(endpoint));
-    // A random port, which is what port 0 means to the system, would be of no use to anybody.
+    // To the system port 0 means a random port, which no client could know.
     const server = port === 0 ? httpServer : this.#ownServers.at(port);
     if (server !== undefined) this.#routerOf(server).add(endpoint);
     this.#placements.add(endpoint, server !== undefined);
@@ -243,7 +243,7 @@ export class GatewayServer {
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
       maxBufferedChunks: limits.bufferedChunks,
-      // Neither: we answer pings ourselves, unless the gateway says which.
+      // We answer pings ourselves, unless the gateway sets `autoPong`.
       autoPong: undefined,
       perMessageDeflate: compression !== false && DEFLATE_OFFER,
       closeTimeout: CLOSE_TIMEOUT_MS,
@@ -262,7 +262,7 @@ export class GatewayServer {
 /** Class names of the servers of `node:http2`. */
 const HTTP2_SERVERS: ReadonlySet<string> = new Set(['Http2Server', 'Http2SecureServer']);
 
-/** @throws FanoutError FANOUT_HTTP2 for a server that takes no HTTP/1.1, and so no upgrade: of those, Node has no class to compare with */
+/** @throws FanoutError FANOUT_HTTP2 for a server without HTTP/1.1. Node exports no class of such servers, so the class name is compared. */
 function assertUpgrades(server: Server | undefined, place: string): void {
   const isHttp2 = server !== undefined && HTTP2_SERVERS.has(server.constructor.name);
   // A server that has `allowHTTP1` has the timeouts of HTTP/1.1 too.

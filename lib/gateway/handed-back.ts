@@ -4,17 +4,17 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 
-/** Pairs of headers that Node keeps of a request, unless a server says otherwise. */
+/** Most headers that Node keeps of a request by default. */
 const MOST_HEADERS = 1000;
 
 /**
- * Gives a request that Node took for an upgrade back to its HTTP server, to be answered like any other. Its bytes are put
- * back into the socket, without the wish to upgrade, so that body, keep-alive and what was sent behind it are as always.
+ * Returns a request that Node took for an upgrade to the HTTP server, which answers it as an ordinary request. The bytes of
+ * the request are put back into the socket without `Upgrade`, so body, keep-alive and later requests work as usual.
  * @param head what Node has read behind the headers
  * @returns false when the request is not known in full, and must be refused
  */
 export function handBack(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-  // Of more, Node has dropped some, perhaps the one that says how long the body is.
+  // Node has dropped further headers, perhaps the one with the length of the body.
   if (request.rawHeaders.length >= 2 * (server.maxHeadersCount ?? MOST_HEADERS)) return false;
   afterAnswers(socket, () =>
     serve(server, socket, Buffer.concat([Buffer.from(headOf(request), 'latin1'), head])),
@@ -22,7 +22,7 @@ export function handBack(server: Server, request: IncomingMessage, socket: Duple
   return true;
 }
 
-/** Calls back when the answers to earlier requests of a connection are complete, unless it ends before. */
+/** Calls back when the answers to earlier requests of a connection are complete, unless the connection ends before. */
 function afterAnswers(socket: Duplex, callback: () => void): void {
   const { _httpMessage: answer } = socket as { _httpMessage?: EventEmitter | null };
   if (!answer) return callback();
@@ -36,10 +36,10 @@ function afterAnswers(socket: Duplex, callback: () => void): void {
 /** Has a server read a socket from the beginning, with some bytes put back. */
 function serve(server: Server, socket: Duplex, bytes: Buffer): void {
   socket.unshift(bytes);
-  // The time of an idle connection, which Node takes back by itself only on the parser that set it.
+  // The timeout of an idle connection: Node clears it only through the parser that set it.
   (socket as Socket).setTimeout?.(0);
   const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
-  // Node's own alone: other listeners know the socket from its beginning, and would count it twice.
+  // Only Node's own listener is called: other listeners have seen this socket already, and would count it twice.
   const listener = server.listeners(event).find(({ name }) => name === 'connectionListener');
   if (listener === undefined) server.emit(event, socket);
   else listener.call(server, socket);
@@ -49,7 +49,7 @@ function destroy(this: Duplex): void {
   this.destroy();
 }
 
-/** The request line and the headers, without `Upgrade` and the token that goes with it. */
+/** The request line and the headers, without `Upgrade` and its token in `Connection`. */
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`];
   for (let at = 0; at < rawHeaders.length; at += 2) {

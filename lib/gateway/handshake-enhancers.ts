@@ -11,8 +11,8 @@ import { load, scopedSupply } from './protection/supply.js';
 export type HandshakeScope = ReturnType<typeof ContextIdFactory.create>;
 
 /**
- * The global guards and interceptors of an application, as they stand when they are asked for: `useGlobalGuards()` may add
- * one after the start. Those of a request or transient scope are built for each handshake.
+ * The global guards and interceptors of an application. They are read at each handshake, because `useGlobalGuards()` may add
+ * one after the start. Request-scoped and transient ones are built for each handshake.
  */
 export class HandshakeEnhancers {
   readonly #config: GlobalEnhancers;
@@ -21,7 +21,7 @@ export class HandshakeEnhancers {
     this.#config = config;
   }
 
-  /** @throws TypeError for a guard that cannot be asked: nobody may be let in for that */
+  /** @throws TypeError for a guard that cannot be asked, so that nobody is let in without it */
   async guards(scope: () => HandshakeScope): Promise<readonly CanActivate[]> {
     const scoped = await built('guards', this.#config.getGlobalRequestGuards(), scope);
     const guards: readonly unknown[] = [...this.#config.getGlobalGuards(), ...scoped];
@@ -30,7 +30,7 @@ export class HandshakeEnhancers {
     return guards as readonly CanActivate[];
   }
 
-  /** Runs the interceptors around nothing, as Nest runs them around a handler. Rejects with what one of them throws. */
+  /** Runs the interceptors around an empty handler. Rejects with the error of an interceptor. */
   async intercept(context: ExecutionContext, scope: () => HandshakeScope): Promise<void> {
     const scoped = await built('interceptors', this.#config.getGlobalRequestInterceptors(), scope);
     const interceptors = [...this.#config.getGlobalInterceptors(), ...scoped] as readonly NestInterceptor[];
@@ -39,7 +39,7 @@ export class HandshakeEnhancers {
   }
 }
 
-/** Builds enhancers of a scope of their own for one handshake. */
+/** Builds request-scoped and transient enhancers for one handshake. */
 function built(
   kind: 'guards' | 'interceptors',
   wrappers: readonly InstanceWrapper[],
@@ -66,7 +66,7 @@ export function globalsOf(
   return { globals, enhancers: new HandshakeEnhancers(config) };
 }
 
-/** What is left of a chain of interceptors: the first one around the others. */
+/** The rest of a chain of interceptors: the first one around the others. */
 function within(
   [first, ...others]: readonly NestInterceptor[],
   context: ExecutionContext,

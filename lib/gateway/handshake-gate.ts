@@ -40,7 +40,7 @@ export class HandshakeGate implements HandshakeCheck {
       const meant = refusalBy(error, headers);
       const untold = meant === undefined ? { error } : meant.untold;
       if (untold !== undefined)
-        this.#errors.error(untold.error, 'a handshake guard failed; its client is refused');
+        this.#errors.error(untold.error, 'a handshake guard failed, so the client is refused');
       throw meant?.refusal ?? refusalWith(500, headers);
     }
   }

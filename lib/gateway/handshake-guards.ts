@@ -25,7 +25,7 @@ export class HandshakeGuards {
 
   /**
    * @param globals undefined where global guards and interceptors apply to messages
-   * @throws FanoutError FANOUT_HANDSHAKE_GUARD when one of them cannot be asked: nobody may be let in for that
+   * @throws FanoutError FANOUT_HANDSHAKE_GUARD when one of them cannot be asked, so that nobody is let in without it
    */
   constructor(gateway: Gateway, globals: HandshakeEnhancers | undefined) {
     this.#gateway = gateway;

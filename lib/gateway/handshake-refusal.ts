@@ -7,14 +7,14 @@ import { UpgradeRefusal } from './upgrade-refusal.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** A refusal, and what is left for the log. */
+/** A refusal, with an error for the log. */
 export interface RefusalMeant {
   readonly refusal: UpgradeRefusal;
-  /** An error that only the log can tell; undefined when the client is told everything. */
+  /** An error that the client is not told; undefined when the client is told everything. */
   readonly untold: { readonly error: unknown } | undefined;
 }
 
-/** The refusal that a guard, `verifyClient` or `origins` means by throwing; undefined for an error that means none. */
+/** The refusal for an exception of a guard, `verifyClient` or `origins`; undefined for an unexpected error. */
 export function refusalBy(error: unknown, headers: OutgoingHttpHeaders): RefusalMeant | undefined {
   if (error instanceof UpgradeRefusal) return { refusal: error, untold: undefined };
   const meaning = meaningOf(error);
@@ -62,7 +62,7 @@ function isRefusal(status: unknown): status is number {
   return Number.isInteger(status) && (status as number) >= 300 && (status as number) <= 599;
 }
 
-/** The body of a refusal; without `json` the name of the status is told. */
+/** The body of a refusal; without `json` it is the name of the status. */
 interface Body {
   readonly json?: string;
   readonly untold?: RefusalMeant['untold'];

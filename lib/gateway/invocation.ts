@@ -14,20 +14,20 @@ export interface Invocation {
   readonly topic?: RequestedTopic;
   /** Called when guards and pipes have passed, right before the method itself. */
   called?(): void;
-  /** Called when a filter has dealt with an exception and has answered the client: there is no result. */
+  /** Called when a filter has handled an exception and has answered the client, so there is no result. */
   filtered?(): void;
-  /** Tells whether the method's result feeds a topic: its failure is then not the answer to a request. */
+  /** Whether the method's result feeds a topic, so that a failure is not the answer to a request. */
   feedsTopic?(): boolean;
-  /** Answers the message by hand: what `@Ack()` gives to a handler. */
+  /** Answers the message: the function that `@Ack()` gives to a handler. */
   acknowledge?(value: unknown): void;
   /**
-   * Takes the stream that the method returned, and gives what goes on in its place.
+   * Takes the stream that the method returned, and gives the stream to use in its place.
    * @param end ends a stream that nobody subscribes to
    */
   streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown>;
   /** Waits until the client has room for more; undefined when there is room. */
   taken?(): Promise<void> | undefined;
-  /** Takes what the end of a stream threw. */
+  /** Takes an error thrown while a stream was ended. */
   teardownFailed?(error: unknown): void;
 }
 
@@ -35,7 +35,7 @@ const INVOCATION = Symbol('fanout:invocation');
 
 /**
  * Arguments that guards, pipes and interceptors find in the execution context: client, data, event and pattern, as under
- * `WsAdapter`. The invocation hangs on the array, out of sight.
+ * `WsAdapter`. A hidden property of the array holds the invocation.
  */
 export type CallArguments = [client: WebSocket, data: unknown, event: string, pattern: string] & {
   [INVOCATION]: Invocation;

@@ -5,12 +5,12 @@ import type { Invocation } from './invocation.js';
 import type { Message, MessageId } from './message.js';
 
 /**
- * Bytes that may wait for a socket before the next value of a generator or a byte stream is pulled. An Observable emits when
- * it likes, and is bounded by `slowConsumer.maxBytes` only.
+ * Most bytes that may wait for a socket when the next value of a generator or a byte stream is pulled. An Observable is not
+ * pulled: only `slowConsumer.maxBytes` limits it.
  */
 const MOST_UNREAD = 64 * 1024;
 
-/** Milliseconds between two looks at a socket that is too busy. */
+/** Milliseconds between two checks of a socket with too many waiting bytes. */
 const PAUSE_MS = 20;
 
 /** Ways to answer a message. */
@@ -61,7 +61,7 @@ export class MessageCall implements Invocation {
     return EMPTY;
   }
 
-  /** The filter has told the client what it may know: no frame follows. */
+  /** Ends the call after a filter has answered the client: no frame follows. */
   filtered(): void {
     this.#isFiltered = true;
   }
@@ -74,7 +74,7 @@ export class MessageCall implements Invocation {
     this.#answers.teardownFailed(error);
   }
 
-  /** Counts as a request that a `cancel` finds, until it is answered or its stream has ended. */
+  /** Registers the request for `cancel`, until the request is answered or its stream has ended. */
   begin(): void {
     if (this.id !== undefined) (this.#session.requests ??= new Set()).add(this);
   }
@@ -85,14 +85,14 @@ export class MessageCall implements Invocation {
   }
 
   /**
-   * Replies with each value, and resolves when the next message may be handled: behind a single value that an interceptor
-   * made an Observable of, but not behind a stream.
+   * Replies with each value, and resolves when the next message may be handled. Waits for a single value that an interceptor
+   * has wrapped in an Observable, but not for a stream.
    * @param limit streams of one connection
    * @throws CountedRefusal TOO_MANY_STREAMS
    */
   async replyEach(values: Observable<unknown>, limit: number): Promise<void> {
     const { connection, replies } = this.#session;
-    // The handler outlived its connection: nobody would end this stream.
+    // The connection has closed before the handler returned, so nothing would end this stream.
     if (!connection.open) return this.#end?.();
     if (this.#cancelled && this.streaming) return this.#abandon();
     if (replies !== undefined && replies.size >= limit) {
@@ -152,7 +152,7 @@ export class MessageCall implements Invocation {
   }
 
   async #untilRoom(): Promise<void> {
-    // What was sent in this turn leaves with its end.
+    // Frames of this turn are written at its end.
     await new Promise(resolve => setImmediate(resolve));
     while (this.#isBusy && this.#session.connection.open && this.#replies?.closed !== true)
       await new Promise(resolve => setTimeout(resolve, PAUSE_MS).unref());

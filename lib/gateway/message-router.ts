@@ -57,7 +57,7 @@ export class MessageRouter implements Answers {
     this.#errors = errors;
   }
 
-  /** Replaces the parser of incoming frames by one of the application; its failures go to the log. */
+  /** Replaces the parser of incoming frames by one of the application. Errors of that parser are logged. */
   parseWith(parser: MessageParser): void {
     this.#parser = reportingParser(parser, this.#errors);
   }
@@ -111,7 +111,7 @@ export class MessageRouter implements Answers {
     throw new Refusal('UNKNOWN_EVENT');
   }
 
-  /** Tells of the first unknown event of each path. A client makes it up, or a handler of the application lacks it. */
+  /** Logs the first unknown event of each path: a mistake of a client, or a handler that is missing. */
   #nameUnknown(endpoint: Endpoint, event: string): void {
     if (this.#named.has(endpoint)) return;
     this.#named.add(endpoint);
@@ -149,7 +149,7 @@ export class MessageRouter implements Answers {
     this.#active++;
     call.begin();
     try {
-      // What a stream has at once comes before what its handler puts off with process.nextTick().
+      // The first values of a stream come before frames that its handler sends in process.nextTick().
       const result = isThenable(promised) ? await promised : promised;
       if (isObservable(result)) await call.replyEach(result, this.#streams);
       else this.reply(session, message, result);

@@ -16,7 +16,7 @@ export type MessageId = string | number;
 /** Longest id that is sent back: an error frame must hold it. */
 const MAX_ID_LENGTH = 64;
 
-/** Turns a frame into a message. Nothing, or null, drops the frame. What `FanoutAdapter.setMessageParser()` takes. */
+/** Parser for `FanoutAdapter.setMessageParser()`: turns a frame into a message. Undefined or null drops the frame. */
 export type MessageParser = (
   data: Incoming,
 ) => { event: string; id?: MessageId | null; data?: unknown } | null | void;
@@ -24,14 +24,14 @@ export type MessageParser = (
 export const jsonParser: MessageParser = data =>
   JSON.parse(typeof data === 'string' ? data : String(data)) as Message;
 
-/** A parser of the application with its failures reported: the answer to the client says only that its message was refused. */
+/** A parser of the application with its errors logged: the client is only told that the message was refused. */
 export function reportingParser(parser: MessageParser, errors: ErrorLog): MessageParser {
   return data => {
     try {
-      // Null is nothing, as under `WsAdapter`. Only the default parser gets it from clients, as JSON.
+      // Null drops the frame, as under `WsAdapter`. With the default parser a client could send null, as JSON.
       return assertDirect(parser(data)) ?? undefined;
     } catch (error) {
-      errors.error(error, 'the message parser failed; the message is answered BAD_MESSAGE');
+      errors.error(error, 'the message parser failed, so the message is answered BAD_MESSAGE');
       throw error;
     }
   };
@@ -40,7 +40,7 @@ export function reportingParser(parser: MessageParser, errors: ErrorLog): Messag
 /** @throws TypeError for a promise: the next message of the client must not overtake this one */
 function assertDirect<T>(parsed: T): T {
   if (!isThenable(parsed)) return parsed;
-  // Nobody waits for the promise, and its rejection would end the process.
+  // A rejection of this promise would end the process, because nothing awaits it.
   Promise.resolve(parsed).catch(() => {});
   throw new TypeError('The message parser must return the message itself; got a promise.');
 }

@@ -9,9 +9,9 @@ export type SocketClass = typeof WebSocket;
 const ordered = new WeakMap<SocketClass, SocketClass>();
 
 /**
- * The class of sockets that keeps replies and the socket's own frames in the order of their making. Replies of a turn are
- * gathered and leave in one write at its end; what the application sends, or closes, through the socket itself is
- * written at once, and would overtake them. So it is preceded by what was gathered.
+ * A class of sockets that keeps replies and the socket's own frames in order. Replies of a turn are gathered and leave in one
+ * write at the end of the turn. A call of the application on the socket itself writes at once and would overtake the
+ * replies, so the gathered replies are written first.
  */
 export function orderedSocket(base: SocketClass = WebSocket): SocketClass {
   let socketClass = ordered.get(base);
@@ -58,7 +58,7 @@ function derived(base: SocketClass): SocketClass {
 
     override terminate(): void {
       const connection = connectionOf(this);
-      // Nobody reads what was gathered for a connection that the server gives up.
+      // Gathered replies are dropped for a connection that the server terminates.
       if (connection?.closedWith === undefined) connection?.writeGathered();
       super.terminate();
     }

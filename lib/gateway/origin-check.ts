@@ -28,7 +28,7 @@ export class OriginCheck {
     return typeof policy === 'object' ? policy.has(canonical) : canonical === this.#ownOrigin(request);
   }
 
-  /** A log line about a request that was refused: what was compared, and what to do. */
+  /** A log line about a refused request, with the compared values and the remedy. */
   refusalOf(request: IncomingMessage): string {
     const origin = quoted(request.headers.origin);
     const host = quoted(headerText(request, 'host'));

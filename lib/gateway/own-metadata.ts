@@ -2,7 +2,7 @@ import { FanoutError } from '../errors/fanout-error.js';
 
 /** One copy of this package in the process. */
 interface Copy {
-  /** Folder that the copy was loaded from, as far as a stack tells; a bundle has none. */
+  /** Folder of the copy, read from a stack trace; undefined in a bundle. */
   readonly folder: string;
 }
 
@@ -22,7 +22,7 @@ const OWN: Copy = {
 
 /**
  * Makes a key for metadata of our decorators. Every copy of this package in the process knows the key, so that a class with
- * decorators of another copy is noticed instead of being served without them.
+ * decorators of another copy stops the start.
  */
 export function ownKey(name: string): symbol {
   const key = Symbol(`fanout:${name}`);

@@ -1,10 +1,10 @@
 import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { PortOptions } from './gateway-options.js';
 
-/** Connections that may wait for us to accept them; the system's `net.core.somaxconn` may be lower. */
+/** Connections that may wait to be accepted; the system's `net.core.somaxconn` may be lower. */
 const BACKLOG = 4096;
 
-/** Milliseconds between two looks at who has not finished its request in time. */
+/** Milliseconds between two checks for requests that are not complete in time. */
 const CHECKING_MS = 1000;
 
 /** The HTTP servers of gateways with a port of their own. */

@@ -16,15 +16,15 @@ interface Asked {
   readonly options: Given;
 }
 
-/** What an adapter of the application has put in place of the options that Nest gave it. */
+/** Options that an adapter of the application has changed. */
 interface Replaced {
   readonly layer: OptionLayer;
   readonly asked: Given;
 }
 
 /**
- * Which endpoint serves which gateway. Nest asks an adapter for the port and path of a gateway, and a subclass of
- * `FanoutAdapter` may answer with those of another place: so the server that came back tells the endpoint.
+ * Finds the endpoint of each gateway. Nest asks an adapter for the port and path of a gateway, and a subclass of
+ * `FanoutAdapter` may answer with the server of another port or path. So the returned server tells the endpoint.
  */
 export class Placements {
   readonly #endpoints: Endpoint[] = [];
@@ -37,7 +37,7 @@ export class Placements {
     return this.#endpoints;
   }
 
-  /** Calls `create` for Nest, and notes what it answers. */
+  /** Calls `create` for Nest, and records the result. */
   answer(adapter: string, port: number, options: Given, create: () => unknown): unknown {
     this.#asking = { adapter, port, options };
     try {
@@ -59,7 +59,7 @@ export class Placements {
     return !this.#unserved.has(endpoint);
   }
 
-  /** Notes the options that an endpoint is asked for with, where they are not those that Nest has given. */
+  /** Records the options of a call of `super.create()`, where they differ from the options of Nest. */
   asked(endpoint: Endpoint, given: Given): void {
     if (this.#asking === undefined) return;
     const { adapter, options } = this.#asking;
@@ -67,7 +67,7 @@ export class Placements {
     this.#replaced.set(endpoint, [...(this.#replaced.get(endpoint) ?? []), replaced]);
   }
 
-  /** The options of everybody who serves at an endpoint: its gateways and the adapter. */
+  /** The options of an endpoint: those of its gateways and of the adapter. */
   layersOf(endpoint: Endpoint, gateways: readonly Gateway[]): OptionLayer[] {
     const replaced = this.#replaced.get(endpoint) ?? [];
     const own = gateways.map(({ metatype }) =>

@@ -9,9 +9,9 @@ interface Destroyed {
 }
 
 /**
- * Holds back modules that drain the HTTP server until the clients of gateways have been closed. The drain of Apollo ends
- * upgraded sockets without a close frame under Express, and waits for their end under Fastify. Either way it runs before
- * `beforeApplicationShutdown`, where gateways close their clients.
+ * Delays modules that drain the HTTP server until the clients of gateways have been closed. The drain of Apollo ends
+ * upgraded sockets without a close frame under Express, and waits for the end of these sockets under Fastify. The drain runs
+ * before `beforeApplicationShutdown`, where gateways close their clients.
  */
 export class PostponedDrains {
   readonly #drains: (() => unknown)[] = [];
@@ -26,7 +26,7 @@ export class PostponedDrains {
     }
   }
 
-  /** Runs the hooks that were taken, one after the other; rejects with the error of one. */
+  /** Runs the delayed hooks, one after the other. Rejects with the error of a hook. */
   async run(): Promise<void> {
     for (const drain of this.#drains.splice(0)) await drain();
   }

@@ -11,7 +11,7 @@ interface ClassSerializer {
   intercept(context: ExecutionContext, next: { handle: () => typeof EMPTY }): unknown;
 }
 
-/** Method that publishes, as an interceptor would see it. */
+/** Publishing method, as an interceptor sees it. */
 export interface PublishingMethod {
   readonly handler: Function;
   readonly target: Function;
@@ -20,8 +20,8 @@ export interface PublishingMethod {
 const SERIALIZERS = new WeakMap<Broadcaster, ApplicationConfig>();
 
 /**
- * Lets `@Publish` serialise what it publishes as the global `ClassSerializerInterceptor` serialises the same result for HTTP:
- * what `@Exclude()` hides stays hidden. Resolves when the interceptor has loaded what it needs.
+ * Makes `@Publish` serialise values as the global `ClassSerializerInterceptor` does for HTTP, so that fields with `@Exclude()`
+ * stay hidden. Resolves when the interceptor has loaded its dependencies.
  */
 export async function serializePublications(
   broadcaster: Broadcaster,
@@ -34,7 +34,7 @@ export async function serializePublications(
     await serializer.intercept(context, { handle: () => EMPTY });
 }
 
-/** The value as the global serializers leave it; the value itself where there is none. */
+/** The value serialised by the global interceptor; the value itself where there is none. */
 export function serializedPublication(
   broadcaster: Broadcaster,
   method: PublishingMethod,

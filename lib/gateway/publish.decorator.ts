@@ -29,21 +29,21 @@ export type TopicOf = (result: any, args: any[]) => string;
 /**
  * Publishes what a provider's method returns, what its promise resolves to, or each value its Observable emits (while
  * somebody is subscribed to that). An async iterable, a Node stream and a web stream are published value by value, when the
- * caller takes the values. `undefined` is not published. A global `ClassSerializerInterceptor` serialises what is published, and
- * the caller gets what the method returned.
+ * caller takes the values. `undefined` is not published. A global `ClassSerializerInterceptor` serialises the published value, and
+ * the caller gets the result of the method.
  *
  * @param topic a topic or pattern, or a function that names the topic. A `:name` of a pattern is taken from the result's
  *   property of that name, else from such a property of an argument, else from the argument at the parameter's place
  *   (the first `:name` is the first argument) when that is text, a number or a bigint. The value is encoded as by
  *   `topicName()`, so `BRK.B` stays one segment.
  * @throws FanoutError FANOUT_TOPIC_PATTERN; the decorated method throws FANOUT_PUBLISH_HOST when its instance has no
- *   broadcaster, FANOUT_TOPIC_UNRESOLVED when a name is nowhere, and what `Broadcaster.publish` throws
+ *   broadcaster, FANOUT_TOPIC_UNRESOLVED when a `:name` has no value, and the errors of `Broadcaster.publish`
  */
 export function Publish(topic: string | TopicOf): MethodDecorator {
   const pattern = typeof topic === 'function' ? undefined : new TopicPattern(topic);
   const topicOf = typeof topic === 'function' ? () => topic : patternFiller(pattern!);
   return (target, name, descriptor: PropertyDescriptor) => {
-    // Injected as a property, so that it reaches instances of every scope.
+    // Injected as a property, so that instances of every scope get the broadcaster.
     Inject(Broadcaster)(target, BROADCASTER);
     publishers.add(target);
     if (pattern !== undefined) note(target.constructor, { method: String(name), pattern });
@@ -91,8 +91,8 @@ export function giveBroadcasterTo(modules: ModulesContainer, broadcaster: Broadc
 }
 
 /**
- * Gives the broadcaster to an instance that Nest did not make, and so did not inject. Does nothing to a value without a
- * `@Publish` method, and to a frozen instance. Reads no property of the value, which may be a proxy.
+ * Gives the broadcaster to an instance that Nest did not make and therefore did not inject. Ignores frozen instances and values
+ * without a `@Publish` method. Reads no property of the value, because the value may be a proxy.
  */
 export function giveBroadcaster(value: unknown, broadcaster: Broadcaster): void {
   if (typeof value !== 'object' || value === null || !isPublisher(value)) return;
@@ -122,7 +122,7 @@ function patternFiller(pattern: TopicPattern): (method: string) => TopicOf {
         [result, ...args].map(source => propertyOf(source, name)).find(isTopicValue) ??
         args[names.indexOf(name)];
       if (!isTopicValue(value)) throw new FanoutError('FANOUT_TOPIC_UNRESOLVED', pattern.text, method, name);
-      // With a dot left in it, an id from outside would name another pattern's topic.
+      // Encoded, because an id with a dot could name a topic of another pattern.
       return encodeSegment(value);
     });
 }

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { type PulledValues, pulledValues } from './pulled-values.js';
 
 /**
- * Gives a stream of the same kind (async iterable, Node stream or web stream) that publishes each value when it is taken;
- * undefined where the result is no such stream. Nothing is pulled, and so nothing published, until somebody takes values.
+ * Makes a stream of the same kind (async iterable, Node stream or web stream) that publishes each value when the caller takes
+ * it; undefined where the result is no such stream. Nothing is pulled or published before that.
  */
 export function publishingStream(result: unknown, publish: (value: unknown) => void): object | undefined {
   const values = pulledValues(result);

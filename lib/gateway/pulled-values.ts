@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 
-/** Values that come when they are asked for, one at a time. */
+/** Values that are pulled one at a time. */
 export interface PulledValues {
   next(...args: [] | [unknown]): Promise<IteratorResult<unknown>>;
   /** Ends the values: the generator runs its `finally`, the stream is destroyed or cancelled. */
@@ -8,8 +8,8 @@ export interface PulledValues {
 }
 
 /**
- * Values of an async generator or another async iterable, of a Node stream or of a web stream; undefined for any other
- * value. An object that is a promise too (a query) is a promise, and one with `toJSON()` is a value.
+ * Values of an async iterable, such as a generator, of a Node stream or of a web stream; undefined for any other value. An
+ * async iterable that is also a promise (a query) counts as a promise, and one with `toJSON()` counts as a value.
  */
 export function pulledValues(value: unknown): PulledValues | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -37,7 +37,7 @@ class IterableValues implements PulledValues {
   }
 }
 
-/** The iterator of a stream would wait for the next chunk before it ends the stream. */
+/** Ends a stream at once, where its iterator would first wait for the next chunk. */
 class NodeStreamValues implements PulledValues {
   readonly #stream: Readable;
   #iterator: AsyncIterator<unknown> | undefined;

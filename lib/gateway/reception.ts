@@ -98,7 +98,7 @@ export class Reception {
 
   #pong(session: ClientSession): void {
     const { usage, offenders } = this.#parts;
-    // Bytes read say as much on Node. On Bun they are not counted.
+    // On Node the count of bytes read shows the same. Bun has no such count.
     session.connection.lastSeen = wallTime();
     if (!usage.mayPong(session)) offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
   }

@@ -5,7 +5,7 @@ const SERVED = Symbol.for('nestjs-fanout:served');
 /** Shared by all copies of this package: another copy's decorators are refused with an error of their own. */
 const world = globalThis as { [SERVED]?: boolean };
 
-/** Prototypes of the classes that refuse already. */
+/** Prototypes with the check already added. */
 const required = new WeakSet<object>();
 
 /** Notes that a FanoutModule serves the gateways of this process. */

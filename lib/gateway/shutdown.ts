@@ -14,7 +14,7 @@ const POLL_MS = 10;
 /** Least time for the hooks of connections that had to be terminated. */
 const LAST_MS = 100;
 
-/** Time of a shutdown that waits for nobody: enough to write the last frames, and to see who answers at once. */
+/** Milliseconds of a shutdown that does not wait for clients: time to write the last frames. */
 const HURRIED_MS = 200;
 
 /** Returning clients are spread over a millisecond for each connection there was, at least over this much. */
@@ -40,7 +40,7 @@ export class Shutdown {
     this.#drainMs = drainMs;
   }
 
-  /** Has {@link run} wait for nobody. Frames are written and clients are closed as always. */
+  /** Makes {@link run} write frames and close clients without waiting for clients or handlers. */
   hurry(): void {
     this.#drainMs = Math.min(this.#drainMs, HURRIED_MS);
   }

@@ -9,20 +9,20 @@ import { heartbeatOf } from './heartbeat.decorator.js';
 import { decoratorOf } from './param.decorators.js';
 import { publishedBy } from './publish.decorator.js';
 
-/** Where the lines go. */
+/** Log for the lines of these checks. */
 export interface CheckLog {
   warn(line: string): void;
 }
 
-/** Parameter of a method, as Nest's decorators note it. */
+/** Parameter of a method, in the metadata of Nest's decorators. */
 interface Parameter {
   readonly data?: unknown;
   readonly factory?: object;
 }
 
 /**
- * Slips in the use of decorators that leave no trace at run time: a value that is always undefined, a method that nobody can
- * call, a topic that nobody can subscribe to. Everything is read from metadata, once, at the start.
+ * Finds mistakes with decorators that show no error at run time: a value that is always undefined, a method that is never
+ * called, a topic without possible subscribers. Reads the metadata once, at the start.
  */
 export class StartChecks {
   readonly #modules: ModulesContainer;
@@ -51,7 +51,7 @@ export class StartChecks {
     }
   }
 
-  /** Looks at what is loaded lazily from now on. */
+  /** Watches for modules that are loaded lazily from now on. */
   watch(loader: LazyModuleLoader): void {
     const load = loader.load.bind(loader);
     loader.load = async (...args) => {
@@ -61,7 +61,7 @@ export class StartChecks {
     };
   }
 
-  /** Names the gateways of modules that came after the start: nobody serves those. */
+  /** Logs the gateways of modules that were loaded after the start, which are not served. */
   #lookAtLateModules(): void {
     for (const module of this.#modules.values()) {
       if (this.#known.has(module)) continue;
@@ -102,7 +102,7 @@ export class StartChecks {
 const NO_GATEWAY =
   'the class is no gateway. Move it to a class with @WebSocketGateway(), or remove the decorator';
 
-/** @throws FanoutError FANOUT_DECORATOR for a parameter that is undefined whatever topic is asked for */
+/** @throws FanoutError FANOUT_DECORATOR for a parameter that is undefined for every topic */
 function assertTopicParameter(
   route: string,
   decorator: string | undefined,
@@ -132,8 +132,8 @@ function refuse(decorator: string, place: string, reason: string): never {
 
 function lateLine(name: string): string {
   return (
-    `Gateway ${name} was loaded after the start, so nobody serves it: gateways cannot be loaded lazily. ` +
-    'Import its module in a module that is there at the start.'
+    `Gateway ${name} was loaded after the start, so it is not served: gateways cannot be loaded lazily. ` +
+    'Import its module in a module that is loaded at the start.'
   );
 }
 

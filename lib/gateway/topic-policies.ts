@@ -84,7 +84,7 @@ export class GatewayTopicPolicies implements TopicPolicies {
   }
 }
 
-/** What the `@Topic` decorators of an application say. */
+/** Policies of the `@Topic` decorators of an application. */
 interface Declared {
   readonly topics: DeclaredPolicies;
   readonly presences: DeclaredPolicies;

@@ -210,7 +210,7 @@ export class TopicRequest implements Invocation {
   }
 }
 
-/** A source is the topic's: it runs in no context of the client that brought it about. */
+/** Starts a source outside of every context, because the source serves the topic and not the client that started it. */
 function ofNobody(stream: Observable<unknown>): Observable<unknown> {
   return new Observable(values => inOwnContext(() => stream.subscribe(values)));
 }

@@ -98,7 +98,7 @@ export class TopicSources {
     }
   }
 
-  /** Logs what the end of a source threw. */
+  /** Logs an error that was thrown while a source was ended. */
   teardownFailed(topic: string, error: unknown): void {
     this.#logger.error(error, `The source of topic "${topic}" failed in its teardown`);
   }

@@ -26,8 +26,8 @@ const MARK = ownKey('topic-method');
  * no `@Topic` matches are refused.
  *
  * The method runs for each subscribe, with its guards, pipes, interceptors and filters. What it returns is the
- * snapshot for that subscriber. An Observable is a source: it is subscribed to once per topic while anyone listens, and
- * what it emits is published. So is an async generator or another async iterable, a Node stream and a web stream.
+ * snapshot for that subscriber. An Observable is a source: the library subscribes to it once per topic, while the topic has
+ * subscribers, and publishes its values. An async iterable, a Node stream and a web stream are sources too.
  *
  * A subclass inherits the topic with its method. A subclass that overrides the method without `@Topic` does not have the
  * topic, as with `@SubscribeMessage`.
@@ -42,10 +42,10 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
     const method: unknown = descriptor?.value;
     if (typeof target === 'function' || typeof name !== 'string' || typeof method !== 'function')
       throw new FanoutError('FANOUT_TOPIC_METHOD', pattern, described(target, name, method));
-    // Decorators change the prototype when all of them have run.
+    // The prototype still has the original function: decorators change it when all of them have run.
     const written: unknown = Object.getOwnPropertyDescriptor(target, name)?.value;
     const topic: TopicMetadata = { ...declared, method: name, written };
-    // On the class, so that it stays known when another decorator replaces the function.
+    // Noted on the class too, in case another decorator replaces the function.
     const metatype = target.constructor;
     Reflect.defineMetadata(TOPIC_METADATA, [...ownTopicsOf(metatype), topic], metatype);
     Reflect.defineMetadata(MARK, [...marksOf(method), topic], method);
@@ -54,7 +54,7 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
 }
 
 /**
- * Every `@Topic` of a class, in no order. Those of a base class count unless the method is overridden.
+ * Every `@Topic` of a class and its base classes, in no order, without overridden methods.
  * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more, or not the enhancers
  *   of the function that it replaces
  */

@@ -31,7 +31,7 @@ export class UnclaimedUpgrades {
     return this.#waiting.size;
   }
 
-  /** Waits for somebody to take an upgrade, and refuses it with 404 when nobody does. */
+  /** Waits until a listener takes an upgrade, and refuses it with 404 when none does. */
   leave(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { addresses, turnstile, rejections } = this.#parts;
     // A socket that is closed does not know it any more.
@@ -92,12 +92,12 @@ class Waiting {
   }
 }
 
-/** Whether somebody reads a socket: it belongs to them. */
+/** Whether a listener reads a socket, and so has taken it. */
 export function isRead(socket: Duplex): boolean {
   return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0;
 }
 
-/** Bytes that anybody has written to a socket, whether or not they have left. */
+/** Bytes written to a socket, those in its buffer included. */
 export function bytesWritten(socket: Duplex): number {
   return (socket as Socket).bytesWritten ?? 0;
 }

@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Schemes of a target that names a host, which a server takes as well as a path: RFC 9112, section 3.2.2. */
+/** Schemes of a request target with a host, which a server must accept: RFC 9112, section 3.2.2. */
 const SCHEMES: ReadonlySet<string> = new Set(['ws', 'wss', 'http', 'https']);
 
 /** Longest scheme of these, with what follows it. */
 const LONGEST = 'https://'.length;
 
-/** What a request target names. */
+/** Parts of a request target. */
 export interface Target {
-  /** As an endpoint has it: without query, and without a slash at its end. */
+  /** Path without query and without a slash at its end, as in an endpoint. */
   readonly path: string;
-  /** With the query, as a request has it that begins with a slash. */
+  /** Path with the query, as in a usual request. */
   readonly url: string;
-  /** The host of a target that names one; it counts in place of the header. */
+  /** Host in the target; it replaces the header `Host`. */
   readonly host: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export function asksForWebSocket({ headers: { upgrade } }: IncomingMessage): boo
   return upgrade !== undefined && upgrade.split(',').some(name => name.trim().toLowerCase() === 'websocket');
 }
 
-/** What a request target names. One that is no path and has none keeps its text, which no gateway can have as a path. */
+/** Reads a request target. A target without a path keeps its text, which no gateway can have as a path. */
 export function targetOf(text: string): Target {
   const host = hostIn(text);
   if (host === undefined) return { path: pathOf(text), url: text, host: undefined };
@@ -31,7 +31,7 @@ export function targetOf(text: string): Target {
   return { path: pathOf(url), url, host };
 }
 
-/** The host of a target with scheme and host. Undefined for others, and where there is a user or no host. */
+/** The host of a target with scheme and host; undefined for others, and for a target with a user or without a host. */
 function hostIn(text: string): string | undefined {
   if (text.startsWith('/')) return undefined;
   const end = text.slice(0, LONGEST).indexOf('://');
@@ -43,7 +43,7 @@ function hostIn(text: string): string | undefined {
 }
 
 /**
- * Makes a request what an endpoint expects: with a path as its target, and with one protocol to upgrade to.
+ * Changes a request to the form that an endpoint expects: a path as its target, and one protocol to upgrade to.
  * @param target undefined where the target of the request is a path
  */
 export function normalize(request: IncomingMessage, target: Target | undefined): void {
@@ -51,7 +51,7 @@ export function normalize(request: IncomingMessage, target: Target | undefined):
     request.url = target.url;
     request.headers.host = target.host;
   }
-  // `ws` wants this and nothing else, though a client may offer several.
+  // `ws` accepts only this value, though a client may offer several protocols.
   request.headers.upgrade = 'websocket';
 }
 

@@ -21,7 +21,7 @@ export interface RouterParts {
   readonly unmatched: 'ignore' | 'refuse';
 }
 
-/** An upgrade, as the HTTP server tells of it. */
+/** An upgrade, as emitted by the HTTP server. */
 interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
@@ -135,8 +135,8 @@ export class UpgradeRouter {
 }
 
 /**
- * Lets a socket look as if somebody had written to it. Socket.IO ends each upgrade of a path it does not know after a second
- * if nothing was written, so a handshake guard would have no more time than that.
+ * Makes a socket look as if bytes were written to it. Socket.IO ends an upgrade to another path after a second if nothing was
+ * written, so a handshake guard would have only a second.
  */
 function keepFromIdleCheck(socket: Duplex): void {
   const prototype = Object.getPrototypeOf(socket) as object;

@@ -10,9 +10,9 @@ export interface Loss {
 }
 
 /**
- * Finds the first part of a value that JSON would turn to nothing, after `JSON.stringify()` took the value. A walk of its
- * own costs less than a replacer function of `JSON.stringify()` does, see docs/decisions/013-values-that-json-loses.md.
- * An object with `toJSON()` decides by itself, and an undefined member is left out as JSON does.
+ * Finds the first part of a value that JSON would turn to nothing, after `JSON.stringify()` took the value. A separate walk
+ * costs less than a replacer function of `JSON.stringify()`: docs/decisions/013-values-that-json-loses.md. An object with
+ * `toJSON()` is accepted, and so is an undefined member.
  */
 export function lossIn(value: unknown): Loss | undefined {
   switch (typeof value) {
@@ -72,7 +72,7 @@ function lossInArray(values: readonly unknown[]): Loss | undefined {
   return undefined;
 }
 
-/** Prototypes whose instances have nothing but fields. To look for all that may be special takes longer than the fields. */
+/** Prototypes whose instances have ordinary fields only: remembered, because the checks cost more than the fields. */
 const ORDINARY = new WeakSet<object>();
 
 function lossInInstance(value: object, prototype: object): Loss | undefined {

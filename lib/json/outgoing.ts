@@ -1,15 +1,15 @@
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import { type Loss, lossIn } from './loss.js';
 
-/** The ways in which values leave, each by the code of the error that refuses a value there. */
+/** Codes of the errors that refuse a value, one for each way out. */
 export type WayOut =
   'FANOUT_PAYLOAD' | 'FANOUT_SNAPSHOT' | 'FANOUT_REPLY' | 'FANOUT_EVENT' | 'FANOUT_PRESENCE_INFO';
 
 /**
- * Encodes a value that leaves for clients. Every way out comes here, so that all of them refuse the same.
+ * Encodes a value for clients. Every way out calls this function, so that all refuse the same values.
  * @param name the topic or event that the value is for
- * @returns undefined for undefined, and where a `toJSON()` gives that
- * @throws FanoutError with the code of the way, where JSON would turn a part of the value to nothing or has no form for it
+ * @returns undefined for undefined, and where a `toJSON()` returns undefined
+ * @throws FanoutError with the given code, when JSON would lose a part of the value or has no form for it
  */
 export function outgoingJson(way: WayOut, name: string, value: unknown): string | undefined {
   let json: string | undefined;
@@ -27,7 +27,7 @@ export function outgoingJson(way: WayOut, name: string, value: unknown): string 
 }
 
 function refusal(way: WayOut, name: string, reason: string): FanoutError {
-  // The sentence of FANOUT_EVENT is also about bad names, so it has one place for both.
+  // FANOUT_EVENT is also about bad names, so its sentence has one place for name and value.
   return way === 'FANOUT_EVENT'
     ? new FanoutError(way, `of event "${name}", ${reason}`)
     : new FanoutError(way, name, reason);

@@ -44,7 +44,7 @@ export class Preflight {
     if (line !== undefined) this.#log.warn(line);
   }
 
-  /** To be called with the gateways of an endpoint that has no server. */
+  /** Reports the gateways of an endpoint without a server. */
   unserved(gateways: readonly string[]): void {
     this.#log.warn(
       `${gateways.join(', ')} will not be served: without a port of its own a gateway is on the HTTP server of the ` +

@@ -24,7 +24,7 @@ export function collectFacts(): ProcessFacts {
   };
 }
 
-/** What tells that the process is, or may be, one of several; undefined where nothing does. */
+/** Sign that the process is, or may be, one of several; undefined where there is none. */
 export function severalBy(
   env: Readonly<Record<string, string | undefined>>,
   isWorker: boolean,

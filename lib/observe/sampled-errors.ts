@@ -49,7 +49,7 @@ export class SampledErrors implements ErrorLog {
   }
 }
 
-/** The place an error comes from, or the sentence of an error of this library; for texts, the text without what is quoted in it. */
+/** The place of an error, or the sentence of an error of this library; for a text, the text without its quotations. */
 function kindOf(error: unknown): string {
   try {
     if (error instanceof Error) return oneLine(codedKind(error) ?? `${error.name} ${siteOf(error)}`);
@@ -61,7 +61,7 @@ function kindOf(error: unknown): string {
 }
 
 /**
- * The sentence of an error of this library, whose place is the same for all that cannot be encoded. Names of topics and
+ * The sentence of an error of this library, because all values that cannot be encoded have the same place. Topic names and
  * numbers are left out, because clients choose them.
  */
 function codedKind({ message, code }: Error & { readonly code?: unknown }): string | undefined {

@@ -40,7 +40,7 @@ export function startWarnings(facts: ProcessFacts, { connections, backlog }: Cap
   if (several !== undefined) {
     lines.push(
       `This process is, or may be, one of several (${several}), and nothing connects them: a publication reaches the clients ` +
-        'of the process that publishes it. Run one process, or publish in each, for instance from a broker that all read.',
+        'of its own process only. Run one process, or publish in each process, for instance from a message broker.',
     );
   }
   return lines;

@@ -168,9 +168,9 @@ export interface HandshakeOptions {
 /** How publications are checked. */
 export interface PublishingOptions {
   /**
-   * When a publication that reaches nobody is checked like any other, so that a payload that cannot be sent is an error at
-   * once and not with the first subscriber: `always`; `development`, which is always unless `NODE_ENV` is `production`; or
-   * `listeners`, which is never. @default 'development'
+   * Whether a publication that reaches nobody is checked like any other. Without the check, a payload that cannot be sent is an
+   * error only with the first subscriber. `always` checks; `development` checks unless `NODE_ENV` is `production`;
+   * `listeners` does not check. @default 'development'
    */
   check?: 'development' | 'always' | 'listeners';
 }
@@ -217,7 +217,7 @@ export interface FanoutOptions {
    * Where the global guards and interceptors of the application apply: `messages` asks them about each message and
    * subscribe, in a context of type `ws`; `handshake` asks them about each upgrade request, in a context of type `http`,
    * before the handshake guards of the gateway, and again when a client renews its credentials. With `handshake` messages
-   * have the guards and interceptors of class and method only. Global pipes apply to messages in both cases.
+   * have only the guards and interceptors of class and method. Global pipes apply to messages in both cases.
    * @default 'messages'
    */
   globalEnhancers?: 'messages' | 'handshake';

@@ -5,7 +5,7 @@ import { RecentNames } from './recent-names.js';
 import type { HistoryPolicy } from './topic-policy.js';
 import type { Topic } from './topic.js';
 
-/** Least time of a period in milliseconds: short ttls would end it often, and with it the epoch of empty topics. */
+/** Shortest period in milliseconds, so that short ttls do not change the epoch of empty topics often. */
 const KEEP_MS = 300_000;
 
 const UNUSED = { head: 0, usedAt: -Infinity };
@@ -17,25 +17,25 @@ interface Ending extends Beginning {
 }
 
 /**
- * Gives every log its epoch, so that a position is worth what it says and no more.
+ * Gives every log its epoch, so that a position is accepted only where recovery from it is complete.
  *
- * A topic with history that has no publication yet has the epoch of the period, whether the topic exists or not. So its
- * position costs no memory, and clients cannot make this object grow. A topic that ends after a publication leaves its
- * place here, and goes on from there when it comes back within its `ttl`. A topic without history has an epoch of its
- * own each time that it is made.
+ * A topic with history and without a publication has the epoch of the period, whether the topic exists or not. So its
+ * position costs no memory, and clients cannot make this object grow. When a topic ends after a publication, this object
+ * remembers its place, and the topic continues from there if it comes back within its `ttl`. A topic without history gets
+ * a new epoch each time.
  */
 export class Epochs {
   readonly #process = randomBytes(6).toString('base64url');
   readonly #now: () => number;
   /** Topics that ended after a publication. */
   readonly #ended: RecentNames<Ending>;
-  /** Topics that ended without a publication, and had another epoch than that of the period. Clients bring these about. */
+  /** Topics that ended without a publication, with an epoch of an earlier period. Clients can cause these. */
   readonly #vacated: RecentNames<Ending>;
   /** Least time of a period: the longest ttl of the histories seen so far, in milliseconds. */
   #least = KEEP_MS;
   /** Grows with each topic that ends after a publication, and with each period. */
   #number = 1;
-  /** Numbers of the next period, of this one, and of the one before: all that ended since that one began is remembered. */
+  /** Numbers of the next, the present and the previous period: topics that ended in the last two are remembered. */
   #next = 1;
   #period = 0;
   #before = 0;
@@ -61,7 +61,7 @@ export class Epochs {
     if (history.size === 0) return { epoch: `${this.#process}.${(this.#made++).toString(36)}`, ...UNUSED };
     const ending = this.#endingOf(name, history);
     this.#vacated.delete(name);
-    // What ended before that is still needed, to tell older positions.
+    // Topics that ended earlier are still needed, to recognise older positions.
     if (ending !== undefined && ending.head > 0) this.#ended.delete(name);
     return ending ?? this.#fresh(name);
   }
@@ -75,11 +75,11 @@ export class Epochs {
     else if (numberOf(epoch) !== this.#period) this.#keep(name, { epoch, head, number: 0, usedAt });
   }
 
-  /** The position of a name without a topic. Of a name without history nothing is ever recovered from there. */
+  /** The position of a name without a topic. Without history nothing is recovered from this position. */
   positionOf(name: string, history: HistoryPolicy): string {
     if (history.size === 0) return `${this.#process}:0`;
     const ending = this.#endingOf(name, history);
-    // The position holds for a further ttl from now on.
+    // The position is valid for another ttl from now on.
     if (ending !== undefined) this.#keep(name, { ...ending, usedAt: this.#now() });
     else this.#ended.refresh(name);
     const { epoch, head } = ending ?? this.#fresh(name);
@@ -93,12 +93,12 @@ export class Epochs {
     return (since === undefined ? 0 : this.offsetOf(name, epoch, since)) === head;
   }
 
-  /** The offset that `position` names in this epoch of `name`; undefined when it is of another log or no position at all. */
+  /** The offset of `position` in this epoch of `name`; undefined for a position of another log, and for other text. */
   offsetOf(name: string, epoch: string, position: string): number | undefined {
     return offsetIn(epoch, position) ?? this.#firstOffset(name, epoch, position);
   }
 
-  /** Before its first publication a topic had the epoch of each period since the log before it, or since the process began. */
+  /** Offset 0 for an epoch that the topic had before its first publication: of each period since its last log. Else undefined. */
   #firstOffset(name: string, epoch: string, position: string): number | undefined {
     const lineage = this.#lineageOf(name);
     if (!position.startsWith(lineage) || !epoch.startsWith(lineage)) return undefined;
@@ -106,12 +106,12 @@ export class Epochs {
     if (digits === undefined) return undefined;
     const number = Number.parseInt(digits, 36);
     const ended = this.#ended.get(name)?.number;
-    // What is not remembered ended before the period before this one, so a position since then holds.
+    // A topic that is not remembered ended before the previous period, so a position since then is valid.
     const holds = ended === undefined ? number === this.#period || number === this.#before : number >= ended;
     return holds && number <= numberOf(epoch) ? 0 : undefined;
   }
 
-  /** The place that a topic goes on from, if there is one. */
+  /** The remembered place from which a topic continues, if there is one. */
   #endingOf(name: string, history: HistoryPolicy): Ending | undefined {
     this.#least = Math.max(this.#least, history.ttl);
     this.#turn();
@@ -130,7 +130,7 @@ export class Epochs {
     return { epoch: this.#lineageOf(name) + number.toString(36), ...UNUSED };
   }
 
-  /** The part that all epochs of a topic have in common: a position of another topic must not pass for one of this topic. */
+  /** The common part of all epochs of a topic, so that a position of another topic is not accepted. */
   #lineageOf(name: string): string {
     return `${this.#process}.${hashOf(name)}.`;
   }
@@ -149,7 +149,7 @@ function numberOf(epoch: string): number {
   return Number.parseInt(epoch.slice(epoch.lastIndexOf('.') + 1), 36);
 }
 
-/** FNV-1a of 32 bits: it tells slips from what is meant, and need not withstand anybody. */
+/** FNV-1a of 32 bits. It detects mistakes, and is no protection against attacks. */
 function hashOf(name: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

@@ -8,7 +8,7 @@ type ParametersOf<Pattern extends string> = Pattern extends `${infer Segment}.${
   ? ParameterOf<Segment> | ParametersOf<Rest>
   : ParameterOf<Pattern>;
 
-/** A value for each `:name` of a pattern. For a pattern that is only known to be a string: any names. */
+/** A value for each `:name` of a pattern; any names for a pattern that is only known to be a string. */
 export type TopicValues<Pattern extends string> = {
   readonly [Name in string extends Pattern ? string : ParametersOf<Pattern>]: TopicValue;
 };
@@ -28,10 +28,10 @@ export type FilledTopic<Pattern extends string> = string extends Pattern
  * `topicName('prices.:symbol', { symbol: 'BRK.B' })` is `prices.BRK~2EB`. `@TopicParam()` gives the value back.
  *
  * @param pattern as in `@Topic()`
- * @param params a value for each `:name` of the pattern: text that is not empty, a finite number or a bigint; others are
- *   not looked at
+ * @param params a value for each `:name` of the pattern: text that is not empty, a finite number or a bigint; further
+ *   members are ignored
  * @throws FanoutError FANOUT_TOPIC_VALUE for a value that is missing or cannot be in a topic, FANOUT_TOPIC_NAME when the
- *   topic is longer than 255 bytes or the pattern is none
+ *   topic is longer than 255 bytes or the pattern is not valid
  */
 export function topicName<const Pattern extends string>(
   pattern: Pattern,

@@ -14,7 +14,7 @@ export class LatestByKey {
   #mortal = 0;
 
   /**
-   * @param limit bytes of payload; above it the oldest go, and whoever needed them has missed something
+   * @param limit bytes of payload; above it the oldest are dropped, and a subscriber that needed them has a gap
    * @param head offset after which the topic begins
    */
   constructor(limit: number, head = 0) {

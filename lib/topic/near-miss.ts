@@ -1,10 +1,10 @@
 import type { TopicPattern } from './topic-pattern.js';
 import { decodeSegment } from './topic-value.js';
 
-/** Names that are looked at. An application that makes up more of them means them. */
+/** Most names that are checked. With more of them an application has such names on purpose. */
 const MOST_LOOKS = 1000;
 
-/** Lines that are written. */
+/** Most lines that are written. */
 const MOST_LINES = 20;
 
 /** A pattern and the method that declares it, as `Class.method`. */
@@ -14,8 +14,8 @@ export interface DeclaredPattern {
 }
 
 /**
- * Notices topics that the application uses and that no `@Topic` matches, where a declared pattern is so close that it was
- * meant: one line for each first segment and number of segments.
+ * Logs topics of the application that no `@Topic` matches and that are close to a declared pattern. Writes one line for each
+ * first segment and number of segments.
  */
 export class NearMisses {
   readonly #declared: readonly DeclaredPattern[];
@@ -28,7 +28,7 @@ export class NearMisses {
     this.#warn = warn;
   }
 
-  /** To be called with a valid name that no pattern matches; cheap for one that was seen. */
+  /** Checks a valid name that no pattern matches. Cheap for a name that was checked before. */
   look(name: string): void {
     if (this.#seen.size >= MOST_LOOKS || this.#lines >= MOST_LINES) return;
     const kind = kindOf(name);
@@ -48,7 +48,7 @@ function kindOf(name: string): string {
   return `${dots}.${dots === 0 ? name : name.slice(0, name.indexOf('.'))}`;
 }
 
-/** What was probably meant by a name that no pattern matches, and what to do; undefined where it is close to none. */
+/** Sentence with the pattern that was probably meant and the remedy; undefined where no pattern is close. */
 export function nearMissLine(name: string, declared: readonly DeclaredPattern[]): string | undefined {
   for (const find of [otherSpelling, misspelt, otherSeparators, otherLength]) {
     const found = find(name, declared);
@@ -91,7 +91,7 @@ function otherSeparators(name: string, declared: readonly DeclaredPattern[]): st
   return near && `Did you mean ${nameOf(near)}? Segments are joined by dots.`;
 }
 
-/** It begins as a pattern does, and has more or fewer segments: values with dots are the usual cause. */
+/** The name begins like a pattern, and has more or fewer segments: values with dots are the usual cause. */
 function otherLength(name: string, declared: readonly DeclaredPattern[]): string | undefined {
   const segments = name.split('.');
   const alike = declared.filter(({ pattern }) => pattern.segments[0] === segments[0]);
@@ -104,7 +104,7 @@ function otherLength(name: string, declared: readonly DeclaredPattern[]): string
 }
 
 /**
- * What is wrong with a pattern of `@Publish`; undefined where a declared pattern has the same topics and parameters.
+ * The mistake in a pattern of `@Publish`; undefined where a declared pattern has the same topics and parameters.
  * @param place the decorated method, as `Class.method`
  */
 export function publishLine(
@@ -148,7 +148,7 @@ function isLiteral(segment: string): boolean {
   return !segment.startsWith(':');
 }
 
-/** How far segments are from a pattern, in changed characters of its literals; Infinity where it is another topic. */
+/** Distance of segments from a pattern, in changed characters of its literals; Infinity for a different topic. */
 function distance(segments: readonly string[], pattern: readonly string[]): number {
   if (segments.length !== pattern.length) return Infinity;
   let sum = 0;
@@ -158,7 +158,7 @@ function distance(segments: readonly string[], pattern: readonly string[]): numb
   return sum;
 }
 
-/** Changed characters, where they are so few that the same word is meant; the case of all of them counts as one. */
+/** Changed characters, where these are few enough for a misspelling; a different case counts as one. */
 function misspelling(word: string, literal: string): number {
   if (word === literal) return 0;
   const length = Math.min(word.length, literal.length);

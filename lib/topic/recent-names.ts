@@ -2,8 +2,8 @@
 export const MOST_NAMES = 100_000;
 
 /**
- * A map of names that forgets the oldest by itself: two generations, of which the older one is dropped whole. So there
- * is no time to keep for each name and no timer, and every step is O(1).
+ * A map that forgets the oldest names. It has two generations, and drops the older one as a whole. So it needs no time for
+ * each name and no timer, and every step is O(1).
  */
 export class RecentNames<Value> {
   #young = new Map<string, Value>();
@@ -34,7 +34,7 @@ export class RecentNames<Value> {
     this.#young.set(name, value);
   }
 
-  /** Makes a name as recent as if it were set now, if it is there. */
+  /** Moves a name to the younger generation, if the map has it. */
   refresh(name: string): void {
     const value = this.get(name);
     if (value !== undefined) this.set(name, value);

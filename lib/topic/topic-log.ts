@@ -8,7 +8,7 @@ export type EntryTerms = Pick<LogEntry, 'at' | 'expires' | 'key' | 'except'>;
 export interface Beginning {
   readonly epoch: string;
   readonly head: number;
-  /** Last time that a position in it was given away, in milliseconds; -Infinity when that never was. */
+  /** Time when a position of this log was last given to the application, in milliseconds; -Infinity for never. */
   readonly usedAt: number;
 }
 
@@ -18,7 +18,7 @@ export interface Beginning {
  */
 export class TopicLog {
   static #made = 0;
-  /** Tells the log from all others of this process, those included that had its epoch before. */
+  /** Number of this log, unique in the process: earlier logs of the same epoch have other numbers. */
   readonly id = ++TopicLog.#made;
   /** When the last subscriber left or a position was handed out, in milliseconds of the process. */
   usedAt: number;
@@ -26,14 +26,14 @@ export class TopicLog {
   /** Dropped entries still at the head of the array: shifting at each drop would make a flush O(log). */
   #dropped = 0;
   #head: number;
-  /** Bytes of all payloads there ever were here. */
+  /** Bytes of all payloads that were ever appended. */
   #total = 0;
   #remembered: number;
   #mortal = 0;
 
   /**
-   * @param epoch names this log: offsets of another epoch mean nothing here
-   * @param head offset of the newest publication of the epoch, 0 before the first; none up to it is here
+   * @param epoch name of this log: offsets of another epoch do not apply to it
+   * @param head offset of the newest publication of the epoch, 0 before the first; the log begins after it
    */
   constructor(
     readonly epoch: string,

@@ -52,8 +52,8 @@ interface Branch<T> {
 }
 
 /**
- * Finds the pattern of a topic. A literal segment wins over a parameter, from left to right. A parameter stands for a
- * segment as `topicName()` makes it, so that a value has one topic: a guard that knows `A` is never asked about `~41`.
+ * Finds the pattern of a topic. A literal segment wins over a parameter, from left to right. A parameter matches only a
+ * segment in the encoding of `topicName()`, so that a value has one topic: `~41` does not match in place of `A`.
  */
 export class TopicPatterns<T> {
   readonly #root: Branch<T> = branch();

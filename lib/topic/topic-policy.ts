@@ -35,6 +35,6 @@ export interface TopicPolicy {
 /** What the rest of the application decides about topics. */
 export interface TopicPolicies {
   policyOf(name: string): TopicPolicy;
-  /** The policy of a topic that the application itself has named: a name that no `@Topic` matches may be a slip. */
+  /** The policy of a topic named by the application. A name that no `@Topic` matches may be a mistake, and is checked. */
   policyFor(name: string): TopicPolicy;
 }

@@ -45,7 +45,7 @@ export class TopicRegistry implements Iterable<Topic> {
   readonly #history: ByteLedger;
   readonly #retention: Retention;
   readonly #expiry: TopicExpiry<Tenancy>;
-  /** Topics that wait in the expiry, each with what waits there for it. */
+  /** Topics in the expiry, each with its entry there. */
   readonly #expiring = new WeakMap<Topic, Tenancy>();
 
   constructor(policies: TopicPolicies, clock: ExpiryClock, memory: TopicMemory, listeners: TopicListeners) {
@@ -170,7 +170,7 @@ export class TopicRegistry implements Iterable<Topic> {
     return { position: this.#epochs.positionOf(name, history), complete };
   }
 
-  /** The offset that `position` names in the log of a topic; undefined when it is of another log or no position at all. */
+  /** The offset of `position` in the log of a topic; undefined for a position of another log, and for other text. */
   offsetOf({ name, log }: Topic, position: string): number | undefined {
     return this.#epochs.offsetOf(name, log.epoch, position);
   }
@@ -210,7 +210,7 @@ export class TopicRegistry implements Iterable<Topic> {
 
   readonly #expire = (tenancy: Tenancy): void => {
     const topic = this.#topics.get(tenancy.name);
-    // Another one of that name may have come since.
+    // Another topic of this name may exist now.
     if (topic === undefined || this.#expiring.get(topic) !== tenancy) return;
     this.#expiring.delete(topic);
     const now = this.#clock.now();

@@ -15,7 +15,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /** The characters that stand for themselves. `~` is not among them: it begins an encoded byte. */
 const PLAIN = /^[A-Za-z0-9_@-]+$/;
 
-/** What `encodeURIComponent` leaves as it is and a topic does not, its `%`, and `@`, which a topic leaves. */
+/** Parts of the result of `encodeURIComponent` to change: its `%`, characters that a topic encodes too, and `@`, which it does not. */
 const DIFFERENT = /%40|[%.!~*'()]/g;
 
 /**

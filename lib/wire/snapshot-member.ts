@@ -1,8 +1,8 @@
 import { outgoingJson } from '../json/outgoing.js';
 
 /**
- * Encodes a snapshot as the last member of an object, with the comma before it; '' where there is no snapshot, or its
- * `toJSON()` gives none.
+ * Encodes a snapshot as the last member of an object, with a comma before it; '' without a snapshot, or when its `toJSON()`
+ * returns undefined.
  * @throws FanoutError FANOUT_SNAPSHOT
  */
 export function snapshotMember(topic: string, snapshot: unknown): string {

@@ -13,11 +13,11 @@ interface BaseFilter {
 /** Base filters whose `catch()` is ours. */
 const covered = new WeakSet<object>();
 
-/** The arguments of a handler for its filters. Notes the exception that a filter leaves to Nest's base filter. */
+/** The arguments of a handler for its filters. Holds the exception that a filter passes to Nest's base filter. */
 export class FilterHost extends ExecutionContextHost {
   #left: { readonly exception: unknown } | undefined;
 
-  /** The filter has left this exception to the base filter: the request is to be answered as if there were no filter. */
+  /** Records an exception passed to the base filter: the request is then answered as if there were no filter. */
   leave(exception: unknown): void {
     this.#left ??= { exception };
   }
@@ -30,15 +30,15 @@ export class FilterHost extends ExecutionContextHost {
 
 /**
  * Makes `super.catch()` of a filter answer the request of the client. Nest's base filter knows no `id`: on Nest 11 it emits
- * an event on the socket, which nobody hears, and on Nest 12 it sends a frame that no request is known by. Under
- * another adapter, and where a filter overrides how it answers, it does what it always did.
+ * an event on the socket that nobody handles, and on Nest 12 it sends a frame without an id. Under another adapter, and for
+ * a filter that overrides the answer, `super.catch()` is unchanged.
  */
 export function coverBaseFilter(filter: unknown): void {
   const base = baseOf(filter);
   if (base !== undefined && !covered.has(base)) cover(base);
 }
 
-/** The prototype of Nest's class in the chain of a filter. Its name says more than its methods, which others may have. */
+/** The prototype of Nest's base filter in the prototype chain of a filter, found by the name of its class. */
 function baseOf(filter: unknown): BaseFilter | undefined {
   for (let at = filter; typeof at === 'object' && at !== null; at = Object.getPrototypeOf(at))
     if (at.constructor?.name === 'BaseWsExceptionFilter' && Object.hasOwn(at, 'catch'))

@@ -2,12 +2,12 @@ import type { CallHandler, CanActivate, ExecutionContext, NestInterceptor } from
 import { isAnswer } from '../error-frame.js';
 import { isThenable } from '../wrapped-method.js';
 
-/** Guards and interceptors named in the log; more than these an application does not have. */
+/** Most guards and interceptors named in the log. */
 const MOST_NAMES = 100;
 
 /**
- * Names the guard or interceptor that failed on a WebSocket message, once for each class. Most of them were written for
- * HTTP and read the request of a message, which has none.
+ * Logs the guard or interceptor that failed on a WebSocket message, once for each class. Most of these enhancers are written
+ * for HTTP and read an HTTP request, which a message does not have.
  */
 export class Blame {
   readonly #named = new Set<string>();
@@ -18,14 +18,14 @@ export class Blame {
     this.#warn = warn;
   }
 
-  /** The guard, whose failures are noted. What it throws is thrown all the same. */
+  /** The guard with its errors logged. The error is still thrown. */
   guard(guard: CanActivate): CanActivate {
     return {
       canActivate: context => this.#watch(guard, 'guard', () => guard.canActivate(context)),
     };
   }
 
-  /** The interceptor, whose own failures are noted; those of the method and of streams are not its own. */
+  /** The interceptor with its own errors logged, but not the errors of the method or of streams. */
   interceptor(interceptor: NestInterceptor): NestInterceptor {
     return {
       intercept: (context: ExecutionContext, next: CallHandler) =>

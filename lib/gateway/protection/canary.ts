@@ -54,8 +54,8 @@ class SilencingFilter implements ExceptionFilter {
 }
 
 /**
- * Class with one method for each kind of enhancer. Nest builds it and its enhancers like those of a gateway, and nobody
- * serves it. {@link assertProtected} calls the methods once at start.
+ * Class with one method for each kind of enhancer. Nest builds the class and its enhancers as for a gateway, but does not
+ * serve it. {@link assertProtected} calls the methods once at start.
  */
 @Injectable()
 export class Canary {
@@ -99,7 +99,7 @@ interface Outcome {
   readonly filtered: boolean;
 }
 
-/** What shows that an enhancer was asked, by method of {@link Canary}. */
+/** Proof that the enhancer was asked, for each method of {@link Canary}. */
 const EXPECTED: Record<string, { noun: string; holds(outcome: Outcome): boolean }> = {
   guarded: { noun: 'guard', holds: ({ thrown }) => thrown instanceof GuardRefusal },
   piped: { noun: 'pipe', holds: ({ thrown }) => thrown instanceof Chirp },
@@ -109,7 +109,7 @@ const EXPECTED: Record<string, { noun: string; holds(outcome: Outcome): boolean 
 };
 
 /**
- * Calls each method of the canary the way a message would, and makes sure that its enhancer was asked.
+ * Calls each method of the canary like a message, and makes sure that the enhancer of the method was asked.
  *
  * @param modules of the application: one of them has the canary, as Nest has built it
  * @throws FanoutError FANOUT_CANARY; FANOUT_PROTECTION when Nest has not built an enhancer

@@ -19,7 +19,7 @@ export const ENHANCER_KINDS = {
 
 export type EnhancerKind = keyof typeof ENHANCER_KINDS;
 
-/** Class or object that a decorator was given, as it was given. */
+/** Class or object in the arguments of a decorator. */
 export type EnhancerRef = unknown;
 
 /** Parameter of a handler, as its decorator describes it. */
@@ -38,7 +38,7 @@ export interface DeclaredParameter {
   readonly pipes: readonly EnhancerRef[];
 }
 
-/** Everything that the author of a method asked for around it: class first, then method. */
+/** All enhancers that the decorators of a method ask for: those of the class first, then those of the method. */
 export interface DeclaredRoute extends Readonly<Record<EnhancerKind, readonly EnhancerRef[]>> {
   /** `Class.method`, for messages. */
   readonly name: string;
@@ -65,10 +65,10 @@ const UNDECORATED: Record<string, ParameterMetadata> = {
 };
 
 /**
- * Reads what the decorators of a method, its class and its parameters say. The metadata comes from the class and its
- * prototype, never from an instance, so a constructor that binds or wraps its own methods loses nothing.
+ * Reads the decorators of a method, its class and its parameters. The metadata comes from the class and its prototype, never
+ * from an instance, so a constructor that binds or wraps methods loses no enhancer.
  *
- * @param instance the gateway; a function that it has in place of the prototype's may carry decorators of its own
+ * @param instance the gateway; a function that replaces the method of the prototype may have decorators of its own
  */
 export function declaredRoute(metatype: Function, method: string, instance?: object): DeclaredRoute {
   const handler = (metatype.prototype as Record<string, Function>)[method]!;

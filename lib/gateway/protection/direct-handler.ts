@@ -9,8 +9,8 @@ import type { HandlerParameter, ReadParameter } from './parameters.js';
 export type Method = (...args: unknown[]) => unknown;
 
 /**
- * Makes the handler of a method without enhancers. What the method returns, throws or promises is the outcome at once.
- * A parameter decorator may give a promise of the value, as under Nest.
+ * Makes the handler of a method without enhancers. The handler returns or throws the same as the method. A parameter decorator
+ * may give a promise of the value, as under Nest.
  */
 export function directHandler(
   instance: object,
@@ -23,7 +23,7 @@ export function directHandler(
   });
   const call = (args: unknown[], invocation: Invocation): unknown =>
     observe(invocation, method, instance, args);
-  // Called in a microtask, so that its result comes before what it puts off with process.nextTick(): as under Nest.
+  // Called in a microtask, so that the result comes before frames of process.nextTick(), as under Nest.
   const later = types.isAsyncFunction(method);
   return (client, data, invocation, pattern) => {
     const args: unknown[] = [];
@@ -43,7 +43,7 @@ export function directHandler(
   };
 }
 
-/** Calls the method, and tells the invocation when that happens and whether a stream came out. */
+/** Calls the method, and tells the invocation about the call and about a returned stream. */
 export function observe(invocation: Invocation, method: Method, instance: unknown, args: unknown[]): unknown {
   invocation.called?.();
   const result = method.apply(instance, args);

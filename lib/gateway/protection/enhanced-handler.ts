@@ -82,7 +82,7 @@ export function enhancedHandler(
   };
 }
 
-/** @throws GuardRefusal when a guard says no, and what a guard throws */
+/** @throws GuardRefusal when a guard returns false, or the error of a guard */
 async function passGuards(
   guards: readonly CanActivate[],
   args: CallArguments,

@@ -12,7 +12,7 @@ export type HandlerFunction = (
 ) => unknown;
 
 /**
- * Handler that has passed {@link Protection}: the mark has no value, and nothing but `protection.ts` gives it. A route
- * takes this type only, so a method cannot be served without its guards.
+ * Handler made by {@link Protection}. The mark has no value, and only `protection.ts` sets it. A route takes this type only, so
+ * a method cannot be served without its guards.
  */
 export type GatewayHandler = HandlerFunction & { readonly [PROTECTED]: true };

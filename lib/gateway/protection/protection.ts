@@ -48,7 +48,7 @@ interface Supplies {
 /**
  * The one place where a gateway's method becomes callable. It reads what the decorators of the method, its class and its
  * parameters ask for, adds the global enhancers, and finds the provider of each. An enhancer without a provider stops the
- * start, so what runs is what was declared: `docs/decisions/012-protection.md`.
+ * start, so the declared enhancers are those that run: `docs/decisions/012-protection.md`.
  */
 export class Protection {
   readonly #globals: GlobalEnhancers;
@@ -131,7 +131,7 @@ export class Protection {
     }
   }
 
-  /** Builds the enhancers that have a scope of their own, in the context of the client's connection. */
+  /** Builds the request-scoped and transient enhancers, in the context of the client's connection. */
   async #load(supplies: Supplies, client: WebSocket, wrapper: InstanceWrapper): Promise<LoadedEnhancers> {
     const context: ContextId = connectionContext(wrapper, client);
     const built = new Map<Supply, unknown>();

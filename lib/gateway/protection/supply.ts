@@ -13,11 +13,11 @@ export type Supply<T = unknown> =
 const injector = new Injector();
 
 /**
- * Finds what Nest has built for a class or object that a decorator names. Nothing is left out: a reference that leads to
- * no enhancer is an error, because a guard that is not asked must not look as if it were.
+ * Finds the enhancer that Nest has built for a class or object in a decorator. A reference without an enhancer is an error,
+ * so that no guard is left out silently.
  *
  * @param host module of the gateway
- * @throws TypeError that says what is missing
+ * @throws TypeError that names the missing enhancer
  */
 export function supplyOf(kind: EnhancerKind, ref: EnhancerRef, host: Module): Supply {
   const { member, noun } = ENHANCER_KINDS[kind];
@@ -34,7 +34,7 @@ export function supplyOf(kind: EnhancerKind, ref: EnhancerRef, host: Module): Su
   return { instance: assertMember(instance, member, ref.name) };
 }
 
-/** Enhancer of a scope of its own: built for each context. */
+/** Request-scoped or transient enhancer: built for each context. */
 export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supply {
   const { member } = ENHANCER_KINDS[kind];
   const host = wrapper.host!;
@@ -49,7 +49,7 @@ export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supp
   };
 }
 
-/** Builds what is of a scope of its own; everything else is there. */
+/** Builds request-scoped and transient enhancers; the others exist already. */
 export function load<T>(supply: Supply<T>, context: ContextId): T | Promise<T> {
   return supply.load === undefined ? supply.instance : supply.load(context);
 }
