@@ -82,7 +82,8 @@ function lossInInstance(value: object, prototype: object): Loss | undefined {
     const isInvalid = types.isDate(value) && Number.isNaN(value.getTime());
     return isInvalid ? lost('an invalid Date becomes null') : undefined;
   }
-  if (types.isBoxedPrimitive(value)) return lossInBox(value);
+  if (types.isSymbolObject(value)) return lost('a boxed symbol becomes {}');
+  if (types.isBoxedPrimitive(value)) return lossIn(value.valueOf());
   const what = kindOf(value);
   if (what !== undefined) return lost(what);
   // A proxy of a Map shows neither fields nor what it is: it must not speak for its prototype.
@@ -117,11 +118,6 @@ function kindOf(value: object): string | undefined {
   if (isFunction(value, 'pipe') && isFunction(value, 'on')) return 'a stream cannot be part of a value';
   if (isFunction(value, Symbol.asyncIterator)) return 'an async iterable cannot be part of a value';
   return undefined;
-}
-
-function lossInBox(box: object): Loss | undefined {
-  const value: unknown = box.valueOf();
-  return typeof value === 'symbol' ? lost('a boxed symbol becomes {}') : lossIn(value);
 }
 
 /** Whether there is something in an object without fields: a class with members, or a built-in one such as Headers. */
