@@ -1,12 +1,23 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { ApplicationConfig } from '@nestjs/core';
+import { type ApplicationConfig, ContextIdFactory } from '@nestjs/core';
 import { EMPTY } from 'rxjs';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
+import { load, scopedSupply } from './protection/supply.js';
+import { type StandardSchema, validated } from './standard-schema.js';
 
-/** Part of Nest's `ClassSerializerInterceptor`, also of another copy of `@nestjs/common`. */
-interface ClassSerializer {
-  readonly defaultOptions?: object;
-  getContextOptions(context: ExecutionContext): object | undefined;
+/** Options of a serializer, of the interceptor or of `@SerializeOptions()`. */
+interface SerializerOptions {
+  readonly schema?: StandardSchema;
+  readonly validateOptions?: unknown;
+}
+
+/**
+ * Part of Nest's `ClassSerializerInterceptor` and `StandardSchemaSerializerInterceptor`, also of another copy of
+ * `@nestjs/common`.
+ */
+interface Serializer {
+  readonly defaultOptions?: SerializerOptions;
+  getContextOptions(context: ExecutionContext): SerializerOptions | undefined;
   serialize(value: unknown, options: object): unknown;
   intercept(context: ExecutionContext, next: { handle: () => typeof EMPTY }): unknown;
 }
@@ -17,21 +28,28 @@ export interface PublishingMethod {
   readonly target: Function;
 }
 
-const SERIALIZERS = new WeakMap<Broadcaster, ApplicationConfig>();
+/** Serializers of an application. Nest may add a static one at any time. */
+interface Serializers {
+  readonly config: ApplicationConfig;
+  /** Those of request or transient scope: one instance for all publications, which belong to no request. */
+  readonly scoped: readonly Serializer[];
+}
+
+const SERIALIZERS = new WeakMap<Broadcaster, Serializers>();
 
 /**
- * Makes `@Publish` serialise values as the global `ClassSerializerInterceptor` does for HTTP, so that fields with `@Exclude()`
- * stay hidden. Resolves when the interceptor has loaded its dependencies.
+ * Makes `@Publish` serialise values as a global `ClassSerializerInterceptor` or `StandardSchemaSerializerInterceptor` does for
+ * HTTP, so that fields with `@Exclude()` stay hidden. Resolves when the interceptors have loaded their dependencies.
  */
 export async function serializePublications(
   broadcaster: Broadcaster,
   config: ApplicationConfig,
 ): Promise<void> {
-  SERIALIZERS.set(broadcaster, config);
+  const serializers = { config, scoped: await scopedSerializers(config) };
+  SERIALIZERS.set(broadcaster, serializers);
   // Nest 12 loads class-transformer with the first call.
   const context = contextOf({ handler: serializePublications, target: Object });
-  for (const serializer of serializersOf(config))
-    await serializer.intercept(context, { handle: () => EMPTY });
+  for (const serializer of allOf(serializers)) await serializer.intercept(context, { handle: () => EMPTY });
 }
 
 /** The value serialised by the global interceptor; the value itself where there is none. */
@@ -40,21 +58,42 @@ export function serializedPublication(
   method: PublishingMethod,
   value: unknown,
 ): unknown {
-  const config = SERIALIZERS.get(broadcaster);
-  if (config === undefined) return value;
+  const serializers = SERIALIZERS.get(broadcaster);
+  if (serializers === undefined) return value;
   const context = contextOf(method);
-  return serializersOf(config).reduce((data, serializer) => {
+  return allOf(serializers).reduce((data, serializer) => {
     const options = { ...serializer.defaultOptions, ...serializer.getContextOptions(context) };
-    return serializer.serialize(data, options);
+    if (!takesSchema(serializer)) return serializer.serialize(data, options);
+    return options.schema === undefined ? data : validated(options.schema, options.validateOptions, data);
   }, value);
 }
 
-function serializersOf(config: ApplicationConfig): ClassSerializer[] {
-  return (config.getGlobalInterceptors() as unknown as Partial<ClassSerializer>[]).filter(isSerializer);
+function scopedSerializers(config: ApplicationConfig): Promise<Serializer[]> {
+  const wrappers = config
+    .getGlobalRequestInterceptors()
+    .filter(({ metatype }) => isSerializer((metatype?.prototype ?? {}) as Partial<Serializer>));
+  return Promise.all(
+    wrappers.map(
+      wrapper =>
+        load(scopedSupply('interceptors', wrapper), ContextIdFactory.create()) as Promise<Serializer>,
+    ),
+  );
 }
 
-function isSerializer(interceptor: Partial<ClassSerializer>): interceptor is ClassSerializer {
+function allOf({ config, scoped }: Serializers): readonly Serializer[] {
+  const fixed = config.getGlobalInterceptors() as unknown as Partial<Serializer>[];
+  return [...fixed.filter(isSerializer), ...scoped];
+}
+
+function isSerializer(interceptor: Partial<Serializer>): interceptor is Serializer {
   return typeof interceptor.serialize === 'function' && typeof interceptor.getContextOptions === 'function';
+}
+
+/** Whether a serializer is Nest's for schemas: it has the same methods as the one for classes, with other arguments. */
+function takesSchema(serializer: object): boolean {
+  for (let at: unknown = serializer; at !== null; at = Object.getPrototypeOf(at))
+    if ((at as object).constructor?.name === 'StandardSchemaSerializerInterceptor') return true;
+  return false;
 }
 
 function contextOf({ handler, target }: PublishingMethod): ExecutionContext {

@@ -1,5 +1,13 @@
 import { Readable } from 'node:stream';
-import { ClassSerializerInterceptor, Injectable, SerializeOptions, type Provider } from '@nestjs/common';
+import * as nest from '@nestjs/common';
+import {
+  ClassSerializerInterceptor,
+  Injectable,
+  type NestInterceptor,
+  type Provider,
+  Scope,
+  SerializeOptions,
+} from '@nestjs/common';
 import { APP_INTERCEPTOR, Reflector } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Exclude, Expose } from 'class-transformer';
@@ -140,12 +148,47 @@ describe('@Publish with a global ClassSerializerInterceptor', () => {
     expect(await published()).toEqual([{ name: 'Ann', role: 'chief' }]);
   });
 
+  it.each([Scope.REQUEST, Scope.TRANSIENT])('knows one of scope %s, too', async scope => {
+    const { users, published } = await start({ ...serializer, scope });
+    users.value();
+    expect(await published()).toEqual([{ name: 'Ann' }]);
+  });
+
   it('publishes everything where there is none', async () => {
     const { users, published } = await start();
     users.value();
     expect(await published()).toEqual([{ name: 'Ann', password: 'secret', role: 'chief' }]);
   });
 });
+
+/** Hides everything but the name. Nest 11 has no interceptor for schemas. */
+const schema = { '~standard': { validate: ({ name }: { name: string }) => ({ value: { name } }) } };
+
+const SchemaSerializer = (nest as unknown as Record<string, new (...args: unknown[]) => NestInterceptor>)[
+  'StandardSchemaSerializerInterceptor'
+]!;
+
+describe.skipIf(SchemaSerializer === undefined)(
+  '@Publish with a global StandardSchemaSerializerInterceptor',
+  () => {
+    it('publishes what the schema leaves', async () => {
+      const { users, published } = await start({
+        provide: APP_INTERCEPTOR,
+        inject: [Reflector],
+        useFactory: (reflector: Reflector) => new SchemaSerializer(reflector, { schema }),
+      });
+      users.value();
+      await users.promised();
+      expect(await published()).toEqual([{ name: 'Ann' }, [{ name: 'Ann' }]]);
+    });
+
+    it('publishes everything where no schema is named', async () => {
+      const { users, published } = await start({ provide: APP_INTERCEPTOR, useClass: SchemaSerializer });
+      users.value();
+      expect(await published()).toEqual([{ name: 'Ann', password: 'secret', role: 'chief' }]);
+    });
+  },
+);
 
 describe('@Publish on a method that returns a stream', () => {
   it.each(['generator', 'node', 'web'] as const)(
