@@ -61,8 +61,8 @@ export interface PublishOptions {
 export abstract class Broadcaster {
   /**
    * Publishes `data` to the subscribers of a topic. Serialises once, however many there are, and returns at once; the
-   * batch leaves with the next flush. Nobody there is no error. In production nothing is serialised then, so a bad payload
-   * goes unnoticed; option `publishing.check` decides.
+   * batch leaves with the next flush. A topic without subscribers is no error. In production its payload is not checked
+   * then: see option `publishing.check`.
    * @returns how many subscribers of this process get it, or got it if the idempotency key was used before
    * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY, FANOUT_PUBLISH_OPTION; nothing was
    * published then

@@ -53,7 +53,7 @@ const OWN_LIMITS: ReadonlySet<RejectionCause> = new Set([
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #pending = new Set<PendingUpgrade>();
-  /** Why nobody may come in: before the gateways are bound, and when they close. */
+  /** Cause to refuse every upgrade: set before the gateways are bound, and when they close. */
   #closed: 'start' | 'shutdown' | undefined = 'start';
   /** The last `Host` that was good. There are few, so most need no second look. */
   #goodHost: string | undefined;
@@ -140,7 +140,7 @@ export class Admission {
       this.#pending.delete(pending);
       slots.give(arrival.ip);
       if (refusal !== undefined) turnstile.refuse(arrival, refusal);
-      // Nobody of ours has ended it.
+      // A listener of the application has ended the socket.
       else if (arrival.socket.writableEnded) preflight.conflict(arrival.request.url ?? '/');
     });
     this.#pending.add(pending);

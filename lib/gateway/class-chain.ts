@@ -3,12 +3,12 @@ import { FanoutError } from '../errors/fanout-error.js';
 import { isOwnKey } from './own-metadata.js';
 import { ENHANCER_KINDS } from './protection/declared.js';
 
-/** Keys of what Nest's decorators say of a gateway class. */
+/** Metadata keys of Nest's decorators on a gateway class. */
 const NEST_KEYS = new Set<unknown>([GATEWAY_OPTIONS, ...Object.values(ENHANCER_KINDS).map(({ key }) => key)]);
 
 /**
- * Makes sure that a class has the decorators of everybody who wrote its methods. A proxy of a class and a function with the
- * prototype of one have the methods alone, and so has a class whose prototype was put below another one by hand.
+ * Makes sure that a class has the decorators of every class in its prototype chain. Some classes have the methods of another
+ * class without its decorators: a proxy, a function with the prototype of a class, a prototype changed by hand.
  * @throws FanoutError FANOUT_CLASS_REPLACED
  */
 export function assertClassChain(metatype: Function): void {
@@ -23,7 +23,7 @@ export function assertClassChain(metatype: Function): void {
   }
 }
 
-/** Whether a class says anything about how its methods are served. */
+/** Whether a class or its methods have decorators of Nest or of this package. */
 function isDecorated(author: Function, prototype: object): boolean {
   return (
     Reflect.getOwnMetadataKeys(author).some(key => NEST_KEYS.has(key) || isOwnKey(key)) ||

@@ -102,7 +102,7 @@ const TOO_LARGE = Symbol('too large');
 
 /**
  * The JSON of a value; undefined when the value has none. Stops early when there is not enough room.
- * @throws what `JSON.stringify` throws
+ * @throws the errors of `JSON.stringify`
  */
 function encode(value: unknown, room: number): string | typeof TOO_LARGE | undefined {
   let least = 0;

@@ -96,7 +96,7 @@ export class GatewayExplorer {
     if (metatype === undefined) return;
     if (!Reflect.hasMetadata(GATEWAY_METADATA, metatype)) return assertNothingOfGateways(metatype);
     this.#log.warn(
-      `Gateway ${metatype.name} is listed in the controllers of a module, where Nest does not serve it: list it in the providers.`,
+      `Gateway ${metatype.name} is listed in the controllers of a module, where Nest does not serve it. List it in the providers.`,
     );
   }
 
@@ -148,9 +148,9 @@ function classOf({ isNotMetatype, metatype }: InstanceWrapper): Function | undef
   return metatype.prototype === undefined ? undefined : metatype;
 }
 
-/** The class of what a factory or a value provides. Reads no property of the value, which may be a proxy. */
+/** The class of a provided instance. Reads no property of the instance, because it may be a proxy. */
 function providedClass({ instance, token, inject, scope, isAlias }: InstanceWrapper): Function | undefined {
-  // What a factory of a scope of its own makes is not there yet.
+  // The instance of a request-scoped or transient factory does not exist yet.
   if (inject && scope && !isAlias) return typeof token === 'function' ? token : undefined;
   if (typeof instance !== 'object' || instance === null) return undefined;
   const prototype = Object.getPrototypeOf(instance) as { constructor?: unknown } | null;

@@ -14,8 +14,8 @@ const HANDLER = 'fanout:handshake';
 /**
  * Guards that run before a client is let in: for every upgrade request to the gateway's path, in this order, and before
  * the 101. They are ordinary HTTP guards. Nest builds them, so they have their dependencies and their scope; the context
- * is of type `http`, with the real request and a response whose status and headers go into a refusal. No other guards
- * run then, neither those of `@UseGuards` nor global ones, unless the option `globalEnhancers` is `'handshake'`. All gateways
+ * is of type `http`, with the real request and a response whose status and headers go into a refusal. Guards of
+ * `@UseGuards` do not run then. Global guards run only with the option `globalEnhancers: 'handshake'`. All gateways
  * of a path have to let a client in.
  *
  * What they set as `request.user` becomes `connection.user`. `expiresAt`, on the request or on the user, says until when

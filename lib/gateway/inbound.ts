@@ -117,7 +117,7 @@ export class Inbound {
     });
   }
 
-  /** Handles what waits, outside of the context of whoever made room for it. */
+  /** Handles waiting messages, outside of the context of the present caller. */
   #drain(): void {
     if (this.#waiting !== undefined) inNoContext(() => this.#drainWaiting());
   }

@@ -159,7 +159,7 @@ export class MessageCall implements Invocation {
   }
 }
 
-/** Ends the streams of the requests with an id; each is answered by a frame of its own. */
+/** Ends the streams of all requests with an id. Each request gets an answer. */
 export function cancelStreams({ requests }: ClientSession, id: MessageId): void {
   for (const call of requests ?? []) if (call.id === id) call.cancel();
 }

@@ -39,11 +39,11 @@ export class OriginCheck {
     const policy = this.#policy;
     if (typeof policy === 'function') return 'by the function of the option origins.';
     if (typeof policy === 'object')
-      return 'because the list of the option origins does not have it: add it if such pages may connect.';
+      return 'because the option origins does not list this origin: add it if its pages may connect.';
     const own = quoted(this.#ownOrigin(request));
     return (
-      `because pages of this server have the origin ${own} as it sees itself: set the option origins to a list of those ` +
-      'that may connect, and behind a proxy trustProxy, so that the scheme and host that clients see are known.'
+      `because the origin of this server is ${own}. Set the option origins to a list of the origins that may connect. ` +
+      'Behind a proxy also set trustProxy, so that the server knows the scheme and host that clients use.'
     );
   }
 

@@ -26,7 +26,7 @@ export class UnclaimedUpgrades {
     this.#handshakeMs = parts.handshakeMs;
   }
 
-  /** Upgrades that nobody has taken yet. */
+  /** Upgrades that no listener has taken yet. */
   get size(): number {
     return this.#waiting.size;
   }
@@ -34,12 +34,12 @@ export class UnclaimedUpgrades {
   /** Waits until a listener takes an upgrade, and refuses it with 404 when none does. */
   leave(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { addresses, turnstile, rejections } = this.#parts;
-    // A socket that is closed does not know it any more.
+    // Read now, because a closed socket has no address.
     const ip = addresses.of(request);
     const waiting = new Waiting(socket, this.#handshakeMs, taken => {
       this.#waiting.delete(socket);
       if (taken) return;
-      // Its client has left, or a listener has ended what it does not know.
+      // The client has left, or a listener has ended the socket.
       if (socket.destroyed || socket.writableEnded) rejections.count('path', ip);
       else turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(404, 'path'));
     });
@@ -60,15 +60,15 @@ class Waiting {
   readonly #written: number;
   readonly #onSettled: (taken: boolean) => void;
 
-  /** @param onSettled called once: whether somebody has taken the upgrade */
+  /** @param onSettled called once, with true if a listener has taken the upgrade */
   constructor(socket: Duplex, ms: number, onSettled: (taken: boolean) => void) {
     this.#socket = socket;
     this.#written = bytesWritten(socket);
     this.#onSettled = onSettled;
     this.#timer = setTimeout(this.settle, ms);
-    // Nobody else may listen yet, and an error would end the process.
+    // Without this listener an error could end the process.
     socket.on('error', destroy);
-    // Only a socket that somebody reads, or that has nothing unread, tells that its client has gone.
+    // Emitted only for a socket that is read or has no unread bytes.
     socket.on('end', this.#onEnd);
     socket.on('close', this.settle);
   }

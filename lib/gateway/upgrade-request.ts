@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 /** Schemes of a request target with a host, which a server must accept: RFC 9112, section 3.2.2. */
 const SCHEMES: ReadonlySet<string> = new Set(['ws', 'wss', 'http', 'https']);
 
-/** Longest scheme of these, with what follows it. */
+/** Length of the longest scheme with `://`. */
 const LONGEST = 'https://'.length;
 
 /** Parts of a request target. */

@@ -82,7 +82,7 @@ export class UpgradeRouter {
       if (!taken) return this.#take(upgrade, endpoint, params, target);
       const { preflight, turnstile } = this.#parts;
       preflight.conflict(target?.url ?? upgrade.request.url!);
-      // Whoever reads it goes on with it.
+      // A listener that reads the socket has taken it.
       if (upgrade.socket.writableEnded) turnstile.linger(upgrade.socket);
     });
   }
@@ -128,7 +128,7 @@ export class UpgradeRouter {
     this.#parts.turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
   }
 
-  /** Whether nobody else listens for upgrades. */
+  /** Whether the HTTP server has no other listener for upgrades. */
   get #alone(): boolean {
     return this.#server.listenerCount('upgrade') === 1;
   }

@@ -86,7 +86,7 @@ function lossInInstance(value: object, prototype: object): Loss | undefined {
   if (types.isBoxedPrimitive(value)) return lossIn(value.valueOf());
   const what = kindOf(value);
   if (what !== undefined) return lost(what);
-  // A proxy of a Map shows neither fields nor what it is: it must not speak for its prototype.
+  // A proxy of a Map cannot be recognised, so its prototype is not remembered.
   if (!types.isProxy(value)) ORDINARY.add(prototype);
   return lossInFields(value);
 }

@@ -59,8 +59,8 @@ export class Preflight {
     const path = url.split('?', 1)[0]!.slice(0, 100);
     this.#log.warn(
       `Another "upgrade" listener of the HTTP server has answered or ended an upgrade to the gateway path ${JSON.stringify(path)}: ` +
-        `new WebSocketServer({ server }) of ws takes all of them, with a path it answers all others with 400, and Socket.IO ends them after a second. ` +
-        `Give ws { noServer: true } and pass it its own path only, or give Socket.IO { destroyUpgrade: false }.`,
+        `new WebSocketServer({ server }) of ws takes every upgrade, with a path it answers other paths with 400, and Socket.IO ends other paths after a second. ` +
+        `Give ws { noServer: true } and pass only its own path to it, or give Socket.IO { destroyUpgrade: false }.`,
     );
   }
 

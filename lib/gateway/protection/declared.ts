@@ -44,7 +44,7 @@ export interface DeclaredRoute extends Readonly<Record<EnhancerKind, readonly En
   readonly name: string;
   readonly metatype: Function;
   readonly method: string;
-  /** The decorated function. It carries the metadata, and is what `getHandler()` gives. */
+  /** The decorated function, which carries the metadata. `getHandler()` returns it. */
   readonly handler: Function;
   readonly parameters: readonly DeclaredParameter[];
 }

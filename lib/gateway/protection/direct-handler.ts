@@ -33,7 +33,7 @@ export function directHandler(
       if (isThenable(value)) {
         promised = true;
         value = Promise.resolve(value);
-        // Another parameter may throw before anybody awaits this one.
+        // Another parameter may throw before this promise is awaited.
         (value as Promise<unknown>).catch(nothing);
       }
       args.push(value);

@@ -52,7 +52,7 @@ export function contextOf(
   return context;
 }
 
-/** What `@MessageBody(property)` gives; the whole payload without a property. */
+/** The value of `@MessageBody(property)`; the whole payload without a property. */
 function payloadPart(payload: unknown, property: unknown): unknown {
   return property ? (payload as Record<string, unknown> | undefined)?.[property as string] : payload;
 }

@@ -132,15 +132,15 @@ describe('OriginCheck', () => {
 
     it('names the origin, the host and what the server takes for its own origin', () => {
       expect(line({}, { origin: 'https://app.example', host: 'api.example' })).toBe(
-        'An upgrade from a page of the origin "https://app.example" to the host "api.example" was answered 403, because pages ' +
-          'of this server have the origin "http://api.example" as it sees itself: set the option origins to a list of those ' +
-          'that may connect, and behind a proxy trustProxy, so that the scheme and host that clients see are known.',
+        'An upgrade from a page of the origin "https://app.example" to the host "api.example" was answered 403, because the ' +
+          'origin of this server is "http://api.example". Set the option origins to a list of the origins that may connect. ' +
+          'Behind a proxy also set trustProxy, so that the server knows the scheme and host that clients use.',
       );
     });
 
     it('names the option that has decided', () => {
       const headers = { origin: 'https://app.example', host: 'api.example' };
-      expect(line({ origins: [] }, headers)).toContain('the list of the option origins does not have it');
+      expect(line({ origins: [] }, headers)).toContain('the option origins does not list this origin');
       expect(line({ origins: () => false }, headers)).toContain('by the function of the option origins');
     });
 
