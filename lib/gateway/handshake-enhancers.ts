@@ -6,6 +6,7 @@ import { shown } from '../errors/fanout-error.js';
 import { canActivate } from './handshake-guards.decorator.js';
 import type { GlobalEnhancers } from './protection/protection.js';
 import { load, scopedSupply } from './protection/supply.js';
+import { isScopedSerializer, isSerializer } from './publication-serializers.js';
 
 /** The scope of one handshake, as Nest makes it. */
 export type HandshakeScope = ReturnType<typeof ContextIdFactory.create>;
@@ -58,8 +59,9 @@ export function globalsOf(
   const globals: GlobalEnhancers = {
     getGlobalGuards: none,
     getGlobalRequestGuards: none,
-    getGlobalInterceptors: none,
-    getGlobalRequestInterceptors: none,
+    // They hide fields, and read no request.
+    getGlobalInterceptors: () => config.getGlobalInterceptors().filter(isSerializer),
+    getGlobalRequestInterceptors: () => config.getGlobalRequestInterceptors().filter(isScopedSerializer),
     getGlobalPipes: () => config.getGlobalPipes(),
     getGlobalRequestPipes: () => config.getGlobalRequestPipes(),
   };

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { type ApplicationConfig, ContextIdFactory } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { EMPTY } from 'rxjs';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
 import { load, scopedSupply } from './protection/supply.js';
@@ -69,9 +70,7 @@ export function serializedPublication(
 }
 
 function scopedSerializers(config: ApplicationConfig): Promise<Serializer[]> {
-  const wrappers = config
-    .getGlobalRequestInterceptors()
-    .filter(({ metatype }) => isSerializer((metatype?.prototype ?? {}) as Partial<Serializer>));
+  const wrappers = config.getGlobalRequestInterceptors().filter(isScopedSerializer);
   return Promise.all(
     wrappers.map(
       wrapper =>
@@ -81,12 +80,19 @@ function scopedSerializers(config: ApplicationConfig): Promise<Serializer[]> {
 }
 
 function allOf({ config, scoped }: Serializers): readonly Serializer[] {
-  const fixed = config.getGlobalInterceptors() as unknown as Partial<Serializer>[];
+  const fixed: readonly object[] = config.getGlobalInterceptors();
   return [...fixed.filter(isSerializer), ...scoped];
 }
 
-function isSerializer(interceptor: Partial<Serializer>): interceptor is Serializer {
-  return typeof interceptor.serialize === 'function' && typeof interceptor.getContextOptions === 'function';
+/** Whether an interceptor is one of Nest's serializers. */
+export function isSerializer(interceptor: object): interceptor is Serializer {
+  const { serialize, getContextOptions } = interceptor as Partial<Serializer>;
+  return typeof serialize === 'function' && typeof getContextOptions === 'function';
+}
+
+/** Whether an interceptor of request or transient scope is one of Nest's serializers. */
+export function isScopedSerializer({ metatype }: InstanceWrapper): boolean {
+  return isSerializer((metatype?.prototype as object | undefined) ?? {});
 }
 
 /** Whether a serializer is Nest's for schemas: it has the same methods as the one for classes, with other arguments. */

@@ -2,6 +2,7 @@ import {
   type ArgumentMetadata,
   type CallHandler,
   type CanActivate,
+  ClassSerializerInterceptor,
   type ExecutionContext,
   Inject,
   Injectable,
@@ -15,6 +16,7 @@ import {
 import { APP_GUARD, APP_INTERCEPTOR, REQUEST, Reflector } from '@nestjs/core';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { type Connection, CurrentConnection, Topic, UseHandshakeGuards } from 'nestjs-fanout';
+import { Exclude } from 'class-transformer';
 import type { IncomingMessage } from 'node:http';
 import { concatMap, defer, of, tap, throwError, timer } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -292,6 +294,38 @@ describe("A global interceptor with globalEnhancers: 'handshake'", () => {
     expect(await upgrade(`${url}/plain`)).toMatchObject({ status: 101 });
     expect(calls).toEqual(['1', '2']);
   });
+});
+
+describe("A global serializer with globalEnhancers: 'handshake'", () => {
+  it.each([Scope.DEFAULT, Scope.REQUEST])(
+    'hides fields of replies and snapshots as ever, in scope %s',
+    async scope => {
+      class User {
+        readonly name = 'Ann';
+        @Exclude()
+        readonly password = 'secret';
+      }
+      @WebSocketGateway({ path: '/users' })
+      class UserGateway {
+        @SubscribeMessage('user')
+        user() {
+          return new User();
+        }
+
+        @Topic('user')
+        topic() {
+          return new User();
+        }
+      }
+      const { url } = await startApp({
+        providers: [UserGateway, { provide: APP_INTERCEPTOR, useClass: ClassSerializerInterceptor, scope }],
+        options: HANDSHAKE,
+      });
+      const client = await Client.connect(`${url}/users`);
+      expect((await client.request('user')).data).toEqual({ name: 'Ann' });
+      expect((await client.subscribe('user')).data.snapshot).toEqual({ name: 'Ann' });
+    },
+  );
 });
 
 describe("A global pipe with globalEnhancers: 'handshake'", () => {
