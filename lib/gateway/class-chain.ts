@@ -1,10 +1,6 @@
-import { GATEWAY_OPTIONS, PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
+import { INJECTABLE_WATERMARK } from '@nestjs/common/constants.js';
+import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
 import { FanoutError } from '../errors/fanout-error.js';
-import { isOwnKey } from './own-metadata.js';
-import { ENHANCER_KINDS } from './protection/declared.js';
-
-/** Metadata keys of Nest's decorators on a gateway class. */
-const NEST_KEYS = new Set<unknown>([GATEWAY_OPTIONS, ...Object.values(ENHANCER_KINDS).map(({ key }) => key)]);
 
 /**
  * Makes sure that a class has the decorators of every class in its prototype chain. Some classes have the methods of another
@@ -15,6 +11,8 @@ export function assertClassChain(metatype: Function): void {
   const classes = new Set<unknown>();
   for (let each: unknown = metatype; typeof each === 'function'; each = Object.getPrototypeOf(each))
     classes.add(each);
+  // What `@Catch()` notes on a filter that is a plain object ends up on `Object`.
+  classes.add(Object);
   let prototype = metatype.prototype as object | null;
   for (; prototype !== null; prototype = Object.getPrototypeOf(prototype) as object | null) {
     const author: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
@@ -23,12 +21,17 @@ export function assertClassChain(metatype: Function): void {
   }
 }
 
-/** Whether a class or its methods have decorators of Nest or of this package. */
+/** Whether decorators say anything about a class: guards of another class may read it. */
 function isDecorated(author: Function, prototype: object): boolean {
   return (
-    Reflect.getOwnMetadataKeys(author).some(key => NEST_KEYS.has(key) || isOwnKey(key)) ||
+    Reflect.getOwnMetadataKeys(author).some(key => !isOfNoUse(String(key))) ||
     Object.getOwnPropertyNames(prototype).some(method =>
       Reflect.hasOwnMetadata(PARAM_ARGS_METADATA, author, method),
     )
   );
+}
+
+/** Notes of the compiler and of `@Injectable()`. */
+function isOfNoUse(key: string): boolean {
+  return key === INJECTABLE_WATERMARK || key.startsWith('design:');
 }

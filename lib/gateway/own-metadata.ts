@@ -30,11 +30,6 @@ export function ownKey(name: string): symbol {
   return key;
 }
 
-/** Whether a metadata key belongs to this package, in this copy or another one. */
-export function isOwnKey(key: unknown): key is symbol {
-  return typeof key === 'symbol' && key.description?.startsWith('fanout:') === true;
-}
-
 const PARAMETER = ownKey('parameter');
 
 /** Marks the function of a parameter decorator as ours. */
@@ -50,7 +45,7 @@ export function assertOwnDecorators(metatype: Function, parameterFactories: Iter
   const found: unknown[] = [...Reflect.getMetadataKeys(metatype)];
   for (const factory of parameterFactories) found.push(...Object.getOwnPropertySymbols(factory));
   for (const key of found) {
-    if (!isOwnKey(key)) continue;
+    if (typeof key !== 'symbol' || !key.description?.startsWith('fanout:')) continue;
     const copy = keys.get(key) ?? UNKNOWN;
     if (copy !== OWN) throw new FanoutError('FANOUT_COPIES', metatype.name, OWN.folder, copy.folder);
   }

@@ -3,7 +3,7 @@ import { resolveTopicOptions } from '../options/resolve-topic-options.js';
 import type { ResolvedTopicOptions, TopicOptions } from '../options/topic-options.js';
 import { TopicPattern } from '../topic/topic-pattern.js';
 import { ownKey } from './own-metadata.js';
-import { keepsEnhancers } from './protection/declared.js';
+import { keepsMetadata } from './protection/declared.js';
 import { requireService } from './served.js';
 
 /** What one `@Topic` leaves on a class. */
@@ -55,7 +55,7 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
 
 /**
  * Every `@Topic` of a class and its base classes, in no order, without overridden methods.
- * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more, or not the enhancers
+ * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more, or not the metadata
  *   of the function that it replaces
  */
 export function topicsOf(metatype: object | null): readonly TopicMetadata[] {
@@ -87,7 +87,7 @@ function declarationsOf(metatype: object | null): Declaration[] {
       const lower = subclasses.find(subclass => Object.hasOwn(subclass.prototype as object, topic.method));
       const current = ((lower ?? base).prototype as Record<string, unknown>)[topic.method];
       const isMarked = typeof current === 'function' && marksOf(current).includes(topic);
-      if (isMarked && keepsEnhancers(current, topic.written)) {
+      if (isMarked && keepsMetadata(current, topic.written)) {
         declarations.push({ topic, overriddenBy: undefined, isDeclaredAnew: false });
       } else if (isMarked || lower === undefined) {
         throw new FanoutError('FANOUT_ROUTE_REPLACED', `${base.name}.${topic.method}`, topic.pattern.text);

@@ -93,9 +93,10 @@ export function declaredRoute(metatype: Function, method: string, instance?: obj
   };
 }
 
-/** Whether a function has every enhancer of the function that it stands for. */
-export function keepsEnhancers(current: Function, written: unknown): boolean {
+/** Whether a function has the metadata of the function that it stands for: its enhancers, and what they read, such as roles. */
+export function keepsMetadata(current: Function, written: unknown): boolean {
   if (current === written || typeof written !== 'function') return true;
+  if (!Reflect.getMetadataKeys(written).every(key => Reflect.hasMetadata(key, current))) return false;
   return Object.values(ENHANCER_KINDS).every(({ key }) => {
     const kept = refsIn(key, current);
     return refsIn(key, written).every(ref => kept.includes(ref));
@@ -113,7 +114,9 @@ function parametersOf(metatype: Function, method: string): DeclaredParameter[] {
   >;
   const metatypes = Reflect.getMetadata(PARAMTYPES_METADATA, metatype.prototype as object, method) as
     readonly unknown[] | undefined;
-  return Object.entries(metadata).map(([key, { index, data, factory, pipes, schema }]) => {
+  // A subclass that decorates its parameters adds to those of its base, and what comes last holds.
+  const present = new Map(Object.entries(metadata).map(entry => [entry[1].index, entry]));
+  return [...present.values()].map(([key, { index, data, factory, pipes, schema }]) => {
     const type = key.slice(0, key.lastIndexOf(':'));
     return {
       index,

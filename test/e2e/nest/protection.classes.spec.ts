@@ -3,12 +3,13 @@ import {
   Injectable,
   type PipeTransform,
   Scope,
+  SetMetadata,
   UseFilters,
   UseGuards,
   UseInterceptors,
   UsePipes,
 } from '@nestjs/common';
-import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { Topic, UseHandshakeGuards } from 'nestjs-fanout';
 import { EMPTY } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -91,6 +92,11 @@ const DECORATED: Record<string, () => Class> = {
     }
     return Written;
   },
+  'metadata that a guard may read': () => {
+    @SetMetadata('roles', ['admin'])
+    class Written {}
+    return Written;
+  },
   'options of the gateway': () => {
     @WebSocketGateway({ verifyClient: () => false } as object)
     class Written {}
@@ -157,6 +163,7 @@ describe('a method replaced below @Topic', () => {
     ['pipes', UsePipes(new Pipe())],
     ['interceptors', UseInterceptors({ intercept: () => EMPTY })],
     ['filters', UseFilters({ catch() {} })],
+    ['metadata that a guard may read', SetMetadata('roles', ['admin'])],
   ])('does not start without its %s', async (_, decorate) => {
     @WebSocketGateway()
     class Replaced {
@@ -220,4 +227,36 @@ it.each([
   class Made {}
   const factory = { provide: Made, useFactory: () => new Made(), scope };
   expect(await failure({ providers: [Open, factory] })).toBe('FANOUT_GATEWAY_PROVIDER');
+});
+
+describe('a method that is overridden with other parameters', () => {
+  class Refuse implements PipeTransform {
+    transform(): never {
+      throw new Error('refused');
+    }
+  }
+
+  class Base {
+    @SubscribeMessage('x')
+    x(@MessageBody(new Refuse()) body: unknown, _socket?: unknown): unknown {
+      return body;
+    }
+  }
+
+  it.each([
+    ['without guards', []],
+    ['with guards', [{ canActivate: () => true }]],
+  ])('gets what its own decorators say, %s', async (_, guards) => {
+    @WebSocketGateway()
+    @UseGuards(...guards)
+    class Overriding extends Base {
+      @SubscribeMessage('x')
+      override x(@ConnectedSocket() socket: { readyState: number }, @MessageBody() body: unknown): unknown {
+        return { event: 'x', data: [socket.readyState, body] };
+      }
+    }
+    const { url } = await startApp({ providers: [Overriding] });
+    const client = await Client.connect(url);
+    expect((await client.request('x', 'body')).data).toEqual([1, 'body']);
+  });
 });
