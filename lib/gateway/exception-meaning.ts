@@ -45,6 +45,16 @@ export function meaningOf(error: unknown): ExceptionMeaning | undefined {
   }
 }
 
+/** The error, or another one in place of an error that cannot even be looked at, such as a revoked `Proxy`. */
+export function readableError(error: unknown): unknown {
+  try {
+    void (error instanceof Error);
+    return error;
+  } catch {
+    return new TypeError('An exception was thrown that cannot be read, such as a revoked Proxy.');
+  }
+}
+
 function nestMeaning(error: Shape): ExceptionMeaning | undefined {
   if (!types.isNativeError(error)) return undefined;
   const { message, getStatus, getResponse, getError } = error as Shape;

@@ -6,6 +6,7 @@ import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ClientSession } from './client-session.js';
 import type { Endpoint, Route } from './endpoint.js';
 import { errorAnswer, errorFrame, isAnswer, unreadFrame } from './error-frame.js';
+import { readableError } from './exception-meaning.js';
 import type { Incoming } from './inbound.js';
 import { type Answers, cancelStreams, MessageCall } from './message-call.js';
 import {
@@ -185,7 +186,8 @@ export class MessageRouter implements Answers {
   }
 
   /** Answers a request that failed, counts what was refused, and logs what is nobody's answer. */
-  readonly fail: Fail = (session, id, error, topic) => {
+  readonly fail: Fail = (session, id, thrown, topic) => {
+    const error = readableError(thrown);
     if (!isAnswer(error)) this.#errors.error(error);
     if (!session.connection.open) return;
     this.#send(session, this.#frameOf(id, error, topic));

@@ -26,6 +26,11 @@ const thrown: Record<string, () => unknown> = {
   http: () => new BadRequestException({ message: 'bad', field: 'sku', allowed: ['A1', 'B2'] }),
   circular: () => new BadRequestException(circular),
   'circular ws': () => new WsException(circular),
+  'revoked proxy': () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
   bigint: () => new WsException({ code: 'BIG', message: 'big', id: 1n }),
   large: () =>
     new WsException({ code: 'LARGE', message: 'x'.repeat(2000), sku: 'A1', dump: 'é'.repeat(9999) }),
@@ -158,5 +163,15 @@ describe('the details of an error frame', () => {
       body: '{"statusCode":400,"message":"Bad Request"}',
     });
     expect(lines).toEqual([expect.stringContaining("property 'self' closes the circle")]);
+  });
+});
+
+describe('an exception that cannot even be read', () => {
+  it('is answered INTERNAL and logged, and the next message is handled', async () => {
+    const { lines, logger } = recorder();
+    const client = await connected({ nest: { logger } });
+    expect((await client.request('throw', 'revoked proxy')).data.code).toBe('INTERNAL');
+    expect((await client.request('throw', 'ws')).data.code).toBe('SOLD_OUT');
+    expect(lines.filter(line => line.includes('revoked Proxy'))).toHaveLength(1);
   });
 });
