@@ -173,7 +173,8 @@ export class MessageRouter implements Answers {
   /** As under `WsAdapter`, what a handler returns is the frame; nothing is sent for nothing. The request's id is added. */
   reply(session: ClientSession, { event, id }: Message, result: unknown): void {
     if (result === undefined || result === null) return;
-    const json = outgoingJson('FANOUT_REPLY', event, id === undefined ? result : withId(event, id, result));
+    const json =
+      id === undefined ? outgoingJson('FANOUT_REPLY', event, result) : answerJson(event, id, result);
     if (json !== undefined) this.#send(session, json);
   }
 
@@ -210,7 +211,15 @@ export class MessageRouter implements Answers {
   }
 }
 
-function withId(event: string, id: MessageId, result: unknown): object {
-  const isFrame = typeof result === 'object' && 'event' in result!;
-  return isFrame ? { ...result, id } : { event, id, data: result };
+/** The JSON of a reply to a request with an id: the frame that the handler returned, or a frame around its value. */
+function answerJson(event: string, id: MessageId, result: {}): string | undefined {
+  const isFrame = typeof result === 'object' && 'event' in result;
+  if (!isFrame) return outgoingJson('FANOUT_REPLY', event, { event, id, data: result });
+  // A copy of the frame with the id would cost half as much again as its JSON.
+  const isPlain =
+    Object.getPrototypeOf(result) === Object.prototype && !('id' in result) && !('toJSON' in result);
+  if (!isPlain) return outgoingJson('FANOUT_REPLY', event, { ...result, id });
+  const json = outgoingJson('FANOUT_REPLY', event, result)!;
+  const member = `"id":${typeof id === 'number' ? id : JSON.stringify(id)}}`;
+  return json === '{}' ? `{${member}` : `${json.slice(0, -1)},${member}`;
 }
