@@ -16,7 +16,7 @@ import { directHandler, type Method } from './direct-handler.js';
 import { enhancedHandler, type Enhancers } from './enhanced-handler.js';
 import type { GatewayHandler, HandlerFunction } from './gateway-handler.js';
 import { readerOf } from './parameters.js';
-import { load, scopedSupply, type Supply, supplyOf } from './supply.js';
+import { globalSupply, load, scopedSupply, type Supply, supplyOf } from './supply.js';
 
 /** Class whose methods are served: a gateway. */
 export interface ProtectedHost {
@@ -89,16 +89,18 @@ export class Protection {
 
   /** One supply for each enhancer, global ones first. @throws FanoutError FANOUT_PROTECTION */
   #suppliesOf(route: DeclaredRoute, { wrapper }: ProtectedHost): Supplies {
-    const supply = (kind: EnhancerKind, ref: EnhancerRef): Supply => {
+    const found = <T>(kind: EnhancerKind, find: () => T): T => {
       try {
-        return supplyOf(kind, ref, wrapper.host!);
+        return find();
       } catch (error) {
         const { noun } = ENHANCER_KINDS[kind];
         throw new FanoutError('FANOUT_PROTECTION', route.name, noun, (error as Error).message);
       }
     };
+    const supply = (kind: EnhancerKind, ref: EnhancerRef): Supply =>
+      found(kind, () => supplyOf(kind, ref, wrapper.host!));
     const all = (kind: EnhancerKind): Supply<any>[] => [
-      ...this.#globalSupplies(kind),
+      ...found(kind, () => this.#globalSupplies(kind)),
       ...route[kind].map(ref => supply(kind, ref)),
     ];
     return {
@@ -116,7 +118,7 @@ export class Protection {
   #globalSupplies(kind: EnhancerKind): Supply[] {
     const globals = this.#globals;
     const supplies = (instances: readonly unknown[], scoped: readonly InstanceWrapper[]): Supply[] => [
-      ...instances.map(instance => ({ instance })),
+      ...instances.map(instance => globalSupply(kind, instance)),
       ...scoped.map(wrapper => scopedSupply(kind, wrapper)),
     ];
     switch (kind) {

@@ -49,6 +49,12 @@ export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supp
   };
 }
 
+/** Source of a global enhancer that exists. @throws TypeError when it is none, such as the result of a factory without `return` */
+export function globalSupply(kind: EnhancerKind, instance: unknown): Supply {
+  const { member, noun } = ENHANCER_KINDS[kind];
+  return { instance: assertMember(instance, member, `a global ${noun}`) };
+}
+
 /** Builds request-scoped and transient enhancers; the others exist already. */
 export function load<T>(supply: Supply<T>, context: ContextId): T | Promise<T> {
   return supply.load === undefined ? supply.instance : supply.load(context);

@@ -452,6 +452,26 @@ describe('a global enhancer of a scope of its own', () => {
   });
 });
 
+describe('a global enhancer that is none', () => {
+  @WebSocketGateway()
+  class Plain {
+    @SubscribeMessage('x')
+    x() {}
+  }
+
+  it.each([
+    ['guard', APP_GUARD],
+    ['pipe', APP_PIPE],
+    ['interceptor', APP_INTERCEPTOR],
+  ])('stops the start: a factory of a %s without a result', async (noun, provide) => {
+    const providers = [Plain, { provide, useFactory: () => undefined }];
+    expect(await failure({ providers })).toMatchObject({
+      code: 'FANOUT_PROTECTION',
+      message: expect.stringContaining(`a global ${noun} is undefined`),
+    });
+  });
+});
+
 describe('at start', () => {
   @WebSocketGateway()
   class Guarded {
