@@ -80,13 +80,14 @@ function scopedSerializers(config: ApplicationConfig): Promise<Serializer[]> {
 }
 
 function allOf({ config, scoped }: Serializers): readonly Serializer[] {
-  const fixed: readonly object[] = config.getGlobalInterceptors();
+  const fixed: readonly unknown[] = config.getGlobalInterceptors();
   return [...fixed.filter(isSerializer), ...scoped];
 }
 
 /** Whether an interceptor is one of Nest's serializers. */
-export function isSerializer(interceptor: object): interceptor is Serializer {
-  const { serialize, getContextOptions } = interceptor as Partial<Serializer>;
+export function isSerializer(interceptor: unknown): interceptor is Serializer {
+  // A factory without a result registers undefined.
+  const { serialize, getContextOptions } = (interceptor ?? {}) as Partial<Serializer>;
   return typeof serialize === 'function' && typeof getContextOptions === 'function';
 }
 
