@@ -94,8 +94,8 @@ export const FANOUT_ERRORS = {
     'FanoutModule was imported without forRoot(), or the factory of forRootAsync() gave no options: write ' +
     'FanoutModule.forRoot() in the imports of the root module, once; it is global, so other modules need not import it.',
   FANOUT_NOT_IMPORTED:
-    'Gateway %s has @Topic() or @UseHandshakeGuards(), but no FanoutModule serves it: its topics would be unknown and its ' +
-    'guards not asked. Add FanoutModule.forRoot() to the imports of the root module.',
+    'Gateway %s has @UseHandshakeGuards(), but no FanoutModule serves it, so its guards would not be asked: add ' +
+    'FanoutModule.forRoot() to the imports of the root module.',
   FANOUT_HTTP2:
     'The HTTP server speaks HTTP/2 only, so no upgrade can reach the gateways on %s: create it with allowHTTP1: true, or ' +
     'give the gateway a port of its own.',

@@ -1,29 +1,45 @@
 import { FanoutError } from '../errors/fanout-error.js';
+import { SteadyLogger } from './steady-logger.js';
 
 const SERVED = Symbol.for('nestjs-fanout:served');
 
 /** Shared by all copies of this package: another copy's decorators are refused with an error of their own. */
 const world = globalThis as { [SERVED]?: boolean };
 
-/** Prototypes with the check already added. */
-const required = new WeakSet<object>();
+/** Classes that have been told of already. */
+const reminded = new WeakSet<Function>();
 
 /** Notes that a FanoutModule serves the gateways of this process. */
 export function markServed(): void {
   world[SERVED] = true;
 }
 
-/**
- * Makes a gateway class refuse to be started in a process without FanoutModule: another adapter asks no handshake guards and knows no topics.
- * Nest calls `afterInit()` of a gateway when it has a server, whatever the adapter.
- */
-export function requireService({ name, prototype }: Function): void {
-  if (required.has(prototype as object)) return;
-  required.add(prototype as object);
+/** Makes a gateway class refuse to start in a process without FanoutModule: another adapter asks no handshake guards. */
+export function requireService(metatype: Function): void {
+  beforeInit(metatype, () => {
+    if (!world[SERVED]) throw new FanoutError('FANOUT_NOT_IMPORTED', metatype.name);
+  });
+}
+
+/** Makes a gateway class say so in a process without FanoutModule, where nobody can subscribe to its topics. */
+export function remindOfService(metatype: Function): void {
+  if (reminded.has(metatype)) return;
+  reminded.add(metatype);
+  beforeInit(metatype, () => {
+    if (world[SERVED]) return;
+    new SteadyLogger('Fanout').warn(
+      `Gateway ${metatype.name} has @Topic(), but no FanoutModule serves it, so nobody can subscribe: add ` +
+        `FanoutModule.forRoot() to the imports of the root module.`,
+    );
+  });
+}
+
+/** Runs a check when Nest gives the gateway its server: Nest calls `afterInit()` then, whatever the adapter. */
+function beforeInit({ prototype }: Function, check: () => void): void {
   const own = Object.getOwnPropertyDescriptor(prototype, 'afterInit')?.value as Function | undefined;
   const base = Object.getPrototypeOf(prototype as object) as { afterInit?: Function };
   const afterInit = function (this: unknown, ...args: unknown[]): unknown {
-    if (!world[SERVED]) throw new FanoutError('FANOUT_NOT_IMPORTED', name);
+    check();
     return (own ?? base.afterInit)?.apply(this, args);
   };
   Object.defineProperty(prototype, 'afterInit', { value: afterInit, configurable: true, writable: true });

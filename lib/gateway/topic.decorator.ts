@@ -4,7 +4,7 @@ import type { ResolvedTopicOptions, TopicOptions } from '../options/topic-option
 import { TopicPattern } from '../topic/topic-pattern.js';
 import { ownKey } from './own-metadata.js';
 import { keepsMetadata } from './protection/declared.js';
-import { requireService } from './served.js';
+import { remindOfService } from './served.js';
 
 /** What one `@Topic` leaves on a class. */
 export interface TopicMetadata {
@@ -49,7 +49,7 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
     const metatype = target.constructor;
     Reflect.defineMetadata(TOPIC_METADATA, [...ownTopicsOf(metatype), topic], metatype);
     Reflect.defineMetadata(MARK, [...marksOf(method), topic], method);
-    requireService(metatype);
+    remindOfService(metatype);
   };
 }
 

@@ -65,8 +65,8 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
   ],
   FANOUT_NOT_IMPORTED: [
     ['MarketGateway'],
-    'Gateway MarketGateway has @Topic() or @UseHandshakeGuards(), but no FanoutModule serves it: its topics would be unknown ' +
-      'and its guards not asked. Add FanoutModule.forRoot() to the imports of the root module.',
+    'Gateway MarketGateway has @UseHandshakeGuards(), but no FanoutModule serves it, so its guards would not be asked: add ' +
+      'FanoutModule.forRoot() to the imports of the root module.',
   ],
   FANOUT_HTTP2: [
     ['{/market}'],

@@ -1,7 +1,9 @@
 import 'reflect-metadata';
-import { describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { UseHandshakeGuards } from '../../../lib/gateway/handshake-guards.decorator.js';
 import { markServed } from '../../../lib/gateway/served.js';
+import { Topic } from '../../../lib/gateway/topic.decorator.js';
 
 const calls: unknown[] = [];
 
@@ -23,6 +25,24 @@ class Inherited extends Base {}
 
 @UseHandshakeGuards({ canActivate: () => true })
 class Plain {}
+
+describe('A gateway with topics', () => {
+  it('says without FanoutModule that nobody can subscribe, and starts', () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    onTestFinished(() => warn.mockRestore());
+    class Topics extends Base {
+      @Topic('a')
+      @Topic('b')
+      topic() {}
+    }
+    new Topics().afterInit('of topics');
+    expect(calls).toEqual(['of topics']);
+    calls.length = 0;
+    expect(warn.mock.calls.map(([line]) => line)).toEqual([
+      expect.stringMatching(/^Gateway Topics has @Topic\(\), but no FanoutModule serves it/),
+    ]);
+  });
+});
 
 describe('A gateway with handshake guards', () => {
   it('does not start without FanoutModule, and as ever with it', () => {
