@@ -49,6 +49,15 @@ const USUAL = [
 ];
 /** Where the suite runs over wss as well: the version that is developed with. */
 const TLS = { nest: '12', node: '20' };
+/** What runs over TLS: all that reads and writes sockets. */
+const OVER_TLS = [
+  'test/e2e/attacks',
+  'test/e2e/delivery',
+  'test/e2e/nest/admission',
+  'test/e2e/nest/handshake',
+  'test/e2e/nest/lifecycle',
+  'test/e2e/nest/upgrades',
+];
 /** What the repository is built and checked with; the suite needs none of it. */
 const TOOLS = ['@arethetypeswrong/cli', 'oxlint', 'playwright-core', 'prettier', 'publint', 'typescript'];
 const EXCLUDE = (
@@ -99,7 +108,8 @@ function test({ nest, node, tls = false }) {
   const binary = installNode(CACHE, node);
   copySuite(folder);
   const entry = join(folder, 'node_modules', manifest.name, 'dist/index.js');
-  const chosen = filters.length === 0 && nest in FIRST ? ON_FIRST : filters;
+  const usual = nest in FIRST ? ON_FIRST : tls ? OVER_TLS : [];
+  const chosen = filters.length === 0 ? usual : filters;
   const excluded = EXCLUDE.flatMap(glob => ['--exclude', glob]);
   const { status, stdout, stderr } = run(
     binary,
