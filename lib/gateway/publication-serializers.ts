@@ -32,7 +32,7 @@ export interface PublishingMethod {
 /** Serializers of an application. Nest may add a static one at any time. */
 interface Serializers {
   readonly config: ApplicationConfig;
-  /** Those of request or transient scope: one instance for all publications, which belong to no request. */
+  /** Serializers of request or transient scope: one instance for all publications, which belong to no request. */
   readonly scoped: readonly Serializer[];
 }
 
