@@ -8,6 +8,8 @@ export const HELP = `node bench/run.mjs [options]
   --against NAME     nestjs-fanout and this peer only
   --connections N    instead of the shape's own number; several of them for a shape that has several
   --repeats N        instead of three
+  --lag MS           slowConsumer.lag of the shape lines; 0 turns off what bounds the age of what is read
+  --namespaces       the shape lines over lines of the kernel between network namespaces; needs root
   --batched          clients ask for fanout.v1.json: many publications in a frame
   --profile          writes CPU profiles of the fanout server to bench/results/ (its figures are then a little worse)
   --json FILE        where the results go, instead of bench/results/
@@ -30,6 +32,8 @@ export function readOptions(args, shapes) {
       against: { type: 'string' },
       connections: { type: 'string', multiple: true },
       repeats: { type: 'string' },
+      lag: { type: 'string' },
+      namespaces: { type: 'boolean', default: false },
       batched: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -38,11 +42,13 @@ export function readOptions(args, shapes) {
   });
   const connections = values.connections?.map(text => wholeNumber(text, 'connections'));
   const repeats = values.repeats && wholeNumber(values.repeats, 'repeats');
+  const lag = values.lag === undefined ? undefined : milliseconds(values.lag, 'lag');
   const chosen = choose(shapes, values);
   return {
     ...values,
     connections,
     repeats,
+    lag,
     plans: chosen.map(shape => plan(shape, { ...values, connections, repeats })),
     limitMs: (values.quick ? 10 : 90) * 60_000,
   };
@@ -83,5 +89,10 @@ function choose(shapes, { shape: names, against, quick }) {
 
 function wholeNumber(text, name) {
   if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} must be a whole number above 0; got ${text}`);
+  return Number(text);
+}
+
+function milliseconds(text, name) {
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} must be a whole number of milliseconds; got ${text}`);
   return Number(text);
 }

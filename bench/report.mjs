@@ -2,6 +2,7 @@ import { percent, times } from './format.mjs';
 
 const BUSY_CLIENT = 0.9;
 const TOO_FEW_FLUSHES = 1.1;
+const BETTER = ['ours better', row => (row.oursIsBetter === undefined ? undefined : times(row.oursIsBetter))];
 
 /** The hardware line: no figure is worth printing without it. */
 export function machineLine({ cpu, cores, node, system, ws }) {
@@ -16,23 +17,28 @@ export function printMachine(machine) {
   if (loadBefore > 0.5) warn('the machine is not idle: take the ratios, not the figures');
 }
 
-/** A table for each case of a shape, and what makes its figures doubtful. */
-export function printShape({ shape, repeats }, rows) {
+/** A table for each case of a shape, or as `tableOf` and `nameOf` of the shape say, and what makes its figures doubtful. */
+export function printShape({ shape, repeats, peers }, rows) {
   console.log(`\n== ${shape.name}: ${shape.title}`);
+  const { tableOf = row => row.case, nameOf = row => row.peer } = shape;
   const { label = shape.figure.name, digits = 0 } = shape.figure;
   const columns = [
-    ['', row => row.peer],
-    ['ours better', row => (row.oursIsBetter === undefined ? undefined : times(row.oursIsBetter))],
+    ['', nameOf],
+    ...(peers.length > 1 ? [BETTER] : []),
     [label, row => number(row[shape.figure.name], digits)],
-    ['(lowest–highest)', row => `${number(row.lowest, digits)}–${number(row.highest, digits)}`],
+    ...(repeats > 1 ? [['(lowest–highest)', rangeOf(digits)]] : []),
     ...shape.columns,
   ];
-  for (const name of new Set(rows.map(row => row.case))) {
+  for (const name of new Set(rows.map(tableOf))) {
     console.log(`\n${name}${repeats > 1 ? `, medians of ${repeats}` : ''}`);
-    const those = rows.filter(row => row.case === name);
+    const those = rows.filter(row => tableOf(row) === name);
     printTable(columns, those);
     for (const row of those) doubts(row);
   }
+}
+
+function rangeOf(digits) {
+  return row => `${number(row.lowest, digits)}–${number(row.highest, digits)}`;
 }
 
 export function printVerdicts(verdicts, { gate }) {

@@ -116,7 +116,9 @@ function endWhateverHappens(limitMs) {
   setTimeout(() => end(`not finished within ${limitMs / 60_000} minutes`, NOT_RUN), limitMs).unref();
 }
 
-function drawPlot({ name, title, figure }, rows, hardware) {
+function drawPlot({ name, title, figure, barOf }, all, hardware) {
+  const rows = barOf === undefined ? all : all.map(barOf).filter(Boolean);
+  if (rows.length === 0) return;
   const text = {
     title,
     axis: figure.label ?? figure.name,

@@ -14,13 +14,18 @@ export class Child {
 
   /**
    * @param {string} script
-   * @param {{ cpu?: number, nodeArgs?: string[], env?: Record<string, string> }} options without `cpu` it is not pinned
+   * @param {{ cpu?: number, nodeArgs?: string[], env?: Record<string, string>, namespace?: string }} options without `cpu` it is not pinned; `namespace`: the network namespace it is in
    */
-  constructor(script, { cpu, nodeArgs = [], env = {} } = {}) {
+  constructor(script, { cpu, nodeArgs = [], env = {}, namespace } = {}) {
     this.#name = basename(script, '.mjs');
-    const node = [process.execPath, ...nodeArgs, script];
-    // taskset replaces itself with node, so the pid is node's and the IPC descriptor passes through.
-    const [command, ...args] = cpu === undefined ? node : ['taskset', '-c', String(cpu), ...node];
+    // ip and taskset replace themselves with node, so the pid is node's and the IPC descriptor passes through.
+    const [command, ...args] = [
+      ...(namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]),
+      ...(cpu === undefined ? [] : ['taskset', '-c', String(cpu)]),
+      process.execPath,
+      ...nodeArgs,
+      script,
+    ];
     this.#process = spawn(command, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, ...env },

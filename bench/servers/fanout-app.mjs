@@ -8,9 +8,7 @@ import { decorateMethod } from './decorate.mjs';
 import { laggardWatch } from './laggard-watch.mjs';
 import { serve } from './serve.mjs';
 
-class BenchGateway {
-  join() {}
-}
+class BenchGateway {}
 
 class BenchModule {}
 
@@ -20,17 +18,23 @@ class BenchModule {}
  *
  * @param {Record<string, (args: any) => unknown>} [extra] further answers
  * @param {(app: import('@nestjs/common').INestApplication) => void} [configure] called before it listens
+ * @param {{ path?: string, topics?: Record<string, object>, ended?: (client: object, close: { code: number, reason: string }) => void }} [gateway]
+ *   `topics`: the options of each pattern; `ended`: its `handleDisconnect`
  */
-export async function serveFanout(extra = {}, configure = () => {}) {
+export async function serveFanout(extra = {}, configure = () => {}, { path = PATH, topics, ended } = {}) {
   const options = JSON.parse(process.env.BENCH_OPTIONS ?? '{}');
   const topicOptions = JSON.parse(process.env.BENCH_TOPIC_OPTIONS ?? '{}');
-  decorateMethod(BenchGateway, 'join', { decorator: Topic(':topic', topicOptions) });
-  WebSocketGateway({ path: PATH })(BenchGateway);
+  for (const [pattern, itsOptions] of Object.entries(topics ?? { ':topic': topicOptions })) {
+    BenchGateway.prototype[pattern] = function join() {};
+    decorateMethod(BenchGateway, pattern, { decorator: Topic(pattern, itsOptions) });
+  }
+  if (ended !== undefined) BenchGateway.prototype.handleDisconnect = ended;
+  WebSocketGateway({ path })(BenchGateway);
   Module({ imports: [FanoutModule.forRoot(options)], providers: [BenchGateway] })(BenchModule);
 
   const app = await NestFactory.create(BenchModule, { logger: false, abortOnError: false });
   configure(app);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(0, process.env.BENCH_HOST ?? '127.0.0.1');
   const broadcaster = app.get(Broadcaster);
   const pool = app.get(BufferPool);
   const connections = app.get(Connections);

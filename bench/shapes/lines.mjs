@@ -1,0 +1,173 @@
+import { percent, thousands } from '../format.mjs';
+import { POLICIES } from '../lines/topics.mjs';
+import { measureLines } from '../measure/lines.mjs';
+import { namespaceLines } from '../measure/namespace-lines.mjs';
+import { throttledLines } from '../measure/throttled-lines.mjs';
+
+const MESSAGE_BYTES = 500;
+const TOPIC_BYTES_PER_SECOND = 400_000;
+const TURN_MS = 10;
+const SETTLE_MS = 15_000; // most, for the newest value of each key to come
+const LAG_MS = 5000; // the default of slowConsumer.lag
+const MARGIN_MS = 2000;
+const ENDS = 'disconnect'; // the policy that ends slow clients
+
+/**
+ * How old is what a client on a slow line reads, when proxies and kernels on the way swallow megabytes? All lines are there
+ * at the same time, each with a client that reads without a pause. `--lag 0` turns off what bounds the age, and
+ * `--namespaces` takes lines of the kernel without a proxy.
+ */
+export const shape = {
+  name: 'lines',
+  title: 'Slow lines: how old is what a client reads, behind proxies that swallow megabytes?',
+  peers: ['fanout'],
+  sizes: {
+    full: { kbits: [30, 100, 400, 2000], policies: POLICIES, seconds: 90, repeats: 1 },
+    quick: {
+      kbits: [100, 2000],
+      policies: POLICIES.filter(policy => policy !== ENDS),
+      seconds: 22,
+      repeats: 1,
+    },
+  },
+  figure: { name: 'p99', better: 'lower', label: 'age p99 ms' },
+
+  async run(_, size, { pinned, options }) {
+    const kind = options.namespaces ? namespaceLines : throttledLines;
+    if (kind.left !== undefined) console.log(kind.left);
+    if (kind.ways.length === 0) return [];
+    const lines = kind.ways.flatMap(way =>
+      size.kbits.flatMap(kbits => size.policies.map(policy => ({ way, kbits, policy }))),
+    );
+    const network = await kind.begin(lines, { pinned });
+    try {
+      return rowsOf(
+        lines,
+        size,
+        await measureLines(lines, network, howOf(size, { pinned, lag: options.lag })),
+      );
+    } finally {
+      await network.end();
+    }
+  },
+
+  tableOf: row => row.way,
+  nameOf: row => (row.kbits === undefined ? 'all' : `${row.kbits} kbit/s, ${row.policy}`),
+  barOf: row => row.policy && { case: `${row.way}, ${row.kbits} kbit/s`, peer: row.policy, p99: row.p99 },
+  columns: [
+    ['p50', row => thousands(row.p50)],
+    ['max', row => thousands(row.max)],
+    ['stalest', row => thousands(row.stalest)],
+    ['lag', row => row.lagAtEnd?.toFixed(0)],
+    ['most on the way', row => `${(row.mostOnTheWay / 1000).toFixed(0)} kB`],
+    ['read', row => `${(row.bytes / 1000).toFixed(0)} kB`],
+    ['of the line', row => (row.share === undefined ? undefined : percent(row.share))],
+    ['publications', row => thousands(row.publications)],
+    ['in gaps', row => `${thousands(row.inGaps)} (${row.gapFrames})`],
+    ['given up', row => thousands(row.givenUp)],
+    ['closed', row => row.endings.join(', ') || '-'],
+    ['late keys', row => String(row.missingKeys)],
+    ['holes', row => String(row.holes)],
+    ['wrong', row => String(row.faults)],
+  ],
+  targets: [
+    {
+      case: /all lines$/,
+      name: 'age p99 on the worst line, of slowConsumer.lag and 2 s',
+      value: row => row.p99 / (LAG_MS + MARGIN_MS),
+      atMost: 1,
+    },
+    {
+      case: /all lines$/,
+      name: 'clients that read and were closed',
+      value: row => row.closed,
+      exactly: 0,
+      gate: 0,
+    },
+    {
+      case: /all lines$/,
+      name: `keys whose newest value was not there ${SETTLE_MS / 1000} s after the last publication`,
+      value: row => row.missingKeys,
+      atMost: 0,
+    },
+    {
+      case: /all lines$/,
+      name: 'buffers in use when all are gone',
+      value: row => row.buffersInUse,
+      exactly: 0,
+      gate: 0,
+    },
+    { case: /all lines$/, name: 'connections left', value: row => row.connectionsLeft, exactly: 0, gate: 0 },
+  ],
+};
+
+function howOf({ seconds }, { pinned, lag }) {
+  return {
+    load: {
+      perTopic: (TOPIC_BYTES_PER_SECOND * TURN_MS) / 1000 / MESSAGE_BYTES,
+      payloadBytes: MESSAGE_BYTES,
+      intervalMs: TURN_MS,
+      forMs: seconds * 1000,
+      catchUp: true,
+    },
+    options: lag === undefined ? {} : { slowConsumer: { lag } },
+    settleMs: SETTLE_MS,
+    pinned,
+  };
+}
+
+function rowsOf(lines, { seconds }, { reports, left }) {
+  const rows = lines.map((line, i) => rowOf(line, seconds, reports[i]));
+  const ways = [...new Set(lines.map(({ way }) => way))];
+  return ways.flatMap(way => {
+    const those = rows.filter(row => row.way === way);
+    return [...those, { ...allOf(those), ...left, case: `${way}, all lines`, way }];
+  });
+}
+
+function rowOf({ way, kbits, policy }, seconds, { lost, wrong, gaps, ...report }) {
+  return {
+    case: `${way}, ${kbits} kbit/s, ${policy}`,
+    way,
+    kbits,
+    policy,
+    ...report,
+    ended: report.endings.length,
+    inGaps: sum(Object.values(gaps)),
+    share: report.bytes / (kbits * 125 * seconds),
+    holes: lost,
+    faults: wrong,
+  };
+}
+
+/** All lines of one way: the worst of their ages, and the sum of what is counted. */
+function allOf(rows) {
+  const worst = name => Math.max(...rows.map(row => row[name]));
+  const total = name => sum(rows.map(row => row[name]));
+  return {
+    p50: worst('p50'),
+    p99: worst('p99'),
+    max: worst('max'),
+    stalest: worst('stalest'),
+    mostOnTheWay: worst('mostOnTheWay'),
+    bytes: total('bytes'),
+    publications: total('publications'),
+    inGaps: total('inGaps'),
+    gapFrames: total('gapFrames'),
+    givenUp: total('givenUp'),
+    missingKeys: total('missingKeys'),
+    holes: total('holes'),
+    faults: total('faults'),
+    // As in other shapes: what must be 0 in each run.
+    lost: total('holes'),
+    wrong: total('faults'),
+    firstFault: rows.map(({ firstFault }) => firstFault).find(fault => fault !== undefined),
+    endings: [`${total('ended')} in all`],
+    ended: total('ended'),
+    closed: sum(rows.filter(({ policy }) => policy !== ENDS).map(({ ended }) => ended)),
+  };
+}
+
+function sum(values) {
+  return values.reduce((total, value) => total + value, 0);
+}
