@@ -8,7 +8,7 @@ export const HELP = `node bench/run.mjs [options]
   --against NAME     nestjs-fanout and this peer only
   --connections N    instead of the shape's own number; several of them for a shape that has several
   --repeats N        instead of three
-  --lag MS           slowConsumer.lag of the shape lines; 0 turns off what bounds the age of what is read
+  --lag MS           slowConsumer.lag of the shapes lines and ledger; 0 bounds nothing
   --namespaces       the shape lines over lines of the kernel between network namespaces; needs root
   --batched          clients ask for fanout.v1.json: many publications in a frame
   --profile          writes CPU profiles of the fanout server to bench/results/ (its figures are then a little worse)

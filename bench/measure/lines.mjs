@@ -58,7 +58,7 @@ export async function measureLines(lines, network, { load, options, settleMs, pi
 }
 
 /**
- * What both ends of a line saw, second by second.
+ * What both ends of a line saw, second by second; the server sees nothing while the client has no connection.
  *
  * @param {[number, number, number, number][]} atClient second, age of the newest in ms, bytes read, gaps so far
  * @param {{ seen: [number, number, number, number][], endings: [number, string][] }} atServer `seen`: second, lag in ms, bytes written, bytes that the kernel has not taken; `endings`: second, why
@@ -66,16 +66,15 @@ export async function measureLines(lines, network, { load, options, settleMs, pi
 function together(atClient, { seen, endings }) {
   const bySecond = new Map(seen.map(([second, ...saw]) => [second, saw]));
   const from = atClient[0]?.[0] ?? 0;
-  const record = atClient
-    .filter(([second]) => bySecond.has(second))
-    .map(([second, ageMs, read, gaps]) => {
-      const [lagMs, written, unsent] = bySecond.get(second);
-      return { second: second - from, ageMs, lagMs, onTheWay: written - read, unsent, read, gaps };
-    });
+  const record = atClient.map(([second, ageMs, read, gaps]) => {
+    const [lagMs, written, unsent] = bySecond.get(second) ?? [];
+    return { second: second - from, ageMs, lagMs, onTheWay: written - read, unsent, read, gaps };
+  });
+  const known = record.filter(({ unsent }) => unsent !== undefined);
   return {
     record,
-    endings: endings.map(([second, why]) => `${why} after ${second - from} s`),
-    lagAtEnd: record.at(-1)?.lagMs,
-    mostOnTheWay: Math.max(0, ...record.map(({ onTheWay }) => onTheWay)),
+    endings: endings.map(([second, why]) => ({ second: second - from, why })),
+    lagAtEnd: known.at(-1)?.lagMs,
+    mostOnTheWay: Math.max(0, ...known.map(({ onTheWay }) => onTheWay)),
   };
 }

@@ -51,11 +51,12 @@ export const shape = {
   },
   figure: { name: 'p99', better: 'lower', label: 'p99 ms, fast ones', digits: 1 },
 
-  async run(peer, size, { pinned }) {
+  async run(peer, size, { pinned, options: { lag } }) {
     if (peer === FORGETFUL) {
-      return [await keepLedgers('fanout-forgetful', { ...size, ...size.control }, { slow: true, pinned })];
+      const smaller = { ...size, ...size.control };
+      return [await keepLedgers('fanout-forgetful', smaller, { slow: true, pinned, lag })];
     }
-    return [await keepLedgers(OURS, size, { slow: peer === OURS, pinned })];
+    return [await keepLedgers(OURS, size, { slow: peer === OURS, pinned, lag })];
   },
 
   columns: [
@@ -117,11 +118,11 @@ export const shape = {
   ],
 };
 
-async function keepLedgers(script, size, { slow, pinned }) {
+async function keepLedgers(script, size, { slow, pinned, lag }) {
   const { clients, perSecond, seconds, payloadBytes, settleMs = SETTLE_MS } = size;
   const forMs = seconds * 1000;
   const pair = await startLedger(script, {
-    options: { slowConsumer: { budget: BUDGET } },
+    options: { slowConsumer: { budget: BUDGET, ...(lag !== undefined && { lag }) } },
     topic: { history: size.history, slow: 'catch-up' },
     crews: crewsOf(size, { slow }),
     pinned,

@@ -65,7 +65,7 @@ export const shape = {
     ['publications', row => thousands(row.publications)],
     ['in gaps', row => `${thousands(row.inGaps)} (${row.gapFrames})`],
     ['given up', row => thousands(row.givenUp)],
-    ['closed', row => row.endings.join(', ') || '-'],
+    ['closed', row => endingsText(row.endings)],
     ['late keys', row => String(row.missingKeys)],
     ['holes', row => String(row.holes)],
     ['wrong', row => String(row.faults)],
@@ -162,10 +162,19 @@ function allOf(rows) {
     lost: total('holes'),
     wrong: total('faults'),
     firstFault: rows.map(({ firstFault }) => firstFault).find(fault => fault !== undefined),
-    endings: [`${total('ended')} in all`],
+    endings: rows.flatMap(({ endings }) => endings),
     ended: total('ended'),
     closed: sum(rows.filter(({ policy }) => policy !== ENDS).map(({ ended }) => ended)),
   };
+}
+
+function endingsText(endings) {
+  const whys = [...new Set(endings.map(({ why }) => why))];
+  const texts = whys.map(why => {
+    const seconds = endings.filter(ending => ending.why === why).map(({ second }) => second);
+    return `${seconds.length} × ${why} (first after ${Math.min(...seconds)} s)`;
+  });
+  return texts.join(', ') || '-';
 }
 
 function sum(values) {
