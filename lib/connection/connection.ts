@@ -13,7 +13,11 @@ export abstract class Connection {
   abstract readonly handshake: Handshake;
   /** Names of the topics it is subscribed to, those included whose subscribe is still being answered. */
   abstract readonly topics: ReadonlySet<string>;
-  /** When something was last heard of the peer, in milliseconds since 1970; now, while its socket is paused by us. */
+  /**
+   * When the peer last gave a sign of life, in milliseconds since 1970: a byte that came, or one of a large write that left.
+   * Whole frames count from when they came, parts from when the heartbeat found them. While messages wait for a handler and the
+   * socket is therefore not read, the heartbeat moves it on.
+   */
   abstract readonly lastSeen: number;
   /** Bytes sent to it that the kernel has not taken yet. */
   abstract readonly bufferedBytes: number;

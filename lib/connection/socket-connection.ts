@@ -12,7 +12,7 @@ import { connectionId } from './connection-id.js';
 import type { Handshake } from './handshake.js';
 import type { OutboxOwner } from './outbox-owner.js';
 import { Outbox } from './outbox.js';
-import { OPEN, type SocketPort } from './socket-port.js';
+import { bytesLeft, OPEN, type SocketPort } from './socket-port.js';
 import { Subscriptions } from './subscriptions.js';
 import type { TurnWrites } from './turn-writes.js';
 import { wallTime } from './wall-time.js';
@@ -47,6 +47,8 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
   readonly #host: ConnectionHost;
   readonly #socket: SocketPort;
   #bytesRead = 0;
+  /** What the kernel had not taken at the last look. */
+  #left = 0;
   #user: unknown;
 
   constructor(
@@ -186,7 +188,8 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
 
   drained(): void {
     // It was full, so somebody has read: a sign of life, though the answer to a ping waits behind megabytes in the kernel.
-    this.lastSeen = wallTime();
+    // A TLS socket may have had everything to encrypt and nothing that the kernel did not take at once.
+    if (this.#socket.encrypted !== true) this.#took(wallTime());
     this.#host.drained(this);
   }
 
@@ -198,17 +201,48 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
 
   beatPolicy: { readonly interval: number; readonly timeout: number } | undefined;
   beatDue = 0;
+  beatPing = 0;
   beatSlot = 0;
   beatIndex = 0;
 
-  /** Notes a sign of life if bytes came since the last look, whatever they were: cheaper than a listener. */
-  observe(now: number): void {
-    const { bytesRead } = this.#socket;
-    // We do not listen, so its silence says nothing; but a write finds out whether anybody is there at all.
-    if (this.socket.isPaused) this.ping();
-    else if (bytesRead === this.#bytesRead) return;
-    this.#bytesRead = bytesRead;
+  /** Notes that the peer has said something, and that this is what the bytes read so far were. */
+  heard(now: number): void {
     this.lastSeen = now;
+    this.#bytesRead = this.#socket.bytesRead;
+    this.beatPing = 0;
+  }
+
+  /** Notes a pong: a sign of life that does not put off the next ping. */
+  answered(now: number): void {
+    const { beatPing } = this;
+    this.heard(now);
+    this.beatPing = beatPing;
+  }
+
+  /** Notes what no event tells of: parts of frames that come, and parts of a write that leave. */
+  observe(now: number): boolean {
+    const arriving = this.#socket.bytesRead !== this.#bytesRead;
+    const left = bytesLeft(this.#socket);
+    const leaving = left > 0 || this.bufferedBytes > 0;
+    if (arriving) this.heard(now);
+    // The kernel takes the rest of a write when the peer has acknowledged something. What it takes at once proves nothing.
+    else if (left < this.#left) this.#took(now);
+    // Who does not read what is sent to it may be paused for that.
+    else if (this.socket.isPaused && !leaving) this.#excuse(now);
+    this.#left = left;
+    return arriving || leaving;
+  }
+
+  #took(now: number): void {
+    this.lastSeen = now;
+    this.#left = bytesLeft(this.#socket);
+    this.beatPing = 0;
+  }
+
+  /** We do not listen, so its silence says nothing; but a write finds out whether anybody is there at all. */
+  #excuse(now: number): void {
+    this.heard(now);
+    this.ping();
   }
 
   ping(): void {

@@ -1,12 +1,11 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import type { WebSocket } from 'ws';
-import { wallTime } from '../connection/wall-time.js';
 import { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import { connectionOf } from './client-session.js';
 
 /**
- * A guard for gateways and their methods: a message counts as a sign of life, and messages of a connection that is
- * closing or past its heartbeat timeout are refused, so that no work is done for a peer that is given up.
+ * A guard for gateways and their methods: messages of a connection that is closing or past its heartbeat timeout are
+ * refused, so that no work is done for a peer that is given up. A message is a sign of life when it arrives, with this guard or without.
  * Outside of WebSocket contexts, and for sockets of other adapters, it lets pass.
  */
 @Injectable()
@@ -21,8 +20,6 @@ export class HeartbeatGuard implements CanActivate {
     if (context.getType() !== 'ws') return true;
     const connection = connectionOf(context.switchToWs().getClient<WebSocket>());
     if (connection === undefined) return true;
-    if (!connection.open || this.#monitor.isExpired(connection)) return false;
-    connection.lastSeen = wallTime();
-    return true;
+    return connection.open && !this.#monitor.isExpired(connection);
   }
 }

@@ -71,7 +71,7 @@ export class Reception {
   #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
     const { connection } = session;
     const now = wallTime();
-    connection.lastSeen = now;
+    connection.heard(now);
     const { usage, router, offenders } = this.#parts;
     const excess = usage.refusalOf(session, sizeOf(data), now);
     if (this.#draining || !connection.open) {
@@ -90,7 +90,7 @@ export class Reception {
     const { usage, offenders } = this.#parts;
     if (!usage.mayPing(session)) return offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
     if (!connection.open) return;
-    connection.lastSeen = wallTime();
+    connection.heard(wallTime());
     // Not of a gateway that has said itself whether `ws` answers.
     if (endpoint.server.options.autoPong !== undefined || connection.bufferedBytes > MOST_BEFORE_PONG) return;
     connection.socket.pong(data);
@@ -98,8 +98,7 @@ export class Reception {
 
   #pong(session: ClientSession): void {
     const { usage, offenders } = this.#parts;
-    // On Node the count of bytes read shows the same. Bun has no such count.
-    session.connection.lastSeen = wallTime();
+    session.connection.answered(wallTime());
     if (!usage.mayPong(session)) offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
   }
 }

@@ -185,7 +185,7 @@ export interface ShutdownOptions {
 export interface FanoutOptions {
   flush?: FlushOptions;
   /**
-   * Pings after `interval` ms of silence and terminates after `timeout` ms of it; false turns the heartbeat off.
+   * Pings in every `interval` ms of silence and terminates after `timeout` ms of it; false turns the heartbeat off.
    * @default { interval: 10000, timeout: 30000 }
    */
   heartbeat?: Partial<HeartbeatPolicy> | false;

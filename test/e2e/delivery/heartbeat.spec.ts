@@ -16,7 +16,9 @@ import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { certificate } from '../../support/certificate.js';
-import { RawClient } from './support/raw-client.js';
+import { masked, RawClient } from './support/raw-client.js';
+
+const PONG = masked(0x8a, Buffer.alloc(0));
 
 class Ends {
   readonly ended: { code: number; reason: string; at: number }[] = [];
@@ -52,6 +54,15 @@ class BeatGateway extends Ends {
   }
 }
 
+/** Its pings are the clock by which pings of others are counted. */
+@Heartbeat({ interval: 10, timeout: 60_000 })
+@WebSocketGateway({ path: '/clock' })
+class ClockGateway extends Ends {}
+
+@Heartbeat({ interval: 200, timeout: 400 })
+@WebSocketGateway({ path: '/slow' })
+class SlowGateway extends Ends {}
+
 @Heartbeat(false)
 @WebSocketGateway({ path: '/quiet' })
 class QuietGateway extends Ends {}
@@ -59,7 +70,7 @@ class QuietGateway extends Ends {}
 /** @param bytesRead what every socket of the server says, as on a runtime that does not count */
 async function start(transport: string, bytesRead?: number) {
   const { url, get } = await startApp({
-    providers: [BeatGateway, QuietGateway],
+    providers: [BeatGateway, ClockGateway, SlowGateway, QuietGateway],
     options: { limits: { messagesPerSecond: 0 } },
     nest: transport === 'wss' ? { httpsOptions: certificate() } : {},
     configure: app =>
@@ -72,6 +83,7 @@ async function start(transport: string, bytesRead?: number) {
     url,
     gateway,
     quiet: get(QuietGateway),
+    slow: get(SlowGateway),
     broadcaster: get(Broadcaster),
     connections: get(Connections),
     /** Lets the time pass in which a client that says nothing is found dead. */
@@ -81,6 +93,14 @@ async function start(transport: string, bytesRead?: number) {
       await eventually(() => gateway.ended.length > before, 'the end of a silent client');
     },
   };
+}
+
+/** Answers each ping, with the pong of an empty one, while it is to. */
+function answerPings(client: RawClient, holds: () => boolean): void {
+  let answered = 0;
+  client.socket.on('data', () => {
+    for (; answered < client.pings && holds(); answered++) client.socket.write(PONG);
+  });
 }
 
 /** Does something again and again until the test is over with it. */
@@ -135,14 +155,46 @@ describe.each(['ws', 'wss'])('a heartbeat over %s', transport => {
     const { url, gateway, aTimeout } = await start(transport);
     const talker = await RawClient.connect(`${url}/beat`);
     const stop = every(5, () => talker.send({ event: 'work' }));
+    // Before it has said anything it may have been pinged.
+    await talker.until(() => talker.texts.length > 0);
+    const { pings } = talker;
     await aTimeout();
     await aTimeout();
-    expect(talker.pings).toBe(0);
+    expect(talker.pings).toBe(pings);
     expect(gateway.ended).toHaveLength(2);
     stop();
     await talker.closed;
     await eventually(() => gateway.ended.length === 3, 'its end, now that it is silent');
-    expect(talker.pings).toBeGreaterThan(0);
+    expect(talker.pings).toBeGreaterThan(pings);
+  });
+
+  it('pings idle clients that answer as often as one that does not', async () => {
+    const { url } = await start(transport);
+    const silent = await RawClient.connect(`${url}/clock`);
+    const idle = await Promise.all(Array.from({ length: 6 }, () => RawClient.connect(`${url}/clock`)));
+    for (const client of idle) answerPings(client, () => true);
+    await silent.until(() => silent.pings >= 100);
+    for (const { pings } of idle) expect(pings).toBeGreaterThan(80);
+  });
+
+  it('finds a client that dies after a pong, without an interval more', async () => {
+    const { url, slow } = await start(transport);
+    const clock = await RawClient.connect(`${url}/clock`);
+    const dying = await Promise.all(Array.from({ length: 6 }, () => RawClient.connect(`${url}/slow`)));
+    // Pings of the clock, twenty to an interval, from the last pong to the end.
+    const lasted = await Promise.all(
+      dying.map(async client => {
+        answerPings(client, () => client.pings <= 3);
+        await client.until(() => client.pings === 3);
+        const from = clock.pings;
+        await client.closed;
+        return clock.pings - from;
+      }),
+    );
+    await eventually(() => slow.ended.length === 6, 'handleDisconnect of all');
+    // Forty are the timeout; with an interval more it would be sixty.
+    expect(Math.min(...lasted)).toBeGreaterThan(30);
+    expect(Math.max(...lasted)).toBeLessThan(50);
   });
 
   it('takes every byte for life, also of a message that is not whole yet', async () => {

@@ -141,6 +141,88 @@ describe('SocketConnection', () => {
       expect(connection.lastSeen).toBe(200);
     });
 
+    it('dates what was heard to when it came, and not to the next look', () => {
+      peer.socket.bytesRead = 5;
+      connection.heard(100);
+      expect(connection.observe(200)).toBe(false);
+      expect(connection.lastSeen).toBe(100);
+      peer.socket.bytesRead = 10;
+      connection.answered(300);
+      expect(connection.observe(400)).toBe(false);
+      expect(connection.lastSeen).toBe(300);
+    });
+
+    it('asks for another look soon while parts of a message come', () => {
+      connection.lastSeen = 0;
+      for (const now of [100, 110, 120]) {
+        peer.socket.bytesRead += 5;
+        expect(connection.observe(now)).toBe(true);
+        expect(connection.lastSeen).toBe(now);
+      }
+      expect(connection.observe(130)).toBe(false);
+      expect(connection.lastSeen).toBe(120);
+    });
+
+    it('puts the next ping off for all that comes but a pong', () => {
+      const signs: [string, () => void][] = [
+        ['a message', () => connection.heard(100)],
+        ['a part of one', () => ((peer.socket.bytesRead += 5), connection.observe(100))],
+        ['bytes that leave', () => leave(5)],
+      ];
+      for (const [name, act] of signs) {
+        connection.beatPing = 700;
+        act();
+        expect(connection.beatPing, name).toBe(0);
+      }
+      connection.beatPing = 700;
+      peer.socket.bytesRead += 5;
+      connection.answered(200);
+      connection.observe(300);
+      expect(connection.beatPing).toBe(700);
+    });
+
+    /** A write that the kernel does not take at once, and so many bytes of it later. */
+    function leave(bytes: number): void {
+      peer.socket.stalled = true;
+      connection.send('a', 'x'.repeat(900));
+      core.clock.turn();
+      connection.observe(100);
+      peer.socket.drain(bytes);
+      connection.observe(200);
+    }
+
+    it('takes it as a sign of life that the kernel takes more of a write, and asks for another look', () => {
+      peer.socket.stalled = true;
+      connection.send('a', 'x'.repeat(900));
+      core.clock.turn();
+      connection.lastSeen = 0;
+      expect(connection.observe(100)).toBe(true);
+      expect(connection.lastSeen).toBe(0);
+      peer.socket.drain(300);
+      expect(connection.observe(200)).toBe(true);
+      expect(connection.observe(300)).toBe(true);
+      expect(connection.lastSeen).toBe(200);
+      peer.socket.drain();
+      const { lastSeen } = connection;
+      expect(lastSeen).toBeGreaterThan(200);
+      expect(connection.observe(lastSeen + 100)).toBe(false);
+      expect(connection.lastSeen).toBe(lastSeen);
+    });
+
+    it('takes nothing from a write that the kernel takes at once, or that follows others', () => {
+      connection.lastSeen = 0;
+      connection.send('a', 'x'.repeat(900));
+      core.clock.turn();
+      expect(connection.observe(100)).toBe(false);
+      peer.socket.stalled = true;
+      for (const now of [200, 300]) {
+        connection.send('a', 'x'.repeat(100));
+        core.clock.turn();
+        expect(connection.observe(now)).toBe(true);
+      }
+      expect(connection.lastSeen).toBe(0);
+    });
+
     it('takes it as a sign of life that a full socket has drained', () => {
       peer.socket.stalled = true;
       connection.send('a');
@@ -150,11 +232,32 @@ describe('SocketConnection', () => {
       expect(connection.lastSeen).toBeGreaterThan(0);
     });
 
+    it('takes nothing from a TLS socket that has drained, which may have had it all to encrypt', () => {
+      Object.assign(peer.socket, { encrypted: true });
+      connection.lastSeen = 0;
+      connection.drained();
+      expect(connection.lastSeen).toBe(0);
+    });
+
     it('does not blame a peer that was paused for its silence', () => {
       connection.lastSeen = 0;
       peer.ws.isPaused = true;
-      connection.observe(100);
+      expect(connection.observe(100)).toBe(false);
       expect(connection.lastSeen).toBe(100);
+    });
+
+    it('blames a paused peer that does not read what it is sent', () => {
+      peer.socket.stalled = true;
+      connection.send('a', 'x'.repeat(900));
+      core.clock.turn();
+      connection.lastSeen = 0;
+      peer.ws.isPaused = true;
+      expect(connection.observe(100)).toBe(true);
+      expect(connection.observe(200)).toBe(true);
+      expect(connection.lastSeen).toBe(0);
+      peer.socket.drain(300);
+      connection.observe(300);
+      expect(connection.lastSeen).toBe(300);
     });
 
     it('pings with an empty frame while it is open', () => {

@@ -1,250 +1,150 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HeartbeatMonitor, type Pulse } from '../../../lib/heartbeat/heartbeat-monitor.js';
-import { HandClock } from '../support/hand-clock.js';
+import { Beat, expectFound, Peer, POLICY, TICK } from '../support/beat.js';
+import type { HandClock } from '../support/hand-clock.js';
 
-const POLICY = { interval: 10_000, timeout: 30_000 };
-
-/** The wheel turns 32 times an interval, so a beat may be this late. */
-const TICK = Math.floor(POLICY.interval / 32);
-
+let beat: Beat;
 let clock: HandClock;
-let monitor: HeartbeatMonitor;
-
-/** A peer that notes when it was pinged and given up, and answers if it is told to. */
-class Peer implements Pulse {
-  lastSeen: number;
-  answers = false;
-  /** Bytes came since the last look. */
-  heard = false;
-  onExpire = (): void => {};
-  readonly pings: number[] = [];
-  readonly expiries: number[] = [];
-  beatPolicy: Pulse['beatPolicy'];
-  beatDue = 0;
-  beatSlot = 0;
-  beatIndex = 0;
-
-  constructor() {
-    this.lastSeen = clock.time;
-  }
-
-  observe(now: number): void {
-    if (this.heard) this.lastSeen = now;
-    this.heard = false;
-  }
-
-  ping(): void {
-    this.pings.push(clock.time);
-    if (this.answers) this.heard = true;
-  }
-
-  expire(): void {
-    this.expiries.push(clock.time);
-    this.onExpire();
-  }
-}
-
-function watch(count = 1, policy = POLICY): Peer[] {
-  const peers = Array.from({ length: count }, (_, i) => {
-    clock.chance = i / count;
-    const peer = new Peer();
-    monitor.add(peer, policy);
-    return peer;
-  });
-  return peers;
-}
 
 beforeEach(() => {
-  clock = new HandClock();
-  clock.time = 1_000_000;
-  monitor = new HeartbeatMonitor(clock);
-  monitor.prepare(POLICY);
+  beat = new Beat(POLICY);
+  ({ clock } = beat);
 });
 
 describe('HeartbeatMonitor', () => {
   it('needs one timer for a thousand peers, which keeps no process alive', () => {
-    watch(1000);
+    beat.watch(1000);
     expect(clock.timers).toBe(1);
     expect(clock.unreffed.size).toBe(1);
     clock.advance(60_000);
     expect(clock.timers).toBeLessThanOrEqual(1);
   });
 
-  it('spreads the first beats over the interval, since clients come back together', () => {
-    const peers = watch(1000);
-    const counts: number[] = [];
-    for (const peer of peers) peer.lastSeen = clock.time - POLICY.interval;
-    for (let i = 0; i < 32; i++) {
-      const before = peers.filter(({ pings }) => pings.length > 0).length;
-      clock.advance(TICK);
-      counts.push(peers.filter(({ pings }) => pings.length > 0).length - before);
-    }
-    expect(Math.max(...counts)).toBeLessThan(100);
-    expect(counts.filter(count => count > 0).length).toBeGreaterThan(28);
-  });
-
-  it('pings a silent peer after an interval, and gives it up after the timeout, neither early nor late', () => {
-    const start = clock.time;
-    const peers = watch(50);
-    clock.advance(60_000);
-    for (const { pings, expiries } of peers) {
-      expect(pings[0]! - start).toBeGreaterThanOrEqual(POLICY.interval - TICK);
-      expect(pings[0]! - start).toBeLessThanOrEqual(POLICY.interval + 2 * TICK);
-      expect(pings.length).toBeGreaterThanOrEqual(2);
-      expect(expiries).toHaveLength(1);
-      expect(expiries[0]! - start).toBeGreaterThan(POLICY.timeout);
-      expect(expiries[0]! - start).toBeLessThanOrEqual(POLICY.timeout + 3 * TICK);
-    }
-    expect(monitor.size).toBe(0);
-  });
-
-  it('never pings a peer that was heard, and never gives it up', () => {
-    const [peer] = watch();
-    for (let i = 0; i < 100; i++) {
-      peer!.heard = true;
-      clock.advance(POLICY.interval / 2);
-    }
-    expect(peer).toMatchObject({ pings: [], expiries: [] });
-  });
-
-  it('keeps a peer that answers, and pings it every interval or every second one', () => {
-    const peers = watch(20);
-    for (const peer of peers) peer.answers = true;
-    clock.advance(POLICY.interval * 50);
-    for (const { pings, expiries } of peers) {
-      expect(expiries).toEqual([]);
-      expect(pings.length).toBeGreaterThan(22);
-      expect(pings.length).toBeLessThanOrEqual(51);
-    }
-  });
-
-  it('gives each policy its own times, when the wheel was prepared for both', () => {
-    const quick = { interval: 320, timeout: 1000 };
-    const slow = { interval: 3_600_000, timeout: 7_200_000 };
-    monitor = new HeartbeatMonitor(clock);
-    for (const policy of [slow, quick]) monitor.prepare(policy);
-    const start = clock.time;
-    const [a] = watch(1, quick);
-    const [b] = watch(1, slow);
-    clock.advance(2000);
-    expect(a!.expiries[0]! - start).toBeLessThan(1100);
-    expect(b).toMatchObject({ pings: [], expiries: [] });
-    clock.advance(slow.timeout);
-    expect(b!.expiries[0]! - start).toBeLessThan(slow.timeout + 2000);
-    expect(b!.expiries[0]! - start).toBeGreaterThan(slow.timeout);
-  });
-
-  describe('a stall of the event loop', () => {
-    it('moves the deadline by its length: a peer that answers is not given up for it', () => {
-      const [silent, answering] = watch(2);
-      answering!.answers = true;
-      const start = clock.time;
-      clock.advance(5000);
-      clock.stall(60_000);
-      expect([silent!.expiries, answering!.expiries]).toEqual([[], []]);
-      clock.advance(120_000);
-      expect(answering!.expiries).toEqual([]);
-      expect(silent!.expiries[0]! - start).toBeGreaterThan(POLICY.timeout + 60_000 - 2 * TICK);
-      expect(silent!.expiries[0]! - start).toBeLessThanOrEqual(POLICY.timeout + 60_000 + 3 * TICK);
+  describe('a look', () => {
+    it('comes once an interval while nothing happens', () => {
+      const peer = beat.watchOne();
+      peer.roundTrip = 10;
+      clock.advance(POLICY.interval * 20);
+      expect(peer.looks.length).toBeLessThanOrEqual(21);
     });
 
-    it('adds up when there are several', () => {
-      const start = clock.time;
-      const [silent] = watch();
-      for (let i = 0; i < 4; i++) {
-        clock.advance(5000);
-        clock.stall(20_000);
-      }
-      expect(silent!.expiries).toEqual([]);
-      clock.advance(60_000);
-      expect(silent!.expiries[0]! - start).toBeGreaterThan(POLICY.timeout + 80_000 - 5 * TICK);
-    });
-
-    it('does not excuse a peer that was heard after it', () => {
-      const [peer] = watch();
-      clock.advance(1000);
-      clock.stall(60_000);
-      peer!.lastSeen = clock.time;
-      const heard = clock.time;
-      clock.advance(60_000);
-      expect(peer!.expiries[0]! - heard).toBeLessThanOrEqual(POLICY.timeout + 3 * TICK);
-    });
-
-    it('does not excuse a peer that came long after it', () => {
-      clock.stall(0);
-      const [first] = watch();
-      first!.answers = true;
-      clock.advance(1000);
-      clock.stall(100_000);
-      clock.advance(400_000);
-      const start = clock.time;
-      const [late] = watch();
-      clock.advance(60_000);
-      expect(late!.expiries[0]! - start).toBeLessThanOrEqual(POLICY.timeout + 3 * TICK);
+    it('comes every tick while bytes come or go, and no more when they stop', () => {
+      const peer = beat.watchOne();
+      peer.roundTrip = 10;
+      clock.advance(POLICY.interval);
+      const before = peer.looks.length;
+      beat.every(TICK / 2, 2000, () => (peer.unseen = true));
+      expect(peer.looks.length - before).toBeGreaterThan(9);
+      const during = peer.looks.length;
+      clock.advance(POLICY.interval - 2000);
+      expect(peer.looks.length - during).toBeLessThanOrEqual(2);
     });
   });
 
   describe('#isExpired', () => {
-    it('says whether a watched peer is past its timeout', () => {
-      const [peer] = watch();
-      expect(monitor.isExpired(peer!)).toBe(false);
-      clock.time += POLICY.timeout;
-      expect(monitor.isExpired(peer!)).toBe(false);
+    it('says whether a watched peer is past its timeout, as the next look will find', () => {
+      const peer = beat.watchOne();
+      clock.advance(POLICY.timeout);
+      expect(beat.monitor.isExpired(peer)).toBe(false);
       clock.time += 1;
-      expect(monitor.isExpired(peer!)).toBe(true);
-      peer!.lastSeen = clock.time;
-      expect(monitor.isExpired(peer!)).toBe(false);
-      expect(monitor.isExpired(new Peer())).toBe(false);
+      expect(beat.monitor.isExpired(peer)).toBe(true);
+      clock.advance(TICK);
+      expect(peer.expiries).toHaveLength(1);
+      expect(beat.monitor.isExpired(peer)).toBe(false);
+      expect(beat.monitor.isExpired(new Peer(clock))).toBe(false);
+    });
+
+    it('finds what no event has told of', () => {
+      const peer = beat.watchOne();
+      clock.advance(POLICY.timeout);
+      clock.time += 1;
+      peer.unseen = true;
+      expect(beat.monitor.isExpired(peer)).toBe(false);
+      clock.advance(TICK);
+      expect(peer.expiries).toEqual([]);
+    });
+
+    it('does not hold a stall against it that no tick has noticed yet', () => {
+      const peer = beat.watchOne();
+      clock.advance(1000);
+      clock.time += 60_000;
+      expect(beat.monitor.isExpired(peer)).toBe(false);
+      clock.stall(0);
+      expect(peer.expiries).toEqual([]);
+      expect(beat.monitor.isExpired(peer)).toBe(false);
+    });
+
+    it('looks no closer at a peer that was heard lately', () => {
+      const peer = beat.watchOne();
+      expect(beat.monitor.isExpired(peer)).toBe(false);
+      expect(peer.looks).toEqual([]);
+    });
+  });
+
+  describe('#add', () => {
+    it('may be called for many while one expires', () => {
+      const first = beat.watchOne();
+      const start = clock.time;
+      let more: Peer[] = [];
+      first.onExpire = () => (more = beat.watch(30));
+      clock.advance(POLICY.timeout + 2 * TICK);
+      const began = first.expiries[0]!;
+      expectFound(first, start);
+      expect(beat.monitor.size).toBe(30);
+      clock.advance(60_000);
+      for (const peer of more) expectFound(peer, began);
+      expect(beat.monitor.size).toBe(0);
     });
   });
 
   describe('#delete', () => {
     it('leaves no timer with the last peer, and starts again with the next', () => {
-      const peers = watch(3);
-      for (const peer of peers) monitor.delete(peer);
+      const peers = beat.watch(3);
+      for (const peer of peers) beat.monitor.delete(peer);
       expect(clock.timers).toBe(0);
-      expect(monitor.size).toBe(0);
+      expect(beat.monitor.size).toBe(0);
       clock.advance(100_000);
-      const [again] = watch();
+      const again = beat.watchOne();
       expect(clock.timers).toBe(1);
-      clock.advance(POLICY.interval + 2 * TICK);
-      expect(again!.pings).toHaveLength(1);
+      clock.advance(POLICY.interval + TICK);
+      expect(again.pings).toHaveLength(1);
     });
 
     it('looks at nobody that was deleted, and at everybody else', () => {
-      const peers = watch(100);
+      const peers = beat.watch(100);
       const [gone, left] = [peers.filter((_, i) => i % 3 === 0), peers.filter((_, i) => i % 3 !== 0)];
       clock.advance(POLICY.interval / 2);
-      for (const peer of gone) monitor.delete(peer);
+      for (const peer of gone) beat.monitor.delete(peer);
+      const looks = gone.map(peer => peer.looks.length);
       clock.advance(60_000);
-      for (const { pings, expiries } of gone) expect([...pings, ...expiries]).toEqual([]);
+      expect(gone.map(peer => peer.looks.length)).toEqual(looks);
+      for (const { expiries } of gone) expect(expiries).toEqual([]);
       for (const { expiries } of left) expect(expiries).toHaveLength(1);
     });
 
     it('may be called for many while one expires', () => {
-      const peers = watch(40);
+      const peers = beat.watch(40);
       peers.forEach((peer, i) => {
-        peer.onExpire = () => peers.slice(i, i + 10).forEach(other => monitor.delete(other));
+        peer.onExpire = () => peers.slice(i, i + 10).forEach(other => beat.monitor.delete(other));
       });
       clock.advance(120_000);
-      expect(monitor.size).toBe(0);
+      expect(beat.monitor.size).toBe(0);
       expect(peers.every(({ expiries }) => expiries.length <= 1)).toBe(true);
       expect(clock.timers).toBe(0);
     });
 
     it('does nothing for a stranger', () => {
-      watch();
-      monitor.delete(new Peer());
-      expect(monitor.size).toBe(1);
+      beat.watch();
+      beat.monitor.delete(new Peer(clock));
+      expect(beat.monitor.size).toBe(1);
       expect(clock.timers).toBe(1);
     });
   });
 
   describe('#stop', () => {
     it('leaves no timer, and may be called twice', () => {
-      watch(3);
-      monitor.stop();
-      monitor.stop();
+      beat.watch(3);
+      beat.monitor.stop();
+      beat.monitor.stop();
       expect(clock.timers).toBe(0);
     });
   });
