@@ -15,8 +15,7 @@ export abstract class Connection {
   abstract readonly topics: ReadonlySet<string>;
   /**
    * When the peer last gave a sign of life, in milliseconds since 1970: a byte that came, or one of a large write that left.
-   * Whole frames count from when they came, parts from when the heartbeat found them. While messages wait for a handler and the
-   * socket is therefore not read, the heartbeat moves it on.
+   * While messages wait for a handler and the socket is therefore not read, the heartbeat moves it on.
    */
   abstract readonly lastSeen: number;
   /** Bytes sent to it that the kernel has not taken yet. */

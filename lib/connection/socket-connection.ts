@@ -46,7 +46,8 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
   closedWith: Close | undefined;
   readonly #host: ConnectionHost;
   readonly #socket: SocketPort;
-  #bytesRead = 0;
+  /** What was read when the last sign of life was noted. Up to the start it is the request. */
+  #bytesRead: number;
   /** What the kernel had not taken at the last look. */
   #left = 0;
   #user: unknown;
@@ -62,6 +63,7 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     this.format = format;
     this.sink = new Outbox(socket, transport, this);
     this.#socket = transport;
+    this.#bytesRead = transport.bytesRead;
     this.#host = host;
   }
 
@@ -217,6 +219,11 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     const { beatPing } = this;
     this.heard(now);
     this.beatPing = beatPing;
+  }
+
+  /** Notes that something was read which is no whole message yet, if there is such. */
+  noteParts(): void {
+    if (this.#socket.bytesRead !== this.#bytesRead) this.heard(wallTime());
   }
 
   /** Notes what no event tells of: parts of frames that come, and parts of a write that leave. */

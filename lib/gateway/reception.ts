@@ -2,6 +2,7 @@ import type { RawData, WebSocket } from 'ws';
 import { wallTime } from '../connection/wall-time.js';
 import { CLOSE } from '../errors/close-codes.js';
 import type { RejectionCause } from '../observe/rejections.js';
+import { dateParts } from './arrivals.js';
 import { type ClientSession, sessionOf } from './client-session.js';
 import { CountedRefusal } from './counted-refusal.js';
 import { type Incoming, sizeOf } from './inbound.js';
@@ -56,6 +57,7 @@ export class Reception {
 
   /** Listens to a socket that has its session. */
   listen(socket: WebSocket): void {
+    dateParts(sessionOf(socket)!.connection);
     socket.on('message', this.#onMessage);
     socket.on('ping', this.#onPing);
     socket.on('pong', this.#onPong);

@@ -16,7 +16,7 @@ import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { certificate } from '../../support/certificate.js';
-import { masked, RawClient } from './support/raw-client.js';
+import { masked, maskedText, RawClient } from './support/raw-client.js';
 
 const PONG = masked(0x8a, Buffer.alloc(0));
 
@@ -109,6 +109,28 @@ function every(ms: number, act: () => void): () => void {
   return () => clearInterval(timer);
 }
 
+/** What a client does until its last byte. */
+const DEATHS: [string, (client: RawClient) => Promise<void>][] = [
+  ['says nothing at all', async () => {}],
+  [
+    'dies after a pong',
+    async client => {
+      answerPings(client, () => client.pings <= 3);
+      await client.until(() => client.pings === 3);
+    },
+  ],
+  [
+    'dies within a message',
+    async client => {
+      answerPings(client, () => client.pings <= 2);
+      await client.until(() => client.pings === 2);
+      // Between two pings.
+      await new Promise(resolve => setTimeout(resolve, 50));
+      client.socket.write(maskedText('x'.repeat(1000)).subarray(0, 500));
+    },
+  ],
+];
+
 describe.each(['ws', 'wss'])('a heartbeat over %s', transport => {
   it('ends a client that does not pong, after its timeout, with CLOSE.HEARTBEAT for the server', async () => {
     const { url, gateway, connections, broadcaster } = await start(transport);
@@ -177,15 +199,14 @@ describe.each(['ws', 'wss'])('a heartbeat over %s', transport => {
     for (const { pings } of idle) expect(pings).toBeGreaterThan(80);
   });
 
-  it('finds a client that dies after a pong, without an interval more', async () => {
+  it.each(DEATHS)('finds a client that %s without an interval more', async (_, die) => {
     const { url, slow } = await start(transport);
     const clock = await RawClient.connect(`${url}/clock`);
     const dying = await Promise.all(Array.from({ length: 6 }, () => RawClient.connect(`${url}/slow`)));
-    // Pings of the clock, twenty to an interval, from the last pong to the end.
+    // Pings of the clock, twenty to an interval, from its last byte to its end.
     const lasted = await Promise.all(
       dying.map(async client => {
-        answerPings(client, () => client.pings <= 3);
-        await client.until(() => client.pings === 3);
+        await die(client);
         const from = clock.pings;
         await client.closed;
         return clock.pings - from;
