@@ -78,7 +78,8 @@ export class CatchUp {
   /** The socket has taken what it was given. */
   drained(sink: BatchSink): void {
     const laggard = this.#parts.laggards.of(sink);
-    if (laggard !== undefined) this.#round(laggard);
+    if (laggard === undefined) this.#parts.laggards.drained(sink);
+    else this.#round(laggard);
   }
 
   /** A subscription ends in good order, and its socket is busy: the client is told what it does not get any more. */

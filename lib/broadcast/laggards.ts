@@ -24,6 +24,8 @@ export interface Laggard {
  */
 export class Laggards {
   readonly #bySink = new Map<BatchSink, Laggard>();
+  /** Connections that have caught up with a busy socket: they may be behind again before it takes anything. */
+  readonly #busy = new Map<BatchSink, Laggard>();
   readonly #clock: SchedulerClock;
   readonly #grace: number;
   readonly #budget: ByteLedger;
@@ -59,8 +61,11 @@ export class Laggards {
   add(subscription: Subscription): Laggard {
     const { sink } = subscription;
     let laggard = this.#bySink.get(sink);
-    if (laggard === undefined)
-      this.#bySink.set(sink, (laggard = { sink, subscriptions: new Set(), idle: 0, left: -1 }));
+    if (laggard === undefined) {
+      laggard = this.#busy.get(sink) ?? { sink, subscriptions: new Set(), idle: 0, left: -1 };
+      this.#busy.delete(sink);
+      this.#bySink.set(sink, laggard);
+    }
     laggard.subscriptions.add(subscription);
     this.#timer ??= this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
     return laggard;
@@ -68,10 +73,18 @@ export class Laggards {
 
   /** The subscription has caught up, or has ended. */
   delete(subscription: Subscription): void {
-    const laggard = this.#bySink.get(subscription.sink);
+    const { sink } = subscription;
+    const laggard = this.#bySink.get(sink);
     if (laggard === undefined) return;
     laggard.subscriptions.delete(subscription);
-    if (laggard.subscriptions.size === 0) this.#bySink.delete(subscription.sink);
+    if (laggard.subscriptions.size > 0) return;
+    this.#bySink.delete(sink);
+    if (isBusy(sink)) this.#busy.set(sink, laggard);
+  }
+
+  /** The socket has taken what it was given, and is not behind. */
+  drained(sink: BatchSink): void {
+    this.#busy.delete(sink);
   }
 
   /** Ends the worst of them until what is kept is within the budget again; at the end of this loop turn. */
@@ -87,15 +100,13 @@ export class Laggards {
 
   readonly #look = (): void => {
     this.#timer = undefined;
-    for (const laggard of this.#bySink.values()) {
-      const { left, unsent } = laggard.sink;
-      if (left !== laggard.left) laggard.idle = 0;
-      laggard.left = left;
-      // A socket that has taken all it was given waits for this process: for its turn, or for the loop.
-      if (unsent === 0) laggard.idle = 0;
-      else if (++laggard.idle > LOOKS) laggard.sink.tooSlow();
+    for (const laggard of this.#bySink.values()) if (looksFrozen(laggard)) laggard.sink.tooSlow();
+    for (const laggard of this.#busy.values()) {
+      looksFrozen(laggard);
+      if (!isBusy(laggard.sink)) this.#busy.delete(laggard.sink);
     }
-    if (this.#bySink.size > 0) this.#timer = this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
+    if (this.#bySink.size + this.#busy.size > 0)
+      this.#timer = this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
   };
 
   readonly #evict = (): void => {
@@ -120,4 +131,19 @@ export class Laggards {
       bytes += topic.log.bytesAfter(cursor);
     return bytes;
   }
+}
+
+/** Counts a look at a socket. Returns whether the socket has taken nothing in the time of grace. */
+function looksFrozen(laggard: Laggard): boolean {
+  const { left, unsent } = laggard.sink;
+  if (left !== laggard.left) laggard.idle = 0;
+  laggard.left = left;
+  // A socket that has taken all it was given waits for this process: for its turn, or for the loop.
+  if (unsent === 0) laggard.idle = 0;
+  else laggard.idle++;
+  return laggard.idle > LOOKS;
+}
+
+function isBusy(sink: BatchSink): boolean {
+  return sink.room < Infinity;
 }

@@ -42,6 +42,11 @@ export class PresenceRequest extends TopicRequest {
     return isThenable(result) ? result.then(() => this.#whenAnnounced()) : this.#whenAnnounced();
   }
 
+  /** A change that is told after a list which has it would take away who is not there. */
+  override get replays(): boolean {
+    return false;
+  }
+
   protected override get subject(): string {
     return this.#subject.name;
   }

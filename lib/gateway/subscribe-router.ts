@@ -46,6 +46,8 @@ interface Asked {
   readonly since: string | undefined;
   /** The rate class it gets; undefined when it asked for none. */
   readonly maxRate: number | undefined;
+  /** Whether what it missed may follow the snapshot. */
+  readonly replays: boolean;
   readonly fail: Fail;
 }
 
@@ -173,7 +175,9 @@ export class SubscribeRouter {
     const rate = maxRate === undefined ? undefined : rateClass(maxRate);
     if (maxRate !== undefined && (rate === undefined || this.#topics.policyOf(name).keyOf === undefined))
       return fail(session, id, new Refusal('BAD_RATE', name));
-    const asked: Asked = { id, since: typeof since === 'string' ? since : undefined, maxRate: rate, fail };
+    const { replays } = request;
+    const from = typeof since === 'string' ? since : undefined;
+    const asked: Asked = { id, since: from, maxRate: rate, replays, fail };
     const cause = this.#refusalOf(session, name);
     if (cause !== undefined) return fail(session, id, new CountedRefusal('BUSY', cause, name));
     if (!request.reserve(this.#limit)) return fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
@@ -229,19 +233,21 @@ export class SubscribeRouter {
   #start(
     connection: ClientConnection,
     subscription: Subscription,
-    { id, since, maxRate }: Partial<Asked>,
+    { id, since, maxRate, replays }: Partial<Asked>,
     snapshot?: unknown,
   ): void {
     const { topic, lane, answered } = subscription;
-    // A new snapshot for it may be in the making.
-    announceLoss(connection, subscription);
     const interval = maxRate === undefined ? 0 : 1000 / maxRate;
     topic.assign(subscription, interval);
-    const recovered = since === undefined ? undefined : this.#recover(subscription, since, !answered);
+    const isSetBack = replays === true && !answered;
+    const recovered = since === undefined ? undefined : this.#recover(subscription, since, isSetBack);
     // The topic's own window may be longer than the one that was asked for.
     const granted =
       subscription.lane.interval > interval ? maxRate && 1000 / subscription.lane.interval : maxRate;
-    connection.sendText(subscribedText(subscription, id, { recovered, maxRate: granted }, snapshot));
+    const answer = subscribedText(subscription, id, { recovered, maxRate: granted }, snapshot);
+    // After all that may throw: a new snapshot for what it lost may still be in the making.
+    announceLoss(connection, subscription);
+    connection.sendText(answer);
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
       // The method is not asked again about whom the server has subscribed.
@@ -257,22 +263,25 @@ export class SubscribeRouter {
     this.#sources.start(topic.name);
   }
 
-  /** Sets a subscription that is new back to a position; false when that cannot be done without a loss. */
-  #recover(subscription: Subscription, since: string, isNew: boolean): boolean {
+  /**
+   * Lets a client go on from a position; false when that cannot be done without a loss.
+   * @param isSetBack whether the subscription is set back to that position, and does not stay where it is
+   */
+  #recover(subscription: Subscription, since: string, isSetBack: boolean): boolean {
     const { topic } = subscription;
     const from = this.#topics.offsetOf(topic, since);
     if (from === undefined) return false;
     // A subscription that lives already goes on from where it is: nothing is replayed to it. Nor is anything forgotten
     // now, as it may be between two lanes, neither of which knows what it still needs.
-    if (isNew) this.#topics.refresh(topic);
-    const oldest = isNew ? reachOf(topic) : subscription.cursor;
+    if (isSetBack) this.#topics.refresh(topic);
+    const oldest = isSetBack ? reachOf(topic) : subscription.cursor;
     if (from < oldest || from > topic.log.head) return false;
-    if (isNew) subscription.cursor = from;
+    if (isSetBack) subscription.cursor = from;
     return true;
   }
 }
 
-/** The client subscribes anew while a snapshot for what it lost is in the making: it is not told of the loss in that. */
+/** The client subscribes anew while a snapshot for what it lost is in the making: the one in the answer stands for that. */
 function announceLoss(connection: ClientConnection, subscription: Subscription): void {
   const { lostFrom, cursor, topic } = subscription;
   if (lostFrom === 0) return;

@@ -80,6 +80,11 @@ export class TopicRequest implements Invocation {
     return (this.#topic ??= { name: this.subject, params: this.#found.pattern.paramsOf(this.subject) });
   }
 
+  /** Whether what the client missed may follow a snapshot that has it already. */
+  get replays(): boolean {
+    return true;
+  }
+
   /** The topic that the method is asked about. */
   protected get subject(): string {
     return this.name;

@@ -69,10 +69,9 @@ export class Retention {
   #needed(topic: Topic): number {
     const { log, lane } = topic;
     // Where only the newest counts, it is kept beside the log.
-    if (lane.interval > 0) return log.head + 1;
-    const unsettled = lane.settled + 1;
-    if (topic.conflates || (topic.held.size === 0 && topic.behind.size === 0)) return unsettled;
-    const waiting = lowestWaiting(topic) + 1;
+    const unsettled = lane.interval > 0 ? log.head + 1 : lane.settled + 1;
+    if (topic.held.size === 0 && topic.behind.size === 0) return unsettled;
+    const waiting = lowestInLog(topic) + 1;
     return waiting >= unsettled
       ? unsettled
       : Math.min(unsettled, Math.max(waiting, this.#oldestOfBacklog(topic)));
@@ -123,6 +122,17 @@ function lowestCursor(topic: Topic): number {
   let lowest = lowestWaiting(topic);
   for (const { settled } of topic.lanes) lowest = Math.min(lowest, settled);
   return lowest;
+}
+
+/**
+ * Lowest cursor of those who wait or are behind and need the log itself. On a topic that conflates they are those who came
+ * back from further than what is kept beside the log, where the history still had it.
+ */
+function lowestInLog(topic: Topic): number {
+  const { log, latest } = topic;
+  const lowest = lowestWaiting(topic);
+  if (latest === undefined) return lowest;
+  return Math.max(lowest, log.first - 1) < latest.reach ? lowest : log.head;
 }
 
 function lowestWaiting({ log, held, behind }: Topic): number {

@@ -1,31 +1,9 @@
 import { expect, it } from 'vitest';
 import { play } from './play.js';
-import type { ClientSpec, Scenario, Settings, TopicSpec } from './scenario.js';
+import type { Scenario } from './scenario.js';
+import { CLIENT, SETTINGS, TOPIC } from './usual.js';
 
 // What the simulator has found, made small. A new one is pasted from the report; what is as usual may be left to these.
-
-const MUCH = 64 * 1024 * 1024;
-
-const SETTINGS: Settings = {
-  window: undefined,
-  slice: 8,
-  writeMs: 0,
-  maxBytes: 1_048_576,
-  grace: 15_000,
-  budget: MUCH,
-  historyBudget: MUCH,
-  recoveries: 256,
-};
-
-const TOPIC: TopicSpec = {
-  history: { size: 0, ttl: 300_000, bytes: 1_048_576 },
-  slow: 'catch-up',
-  conflate: undefined,
-  every: 0,
-  snapshot: false,
-};
-
-const CLIENT: ClientSpec = { format: 'plain', deflate: false, tls: false, network: { kind: 'fast' } };
 
 const REGRESSIONS: Readonly<Record<string, Scenario>> = {
   'a lane of a slower rate may stand before all that the log keeps': {

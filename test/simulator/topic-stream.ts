@@ -47,6 +47,15 @@ export interface Law extends Remembrance {
   readonly lateMs: () => number;
 }
 
+/** What may be wrong. */
+interface Wrong {
+  readonly rule: Rule;
+  readonly what: string;
+  readonly at: Moment;
+  /** A snapshot of this offset or a later one, in an answer of the same moment, makes it good. */
+  readonly mendedBy?: number;
+}
+
 /**
  * One subscription as its client sees it, from the answer to its end, held against the ledger. It knows the rules of
  * docs/guarantees.md and nothing of how the core keeps them.
@@ -66,7 +75,7 @@ export class TopicStream {
   /** Offset from which on values are owed. */
   readonly #start: number;
   /** What would be wrong if the subscription went on: at its end, nothing can wait any more. */
-  #unlessLast: { readonly rule: Rule; readonly what: string; readonly at: Moment } | undefined;
+  #unlessLast: Wrong | undefined;
 
   /** @param before the client's stream that this one goes on from, where its answer says so */
   constructor(law: Law, answer: Answer, written: Moment, before?: TopicStream) {
@@ -105,7 +114,7 @@ export class TopicStream {
     this.#pace = this.#paceOf(answer, written);
     this.#look(answer.snapshot);
     // A new list makes good what was left out before it.
-    if (this.view !== undefined) this.#unlessLast = undefined;
+    if (this.view !== undefined || this.#isMended(answer, written)) this.#unlessLast = undefined;
   }
 
   publication({ offset, data }: Publication, written: Moment): void {
@@ -187,7 +196,14 @@ export class TopicStream {
         rule: 'gap',
         what: `${what()} is too long: offset ${to} is ${kept} bytes back`,
         at,
+        mendedBy: to,
       };
+  }
+
+  /** The snapshot of an answer stands for all before it: for what could have come too. */
+  #isMended({ snapshot }: Answer, written: Moment): boolean {
+    const { at, mendedBy = Infinity } = this.#unlessLast ?? {};
+    return at === written && (snapshot?.head ?? -1) >= mendedBy;
   }
 
   #leftOut(from: number, to: number, reason: string, { at }: Moment, what: () => string): void {

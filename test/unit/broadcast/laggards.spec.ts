@@ -46,6 +46,17 @@ function frozen(): Subscription & { readonly sink: HandSink } {
   return subscription;
 }
 
+/** A connection that is behind, and catches up with a socket that does not take what it was given. */
+function busy(): { sink: HandSink; caughtUp: () => void; behindAgain: () => void } {
+  const subscription = frozen();
+  subscription.sink.room = 10;
+  return {
+    sink: subscription.sink,
+    caughtUp: () => laggards.delete(subscription),
+    behindAgain: () => void laggards.add(subscription),
+  };
+}
+
 /** The socket does not take bytes that it was given. */
 function lag(sink: HandSink, bytes: number): void {
   const batch = new Batch([Buffer.alloc(bytes)]);
@@ -129,6 +140,41 @@ describe('Laggards', () => {
       laggards.delete(caughtUp);
       clock.advance(GRACE);
       expect(caughtUp.sink.slow).toBe(0);
+    });
+
+    it('goes on for a socket that is behind again before it has taken anything', () => {
+      const { sink, caughtUp, behindAgain } = busy();
+      clock.advance(GRACE * 0.6);
+      caughtUp();
+      clock.advance(GRACE * 0.3);
+      behindAgain();
+      clock.advance(GRACE * 0.35);
+      expect(sink.slow).toBe(1);
+    });
+
+    it.each<[string, (sink: HandSink) => void]>([
+      ['has taken something meanwhile', sink => (sink.left = 5)],
+      ['has taken everything meanwhile', sink => laggards.drained(sink)],
+    ])('begins anew when it %s', (_, takes) => {
+      const { sink, caughtUp, behindAgain } = busy();
+      clock.advance(GRACE);
+      caughtUp();
+      takes(sink);
+      behindAgain();
+      clock.advance(GRACE);
+      expect(sink.slow).toBe(0);
+      clock.advance(GRACE / 4);
+      expect(sink.slow).toBe(1);
+    });
+
+    it('is nothing to wait for when the socket of who has caught up is busy no more', () => {
+      const { sink, caughtUp } = busy();
+      caughtUp();
+      clock.advance(GRACE * 3);
+      expect([clock.timers, sink.slow]).toEqual([1, 0]);
+      sink.room = Infinity;
+      clock.advance(GRACE / 4);
+      expect(clock.timers).toBe(0);
     });
 
     it('takes one timer, and none when nobody is behind', () => {

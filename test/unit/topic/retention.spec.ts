@@ -81,6 +81,38 @@ describe('Retention', () => {
     expect(backlog.used).toBe(0);
   });
 
+  describe.each(['latest', 'paced'])('on a topic that conflates (%s)', name => {
+    /** A client comes back from before what is kept beside the log, and its socket is busy. */
+    function comesBack(limit = PLENTY): Topic {
+      const clock = new HandClock();
+      const topics = registryOf(new ByteLedger(PLENTY), new ByteLedger(PLENTY), clock, limit);
+      const [left, back] = [topics.hold(subscriber(), name), topics.hold(subscriber(), name)];
+      const { topic } = back;
+      topic.activate(left);
+      topic.activate(back);
+      append(topic, [payloadOf(100), payloadOf(100)], { key: 'k' });
+      for (const each of [left, back]) each.cursor = 2;
+      topic.latest!.settle(2);
+      back.cursor = 0;
+      topic.defer(back);
+      append(topic, [payloadOf(100)], { key: 'k' });
+      flush(topic.lane, 2 * TTL);
+      return topic;
+    }
+
+    it('keeps the log for who needs what is not kept beside it', () => {
+      const topic = comesBack();
+      expect([topic.log.first, topic.latest!.reach]).toEqual([1, 2]);
+      for (const subscription of topic.behind) subscription.cursor = 2;
+      topic.trim(2 * TTL);
+      expect(topic.log.first).toBe(4);
+    });
+
+    it('keeps no more than may be kept for those who are behind', () => {
+      expect(comesBack(200).log.first).toBe(2);
+    });
+  });
+
   it('counts what a topic that has ended is flushed with no more', () => {
     const history = new ByteLedger(PLENTY);
     const topics = registryOf(history, new ByteLedger(PLENTY));
