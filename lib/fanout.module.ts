@@ -7,6 +7,7 @@ import {
   type InjectionToken,
   Module,
   type OnApplicationBootstrap,
+  type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
@@ -21,6 +22,7 @@ import { FanoutError } from './errors/fanout-error.js';
 import type { ClientSession } from './gateway/client-session.js';
 import type { Expiries } from './gateway/expiries.js';
 import { assertUsable, FanoutAdapter } from './gateway/fanout-adapter.js';
+import { atShutdown } from './gateway/first-hook.js';
 import { GatewayExplorer } from './gateway/gateway-explorer.js';
 import { GatewayServer } from './gateway/gateway-server.js';
 import { MessageRouter } from './gateway/message-router.js';
@@ -189,7 +191,7 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
 })
 export class FanoutModule
   extends ConfigurableModuleClass
-  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #config: ApplicationConfig;
   readonly #runtime: FanoutRuntime;
@@ -237,6 +239,7 @@ export class FanoutModule
     giveBroadcasterTo(this.#modules, this.#runtime.broadcaster);
     await serializePublications(this.#runtime.broadcaster, this.#config);
     this.#drains.take(this.#modules);
+    atShutdown(this.#modules, () => this.#runtime.server.refuseUpgrades());
     this.#runtime.server.bind();
     this.#runtime.policies.load();
   }
@@ -257,11 +260,16 @@ export class FanoutModule
     // Everybody leaves now, and telling each of the others of each would serve nobody.
     delivery.presence.stop();
     if ((this.#config.getIoAdapter() as FanoutAdapter).forceCloseConnections) shutdown.hurry();
-    await shutdown.run();
+    const leftMs = await shutdown.run();
     heartbeat.stop();
     expiries.stop();
     delivery.stop();
-    await server.drained();
+    await server.drained(leftMs);
     await this.#drains.run();
+  }
+
+  /** @internal */
+  onApplicationShutdown(): void {
+    this.#runtime.server.release();
   }
 }

@@ -77,6 +77,7 @@ export class Admission {
   admit(arrival: Arrival): void {
     const { bans, slots, rates, turnstile, preflight } = this.#parts;
     preflight.upgrade(arrival.request.headers);
+    if (this.#closed !== undefined) return turnstile.refuse(arrival, noRoom(this.#closed));
     if (!this.#hasHost(arrival.request)) return turnstile.refuse(arrival, new UpgradeRefusal(400, 'request'));
     const banned = bans.left(arrival.ip);
     if (banned > 0) return turnstile.refuse(arrival, ban(banned));
@@ -94,10 +95,14 @@ export class Admission {
     else void this.#await(arrival, answer);
   }
 
+  /** What an upgrade to a path without a gateway is refused with. While nobody is let in, nobody is told which paths there are. */
+  unknownPath(): UpgradeRefusal {
+    return this.#closed === undefined ? new UpgradeRefusal(404, 'path') : noRoom(this.#closed);
+  }
+
   /** What there is not enough of for one more. */
   #shortOf(ip: string): RejectionCause | undefined {
     const { load, slots, rates } = this.#parts;
-    if (this.#closed !== undefined) return this.#closed;
     if (load.overload !== undefined) return load.overload;
     if (slots.full) return 'connections';
     return rates.exceededBy(ip) ?? (slots.fullFor(ip) ? 'connections-per-ip' : undefined);

@@ -33,7 +33,7 @@ import { Turnstile } from './turnstile.js';
 import { badRequest } from './upgrade-refusal.js';
 import { UnclaimedUpgrades } from './unclaimed-upgrades.js';
 import { trimmed } from './upgrade-request.js';
-import { type RouterParts, UpgradeRouter } from './upgrade-router.js';
+import { UpgradeServers } from './upgrade-servers.js';
 
 /** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -64,7 +64,6 @@ export interface ServerParts {
 export class GatewayServer {
   readonly #parts: ServerParts;
   readonly #placements = new Placements();
-  readonly #routers = new Map<Server, UpgradeRouter>();
   readonly #ownServers: OwnServers;
   /** Requests whose client takes compressed frames. */
   readonly #deflating = new WeakSet<IncomingMessage>();
@@ -72,8 +71,9 @@ export class GatewayServer {
   readonly #turnstile: Turnstile;
   readonly #unclaimed: UnclaimedUpgrades;
   readonly #admission: Admission;
-  readonly #routing: RouterParts;
-  #drained = false;
+  readonly #servers: UpgradeServers;
+  /** Milliseconds that are left of the shutdown; undefined while there may be clients. */
+  #leftMs: number | undefined;
   #disposed = false;
 
   constructor(parts: ServerParts) {
@@ -97,19 +97,19 @@ export class GatewayServer {
       open: (arrival, client, credentials) =>
         lifecycle.open(arrival, client, this.#formatOf(client, arrival.request), credentials),
     });
-    this.#routing = {
+    this.#servers = new UpgradeServers({
       admission: this.#admission,
       addresses: this.#addresses,
       turnstile: this.#turnstile,
       unclaimed: this.#unclaimed,
       preflight: parts.preflight,
       unmatched: options.unmatched,
-    };
+    });
   }
 
   /** Whether there are gateways with a server. Without them the application needs no monitors. */
   get serves(): boolean {
-    return this.#routers.size > 0;
+    return this.#servers.size > 0;
   }
 
   /** Connections that may wait to be accepted: the most that one of its servers asks the system for. */
@@ -176,33 +176,40 @@ export class GatewayServer {
     });
   }
 
-  /** From now on every upgrade is refused, and so are those under way. */
+  /** From now on every upgrade is refused, and so are those under way. Called at the beginning of a shutdown. */
   refuseUpgrades(): void {
     this.#admission.close();
-    this.#unclaimed.stop();
+    this.#unclaimed.hurry();
+    this.#servers.retire();
   }
 
-  /** Called when the clients have been closed. */
-  async drained(): Promise<void> {
-    this.#drained = true;
-    if (this.#disposed) await this.#stop();
+  /** Called when the clients have been closed. @param leftMs time that is left of the shutdown */
+  async drained(leftMs: number): Promise<void> {
+    this.#leftMs = leftMs;
+    if (this.#disposed) await this.#stop(leftMs);
   }
 
-  /** Called by Nest at the end of a shutdown; under a microservice before the clients are closed. */
+  /** Called by Nest before it closes the HTTP server; under a microservice before the clients are closed. */
   async dispose(): Promise<void> {
     this.#disposed = true;
-    if (this.#drained) await this.#stop();
+    this.refuseUpgrades();
+    if (this.#leftMs !== undefined) await this.#stop(this.#leftMs);
   }
 
-  /** Gives the servers back: borrowed ones go on without us, our own are closed. */
-  async #stop(): Promise<void> {
-    for (const router of this.#routers.values()) router.stop();
+  /** Closes our own servers. A borrowed one is closed by its owner, which may take a while: until then upgrades are refused. */
+  async #stop(leftMs: number): Promise<void> {
+    this.#servers.closing(leftMs);
     this.#unclaimed.stop();
-    this.#turnstile.stop();
+    this.#turnstile.hurry(leftMs);
     for (const { server } of this.#placements.endpoints) server.close();
     await this.#ownServers.stop();
-    this.#routers.clear();
     this.#placements.clear();
+  }
+
+  /** Gives borrowed servers back. Called when their owner has closed them. */
+  release(): void {
+    this.#servers.release();
+    this.#turnstile.stop();
   }
 
   /** Called by `ws` with the headers of each 101 before it is sent. */
@@ -221,18 +228,12 @@ export class GatewayServer {
     return this.#deflating.has(request) ? deflated(format) : format;
   }
 
-  #routerOf(server: Server): UpgradeRouter {
-    let router = this.#routers.get(server);
-    if (router === undefined) this.#routers.set(server, (router = new UpgradeRouter(server, this.#routing)));
-    return router;
-  }
-
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
     const endpoint = new Endpoint(port, path, this.#socketServer(), this.#parts.options.heartbeat);
     if (port === 0) assertUpgrades(httpServer, placeOf(endpoint));
     // To the system port 0 means a random port, which no client could know.
     const server = port === 0 ? httpServer : this.#ownServers.at(port);
-    if (server !== undefined) this.#routerOf(server).add(endpoint);
+    if (server !== undefined) this.#servers.routerOf(server).add(endpoint);
     this.#placements.add(endpoint, server !== undefined);
     return endpoint;
   }

@@ -23,7 +23,7 @@ export function handBack(server: Server, request: IncomingMessage, socket: Duple
 }
 
 /** Calls back when the answers to earlier requests of a connection are complete, unless the connection ends before. */
-function afterAnswers(socket: Duplex, callback: () => void): void {
+export function afterAnswers(socket: Duplex, callback: () => void): void {
   const { _httpMessage: answer } = socket as { _httpMessage?: EventEmitter | null };
   if (!answer) return callback();
   socket.on('error', destroy);

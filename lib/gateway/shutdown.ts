@@ -45,7 +45,8 @@ export class Shutdown {
     this.#drainMs = Math.min(this.#drainMs, HURRIED_MS);
   }
 
-  async run(): Promise<void> {
+  /** Resolves with the milliseconds that are left, or a few of them when none are. */
+  async run(): Promise<number> {
     const { server, broadcaster, connections, lifecycle, router } = this.#parts;
     const deadline = performance.now() + this.#drainMs;
     server.refuseUpgrades();
@@ -62,6 +63,7 @@ export class Shutdown {
     await until(last, () => connections.size === 0);
     await within(last, lifecycle.settled());
     await until(last, () => router.active === 0);
+    return Math.max(LAST_MS, deadline - performance.now());
   }
 
   async #closeInWaves(end: number): Promise<void> {

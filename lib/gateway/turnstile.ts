@@ -46,6 +46,7 @@ export interface Refused {
 export class Turnstile {
   readonly #rejections: Rejections;
   readonly #lingering = new Set<Duplex>();
+  #lingerMs = LINGER_MS;
   readonly #server = new WebSocketServer({
     noServer: true,
     maxPayload: MOST_PAYLOAD,
@@ -95,17 +96,26 @@ export class Turnstile {
     socket.end(answerText(status, headers, body));
   }
 
-  /** Ends a socket that somebody has refused, in a second at the latest. */
+  /** Ends a socket that somebody has refused, in a second at the latest, or in less after {@link hurry}. */
   linger(socket: Duplex): void {
     if (socket.closed || this.#lingering.has(socket)) return;
     this.#lingering.add(socket);
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    const timer = setTimeout(() => socket.destroy(), this.#lingerMs).unref();
     // Nobody else listens, and an error would end the process.
     socket.on('error', destroy);
     socket.once('close', () => {
       clearTimeout(timer);
       this.#lingering.delete(socket);
     });
+  }
+
+  /**
+   * Ends whoever has taken its answer, and gives later ones less time: the HTTP server waits for them.
+   * @param ms their time, if it is less than a second
+   */
+  hurry(ms: number): void {
+    this.#lingerMs = Math.min(LINGER_MS, ms);
+    for (const socket of this.#lingering) endSoon(socket);
   }
 
   /** Ends whoever is still there. */
@@ -163,6 +173,12 @@ function retryMs(): number {
 
 function destroy(this: Duplex): void {
   this.destroy();
+}
+
+/** Destroys a socket when what was written to it has left. */
+function endSoon(socket: Duplex): void {
+  if (socket.writableFinished) socket.destroy();
+  else socket.once('finish', destroy).end();
 }
 
 function ignore(): void {}

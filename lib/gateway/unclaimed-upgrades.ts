@@ -4,7 +4,10 @@ import type { Duplex } from 'node:stream';
 import type { Rejections } from '../observe/rejections.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Turnstile } from './turnstile.js';
-import { UpgradeRefusal } from './upgrade-refusal.js';
+import type { UpgradeRefusal } from './upgrade-refusal.js';
+
+/** Milliseconds that another listener has during a shutdown. */
+const HURRIED_MS = 1000;
 
 /** The collaborators of {@link UnclaimedUpgrades}. */
 export interface UnclaimedParts {
@@ -31,8 +34,8 @@ export class UnclaimedUpgrades {
     return this.#waiting.size;
   }
 
-  /** Waits until a listener takes an upgrade, and refuses it with 404 when none does. */
-  leave(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Waits until a listener takes an upgrade, and refuses it when none does. */
+  leave(request: IncomingMessage, socket: Duplex, head: Buffer, refusal: UpgradeRefusal): void {
     const { addresses, turnstile, rejections } = this.#parts;
     // Read now, because a closed socket has no address.
     const ip = addresses.of(request);
@@ -40,13 +43,18 @@ export class UnclaimedUpgrades {
       this.#waiting.delete(socket);
       if (taken) return;
       // The client has left, or a listener has ended the socket.
-      if (socket.destroyed || socket.writableEnded) rejections.count('path', ip);
-      else turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(404, 'path'));
+      if (socket.destroyed || socket.writableEnded) rejections.count(refusal.cause, ip);
+      else turnstile.refuse({ request, socket, head, ip }, refusal);
     });
     this.#waiting.set(socket, waiting);
   }
 
-  /** Refuses those that wait: the server goes down. Later ones have the rest of the turn in which they come. */
+  /** Gives later ones less time: the application goes down, and the client should look for another one. */
+  hurry(): void {
+    this.#handshakeMs = Math.min(this.#handshakeMs, HURRIED_MS);
+  }
+
+  /** Refuses those that wait: the server is closed. Later ones have the rest of the turn in which they come. */
   stop(): void {
     this.#handshakeMs = 0;
     for (const waiting of this.#waiting.values()) waiting.settle();

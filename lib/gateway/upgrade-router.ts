@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Arrival } from './arrival.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Endpoint } from './endpoint.js';
-import { handBack } from './handed-back.js';
+import { afterAnswers, handBack } from './handed-back.js';
 import { NO_PARAMS, type PathParams, PathPattern, PathPatterns } from './path-pattern.js';
 import type { Turnstile } from './turnstile.js';
 import { bytesWritten, isRead, type UnclaimedUpgrades } from './unclaimed-upgrades.js';
@@ -12,7 +12,7 @@ import { asksForWebSocket, normalize, type Target, targetOf } from './upgrade-re
 
 /** The collaborators of {@link UpgradeRouter}. */
 export interface RouterParts {
-  readonly admission: { admit(arrival: Arrival): void };
+  readonly admission: { admit(arrival: Arrival): void; unknownPath(): UpgradeRefusal };
   readonly addresses: ClientAddresses;
   readonly turnstile: Turnstile;
   readonly unclaimed: UnclaimedUpgrades;
@@ -90,15 +90,20 @@ export class UpgradeRouter {
   #take(upgrade: Upgrade, endpoint: Endpoint, params: PathParams, target: Target | undefined): void {
     const { admission, addresses } = this.#parts;
     normalize(upgrade.request, target);
-    admission.admit({ ...upgrade, endpoint, ip: addresses.of(upgrade.request), params });
+    afterAnswers(upgrade.socket, () =>
+      admission.admit({ ...upgrade, endpoint, ip: addresses.of(upgrade.request), params }),
+    );
   }
 
   /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
   #leave({ request, socket, head }: Upgrade): void {
-    const { addresses, turnstile, unmatched, unclaimed } = this.#parts;
-    if (unmatched === 'ignore' && !this.#alone) return unclaimed.leave(request, socket, head);
-    const ip = addresses.of(request);
-    turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(404, 'path'));
+    const { addresses, admission, turnstile, unmatched, unclaimed } = this.#parts;
+    const shared = unmatched === 'ignore' && !this.#alone;
+    afterAnswers(socket, () => {
+      const refusal = admission.unknownPath();
+      if (shared) return unclaimed.leave(request, socket, head, refusal);
+      turnstile.refuse({ request, socket, head, ip: addresses.of(request) }, refusal);
+    });
   }
 
   /** An offer of another protocol, which a server may ignore. Other listeners of the server come first. */

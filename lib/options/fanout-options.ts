@@ -210,7 +210,8 @@ export interface FanoutOptions {
   trustProxy?: number | readonly string[];
   /**
    * Upgrades to a path without a gateway: `ignore` leaves them to other listeners of the HTTP server, and answers 404
-   * where there are none; `refuse` always answers 404. @default 'ignore'
+   * where there are none; `refuse` always answers 404.
+   * During a shutdown both answer 503. @default 'ignore'
    */
   unmatched?: 'ignore' | 'refuse';
   /**

@@ -47,7 +47,21 @@ export class RawUpgrade {
 
   /** Connects to a `ws:` or `wss:` address and sends a request to its path. */
   static async to(url: string, { method = 'GET', target, headers = {}, from, unfinished }: RawRequest = {}) {
-    const { protocol, hostname: host, port, pathname, search } = new URL(url);
+    const upgrade = await RawUpgrade.silent(url, from);
+    const { pathname, search } = new URL(url);
+    const lines = Object.entries({ ...HEADERS, ...headers }).flatMap(([name, value]) =>
+      [value ?? []].flat().map(each => `${name}: ${each}`),
+    );
+    const end = unfinished ? [] : ['', ''];
+    upgrade.socket.write(
+      [`${method} ${target ?? pathname + search} HTTP/1.1`, ...lines, ...end].join('\r\n'),
+    );
+    return upgrade;
+  }
+
+  /** Connects to a `ws:` or `wss:` address and sends nothing. */
+  static async silent(url: string, from?: string): Promise<RawUpgrade> {
+    const { protocol, hostname: host, port } = new URL(url);
     const options = {
       host,
       port: Number(port),
@@ -61,11 +75,6 @@ export class RawUpgrade {
       socket.once(protocol === 'wss:' ? 'secureConnect' : 'connect', resolve);
       socket.once('error', reject);
     });
-    const lines = Object.entries({ ...HEADERS, ...headers }).flatMap(([name, value]) =>
-      [value ?? []].flat().map(each => `${name}: ${each}`),
-    );
-    const end = unfinished ? [] : ['', ''];
-    socket.write([`${method} ${target ?? pathname + search} HTTP/1.1`, ...lines, ...end].join('\r\n'));
     return upgrade;
   }
 

@@ -1,58 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { Client } from '../../support/client.js';
+import { RawUpgrade } from '../../support/raw-upgrade.js';
+import { exitingProcesses } from './support/exiting-process.js';
 import { RawClient } from './support/raw-client.js';
+import { Trickle } from './support/trickle.js';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const FIXTURE = fileURLToPath(new URL('fixtures/exiting-app.mjs', import.meta.url));
-
-let built: string | undefined;
-let entry: string;
-
-beforeAll(() => {
-  if (process.env.FANOUT_ENTRY !== undefined) {
-    entry = pathToFileURL(process.env.FANOUT_ENTRY).href;
-    return;
-  }
-  // Below node_modules, so that the package finds its dependencies and no tool takes it for a source.
-  mkdirSync(`${ROOT}node_modules/.cache`, { recursive: true });
-  built = mkdtempSync(`${ROOT}node_modules/.cache/fanout-exit-`);
-  const arguments_ = ['-p', `${ROOT}tsconfig.build.json`, '--outDir', built];
-  const { status, stdout } = spawnSync(`${ROOT}node_modules/.bin/tsc`, arguments_, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`the package does not compile:\n${stdout}`);
-  entry = pathToFileURL(`${built}/index.js`).href;
-});
-
-afterAll(() => {
-  if (built !== undefined) rmSync(built, { recursive: true });
-});
-
-/** Starts the application in a process of its own, and tells its port and how long after `app.close()` it ended. */
-async function startProcess(drain: number) {
-  const child = spawn(process.execPath, [FIXTURE], {
-    env: { ...process.env, FANOUT_ENTRY: entry, DRAIN_MS: String(drain), NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const lines: string[] = [];
-  const reader = createInterface({ input: child.stdout }).on('line', line => lines.push(line));
-  const exited = once(child, 'close') as Promise<[number | null, string | null]>;
-  await Promise.race([once(reader, 'line'), exited]);
-  const port = Number(/^port (\d+)$/.exec(lines[0] ?? '')?.[1]);
-  return {
-    url: `ws://127.0.0.1:${port}`,
-    close: () => child.kill('SIGUSR2'),
-    kill: () => child.kill('SIGKILL'),
-    async end(): Promise<{ code: number | null; afterMs: number }> {
-      const [code] = await exited;
-      return { code, afterMs: Number(/^exit (\d+)$/.exec(lines.at(-1)!)?.[1]) };
-    },
-  };
-}
+const startProcess = exitingProcesses();
 
 it('a process ends by itself after app.close(), with clients, a source and a history', async () => {
   const { url, close, end } = await startProcess(5000);
@@ -93,3 +46,34 @@ it('a process that is killed leaves nothing: its clients see 1006, and the next 
   expect([offset, before]).toEqual(['1', '1']);
   expect(data.position).not.toBe(position);
 });
+
+it.each([
+  ['express', 'close'],
+  ['express', 'terminate'],
+  ['fastify', 'close'],
+  ['fastify', 'terminate'],
+] as const)(
+  'a process ends within shutdown.drain while upgrades trickle in, on %s by %s()',
+  async (platform, how) => {
+    const drain = 5000;
+    const { url, end, ...process } = await startProcess(drain, platform);
+    const clients = await Promise.all(Array.from({ length: 50 }, () => Client.connect(url)));
+    const page = await RawUpgrade.to(`${url}/late`, {
+      headers: { Connection: 'keep-alive', Upgrade: undefined },
+    });
+    process[how]();
+    const trickles = ['/', '/nope'].map(path => new Trickle(url, path));
+    const { code, signal, tookMs } = await end();
+    expect([code, signal]).toEqual(how === 'close' ? [0, null] : [null, 'SIGTERM']);
+    expect(tookMs).toBeLessThan(drain);
+    for (const { closed } of clients) expect((await closed).code).toBe(1012);
+    expect(await page.closed).toContain('late');
+    for (const trickle of trickles) {
+      const outcomes = await trickle.end();
+      // Some come before the signal, or when nobody listens any more.
+      for (const outcome of ['none', '101, upgrade', '404, close']) outcomes.delete(outcome);
+      outcomes.delete('503, close, retry');
+      expect([...outcomes]).toEqual([]);
+    }
+  },
+);

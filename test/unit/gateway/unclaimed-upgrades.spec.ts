@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type UnclaimedParts, UnclaimedUpgrades } from '../../../lib/gateway/unclaimed-upgrades.js';
+import { UpgradeRefusal } from '../../../lib/gateway/upgrade-refusal.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -19,7 +20,7 @@ describe('UnclaimedUpgrades', () => {
   }
 
   const leave = (upgrades: UnclaimedUpgrades, socket: PassThrough): void =>
-    upgrades.leave({} as IncomingMessage, socket, Buffer.alloc(0));
+    upgrades.leave({} as IncomingMessage, socket, Buffer.alloc(0), new UpgradeRefusal(404, 'path'));
 
   it('leaves an upgrade to others for the time of a handshake', () => {
     const { upgrades, refuse } = setUp();

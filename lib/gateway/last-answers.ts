@@ -1,0 +1,90 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Milliseconds between two looks for connections without a request. */
+const LOOK_MS = 100;
+
+/** The most milliseconds that a client has to complete a request when the server has been closed. */
+const PATIENCE_MS = 1000;
+
+/** The timeouts of an HTTP server between two requests. The second one is not in every version of Node. */
+type IdleTimes = Pick<Server, 'keepAliveTimeout'> & { keepAliveTimeoutBuffer?: number };
+
+/** A connection in the list that Node keeps of an HTTP server. */
+interface ListedConnection {
+  readonly socket: Socket & { readonly _httpMessage?: unknown };
+  /** The last request, as soon as its headers are complete. */
+  readonly incoming?: unknown;
+}
+
+/** The list itself: `active()` has the connections whose next request is not complete. */
+interface ConnectionList {
+  active(): readonly ListedConnection[];
+}
+
+/**
+ * Ends the connections of an HTTP server that goes down, each with the answer under way. Node keeps a connection open behind
+ * an answer also when the server has been closed meanwhile, and then the server lasts as long as its last connection.
+ */
+export class LastAnswers {
+  readonly #server: Server;
+  #idleTimes: IdleTimes | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** From now on each answer says that it is the last one of its connection. */
+  begin(): void {
+    this.#server.off('request', announceEnd).prependListener('request', announceEnd);
+  }
+
+  /**
+   * Called right before the server is closed. Requests that are answered later do not keep their connections, and
+   * connections without a request are ended when the server is closed.
+   * @param ms time that a client has to complete its request, if it is less than a second
+   */
+  closing(ms: number): void {
+    if (this.#idleTimes !== undefined) return;
+    const server = this.#server as Server & IdleTimes;
+    const { keepAliveTimeout, keepAliveTimeoutBuffer } = server;
+    this.#idleTimes = {
+      keepAliveTimeout,
+      ...(keepAliveTimeoutBuffer !== undefined && { keepAliveTimeoutBuffer }),
+    };
+    // To Node 0 means without an end.
+    Object.assign(
+      server,
+      { keepAliveTimeout: 1 },
+      keepAliveTimeoutBuffer !== undefined && { keepAliveTimeoutBuffer: 0 },
+    );
+    const patient = performance.now() + Math.min(PATIENCE_MS, ms);
+    this.#timer = setInterval(() => {
+      if (!server.listening && performance.now() >= patient) endUnasked(server);
+    }, LOOK_MS).unref();
+  }
+
+  /** Gives the server back as it was. */
+  end(): void {
+    this.#server.off('request', announceEnd);
+    clearInterval(this.#timer);
+    Object.assign(this.#server, this.#idleTimes);
+    this.#idleTimes = undefined;
+  }
+}
+
+function announceEnd({ httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
+  // HTTP/2 has no such header.
+  if (httpVersionMajor === 1) response.setHeader('Connection', 'close');
+}
+
+/** Ends the connections on which nobody waits for an answer: they sent nothing, or the beginning of a request. */
+function endUnasked(server: Server): void {
+  const key = Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  );
+  const list = key && (Reflect.get(server, key) as Partial<ConnectionList> | undefined);
+  for (const { incoming, socket } of list?.active?.() ?? [])
+    if (!incoming && !socket._httpMessage) socket.destroy();
+}
