@@ -6,19 +6,23 @@ import type { SchedulerClock } from './scheduler-clock.js';
 /** Looks at a connection in the time of its grace: a stall of this process counts as one of them. */
 const LOOKS = 4;
 
-/** A connection with subscriptions that are behind. */
-export interface Laggard {
+/** A socket that should take something. */
+interface Stalled {
   readonly sink: BatchSink;
-  /** In the order in which they are served. */
-  readonly subscriptions: Set<Subscription>;
   /** Looks since its socket has taken anything. */
   idle: number;
   /** What its socket had left at the last look. */
   left: number;
 }
 
+/** A connection with subscriptions that are behind. */
+export interface Laggard extends Stalled {
+  /** In the order in which they are served. */
+  readonly subscriptions: Set<Subscription>;
+}
+
 /**
- * The connections that are behind. One whose socket was given something and takes nothing at all of it for the time of
+ * The connections that are behind, and those whose next answer waits until they have read the ones before. One whose socket was given something and takes nothing at all of it for the time of
  * grace is closed; one that takes something now and then is only slow, and is not. When all that is kept for slow ones
  * exceeds the budget, the worst go.
  */
@@ -26,6 +30,8 @@ export class Laggards {
   readonly #bySink = new Map<BatchSink, Laggard>();
   /** Connections that have caught up with a busy socket: they may be behind again before it takes anything. */
   readonly #busy = new Map<BatchSink, Laggard>();
+  /** Those whose answers wait, behind or not. */
+  readonly #answering = new Map<BatchSink, Stalled>();
   readonly #clock: SchedulerClock;
   readonly #grace: number;
   readonly #budget: ByteLedger;
@@ -67,8 +73,18 @@ export class Laggards {
       this.#bySink.set(sink, laggard);
     }
     laggard.subscriptions.add(subscription);
-    this.#timer ??= this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
+    this.#lookLater();
     return laggard;
+  }
+
+  /** Answers wait for a socket: begins its time of grace, again if it has one. */
+  watch(sink: BatchSink): void {
+    this.#answering.set(sink, { sink, idle: 0, left: -1 });
+    this.#lookLater();
+  }
+
+  unwatch(sink: BatchSink): void {
+    this.#answering.delete(sink);
   }
 
   /** The subscription has caught up, or has ended. */
@@ -101,13 +117,17 @@ export class Laggards {
   readonly #look = (): void => {
     this.#timer = undefined;
     for (const laggard of this.#bySink.values()) if (looksFrozen(laggard)) laggard.sink.tooSlow();
+    for (const answering of this.#answering.values()) if (looksFrozen(answering)) answering.sink.tooSlow();
     for (const laggard of this.#busy.values()) {
       looksFrozen(laggard);
       if (!isBusy(laggard.sink)) this.#busy.delete(laggard.sink);
     }
-    if (this.#bySink.size + this.#busy.size > 0)
-      this.#timer = this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
+    if (this.#bySink.size + this.#busy.size + this.#answering.size > 0) this.#lookLater();
   };
+
+  #lookLater(): void {
+    this.#timer ??= this.#clock.setTimeout(this.#look, this.#grace / LOOKS);
+  }
 
   readonly #evict = (): void => {
     this.#relief = undefined;
@@ -134,14 +154,14 @@ export class Laggards {
 }
 
 /** Counts a look at a socket. Returns whether the socket has taken nothing in the time of grace. */
-function looksFrozen(laggard: Laggard): boolean {
-  const { left, unsent } = laggard.sink;
-  if (left !== laggard.left) laggard.idle = 0;
-  laggard.left = left;
+function looksFrozen(stalled: Stalled): boolean {
+  const { left, unsent } = stalled.sink;
+  if (left !== stalled.left) stalled.idle = 0;
+  stalled.left = left;
   // A socket that has taken all it was given waits for this process: for its turn, or for the loop.
-  if (unsent === 0) laggard.idle = 0;
-  else laggard.idle++;
-  return laggard.idle > LOOKS;
+  if (unsent === 0) stalled.idle = 0;
+  else stalled.idle++;
+  return stalled.idle > LOOKS;
 }
 
 function isBusy(sink: BatchSink): boolean {

@@ -1,8 +1,11 @@
 import type { Batch } from '../wire/batch.js';
 import type { SocketPort } from './socket-port.js';
 
+/** Bytes that a busy socket is given, and a reply waits for. More waits in the log, where it is kept once for everybody. */
+export const MOST_IN_FLIGHT = 64 * 1024;
+
 /** Asks a socket to call back when everything before it has left. Empty, so it costs nothing on the wire. */
-const NOTHING = new Uint8Array(0);
+export const NOTHING = new Uint8Array(0);
 
 /** Who wants to know of them. */
 export interface HeldOwner {
@@ -25,8 +28,8 @@ export class HeldBatches {
   /** How many of the batches each write under way covers, where every write calls back. */
   readonly #covered: number[] = [];
   #asked = false;
-  /** Bytes that the socket was given when it had taken everything before. It was free to take them, however many. */
-  burst = 0;
+  /** Bytes that the socket was rightly given: when it had taken everything before, or because they were asked for. */
+  #burst = 0;
 
   constructor(socket: SocketPort, owner: HeldOwner) {
     this.#socket = socket;
@@ -35,7 +38,19 @@ export class HeldBatches {
 
   /** A write of so many bytes has made the socket busy, or has found it so. */
   begin(bytes: number): void {
-    if (this.#batches.length === 0) this.burst = bytes;
+    if (this.#batches.length === 0) this.#burst = bytes;
+  }
+
+  /**
+   * Whether so much may be unsent.
+   * @param asked those of the bytes that the client has asked for, and that waited for room
+   * @param most that may be unsent beside what the socket was rightly given
+   */
+  admits(unsent: number, asked: number, most: number): boolean {
+    const limit = most + Math.max(MOST_IN_FLIGHT, this.#burst);
+    if (unsent - asked > limit) return false;
+    if (unsent > limit) this.#burst = unsent;
+    return true;
   }
 
   keep(batch: Batch): void {

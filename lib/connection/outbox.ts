@@ -1,11 +1,8 @@
 import type { Batch, BatchSink } from '../wire/batch.js';
-import { HeldBatches } from './held-batches.js';
+import { HeldBatches, MOST_IN_FLIGHT } from './held-batches.js';
 import type { OutboxOwner } from './outbox-owner.js';
 import { bytesLeft, OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
 import { writeBatches } from './write-batches.js';
-
-/** Bytes that a busy socket is given, and a reply waits for. More waits in the log, where it is kept once for everybody. */
-const MOST_IN_FLIGHT = 64 * 1024;
 
 /**
  * The outgoing side of a connection. Batches gather between two writes and leave in one system call; until the
@@ -16,6 +13,8 @@ const MOST_IN_FLIGHT = 64 * 1024;
  */
 export class Outbox implements BatchSink {
   feeds = 0;
+  /** Bytes of what was gathered that the client has asked for. */
+  asked = 0;
   readonly #ws: WebSocketPort;
   readonly #socket: SocketPort;
   #count = 0;
@@ -86,9 +85,10 @@ export class Outbox implements BatchSink {
 
   write(): void {
     const queued = this.#socket.writableLength;
+    const most = this.#owner.maxUnsentBytes;
+    if (queued === 0 || this.#count === 0) return this.writeLast();
     // Publications do not come here without room for them, so what is too much are replies.
-    const most = this.#owner.maxUnsentBytes + Math.max(MOST_IN_FLIGHT, this.#held?.burst ?? 0);
-    if (queued === 0 || this.#count === 0 || queued + this.#bytes <= most) return this.writeLast();
+    if (this.#holder().admits(queued + this.#bytes, this.asked, most)) return this.writeLast();
     this.#drop();
     this.#owner.tooSlow();
   }
@@ -133,7 +133,7 @@ export class Outbox implements BatchSink {
       this.#pending![i]!.release();
       this.#pending![i] = undefined;
     }
-    this.#count = this.#bytes = 0;
+    this.#count = this.#bytes = this.asked = 0;
   }
 
   #hold(): HeldBatches {

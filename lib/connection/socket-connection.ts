@@ -1,27 +1,20 @@
 import type { WebSocket } from 'ws';
 import type { Close } from '../errors/close-codes.js';
 import { CLOSE } from '../errors/close-codes.js';
-import { FanoutError, shown } from '../errors/fanout-error.js';
-import { outgoingJson } from '../json/outgoing.js';
-import { Batch } from '../wire/batch.js';
-import { PING_FRAME, textFrame } from '../wire/frame.js';
+import { PING_FRAME } from '../wire/frame.js';
 import { formatOf, type WireFormat } from '../wire/json-format.js';
 import { assertClose } from './close.js';
-import { Connection } from './connection.js';
 import { connectionId } from './connection-id.js';
 import type { Handshake } from './handshake.js';
 import type { OutboxOwner } from './outbox-owner.js';
 import { Outbox } from './outbox.js';
+import { SendingConnection, type SendingHost } from './sending-connection.js';
 import { bytesLeft, OPEN, type SocketPort } from './socket-port.js';
 import { Subscriptions } from './subscriptions.js';
-import type { TurnWrites } from './turn-writes.js';
 import { wallTime } from './wall-time.js';
 
 /** What a connection asks of the rest of the server. One object serves them all. */
-export interface ConnectionHost {
-  readonly turnWrites: TurnWrites;
-  /** Bytes a connection may have unsent. */
-  readonly maxUnsentBytes: number;
+export interface ConnectionHost extends SendingHost {
   /** @param bytes that are kept for a busy socket from now on; negative for what is not any more */
   pinned(bytes: number): void;
   /** A busy socket has taken what it was given. */
@@ -36,7 +29,7 @@ export interface ConnectionHost {
 }
 
 /** A {@link Connection} over a `ws` socket. `T` is a subscription: what is in one is the business of the topic room. */
-export class SocketConnection<T = any> extends Connection implements OutboxOwner {
+export class SocketConnection<T = any> extends SendingConnection implements OutboxOwner {
   readonly id = connectionId();
   readonly format: WireFormat;
   readonly sink: Outbox;
@@ -89,39 +82,12 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
     return this.#socket;
   }
 
+  protected get host(): ConnectionHost {
+    return this.#host;
+  }
+
   get open(): boolean {
     return this.socket.readyState === OPEN;
-  }
-
-  send(event: string, data?: unknown): boolean {
-    if (typeof event !== 'string' || event === '')
-      throw new FanoutError('FANOUT_EVENT', `event is ${shown(event)}`);
-    const json = outgoingJson('FANOUT_EVENT', event, data);
-    if (data !== undefined && json === undefined)
-      throw new FanoutError('FANOUT_EVENT', `of event "${event}", ${shown(data)} has no JSON form`);
-    return this.sendText(`{"event":${JSON.stringify(event)}${json === undefined ? '' : `,"data":${json}`}}`);
-  }
-
-  /** Sends one text frame at the end of this loop turn. */
-  sendText(text: string): boolean {
-    if (!this.open) return false;
-    // More than the limit in one turn goes to the socket at once: only then it shows whether the peer reads.
-    if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
-    if (!this.open) return false;
-    const batch = new Batch([textFrame(text)]);
-    if (this.sink.add(batch)) this.#host.turnWrites.request(this.sink);
-    batch.release();
-    return true;
-  }
-
-  /** Writes the frames gathered in this loop turn now, because the application is about to write to the socket itself. */
-  writeGathered(): void {
-    if (this.sink.gathered > 0) this.sink.write();
-  }
-
-  /** Sends at the end of this loop turn what others have added to the sink. */
-  requestWrite(): void {
-    this.#host.turnWrites.request(this.sink);
   }
 
   subscribe(topic: string): boolean {
@@ -170,10 +136,6 @@ export class SocketConnection<T = any> extends Connection implements OutboxOwner
   }
 
   // The outbox's view of it.
-
-  get maxUnsentBytes(): number {
-    return this.#host.maxUnsentBytes;
-  }
 
   tooSlow(): void {
     this.closeAs(CLOSE.SLOW);

@@ -33,17 +33,23 @@ async function pullAll(
   invocation: Invocation,
   subscriber: Subscriber<unknown>,
 ): Promise<void> {
+  const inTurn = invocation.inTurn?.bind(invocation) ?? atOnce;
   try {
     for (let pulled = 1; !subscriber.closed; pulled++) {
       const { done, value } = await values.next();
       if (done) return subscriber.complete();
-      subscriber.next(value);
+      // Others may have answered while it was made.
+      await inTurn(() => subscriber.next(value));
       if (pulled % VALUES_PER_TURN === 0) await nextTurn();
-      await invocation.taken?.();
+      await inTurn(() => {});
     }
   } catch (error) {
     subscriber.error(error);
   }
+}
+
+function atOnce(act: () => void): undefined {
+  act();
 }
 
 function nextTurn(): Promise<void> {

@@ -64,8 +64,23 @@ export class ClientSession implements Usage, InboundOwner {
     return this.#host.unready;
   }
 
+  get full(): boolean {
+    return this.connection.full;
+  }
+
+  awaitRoom(): void {
+    void this.connection.whenRead(() => this.inbound.goOn());
+  }
+
   handle(message: Incoming): void | Promise<void> {
-    return inCopiedContext(this.#host.route, this, message);
+    this.connection.handlerBegins();
+    const handled = inCopiedContext(this.#host.route, this, message);
+    if (handled === undefined) this.handled();
+    return handled;
+  }
+
+  handled(): void {
+    this.connection.handlerEnds();
   }
 }
 

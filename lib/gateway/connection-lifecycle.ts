@@ -136,7 +136,7 @@ export class ConnectionLifecycle {
   }
 
   #disconnect(session: ClientSession, close: Close): void {
-    const { connections, topics, heartbeat, expiries, unfinished, slots, logger } = this.#parts;
+    const { connections, topics, heartbeat, expiries, host, unfinished, slots, logger } = this.#parts;
     const { connection, endpoint } = session;
     slots.give(connection.handshake.ip);
     endpoint.server.forget(connection.socket);
@@ -149,6 +149,7 @@ export class ConnectionLifecycle {
     // What a client sent before it left is still its wish; after our own close it is not.
     if (connection.closedWith !== undefined) session.inbound.clear();
     else session.inbound.leave();
+    host.waiting.end(connection);
     for (const reply of session.replies ?? []) {
       try {
         reply.unsubscribe();

@@ -19,8 +19,14 @@ export interface InboundOwner {
   readonly maxPayload: number;
   /** Bytes that wait for their connections to be ready, of all of them. */
   readonly unready: UnreadyBytes;
+  /** Whether so many answers are unread that the next message has to wait. */
+  readonly full: boolean;
+  /** Calls {@link Inbound.goOn} when it is full no more, or has ended. */
+  awaitRoom(): void;
   /** Takes a message; the next one comes when it returns, or what it returns resolves. Must not throw or reject. */
   handle(message: Incoming): void | Promise<void>;
+  /** What `handle` returned has resolved. */
+  handled(): void;
 }
 
 /** Messages that came while others were being handled. Most connections never have any. */
@@ -29,11 +35,13 @@ interface Waiting {
   bytes: number;
   /** Those of `bytes` that the ledger of connections that are not ready has. */
   unready: number;
+  /** Whether they wait for the client to read. */
+  forRoom: boolean;
 }
 
 /**
- * The messages of one connection, handled in order and so many at a time, and none before the connection is ready.
- * Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel. Only compressed
+ * The messages of one connection, handled in order and so many at a time, none before the connection is ready, and none
+ * while the client leaves too many answers unread. Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel. Only compressed
  * messages can be more than that, because a chunk of them inflates to a thousand times its size; those are refused.
  */
 export class Inbound {
@@ -51,13 +59,13 @@ export class Inbound {
   /** Why there is no room for the message, which is then not handled; undefined when there is. */
   receive(message: Incoming): RejectionCause | undefined {
     if (this.#cleared) return undefined;
-    if (this.#free > 0) {
+    if (this.#free > 0 && this.#waiting === undefined && !this.#owner.full) {
       this.#run(message);
       return undefined;
     }
     const { unready, maxPayload, socket } = this.#owner;
     const bytes = sizeOf(message);
-    const waiting = (this.#waiting ??= { messages: [], bytes: 0, unready: 0 });
+    const waiting = (this.#waiting ??= { messages: [], bytes: 0, unready: 0, forRoom: false });
     if (waiting.bytes + bytes > (QUEUE_LIMIT + 1) * maxPayload + IN_HAND_BYTES) return 'waiting-bytes';
     if (!this.#opened) {
       if (!unready.fits(waiting.unready, bytes)) return 'unready-bytes';
@@ -66,7 +74,14 @@ export class Inbound {
     }
     waiting.bytes += bytes;
     if (waiting.messages.push(message) === QUEUE_LIMIT) socket.pause();
+    if (this.#free > 0) this.#awaitRoom(waiting);
     return undefined;
+  }
+
+  /** The client has read: handles what waits for that. */
+  goOn(): void {
+    if (this.#waiting !== undefined) this.#waiting.forRoom = false;
+    this.#drain();
   }
 
   /** Ready: handles what has come meanwhile, and from now on `inFlight` messages at the same time. */
@@ -113,6 +128,7 @@ export class Inbound {
     // Made when it is needed: one bound for the life of the connection would be 100 bytes of an idle one.
     void handled.then(() => {
       this.#free++;
+      this.#owner.handled();
       this.#drain();
     });
   }
@@ -129,13 +145,20 @@ export class Inbound {
     const { messages } = waiting;
     let at = 0;
     // A handler that closes the connection clears what waits behind its message.
-    while (this.#free > 0 && !this.#cleared && at < messages.length) {
+    while (this.#free > 0 && !this.#cleared && at < messages.length && !this.#owner.full) {
       const message = messages[at++]!;
       waiting.bytes -= sizeOf(message);
       this.#run(message);
     }
-    if (at < messages.length) messages.splice(0, at);
-    else this.#resume();
+    if (at === messages.length) return this.#resume();
+    messages.splice(0, at);
+    if (this.#free > 0 && !this.#cleared) this.#awaitRoom(waiting);
+  }
+
+  #awaitRoom(waiting: Waiting): void {
+    if (waiting.forRoom) return;
+    waiting.forRoom = true;
+    this.#owner.awaitRoom();
   }
 
   /** Nothing waits any more. */

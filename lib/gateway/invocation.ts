@@ -25,8 +25,8 @@ export interface Invocation {
    * @param end ends a stream that nobody subscribes to
    */
   streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown>;
-  /** Waits until the client has room for more; undefined when there is room. */
-  taken?(): Promise<void> | undefined;
+  /** Acts when the client has read enough of the answers before, or has gone; undefined when that was at once. */
+  inTurn?(act: () => void): Promise<void> | undefined;
   /** Takes an error thrown while a stream was ended. */
   teardownFailed?(error: unknown): void;
 }

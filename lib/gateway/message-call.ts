@@ -4,19 +4,15 @@ import { CountedRefusal } from './counted-refusal.js';
 import type { Invocation } from './invocation.js';
 import type { Message, MessageId } from './message.js';
 
-/**
- * Most bytes that may wait for a socket when the next value of a generator or a byte stream is pulled. An Observable is not
- * pulled: only `slowConsumer.maxBytes` limits it.
- */
-const MOST_UNREAD = 64 * 1024;
-
-/** Milliseconds between two checks of a socket with too many waiting bytes. */
-const PAUSE_MS = 20;
+/** Most bytes that may wait for a socket when the next value of a generator or a byte stream is pulled. */
+const MOST_UNSENT = 64 * 1024;
 
 /** Ways to answer a message. */
 export interface Answers {
-  /** @throws FanoutError FANOUT_REPLY */
+  /** Answers with a value that has waited for its turn. @throws FanoutError FANOUT_REPLY */
   reply(session: ClientSession, message: Message, value: unknown): void;
+  /** Answers with a value that came by itself: it must not make too much unread. @throws FanoutError FANOUT_REPLY */
+  push(session: ClientSession, message: Message, value: unknown): void;
   /** Replies, or answers with the error where the value cannot be sent. */
   acknowledge(session: ClientSession, message: Message, value: unknown): void;
   /** Tells the client that the stream of a request is complete. */
@@ -66,8 +62,13 @@ export class MessageCall implements Invocation {
     this.#isFiltered = true;
   }
 
-  taken(): Promise<void> | undefined {
-    return this.#isBusy ? this.#untilRoom() : undefined;
+  inTurn(act: () => void): Promise<void> | undefined {
+    const { connection } = this.#session;
+    // Only then it shows whether the peer reads.
+    if (connection.bufferedBytes > MOST_UNSENT) connection.writeGathered();
+    if (connection.open && connection.bufferedBytes > MOST_UNSENT) return connection.whenRead(act);
+    act();
+    return undefined;
   }
 
   teardownFailed(error: unknown): void {
@@ -128,7 +129,7 @@ export class MessageCall implements Invocation {
     const [answers, session, message] = [this.#answers, this.#session, this.#message];
     return new Promise(resolve => {
       // A value that cannot be sent ends the stream, as an error of the stream does.
-      const subscription = values.pipe(tap(value => answers.reply(session, message, value))).subscribe({
+      const subscription = values.pipe(tap(value => this.#send(value))).subscribe({
         error: error => answers.fail(session, message.id, error),
         complete: () => this.#complete(),
       });
@@ -147,15 +148,10 @@ export class MessageCall implements Invocation {
     return this.streaming ? Promise.resolve() : new Promise(resolve => (this.#becameStream = resolve));
   }
 
-  get #isBusy(): boolean {
-    return this.#session.connection.bufferedBytes > MOST_UNREAD;
-  }
-
-  async #untilRoom(): Promise<void> {
-    // Frames of this turn are written at its end.
-    await new Promise(resolve => setImmediate(resolve));
-    while (this.#isBusy && this.#session.connection.open && this.#replies?.closed !== true)
-      await new Promise(resolve => setTimeout(resolve, PAUSE_MS).unref());
+  #send(value: unknown): void {
+    // An Observable is not pulled. A single value that an interceptor has wrapped is what the handler returned.
+    if (this.streaming && this.#end === undefined) this.#answers.push(this.#session, this.#message, value);
+    else this.#answers.reply(this.#session, this.#message, value);
   }
 }
 

@@ -164,18 +164,24 @@ export class MessageRouter implements Answers {
 
   acknowledge(session: ClientSession, message: Message, value: unknown): void {
     try {
-      this.reply(session, message, value);
+      this.push(session, message, value);
     } catch (error) {
       this.fail(session, message.id, error);
     }
   }
 
   /** As under `WsAdapter`, what a handler returns is the frame; nothing is sent for nothing. The request's id is added. */
-  reply(session: ClientSession, { event, id }: Message, result: unknown): void {
-    if (result === undefined || result === null) return;
-    const json =
-      id === undefined ? outgoingJson('FANOUT_REPLY', event, result) : answerJson(event, id, result);
-    if (json !== undefined) this.#send(session, json);
+  reply({ connection }: ClientSession, message: Message, result: unknown): void {
+    const json = replyJson(message, result);
+    if (json !== undefined) connection.answer(json);
+  }
+
+  push({ connection }: ClientSession, message: Message, value: unknown): void {
+    const json = replyJson(message, value);
+    if (json === undefined) return;
+    // Nobody knows how many there are, so what comes while others are unread is bounded as all that is sent unasked.
+    if (connection.full) connection.sendText(json);
+    else connection.answer(json);
   }
 
   complete(session: ClientSession, { id }: Message): void {
@@ -191,7 +197,10 @@ export class MessageRouter implements Answers {
     const error = readableError(thrown);
     if (!isAnswer(error)) this.#errors.error(error);
     if (!session.connection.open) return;
-    this.#send(session, this.#frameOf(id, error, topic));
+    const text = this.#frameOf(id, error, topic);
+    // What the library refuses is nothing that a client has asked for: it does not wait, and is not counted.
+    if (error instanceof Refusal) this.#send(session, text);
+    else session.connection.answer(text);
     const cause = causeOf(error);
     if (cause !== undefined) this.#offenders.refused(session, cause);
   };
@@ -209,6 +218,12 @@ export class MessageRouter implements Answers {
   #send(session: ClientSession, text: string): void {
     session.connection.sendText(text);
   }
+}
+
+/** The JSON of a reply; undefined where there is none. @throws FanoutError FANOUT_REPLY */
+function replyJson({ event, id }: Message, result: unknown): string | undefined {
+  if (result === undefined || result === null) return undefined;
+  return id === undefined ? outgoingJson('FANOUT_REPLY', event, result) : answerJson(event, id, result);
 }
 
 /** The JSON of a reply to a request with an id: the frame that the handler returned, or a frame around its value. */

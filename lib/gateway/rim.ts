@@ -3,6 +3,7 @@ import type { ApplicationConfig } from '@nestjs/core';
 import type { Delivery } from '../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import { TurnWrites } from '../connection/turn-writes.js';
+import { WaitingAnswers } from '../connection/waiting-answers.js';
 import { Refusal } from '../errors/refusals.js';
 import type { HeartbeatMonitor } from '../heartbeat/heartbeat-monitor.js';
 import type { Observation } from '../observe/observation.js';
@@ -73,7 +74,7 @@ export function createRim(parts: RimParts): Rim {
     logger,
     errors,
   } = parts;
-  const { topics, broadcaster, backlog, catchUp, presence } = delivery;
+  const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
   const { rejections, load, preflight } = observation;
   const slots = new AdmissionSlots(options.limits);
   const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
@@ -111,6 +112,7 @@ export function createRim(parts: RimParts): Rim {
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),
+    waiting: new WaitingAnswers(laggards),
     maxUnsentBytes: options.slowConsumer.maxBytes,
     pinned: backlog.add.bind(backlog),
     drained: (connection: ClientConnection) => catchUp.drained(connection.sink),

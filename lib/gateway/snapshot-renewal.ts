@@ -56,11 +56,10 @@ export class SnapshotRenewal {
     const { topic } = subscription;
     try {
       const snapshot = await request.ask({ topic: topic.name });
-      if (!this.#isWaiting(subscription, request)) return;
-      const { lostFrom, cursor } = subscription;
-      session.connection.sendText(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow', snapshot));
-      subscription.lostFrom = 0;
-      if (this.#isWaiting(subscription, request)) this.#parts.catchUp.join(subscription);
+      const tell = (): void => this.#tell(session, request, subscription, snapshot);
+      // Other topics may have lost something too, and their snapshots are on their way.
+      if (session.connection.full) await session.connection.whenRead(tell);
+      else tell();
     } catch (error) {
       if (this.#isWaiting(subscription, request)) revoke(this.#parts, session, subscription, error);
     } finally {
@@ -68,6 +67,14 @@ export class SnapshotRenewal {
       request.end();
     }
   };
+
+  #tell(session: ClientSession, request: TopicRequest, subscription: Subscription, snapshot: unknown): void {
+    if (!this.#isWaiting(subscription, request)) return;
+    const { topic, lostFrom, cursor } = subscription;
+    session.connection.answer(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow', snapshot));
+    subscription.lostFrom = 0;
+    if (this.#isWaiting(subscription, request)) this.#parts.catchUp.join(subscription);
+  }
 
   /** False when it has ended meanwhile, or its client has subscribed anew. */
   #isWaiting(subscription: Subscription, request: TopicRequest): boolean {

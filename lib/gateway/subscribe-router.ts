@@ -1,14 +1,14 @@
 import type { Delivery } from '../broadcast/delivery.js';
 import { Refusal } from '../errors/refusals.js';
-import { reachOf } from '../topic/reach.js';
 import { rateClass } from '../topic/rate-class.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import { type Subscription } from '../topic/subscription.js';
-import { gapText } from '../wire/gap-frame.js';
 import type { RejectionCause } from '../observe/rejections.js';
+import { announceGap, announceLoss } from './announced-losses.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import { CountedRefusal } from './counted-refusal.js';
 import type { Message, MessageId } from './message.js';
+import { recover } from './recovered-position.js';
 import { namedTopics, payloads, validNames } from './named-topics.js';
 import { subscribedText, unsubscribedText } from './topic-answers.js';
 import { FILTERED, type TopicRequest } from './topic-request.js';
@@ -79,11 +79,14 @@ export class SubscribeRouter {
     const names = validNames(named, () => fail(session, message.id, new Refusal('BAD_TOPIC')));
     if (names.length === 0) return undefined;
     const payloadOf = payloads(message.data as object);
+    const { connection } = session;
     let waiting: Promise<void>[] | undefined;
     for (const name of names) {
       // It may have been closed for one of them.
-      if (!session.connection.open) break;
-      const answered = this.#subscribe(session, message, name, payloadOf(name), fail);
+      if (!connection.open) break;
+      const answered = connection.full
+        ? connection.whenRead(() => this.#subscribe(session, message, name, payloadOf(name), fail))
+        : this.#subscribe(session, message, name, payloadOf(name), fail);
       if (answered !== undefined) (waiting ??= []).push(answered);
     }
     return waiting && Promise.all(waiting).then(() => {});
@@ -117,11 +120,19 @@ export class SubscribeRouter {
     if (!connection.open) return false;
     const subscription = this.#topics.hold(connection, name);
     if (!subscription.held || subscription.answered) return false;
-    const snapshot = this.#requests.snapshotOf(name);
-    // It may be held already, for a request of the client's own, and what came since is in the snapshot.
-    if (snapshot !== undefined) subscription.cursor = subscription.topic.log.head;
-    this.#start(connection, subscription, {}, snapshot);
+    if (connection.full) void connection.whenRead(() => this.#startFromServer(connection, subscription));
+    else this.#startFromServer(connection, subscription);
     return true;
+  }
+
+  #startFromServer(connection: ClientConnection, subscription: Subscription): void {
+    const { topic, held, answered } = subscription;
+    // The server may have ended it meanwhile, or it was the answer to a request of the client's own.
+    if (!held || answered || connection.subscriptions.get(topic.name) !== subscription) return;
+    const snapshot = this.#requests.snapshotOf(topic.name);
+    // It may be held already, for a request of the client's own, and what came since is in the snapshot.
+    if (snapshot !== undefined) subscription.cursor = topic.log.head;
+    this.#start(connection, subscription, {}, snapshot);
   }
 
   /** @throws FanoutError FANOUT_TOPIC_NAME */
@@ -169,6 +180,8 @@ export class SubscribeRouter {
     payload: object,
     fail: Fail,
   ): void | Promise<void> {
+    // It may have gone while it was waited for.
+    if (!session.connection.open) return;
     const { since, maxRate } = data as { since?: unknown; maxRate?: unknown };
     const request = this.#requests.for(session, name);
     if (request === undefined) return fail(session, id, unmatched(name));
@@ -189,15 +202,28 @@ export class SubscribeRouter {
       const snapshot = request.ask(payload);
       if (!isThenable(snapshot)) return this.#answer(session, request, asked, snapshot);
       return (snapshot as Promise<unknown>).then(
-        value =>
-          request.outdated
-            ? this.#askAgain(session, request, asked, payload)
-            : this.#answer(session, request, asked, value),
+        value => this.#answerInTurn(session, request, asked, payload, value),
         error => this.#refuse(session, request, asked, error),
       );
     } catch (error) {
       return this.#refuse(session, request, asked, error);
     }
+  }
+
+  /** The method has taken its time, in which others may have been answered. */
+  #answerInTurn(
+    session: ClientSession,
+    request: TopicRequest,
+    asked: Asked,
+    payload: object,
+    snapshot: unknown,
+  ): void | Promise<void> {
+    const { connection } = session;
+    if (request.outdated) return this.#askAgain(session, request, asked, payload);
+    if (!connection.full) return this.#answer(session, request, asked, snapshot);
+    // What is published meanwhile follows the answer only where it is held for that.
+    if (!request.held) return connection.whenRead(() => this.#askAgain(session, request, asked, payload));
+    return connection.whenRead(() => this.#answerInTurn(session, request, asked, payload, snapshot));
   }
 
   /** The client has renewed its credentials while the method ran, which has answered to the old ones. */
@@ -240,14 +266,14 @@ export class SubscribeRouter {
     const interval = maxRate === undefined ? 0 : 1000 / maxRate;
     topic.assign(subscription, interval);
     const isSetBack = replays === true && !answered;
-    const recovered = since === undefined ? undefined : this.#recover(subscription, since, isSetBack);
+    const recovered = since === undefined ? undefined : recover(this.#topics, subscription, since, isSetBack);
     // The topic's own window may be longer than the one that was asked for.
     const granted =
       subscription.lane.interval > interval ? maxRate && 1000 / subscription.lane.interval : maxRate;
     const answer = subscribedText(subscription, id, { recovered, maxRate: granted }, snapshot);
     // After all that may throw: a new snapshot for what it lost may still be in the making.
     announceLoss(connection, subscription);
-    connection.sendText(answer);
+    connection.answer(answer);
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
       // The method is not asked again about whom the server has subscribed.
@@ -262,39 +288,4 @@ export class SubscribeRouter {
     }
     this.#sources.start(topic.name);
   }
-
-  /**
-   * Lets a client go on from a position; false when that cannot be done without a loss.
-   * @param isSetBack whether the subscription is set back to that position, and does not stay where it is
-   */
-  #recover(subscription: Subscription, since: string, isSetBack: boolean): boolean {
-    const { topic } = subscription;
-    const from = this.#topics.offsetOf(topic, since);
-    if (from === undefined) return false;
-    // A subscription that lives already goes on from where it is: nothing is replayed to it. Nor is anything forgotten
-    // now, as it may be between two lanes, neither of which knows what it still needs.
-    if (isSetBack) this.#topics.refresh(topic);
-    const oldest = isSetBack ? reachOf(topic) : subscription.cursor;
-    if (from < oldest || from > topic.log.head) return false;
-    if (isSetBack) subscription.cursor = from;
-    return true;
-  }
-}
-
-/** The client subscribes anew while a snapshot for what it lost is in the making: the one in the answer stands for that. */
-function announceLoss(connection: ClientConnection, subscription: Subscription): void {
-  const { lostFrom, cursor, topic } = subscription;
-  if (lostFrom === 0) return;
-  subscription.lostFrom = 0;
-  connection.sendText(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow'));
-}
-
-/** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */
-function announceGap(connection: ClientConnection, subscription: Subscription): void {
-  const { name, log } = subscription.topic;
-  const from = subscription.cursor + 1;
-  const to = reachOf(subscription.topic);
-  if (from > to) return;
-  subscription.cursor = to;
-  connection.sendText(gapText(name, log.epoch, from, to, 'slow'));
 }

@@ -75,6 +75,11 @@ export class TopicRequest implements Invocation {
     return this.#renewals !== this.#session.renewals;
   }
 
+  /** Whether what is published from now on follows the answer. */
+  get held(): boolean {
+    return this.#subscription?.held === true;
+  }
+
   /** Taken apart only when a parameter of the method asks for it. */
   get topic(): RequestedTopic {
     return (this.#topic ??= { name: this.subject, params: this.#found.pattern.paramsOf(this.subject) });

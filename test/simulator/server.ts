@@ -5,6 +5,7 @@ import { ConnectionRegistry } from '../../lib/connection/connection-registry.js'
 import { Handshake } from '../../lib/connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../../lib/connection/socket-connection.js';
 import { TurnWrites } from '../../lib/connection/turn-writes.js';
+import { WaitingAnswers } from '../../lib/connection/waiting-answers.js';
 import { Refusal } from '../../lib/errors/refusals.js';
 import { attachSession, ClientSession, sessionOf } from '../../lib/gateway/client-session.js';
 import type { Invocation } from '../../lib/gateway/invocation.js';
@@ -87,7 +88,7 @@ export class Server {
       resync: subscription => renewal.renew(subscription),
       logger: console,
     });
-    const { broadcaster, backlog, catchUp, presence } = this.delivery;
+    const { broadcaster, backlog, catchUp, laggards, presence } = this.delivery;
     const sources = new TopicSources(broadcaster, () => {}, console as never);
     const room = new TopicRoom(this.delivery.topics, Infinity);
     const requests = new TopicRequests(this.delivery, sources, room);
@@ -108,6 +109,7 @@ export class Server {
     });
     this.#host = {
       turnWrites: new TurnWrites(clock.setImmediate),
+      waiting: new WaitingAnswers(laggards),
       maxUnsentBytes: maxBytes,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
@@ -152,6 +154,7 @@ export class Server {
     connection.sink.end();
     this.connections.delete(connection);
     if (connection.closedWith !== undefined) sessionOf(connection.socket)!.inbound.clear();
+    this.#host.waiting.end(connection);
   }
 
   #route(session: ClientSession, text: unknown): void | Promise<void> {

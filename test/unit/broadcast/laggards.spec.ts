@@ -261,6 +261,45 @@ describe('Laggards', () => {
     });
   });
 
+  describe('a socket whose answers are waited for', () => {
+    /** One that has not taken what it was given, though it has no subscriptions. */
+    function unread(): HandSink {
+      const { sink } = subscriber();
+      lag(sink, 1);
+      laggards.watch(sink);
+      return sink;
+    }
+
+    it('is closed when it takes nothing for the time of grace', () => {
+      const sink = unread();
+      clock.advance(GRACE);
+      expect(sink.slow).toBe(0);
+      clock.advance(GRACE / 4);
+      expect(sink.slow).toBe(1);
+    });
+
+    it('is not closed while it takes something, nor when its time begins again', () => {
+      const sink = unread();
+      for (let i = 1; i <= 20; i++) {
+        clock.advance(GRACE * 0.9);
+        if (i % 2 === 0) sink.left = i;
+        else laggards.watch(sink);
+      }
+      expect(sink.slow).toBe(0);
+    });
+
+    it('is watched once, until nothing waits for it', () => {
+      const sink = unread();
+      laggards.watch(sink);
+      expect(clock.timers).toBe(1);
+      clock.advance(GRACE);
+      laggards.unwatch(sink);
+      clock.advance(GRACE);
+      expect(sink.slow).toBe(0);
+      expect(clock.timers).toBe(0);
+    });
+  });
+
   describe('#stop', () => {
     it('leaves nothing armed', () => {
       lag(behind(topicOf()).sink, 10_001);

@@ -484,6 +484,45 @@ describe('Outbox', () => {
       },
     );
 
+    /** An answer for a socket that has not taken what it was given before. */
+    function addAnswer(): void {
+      socket.stalled = true;
+      add('x'.repeat(600));
+      outbox.write();
+      add('y'.repeat(500_000));
+      outbox.asked = 500_000;
+    }
+
+    it('does not hold for what the client asked for, beside which there may be as much as ever', () => {
+      addAnswer();
+      outbox.write();
+      add('z'.repeat(1000));
+      outbox.write();
+      expect(slow).not.toHaveBeenCalled();
+      add('!');
+      outbox.write();
+      expect(slow).toHaveBeenCalledTimes(1);
+      expect(outbox.unsent).toBe(501_600);
+    });
+
+    it('holds for what comes with an answer in the same write', () => {
+      addAnswer();
+      add('z'.repeat(65_536 + 1000));
+      outbox.write();
+      expect(slow).toHaveBeenCalledTimes(1);
+    });
+
+    it('holds again when the socket has taken the answer', () => {
+      addAnswer();
+      outbox.write();
+      socket.drain();
+      add('x'.repeat(600));
+      outbox.write();
+      add('z'.repeat(65_536 + 1000));
+      outbox.write();
+      expect(slow).toHaveBeenCalledTimes(1);
+    });
+
     it('does not hold for the last write', () => {
       socket.stalled = true;
       add('x'.repeat(70_000));

@@ -12,16 +12,32 @@ let unready: UnreadyBytes;
 let handled: Incoming[];
 /** Lets the handler that runs now end. */
 let end: (() => void)[];
+/** Messages whose promise has resolved. */
+let settled: number;
+/** Whether the client leaves too many answers unread, and how often it was asked to tell when it does not. */
+let reader: { full: boolean; asked: number };
 
 beforeEach(() => {
   socket = new FakeWebSocket();
   unready = new UnreadyBytes(Infinity);
   handled = [];
   end = [];
+  settled = 0;
+  reader = { full: false, asked: 0 };
 });
 
 function inboundTo(handle: (message: Incoming) => void | Promise<void>): Inbound {
-  return new Inbound({ socket, maxPayload: PAYLOAD, unready, handle });
+  return new Inbound({
+    socket,
+    maxPayload: PAYLOAD,
+    unready,
+    get full() {
+      return reader.full;
+    },
+    awaitRoom: () => void reader.asked++,
+    handle,
+    handled: () => void settled++,
+  });
 }
 
 /** Handles each message until a test ends it; messages that begin with `now` end at once. */
@@ -234,6 +250,113 @@ describe('Inbound', () => {
       expect(socket.isPaused).toBe(false);
       messages.receive('the sixteenth');
       expect(socket.isPaused).toBe(true);
+    });
+  });
+
+  describe('while its client leaves answers unread', () => {
+    /** The client has read enough. */
+    function read(messages: Inbound): void {
+      reader.full = false;
+      messages.goOn();
+    }
+
+    it('handles nothing, asks once to be told, and then goes on in order', () => {
+      const messages = inbound();
+      messages.open(1);
+      messages.receive('now 0');
+      reader.full = true;
+      for (const name of names(3, 'now ')) messages.receive(name);
+      expect(handled).toEqual(['now 0']);
+      expect(reader.asked).toBe(1);
+      read(messages);
+      expect(handled).toEqual(['now 0', ...names(3, 'now ')]);
+      messages.receive('now 4');
+      expect(handled.at(-1)).toBe('now 4');
+      expect(reader.asked).toBe(1);
+    });
+
+    it('goes on for as long as there is room, and asks again', () => {
+      const messages = inboundTo(message => {
+        handled.push(message);
+        reader.full = true;
+      });
+      messages.open(1);
+      for (const name of names(4)) messages.receive(name);
+      for (let round = 1; round <= 4; round++) {
+        expect(handled).toEqual(names(round));
+        expect(reader.asked).toBe(Math.min(round, 3));
+        read(messages);
+      }
+    });
+
+    it('lets no message overtake one that waits, also when there is room before it is told', () => {
+      const messages = inbound();
+      messages.open(1);
+      reader.full = true;
+      messages.receive('now 0');
+      reader.full = false;
+      messages.receive('now 1');
+      expect(handled).toEqual([]);
+      messages.goOn();
+      expect(handled).toEqual(['now 0', 'now 1']);
+    });
+
+    it('lets a message in hand end, and waits then', async () => {
+      const messages = inbound();
+      messages.open(1);
+      for (const name of names(2)) messages.receive(name);
+      reader.full = true;
+      expect(reader.asked).toBe(0);
+      await endOne();
+      expect([handled.length, reader.asked, settled]).toEqual([1, 1, 1]);
+      read(messages);
+      expect(handled).toEqual(names(2));
+    });
+
+    it('waits with what came before it was ready', () => {
+      const messages = inbound();
+      for (const name of names(2, 'now ')) messages.receive(name);
+      reader.full = true;
+      messages.open(1);
+      expect([handled.length, reader.asked]).toEqual([0, 1]);
+      read(messages);
+      expect(handled).toEqual(names(2, 'now '));
+    });
+
+    it('starts none of several in flight', async () => {
+      const messages = inbound();
+      messages.open(3);
+      messages.receive('0');
+      reader.full = true;
+      messages.receive('1');
+      messages.receive('2');
+      await endOne();
+      expect(handled).toEqual(['0']);
+      read(messages);
+      expect(handled).toEqual(names(3));
+    });
+
+    it('pauses the socket when sixteen wait, and resumes it when none does', () => {
+      const messages = inbound();
+      messages.open(1);
+      reader.full = true;
+      for (const name of names(15, 'now ')) messages.receive(name);
+      expect(socket.isPaused).toBe(false);
+      messages.receive('now 15');
+      expect(socket.isPaused).toBe(true);
+      read(messages);
+      expect(handled).toEqual(names(16, 'now '));
+      expect(socket.isPaused).toBe(false);
+    });
+
+    it('forgets what waits when the connection is closed', () => {
+      const messages = inbound();
+      messages.open(1);
+      reader.full = true;
+      messages.receive('now');
+      messages.clear();
+      read(messages);
+      expect(handled).toEqual([]);
     });
   });
 

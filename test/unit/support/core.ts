@@ -2,6 +2,7 @@ import { ConnectionRegistry } from '../../../lib/connection/connection-registry.
 import { Handshake } from '../../../lib/connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../../../lib/connection/socket-connection.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
+import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
 import { Delivery } from '../../../lib/broadcast/delivery.js';
 import type { FanOut } from '../../../lib/broadcast/fan-out.js';
 import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
@@ -92,9 +93,10 @@ export class Core {
       resync,
       logger: { error: (error, what) => this.errors.push({ error, what }) },
     });
-    const { backlog, catchUp, topics, presence } = this.delivery;
+    const { backlog, catchUp, laggards, topics, presence } = this.delivery;
     this.#host = {
       turnWrites: new TurnWrites(this.clock.setImmediate),
+      waiting: new WaitingAnswers(laggards),
       maxUnsentBytes,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
@@ -174,6 +176,7 @@ export class Core {
     socket.destroy();
     this.topics.leaveAll(connection);
     connection.sink.end();
+    this.#host.waiting.end(connection);
     this.connections.delete(connection);
     socket.reportLost();
   }

@@ -1,0 +1,118 @@
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import { outgoingJson } from '../json/outgoing.js';
+import { Batch } from '../wire/batch.js';
+import { textFrame } from '../wire/frame.js';
+import { Connection } from './connection.js';
+import type { Outbox } from './outbox.js';
+import type { SocketPort } from './socket-port.js';
+import type { TurnWrites } from './turn-writes.js';
+import type { Reader, WaitingAnswers } from './waiting-answers.js';
+
+/** What sending asks of the rest of the server. One object serves all connections. */
+export interface SendingHost {
+  readonly turnWrites: TurnWrites;
+  /** What waits for clients to read. */
+  readonly waiting: WaitingAnswers;
+  /** Bytes a connection may have unsent. */
+  readonly maxUnsentBytes: number;
+}
+
+/** The part of a connection that sends what is no publication: answers, and what the application sends by itself. */
+export abstract class SendingConnection extends Connection implements Reader {
+  abstract readonly open: boolean;
+  abstract readonly sink: Outbox;
+  abstract readonly transport: SocketPort;
+  protected abstract readonly host: SendingHost;
+  unread = 0;
+  awaited = -1;
+  /** Messages of its client whose handlers run. */
+  #handling = 0;
+  /** Bytes that they may send beside their answers. */
+  #allowance = 0;
+
+  abstract broken(): void;
+
+  get maxUnsentBytes(): number {
+    return this.host.maxUnsentBytes;
+  }
+
+  send(event: string, data?: unknown): boolean {
+    if (typeof event !== 'string' || event === '')
+      throw new FanoutError('FANOUT_EVENT', `event is ${shown(event)}`);
+    const json = outgoingJson('FANOUT_EVENT', event, data);
+    if (data !== undefined && json === undefined)
+      throw new FanoutError('FANOUT_EVENT', `of event "${event}", ${shown(data)} has no JSON form`);
+    const text = `{"event":${JSON.stringify(event)}${json === undefined ? '' : `,"data":${json}`}}`;
+    const bytes = this.#give(text);
+    if (this.#handling > 0) this.#sentByHandler(bytes);
+    return bytes > 0;
+  }
+
+  /** Sends one text frame at the end of this loop turn. Closes the connection when too much is unsent by then. */
+  sendText(text: string): boolean {
+    return this.#give(text) > 0;
+  }
+
+  /**
+   * Sends one text frame that the client has asked for, at the end of this loop turn. However large it is, it closes
+   * nothing: whoever makes an answer waits before, while the connection is {@link full}.
+   */
+  answer(text: string): boolean {
+    const bytes = this.#give(text);
+    this.sink.asked += bytes;
+    this.unread += bytes;
+    return bytes > 0;
+  }
+
+  /** Returns the bytes of the frame; 0 when it is not sent. */
+  #give(text: string): number {
+    if (!this.open) return 0;
+    // More than the limit in one turn goes to the socket at once: only then it shows whether the peer reads.
+    if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
+    if (!this.open) return 0;
+    const batch = new Batch([textFrame(text)]);
+    if (this.sink.add(batch)) this.host.turnWrites.request(this.sink);
+    batch.release();
+    return batch.bytes;
+  }
+
+  /** A message of its client is taken to its handler. */
+  handlerBegins(): void {
+    this.#handling++;
+    this.#allowance = Math.min(this.#allowance + this.maxUnsentBytes, this.#handling * this.maxUnsentBytes);
+  }
+
+  /** A message of its client is answered, or will not be. */
+  handlerEnds(): void {
+    if (--this.#handling === 0) this.#allowance = 0;
+  }
+
+  /** Handlers answer with `send` too. Each may send as much as any other client may leave unsent, but not more. */
+  #sentByHandler(bytes: number): void {
+    this.unread += bytes;
+    if (bytes > this.#allowance) return;
+    this.#allowance -= bytes;
+    this.sink.asked += bytes;
+  }
+
+  /** Whether so many bytes of answers are unread that what the client asks for next has to wait. */
+  get full(): boolean {
+    const { maxUnsentBytes } = this;
+    return this.unread > maxUnsentBytes && this.host.waiting.isAbove(maxUnsentBytes, this);
+  }
+
+  /** Does the work when the client has read nearly all of its answers so far, or has gone. */
+  whenRead(work: () => void | Promise<void>): Promise<void> {
+    return this.host.waiting.add(this, work);
+  }
+
+  /** Writes the frames gathered in this loop turn now, because the application is about to write to the socket itself. */
+  writeGathered(): void {
+    if (this.sink.gathered > 0) this.sink.write();
+  }
+
+  /** Sends at the end of this loop turn what others have added to the sink. */
+  requestWrite(): void {
+    this.host.turnWrites.request(this.sink);
+  }
+}

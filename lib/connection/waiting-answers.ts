@@ -1,0 +1,132 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { BatchSink } from '../wire/batch.js';
+import { NOTHING } from './held-batches.js';
+import type { SocketPort } from './socket-port.js';
+
+/** Bytes of answers that may be unread when what waits goes on: as many as publications that are on their way. */
+const MOST_UNREAD = 64 * 1024;
+
+/** A connection whose client may leave answers unread. */
+export interface Reader {
+  readonly open: boolean;
+  readonly sink: BatchSink;
+  readonly transport: Pick<SocketPort, 'write'>;
+  /** Bytes of answers above which the next one waits. */
+  readonly maxUnsentBytes: number;
+  writeGathered(): void;
+  /** The socket is beyond use. */
+  broken(): void;
+
+  // Notes kept on the connection, because a Map entry and an object for each would cost more.
+
+  /** At least the bytes of answers that the kernel has not taken. Whoever sends an answer adds to it. */
+  unread: number;
+  /** Those of them that the socket was asked about, -1 when it was not. Nobody else touches it. */
+  awaited: number;
+}
+
+/** Closes connections whose sockets take nothing for the time of grace. */
+export interface StallWatch {
+  /** Begins the time of grace of a socket, also of one that is watched already. */
+  watch(sink: BatchSink): void;
+  unwatch(sink: BatchSink): void;
+}
+
+/** What waits; of work that takes time, the end of it. */
+type Work = () => void | Promise<void>;
+
+/**
+ * Work that waits until its client has read what it asked for before: the next message, the next topic of a subscribe, the
+ * next value of a stream. One object serves all connections.
+ */
+export class WaitingAnswers {
+  readonly #waiting = new Map<Reader, Work[]>();
+  readonly #stalls: StallWatch;
+
+  constructor(stalls: StallWatch) {
+    this.#stalls = stalls;
+  }
+
+  /** Whether the client has more than so many bytes of answers unread. False for a connection that is closing. */
+  isAbove(bytes: number, reader: Reader): boolean {
+    // Only then it shows whether the peer reads.
+    reader.writeGathered();
+    if (reader.awaited < 0) reader.unread = Math.min(reader.unread, reader.sink.unsent);
+    return reader.open && reader.unread > bytes;
+  }
+
+  /**
+   * Does the work later, in the context of the caller: when the client has read enough, or when its connection has ended.
+   * Resolves when it is done, rejects with what it throws.
+   */
+  add(reader: Reader, work: Work): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settling = AsyncResource.bind(() => settle(work, resolve, reject));
+      const works = this.#waiting.get(reader);
+      if (works === undefined) this.#waiting.set(reader, [settling]);
+      else works.push(settling);
+      this.#await(reader);
+    });
+  }
+
+  /** Does all that waits: the connection has ended, so there is nothing to wait for. */
+  end(reader: Reader): void {
+    const works = this.#waiting.get(reader);
+    if (works === undefined) return;
+    this.#forget(reader);
+    for (const work of works) void work();
+  }
+
+  /** Does what waits, in order, as long as there is room. */
+  #goOn(reader: Reader): void {
+    const works = this.#waiting.get(reader);
+    if (works === undefined) return;
+    const most = Math.min(MOST_UNREAD, reader.maxUnsentBytes);
+    while (works.length > 0 && !this.isAbove(most, reader)) {
+      const done = works.shift()!();
+      if (done === undefined) continue;
+      // The next one follows when its answer is there, or is read: it may itself be waiting here for others.
+      void done.then(() => this.#goOn(reader));
+      break;
+    }
+    if (this.#waiting.get(reader) !== works) return;
+    if (works.length === 0) this.#forget(reader);
+    else if (this.isAbove(most, reader)) this.#await(reader);
+  }
+
+  /** One question at a time is enough: what was unread when it was asked has left when it is answered. */
+  #await(reader: Reader): void {
+    this.#stalls.watch(reader.sink);
+    if (reader.awaited >= 0) return;
+    reader.awaited = reader.unread;
+    try {
+      reader.transport.write(NOTHING, () => {
+        reader.unread -= reader.awaited;
+        reader.awaited = -1;
+        this.#goOn(reader);
+      });
+    } catch {
+      reader.broken();
+    }
+  }
+
+  #forget(reader: Reader): void {
+    this.#waiting.delete(reader);
+    this.#stalls.unwatch(reader.sink);
+  }
+}
+
+/** Does the work, and returns the end of it where it takes time. Neither throws nor rejects. */
+function settle(
+  work: Work,
+  resolve: (done: void | Promise<void>) => void,
+  reject: (error: unknown) => void,
+): void | Promise<void> {
+  try {
+    const done = work();
+    resolve(done);
+    return done?.catch(() => {});
+  } catch (error) {
+    return reject(error);
+  }
+}
