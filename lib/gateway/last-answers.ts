@@ -7,9 +7,6 @@ const LOOK_MS = 100;
 /** The most milliseconds that a client has to complete a request when the server has been closed. */
 const PATIENCE_MS = 1000;
 
-/** The timeouts of an HTTP server between two requests. The second one is not in every version of Node. */
-type IdleTimes = Pick<Server, 'keepAliveTimeout'> & { keepAliveTimeoutBuffer?: number };
-
 /** A connection in the list that Node keeps of an HTTP server. */
 interface ListedConnection {
   readonly socket: Socket & { readonly _httpMessage?: unknown };
@@ -28,7 +25,8 @@ interface ConnectionList {
  */
 export class LastAnswers {
   readonly #server: Server;
-  #idleTimes: IdleTimes | undefined;
+  /** What the server had before. */
+  #keepAliveTimeout: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(server: Server) {
@@ -46,19 +44,11 @@ export class LastAnswers {
    * @param ms time that a client has to complete its request, if it is less than a second
    */
   closing(ms: number): void {
-    if (this.#idleTimes !== undefined) return;
-    const server = this.#server as Server & IdleTimes;
-    const { keepAliveTimeout, keepAliveTimeoutBuffer } = server;
-    this.#idleTimes = {
-      keepAliveTimeout,
-      ...(keepAliveTimeoutBuffer !== undefined && { keepAliveTimeoutBuffer }),
-    };
-    // To Node 0 means without an end.
-    Object.assign(
-      server,
-      { keepAliveTimeout: 1 },
-      keepAliveTimeoutBuffer !== undefined && { keepAliveTimeoutBuffer: 0 },
-    );
+    if (this.#keepAliveTimeout !== undefined) return;
+    const server = this.#server;
+    this.#keepAliveTimeout = server.keepAliveTimeout;
+    // Node adds a second for requests that are on their way. 0 would mean without an end.
+    server.keepAliveTimeout = 1;
     const patient = performance.now() + Math.min(PATIENCE_MS, ms);
     this.#timer = setInterval(() => {
       if (!server.listening && performance.now() >= patient) endUnasked(server);
@@ -69,8 +59,8 @@ export class LastAnswers {
   end(): void {
     this.#server.off('request', announceEnd);
     clearInterval(this.#timer);
-    Object.assign(this.#server, this.#idleTimes);
-    this.#idleTimes = undefined;
+    if (this.#keepAliveTimeout !== undefined) this.#server.keepAliveTimeout = this.#keepAliveTimeout;
+    this.#keepAliveTimeout = undefined;
   }
 }
 
