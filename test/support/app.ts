@@ -18,6 +18,8 @@ export interface AppSetup extends ModuleMetadata {
   readonly options?: FanoutOptions;
   readonly platform?: 'express' | 'fastify';
   readonly nest?: NestApplicationOptions;
+  /** Address and port; a free port of 127.0.0.1 without it. */
+  readonly listen?: { readonly host: string; readonly port: number };
   /** Called before the application listens. */
   readonly configure?: (app: INestApplication) => void;
 }
@@ -32,6 +34,7 @@ export async function startApp({
   options,
   platform,
   nest = overTls(),
+  listen = { host: '127.0.0.1', port: 0 },
   configure,
   ...metadata
 }: AppSetup): Promise<RunningApp> {
@@ -49,11 +52,11 @@ export async function startApp({
       : testing.createNestApplication(settings);
   onTestFinished(() => app.close());
   configure?.(app);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(listen.port, listen.host);
   const { port } = app.getHttpServer().address() as AddressInfo;
   return {
     app,
-    url: `${nest?.httpsOptions ? 'wss' : 'ws'}://127.0.0.1:${port}`,
+    url: `${nest?.httpsOptions ? 'wss' : 'ws'}://${listen.host}:${port}`,
     get: token => app.get(token as never, { strict: false }),
   };
 }
