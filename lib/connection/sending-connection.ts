@@ -30,6 +30,7 @@ export abstract class SendingConnection extends Connection implements Reader {
   /** Bytes that they may send beside their answers. */
   #allowance = 0;
 
+  abstract drained(): void;
   abstract broken(): void;
 
   get maxUnsentBytes(): number {

@@ -14,6 +14,8 @@ export interface Reader {
   /** Bytes of answers above which the next one waits. */
   readonly maxUnsentBytes: number;
   writeGathered(): void;
+  /** The socket has taken what it was given: publications that wait for that have their turn first. */
+  drained(): void;
   /** The socket is beyond use. */
   broken(): void;
 
@@ -103,6 +105,7 @@ export class WaitingAnswers {
       reader.transport.write(NOTHING, () => {
         reader.unread -= reader.awaited;
         reader.awaited = -1;
+        reader.drained();
         this.#goOn(reader);
       });
     } catch {

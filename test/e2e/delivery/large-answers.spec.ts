@@ -1,11 +1,11 @@
 import { Ack, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import {
   type Close,
+  CLOSE,
   type Connection,
   CurrentConnection,
   type FanoutOptions,
   Topic,
-  TopicName,
 } from 'nestjs-fanout';
 import { from, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -27,14 +27,15 @@ const LARGE = 'x'.repeat(SIZE);
 @WebSocketGateway()
 class Gateway {
   readonly ended: (Close | undefined)[] = [];
-  readonly asked: unknown[] = [];
+  /** What was answered, or is about to be. */
+  readonly made: unknown[] = [];
 
   handleDisconnect(_: WebSocket, close?: Close): void {
     this.ended.push(close);
   }
 
   #large(n: unknown): object {
-    this.asked.push(n);
+    this.made.push(n);
     return { n, text: LARGE };
   }
 
@@ -60,12 +61,6 @@ class Gateway {
     connection.send('sent', this.#large(n));
   }
 
-  @SubscribeMessage('error')
-  error(@MessageBody() n: number): void {
-    this.asked.push(n);
-    throw Object.assign(new Error(), { message: LARGE });
-  }
-
   @SubscribeMessage('observable')
   observable(@MessageBody() n: number): Observable<object> {
     return from([this.#large(n)]);
@@ -73,26 +68,27 @@ class Gateway {
 
   @SubscribeMessage('generator')
   async *generator(@MessageBody() n: number): AsyncGenerator<object> {
-    yield this.#large(n);
-    await turn();
-    yield this.#large(n + 0.5);
+    for (let i = 0; i < MANY; i++) {
+      await turn();
+      yield this.#large(`${n}.${i}`);
+    }
   }
 
-  @SubscribeMessage('flood')
-  flood(): Observable<object> {
+  @SubscribeMessage('emitter')
+  emitter(): Observable<object> {
     return from(Array.from({ length: MANY }, (_, n) => ({ n, text: LARGE })));
   }
 
-  @Topic('sync.:n')
-  sync(@TopicName() name: string): object {
-    return this.#large(name);
+  @SubscribeMessage('loop')
+  async loop(@CurrentConnection() connection: Connection): Promise<void> {
+    for (let i = 0; i < MANY; i++) {
+      connection.send('sent', this.#large(i));
+      await turn();
+    }
   }
 
-  @Topic('async.:n')
-  async async(@TopicName() name: string): Promise<object> {
-    await turn();
-    return this.#large(name);
-  }
+  @Topic('news')
+  news(): void {}
 }
 
 async function start(options: FanoutOptions = {}) {
@@ -104,24 +100,31 @@ async function start(options: FanoutOptions = {}) {
   return { ...running, gateway, client, connection: connection! };
 }
 
+type Running = Awaited<ReturnType<typeof start>>;
+
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
-/** Reads on until there are so many text frames. */
-async function readOn(client: RawClient, frames: number): Promise<any[]> {
-  client.socket.resume();
-  await client.until(() => client.frames.length >= frames || client.close !== undefined, 15_000);
-  expect(client.close).toBeUndefined();
-  return client.messages;
+/** Asks for many large answers at once. */
+function ask({ client }: Running, event: string, count = MANY): void {
+  client.send(...numbers(count).map(n => ({ event, id: n, data: n })));
 }
 
 /** Waits until the client has so much unread that nothing more is made for it. */
-async function untilFull({ asked }: Gateway, connection: Connection): Promise<void> {
+async function untilFull({ gateway: { made }, connection }: Running): Promise<void> {
+  await eventually(() => connection.bufferedBytes > 64 * KIB, 'a full socket');
   let before = -1;
-  await eventually(() => connection.bufferedBytes > MAX_BYTES, 'a full socket');
-  while (before < asked.length) {
-    before = asked.length;
+  while (before < made.length) {
+    before = made.length;
     for (let i = 0; i < 20; i++) await turn();
   }
+}
+
+/** Reads on until there are so many frames, and gives the numbers in them. */
+async function readOn({ client }: Running, frames: number): Promise<unknown[]> {
+  client.socket.resume();
+  await client.until(() => client.frames.length >= frames || client.close !== undefined, 15_000);
+  expect(client.close).toBeUndefined();
+  return client.messages.filter(({ data }) => data?.n !== undefined).map(({ data }) => data.n);
 }
 
 describe('large replies that a client asks for at once, and does not read at first,', () => {
@@ -132,14 +135,132 @@ describe('large replies that a client asks for at once, and does not read at fir
     ['send', 1],
     ['observable', 2],
   ])('all arrive in order (%s), and each is made when there is room for it', async (event, frames) => {
-    const { client, gateway, connection, core, pool } = await start();
-    client.send(...numbers(MANY).map(n => ({ event, id: n, data: n })));
-    await untilFull(gateway, connection);
-    expect(gateway.asked.length).toBeLessThan(MANY);
+    const running = await start();
+    const { gateway, connection } = running;
+    ask(running, event);
+    await untilFull(running);
+    expect(gateway.made.length).toBeLessThan(MANY);
     expect(connection.bufferedBytes).toBeLessThan(MAX_BYTES + SIZE + KIB);
-    const messages = await readOn(client, MANY * frames);
-    expect(messages.filter(({ data }) => data).map(({ data }) => data.n)).toEqual(numbers(MANY));
+    expect(await readOn(running, MANY * frames)).toEqual(numbers(MANY));
     expect(gateway.ended).toEqual([]);
-    await atRest({ core, pool });
+    await atRest(running);
+  });
+
+  it.each(['promise', 'send'])('all arrive when several are made at the same time (%s)', async event => {
+    const running = await start({ limits: { inFlight: 3 } });
+    const { gateway, connection } = running;
+    ask(running, event);
+    await untilFull(running);
+    expect(gateway.made.length).toBeLessThan(MANY);
+    expect(connection.bufferedBytes).toBeLessThan(MAX_BYTES + 3 * (SIZE + KIB));
+    const read = await readOn(running, MANY);
+    expect(read.sort((a, b) => Number(a) - Number(b))).toEqual(numbers(MANY));
+    expect(gateway.ended).toEqual([]);
+  });
+
+  it('all arrive when they are larger than maxBytes', async () => {
+    const running = await start({ slowConsumer: { maxBytes: 64 * KIB } });
+    ask(running, 'value');
+    await untilFull(running);
+    expect(running.connection.bufferedBytes).toBeLessThan(64 * KIB + SIZE + KIB);
+    expect(await readOn(running, MANY)).toEqual(numbers(MANY));
+  });
+
+  it('all arrive from generators side by side, and none has more than one value ready', async () => {
+    const running = await start();
+    const { gateway, connection } = running;
+    ask(running, 'generator', 3);
+    await untilFull(running);
+    const stopped = gateway.made.length;
+    expect(stopped).toBeLessThan(3 * MANY);
+    expect(connection.bufferedBytes).toBeLessThan(64 * KIB + SIZE + KIB);
+    const read = await readOn(running, 3 * MANY + 3);
+    for (const n of [0, 1, 2])
+      expect(read.filter(value => String(value).startsWith(`${n}.`))).toEqual(
+        numbers(MANY).map(i => `${n}.${i}`),
+      );
+    expect(gateway.ended).toEqual([]);
+  });
+
+  it('let publications through, and what is asked for after them', async () => {
+    const running = await start();
+    const { client, gateway, broadcaster } = running;
+    client.socket.resume();
+    await client.subscribe('news');
+    client.socket.pause();
+    ask(running, 'value');
+    await untilFull(running);
+    for (const n of numbers(5)) broadcaster.publish('news', `news ${n}`);
+    client.send({ event: 'ping', id: 'last' });
+    const expected = 1 + 5 + MANY + 1;
+    expect(await readOn(running, expected)).toEqual(numbers(MANY));
+    const messages = client.messages.map(({ topic, data, id }) => (topic === 'news' ? data : id));
+    expect(messages.filter(data => String(data).startsWith('news '))).toHaveLength(5);
+    expect(messages.indexOf('news 4')).toBeLessThan(messages.indexOf(MANY - 1));
+    expect(messages.at(-1)).toBe('last');
+    expect(gateway.ended).toEqual([]);
+  });
+
+  it('leave what else the client sends with the client', async () => {
+    const running = await start({ limits: { messagesPerSecond: 0, bytesPerSecond: 0 } });
+    const { client, gateway, connection } = running;
+    ask(running, 'value', 100);
+    await untilFull(running);
+    const { length } = gateway.made;
+    expect(connection.socket.isPaused).toBe(true);
+    // More than the kernel takes for a server that does not read.
+    const filler = { event: 'no.such.event', data: 'y'.repeat(60 * KIB) };
+    client.send(...Array.from({ length: 300 }, () => filler));
+    for (let i = 0; i < 50; i++) await turn();
+    expect(client.socket.writableLength).toBeGreaterThan(KIB);
+    expect(gateway.made).toHaveLength(length);
+    expect(connection.bufferedBytes).toBeLessThan(MAX_BYTES + SIZE + KIB);
+  });
+});
+
+describe('who does not read', () => {
+  it('its replies is closed after the time of grace, and what it asked for is not made', async () => {
+    const running = await start({ slowConsumer: { grace: 600 } });
+    const { client, gateway } = running;
+    ask(running, 'value');
+    await untilFull(running);
+    const { length } = gateway.made;
+    await eventually(() => running.connection.socket.readyState !== 1, 'the close');
+    client.socket.destroy();
+    await eventually(() => gateway.ended.length === 1, 'the end of the connection');
+    expect(gateway.ended).toEqual([CLOSE.SLOW]);
+    expect(gateway.made).toHaveLength(length);
+    await atRest(running);
+  });
+
+  it('a generator is closed after the time of grace too', async () => {
+    const running = await start({ slowConsumer: { grace: 600 } });
+    ask(running, 'generator', 1);
+    await eventually(() => running.connection.socket.readyState !== 1, 'the close');
+    running.client.socket.destroy();
+    await eventually(() => running.gateway.ended.length === 1, 'the end of the connection');
+    expect(running.gateway.ended).toEqual([CLOSE.SLOW]);
+  });
+
+  it.each(['emitter', 'loop'])('what comes without being pulled is closed at maxBytes (%s)', async event => {
+    const running = await start();
+    const { client, gateway } = running;
+    ask(running, event, 1);
+    await eventually(() => running.connection.socket.readyState !== 1, 'the close');
+    client.socket.destroy();
+    await eventually(() => gateway.ended.length === 1, 'the end of the connection');
+    expect(gateway.ended).toEqual([CLOSE.SLOW]);
+  });
+
+  it('what it is sent unasked is closed at maxBytes', async () => {
+    const running = await start();
+    const { client, gateway, connection } = running;
+    for (let i = 0; i < MANY && connection.socket.readyState === 1; i++) {
+      connection.send('tick', LARGE);
+      await turn();
+    }
+    client.socket.destroy();
+    await eventually(() => gateway.ended.length === 1, 'the end of the connection');
+    expect(gateway.ended).toEqual([CLOSE.SLOW]);
   });
 });

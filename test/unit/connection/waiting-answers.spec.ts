@@ -147,6 +147,29 @@ describe('WaitingAnswers', () => {
     expect(done.join('')).toBe('ab');
   });
 
+  it.each([false, true])(
+    'lets publications have their turn between two answers (encrypted: %s)',
+    encrypted => {
+      Object.assign(peer.socket, { encrypted });
+      connection.subscribe('t');
+      for (const name of ['a', 'b', 'c']) answer(name);
+      core.broadcaster.publish('t', 1);
+      core.clock.advance(100);
+      core.clock.turn();
+      peer.socket.drain(FRAME);
+      expect(done.join('')).toBe('ab');
+      core.clock.turn();
+      for (let i = 0; i < 5; i++) {
+        peer.socket.drain();
+        core.clock.turn();
+      }
+      const order = peer.socket.frames.map(
+        frame => (Array.isArray(frame) ? frame[0] : frame.topic) as string,
+      );
+      expect(order).toEqual(['a', 't', 'b', 'c']);
+    },
+  );
+
   it('waits for work that takes time before it goes on', async () => {
     answer('a');
     let end!: () => void;

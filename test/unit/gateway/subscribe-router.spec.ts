@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Refusal } from '../../../lib/errors/refusals.js';
 import { ClientSession } from '../../../lib/gateway/client-session.js';
+import type { Invocation } from '../../../lib/gateway/invocation.js';
 import { CountedRefusal } from '../../../lib/gateway/counted-refusal.js';
 import { SubscribeRouter } from '../../../lib/gateway/subscribe-router.js';
 import { TopicRequests } from '../../../lib/gateway/topic-requests.js';
@@ -18,8 +19,12 @@ let router: SubscribeRouter;
 let load: { overload: 'heap' | 'loop-delay' | undefined };
 let refused: unknown[];
 let asked: string[];
-/** What the topic's method returns. */
+/** What the topic's method returns, unless a test has another method. */
 let snapshot: unknown;
+let method: (topic: string, invocation: Invocation) => unknown;
+
+/** Lets promises settle. */
+const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
 beforeEach(() => {
   core = new Core({ optionsOf: name => (name === 'room' ? { presence: { debounce: 10 } } : {}) });
@@ -28,11 +33,12 @@ beforeEach(() => {
   refused = [];
   asked = [];
   snapshot = undefined;
+  method = () => snapshot;
   const { delivery } = core;
   const route = {
-    handle: (_: unknown, { topic }: { topic: string }) => {
+    handle: (_: unknown, { topic }: { topic: string }, invocation: Invocation) => {
       asked.push(topic);
-      return snapshot;
+      return method(topic, invocation);
     },
     pattern: ':x',
   };
@@ -164,5 +170,111 @@ describe('SubscribeRouter and a presence', () => {
     core.clock.turn();
     expect(answerSince(1)).toMatchObject({ recovered: true, snapshot: { members } });
     expect(refused).toEqual([]);
+  });
+});
+
+describe('SubscribeRouter while its client leaves answers unread', () => {
+  const LARGE = 'x'.repeat(600_000);
+
+  /** Ends the method of a topic that takes time. */
+  let end: Map<string, () => void>;
+
+  /** Everybody is answered with a large snapshot: at once, or by topics that begin with "slow" when a test ends them. */
+  beforeEach(() => {
+    end = new Map();
+    method = (topic, invocation) => {
+      invocation.called!();
+      if (!topic.startsWith('slow')) return LARGE;
+      return new Promise(resolve => end.set(topic, () => resolve(LARGE)));
+    };
+    peer.socket.stalled = true;
+  });
+
+  /** The client reads all it was sent so far; what follows is made and sent. */
+  async function read(): Promise<void> {
+    core.clock.turn();
+    peer.socket.drain(peer.socket.writableLength);
+    await settled();
+    core.clock.turn();
+  }
+
+  /** Names of the topics that the client was answered about. */
+  const answered = (): string[] =>
+    peer.socket.frames.filter(({ event }) => event === 'subscribed').map(({ data }) => data.topic as string);
+
+  const publications = (): string[] =>
+    peer.socket.frames.filter(({ topic }) => topic !== undefined).map(({ data }) => data as string);
+
+  it('asks about the topics of one message one after the other, when more than maxBytes are unread', async () => {
+    send('subscribe', 'a', 'b', 'c', 'd', 'e');
+    expect(asked).toEqual(['a', 'b']);
+    for (const expected of ['abc', 'abcd', 'abcde']) {
+      await read();
+      expect(asked.join('')).toBe(expected);
+      expect(peer.connection.bufferedBytes).toBeLessThan(1_800_000);
+    }
+    await read();
+    expect(answered()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(peer.ws.closes).toEqual([]);
+  });
+
+  it('asks about all of them at once while there is room', () => {
+    peer.socket.stalled = false;
+    send('subscribe', 'slow-a', 'slow-b');
+    send('subscribe', 'a', 'b', 'c', 'd');
+    expect(asked).toEqual(['slow-a', 'slow-b', 'a', 'b', 'c', 'd']);
+  });
+
+  it('lets answers wait that take their time, and what is published meanwhile follows them', async () => {
+    send('subscribe', 'slow-a', 'slow-b', 'slow-c', 'slow-d');
+    for (const ended of end.values()) ended();
+    await settled();
+    core.broadcaster.publish('slow-d', 'news');
+    core.clock.advance(100);
+    expect(peer.connection.bufferedBytes).toBeLessThan(1_300_000);
+    for (let i = 0; i < 4; i++) await read();
+    expect(answered()).toEqual(['slow-a', 'slow-b', 'slow-c', 'slow-d']);
+    expect(publications()).toEqual(['news']);
+    expect(asked).toHaveLength(4);
+    expect(peer.ws.closes).toEqual([]);
+  });
+
+  it('asks anew about a topic that its client has already, so that no snapshot is older than what came before it', async () => {
+    const slow = method;
+    method = () => undefined;
+    send('subscribe', 'slow-d');
+    method = slow;
+    asked = [];
+    send('subscribe', 'slow-a', 'slow-b', 'slow-d');
+    for (const ended of end.values()) ended();
+    await settled();
+    expect(asked).toEqual(['slow-a', 'slow-b', 'slow-d']);
+    await read();
+    expect(asked).toEqual(['slow-a', 'slow-b', 'slow-d', 'slow-d']);
+    end.get('slow-d')!();
+    await settled();
+    await read();
+    expect(answered()).toEqual(['slow-d', 'slow-a', 'slow-b', 'slow-d']);
+  });
+
+  it('asks nobody about what its client did not wait for', async () => {
+    send('subscribe', 'a', 'b', 'c');
+    core.disconnect(peer);
+    await settled();
+    expect(asked).toEqual(['a', 'b']);
+    expect(session.subscribing).toBe(0);
+  });
+
+  it('lets the server subscribe it, and answers when there is room', async () => {
+    send('subscribe', 'a', 'b');
+    expect(router.subscribeFromServer(peer.connection, 'c')).toBe(true);
+    expect(router.subscribeFromServer(peer.connection, 'd')).toBe(true);
+    expect(router.unsubscribeFromServer(peer.connection, 'd')).toBe(true);
+    core.broadcaster.publish('c', 'news');
+    core.clock.advance(100);
+    for (let i = 0; i < 3; i++) await read();
+    expect(answered()).toEqual(['a', 'b', 'c']);
+    expect(publications()).toEqual(['news']);
+    expect(router.subscribeFromServer(peer.connection, 'c')).toBe(false);
   });
 });
