@@ -33,7 +33,8 @@ export class FanoutAdapter extends AbstractWsAdapter {
 
   /**
    * Replaces the parser of incoming frames; one that returns nothing drops the frame. The default is `JSON.parse`. A frame
-   * for which it throws is answered `BAD_MESSAGE`, and the error goes to the log.
+   * for which it throws is answered `BAD_MESSAGE`, and the error goes to the log. The text `ping` is answered `pong` when
+   * the parser throws for it or returns no message.
    */
   setMessageParser(parser: MessageParser): void {
     this.#app.get(MessageRouter, { strict: false }).parseWith(parser);

@@ -16,6 +16,7 @@ import {
   type MessageParser,
   readMessage,
   reportingParser,
+  TEXT_PING,
 } from './message.js';
 import type { Offenders } from './offenders.js';
 import type { Refreshes } from './refreshes.js';
@@ -77,6 +78,7 @@ export class MessageRouter implements Answers {
       return this.fail(session, undefined, error);
     }
     if (message === undefined) return undefined;
+    if (message === TEXT_PING) return this.#send(session, 'pong');
     const route = session.endpoint.events.get(message.event);
     if (route !== undefined) return this.#handle(session, message, route);
     try {

@@ -10,6 +10,9 @@ export interface Message {
   readonly data: unknown;
 }
 
+/** Stands for the text `ping`, which is no JSON. Clients with a keep-alive of their own send it, and wait for the text `pong`. */
+export const TEXT_PING: Message = { event: 'ping', id: undefined, data: undefined };
+
 /** What a client may call its request, to know the answer by. */
 export type MessageId = string | number;
 
@@ -31,7 +34,8 @@ export function reportingParser(parser: MessageParser, errors: ErrorLog): Messag
       // Null drops the frame, as under `WsAdapter`. With the default parser a client could send null, as JSON.
       return assertDirect(parser(data)) ?? undefined;
     } catch (error) {
-      errors.error(error, 'the message parser failed, so the message is answered BAD_MESSAGE');
+      if (!isTextPing(data))
+        errors.error(error, 'the message parser failed, so the message is answered BAD_MESSAGE');
       throw error;
     }
   };
@@ -45,20 +49,32 @@ function assertDirect<T>(parsed: T): T {
   throw new TypeError('The message parser must return the message itself; got a promise.');
 }
 
-/** The message in a frame, or undefined when the parser dropped it. @throws Refusal BAD_MESSAGE */
+/**
+ * The message in a frame, or undefined when the parser dropped it. A `ping` that the parser does not read is {@link TEXT_PING}.
+ * @throws Refusal BAD_MESSAGE
+ */
 export function readMessage(parser: MessageParser, frame: Incoming): Message | undefined {
-  let parsed: unknown;
+  // Spares the error of `JSON.parse`: some clients ask each second.
+  if (parser === jsonParser && isTextPing(frame)) return TEXT_PING;
+  let parsed: unknown = null;
   try {
     parsed = parser(frame);
   } catch {
-    throw new Refusal('BAD_MESSAGE');
+    // The frame is no message, as with any other result that is none.
   }
   if (parsed === undefined) return undefined;
   const { event, id, data } = (
     typeof parsed === 'object' && parsed !== null ? parsed : {}
   ) as Partial<Message>;
-  if (typeof event !== 'string' || !isMessageId(id)) throw new Refusal('BAD_MESSAGE');
-  return { event, id: id ?? undefined, data };
+  if (typeof event === 'string' && isMessageId(id)) return { event, id: id ?? undefined, data };
+  if (isTextPing(frame)) return TEXT_PING;
+  throw new Refusal('BAD_MESSAGE');
+}
+
+/** Whether a frame is the text `ping` and nothing else. Binary frames are read as text. */
+function isTextPing(frame: Incoming): boolean {
+  if (typeof frame === 'string') return frame === 'ping';
+  return Buffer.isBuffer(frame) && frame.length === 4 && frame.toString('latin1') === 'ping';
 }
 
 function isMessageId(id: unknown): boolean {
