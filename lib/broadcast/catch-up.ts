@@ -12,6 +12,12 @@ import { RecoveryTurns } from './recovery-turns.js';
 /** Bytes handed to a socket at once: so much a slow one is ahead of what it has taken, and replies wait behind. */
 const ROUND_BYTES = 64 * 1024;
 
+/** Share of the limit in which a line must be able to read what waits for it, or what is too old is skipped. */
+const MADE_UP_SHARE = 1 / 4;
+
+/** After a skip publications are at most as old as this share of what the line leaves of the limit. */
+const FRESH_SHARE = 1 / 2;
+
 /** Asks a topic's method again for the snapshot of a subscription that lost publications; false when it has none. */
 export type Resync = (subscription: Subscription) => boolean;
 
@@ -22,6 +28,8 @@ export interface CatchUpParts {
   readonly clock: SchedulerClock;
   /** Milliseconds after which the loop turns. */
   readonly slice: number;
+  /** Milliseconds that publications may take to a client that is behind; 0 is no limit. */
+  readonly lag: number;
   /** Bytes behind above which a topic's policy `gap` or `disconnect` comes into force. */
   readonly maxBytes: number;
   /** Connections that are given what they missed at the same time. */
@@ -40,8 +48,8 @@ export class CatchUp {
   /** Whose socket has room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
   #turn: unknown;
-  /** Those who come back and have not caught up yet: they are behind because they were away. */
-  readonly #returning = new WeakSet<Subscription>();
+  /** Those who come back and have not caught up yet, with where the topic was then: they are behind because they were away. */
+  readonly #returning = new WeakMap<Subscription, number>();
   readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
 
   constructor(parts: CatchUpParts) {
@@ -62,11 +70,11 @@ export class CatchUp {
     if (this.turns.take(subscription)) this.#start(laggard);
   }
 
-  /** A flush found the socket busy: the subscription keeps its cursor. */
+  /** A flush found no room: the subscription keeps its cursor. */
   readonly defer = (subscription: Subscription): void => {
     subscription.topic.defer(subscription);
     this.#parts.laggards.add(subscription);
-    subscription.sink.awaitDrain();
+    this.#goOn(subscription.sink);
   };
 
   /** A flush of the topic is over: those that its policy gives up are closed, whether their sockets drain or not. */
@@ -115,8 +123,8 @@ export class CatchUp {
   }
 
   #fallBehind(subscription: Subscription): Laggard {
-    const { topic } = subscription;
-    this.#returning.add(subscription);
+    const { topic, lane } = subscription;
+    this.#returning.set(subscription, lane.flushed);
     topic.defer(subscription);
     topic.retention.count(topic);
     return this.#parts.laggards.add(subscription);
@@ -155,12 +163,9 @@ export class CatchUp {
 
   /** Returns false when what is next has to wait until the socket has taken everything. */
   #advance(subscription: Subscription, room: number): boolean {
-    const { topic, lane, sink } = subscription;
+    const { lane, sink } = subscription;
     if (this.#isTooFar(subscription)) {
-      if (topic.policy.slow === 'disconnect') sink.tooSlow();
-      else if (subscription.snapshot && !topic.conflates && this.#parts.resync(subscription)) {
-        this.#remove(subscription);
-      } else this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : reachOf(topic));
+      this.#giveWay(subscription);
       if (!subscription.behind) return true;
     }
     const to = lane.flushed;
@@ -179,6 +184,16 @@ export class CatchUp {
     return true;
   }
 
+  /** Does what the policy of the topic says of one that is too far behind. */
+  #giveWay(subscription: Subscription): void {
+    const { topic, lane, sink } = subscription;
+    if (topic.policy.slow === 'disconnect') sink.tooSlow();
+    else if (subscription.snapshot && !topic.conflates && this.#parts.resync(subscription)) {
+      this.#remove(subscription);
+    } else
+      this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : this.#freshAfter(subscription));
+  }
+
   #activate(subscription: Subscription): void {
     const { topic, cursor } = subscription;
     this.#remove(subscription);
@@ -192,10 +207,39 @@ export class CatchUp {
   /** Whether what it missed is no longer kept, or more than its topic's policy bears. */
   #isTooFar(subscription: Subscription): boolean {
     const { topic, cursor } = subscription;
-    if (cursor < reachOf(topic)) return true;
+    if (cursor < reachOf(topic) || this.#isStale(subscription)) return true;
     const { slow } = topic.policy;
     if ((slow !== 'gap' && slow !== 'disconnect') || this.#returning.has(subscription)) return false;
     return topic.log.bytesAfter(cursor) > this.#parts.maxBytes;
+  }
+
+  /**
+   * Whether what comes next would reach its client later than the limit, and the line is too slow to make up for it. What
+   * was published before a client came back may be as old as it is.
+   */
+  #isStale(subscription: Subscription): boolean {
+    const { topic, cursor, sink, lane } = subscription;
+    const { lag, clock } = this.#parts;
+    if (lag === 0 || topic.conflates || cursor >= lane.flushed) return false;
+    if (cursor < (this.#returning.get(subscription) ?? 0)) return false;
+    const age = clock.now() - topic.log.at(cursor + 1).at;
+    return age + sink.lag > lag && topic.log.bytesAfter(cursor) > sink.rate * lag * MADE_UP_SHARE;
+  }
+
+  /** The cursor from which on publications are kept, and are young enough that not every next one is too old again. */
+  #freshAfter({ topic, cursor, sink, lane }: Subscription): number {
+    const { lag, clock } = this.#parts;
+    const reach = Math.max(reachOf(topic), cursor);
+    if (lag === 0 || topic.conflates) return reach;
+    const since = clock.now() - Math.max(0, lag - sink.lag) * FRESH_SHARE;
+    let low = reach;
+    let high = Math.max(reach, lane.flushed);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (topic.log.at(middle + 1).at < since) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #skip(subscription: Subscription, to: number): void {
@@ -214,7 +258,7 @@ export class CatchUp {
     const laggard = this.#parts.laggards.of(sink);
     // Who only waits for its turn is told when it comes.
     if (laggard === undefined || laggard.subscriptions.size === this.turns.waitingOf(sink)?.size) return;
-    if (sink.room < Infinity) return sink.awaitDrain();
+    if (!sink.isReady) return sink.awaitDrain();
     this.#ready.add(sink);
     this.#turn ??= this.#parts.clock.setImmediate(this.#serveReady);
   }

@@ -23,7 +23,12 @@ import { UnsentBatches } from './unsent-batches.js';
 /** The options that delivery depends on; see `FanoutOptions` for their meaning. */
 export interface DeliverySettings {
   readonly flush: FlushTiming;
-  readonly slowConsumer: { readonly maxBytes: number; readonly grace: number; readonly budget: number };
+  readonly slowConsumer: {
+    readonly maxBytes: number;
+    readonly grace: number;
+    readonly lag: number;
+    readonly budget: number;
+  };
   readonly history: { readonly budget: number; readonly recoveries: number };
   readonly compression: DeflateSettings | false;
   readonly publishing: { readonly check: PublicationCheck };
@@ -59,7 +64,7 @@ export class Delivery {
 
   constructor({ settings, clock, pool, policies, connections, listeners, resync, logger }: DeliveryParts) {
     const { flush, slowConsumer, history, compression, publishing } = settings;
-    const { maxBytes } = slowConsumer;
+    const { maxBytes, lag } = slowConsumer;
     const unsent = new UnsentBatches();
     this.backlog = new ByteLedger(slowConsumer.budget, () => this.laggards.relieve());
     this.history = new ByteLedger(history.budget);
@@ -91,7 +96,7 @@ export class Delivery {
     const { laggards, segments } = this;
     const { slice } = flush;
     const { recoveries } = history;
-    this.catchUp = new CatchUp({ segments, laggards, clock, slice, maxBytes, recoveries, resync });
+    this.catchUp = new CatchUp({ segments, laggards, clock, slice, lag, maxBytes, recoveries, resync });
     this.fanOut = new FanOut(pool, unsent, clock.now, compression || undefined);
     const walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
     this.scheduler = new FlushScheduler(walk, flush, clock);

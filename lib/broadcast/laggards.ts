@@ -22,9 +22,10 @@ export interface Laggard extends Stalled {
 }
 
 /**
- * The connections that are behind, and those whose next answer waits until they have read the ones before. One whose socket was given something and takes nothing at all of it for the time of
- * grace is closed; one that takes something now and then is only slow, and is not. When all that is kept for slow ones
- * exceeds the budget, the worst go.
+ * The connections that are behind, and those whose next answer waits until they have read the ones before. One
+ * that is given something, and whose socket takes nothing and whose client acknowledges nothing for the time of grace, is
+ * closed; one that reads something now and then is only slow, and is not. When all that is kept for slow ones exceeds the
+ * budget, the worst go.
  */
 export class Laggards {
   readonly #bySink = new Map<BatchSink, Laggard>();
@@ -155,15 +156,15 @@ export class Laggards {
 
 /** Counts a look at a socket. Returns whether the socket has taken nothing in the time of grace. */
 function looksFrozen(stalled: Stalled): boolean {
-  const { left, unsent } = stalled.sink;
+  const { left, isStuck } = stalled.sink;
   if (left !== stalled.left) stalled.idle = 0;
   stalled.left = left;
-  // A socket that has taken all it was given waits for this process: for its turn, or for the loop.
-  if (unsent === 0) stalled.idle = 0;
+  // A line that has taken all it was given waits for this process: for its turn, or for the loop.
+  if (!isStuck) stalled.idle = 0;
   else stalled.idle++;
   return stalled.idle > LOOKS;
 }
 
 function isBusy(sink: BatchSink): boolean {
-  return sink.room < Infinity;
+  return !sink.isReady;
 }

@@ -20,6 +20,11 @@ export abstract class Connection {
   abstract readonly lastSeen: number;
   /** Bytes sent to it that the kernel has not taken yet. */
   abstract readonly bufferedBytes: number;
+  /**
+   * Milliseconds that data takes to it, from the write to the client having read it: what the last answered ping has shown,
+   * or the wait for an answer that is due. Proxies, kernels and a client that is slow to read are in it. 0 before the first.
+   */
+  abstract readonly lag: number;
   /** The `ws` socket, for what this class does not offer. Do not send fragments through it: publications would fall between them. */
   abstract readonly socket: WebSocket;
 

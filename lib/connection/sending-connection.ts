@@ -107,9 +107,19 @@ export abstract class SendingConnection extends Connection implements Reader {
     return this.host.waiting.add(this, work);
   }
 
-  /** Writes the frames gathered in this loop turn now, because the application is about to write to the socket itself. */
+  /** Writes the frames gathered in this loop turn now, as far as they may be under way. */
   writeGathered(): void {
     if (this.sink.gathered > 0) this.sink.write();
+  }
+
+  /** Writes all there is now, because the application is about to write to the socket itself. */
+  writeAll(): void {
+    if (this.sink.gathered > 0) this.sink.writeLast();
+  }
+
+  /** Calls back when the socket has taken all there is now. */
+  whenTaken(done: () => void): void {
+    this.sink.whenTaken(done);
   }
 
   /** Sends at the end of this loop turn what others have added to the sink. */

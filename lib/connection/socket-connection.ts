@@ -1,12 +1,12 @@
 import type { WebSocket } from 'ws';
 import type { Close } from '../errors/close-codes.js';
 import { CLOSE } from '../errors/close-codes.js';
-import { PING_FRAME } from '../wire/frame.js';
+import { tokenOf } from '../wire/frame.js';
 import { formatOf, type WireFormat } from '../wire/json-format.js';
 import { assertClose } from './close.js';
 import { connectionId } from './connection-id.js';
 import type { Handshake } from './handshake.js';
-import type { OutboxOwner } from './outbox-owner.js';
+import type { LineClock, OutboxOwner } from './outbox-owner.js';
 import { Outbox } from './outbox.js';
 import { SendingConnection, type SendingHost } from './sending-connection.js';
 import { bytesLeft, OPEN, type SocketPort } from './socket-port.js';
@@ -15,9 +15,12 @@ import { wallTime } from './wall-time.js';
 
 /** What a connection asks of the rest of the server. One object serves them all. */
 export interface ConnectionHost extends SendingHost {
+  /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
+  readonly flightTime: number;
+  readonly clock: LineClock;
   /** @param bytes that are kept for a busy socket from now on; negative for what is not any more */
   pinned(bytes: number): void;
-  /** A busy socket has taken what it was given. */
+  /** There is room again: a busy socket has taken what it was given, or the client has read enough of it. */
   drained(connection: SocketConnection): void;
   subscribe(connection: SocketConnection, topic: string): boolean;
   unsubscribe(connection: SocketConnection, topic: string): boolean;
@@ -54,10 +57,10 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   ) {
     super();
     this.format = format;
-    this.sink = new Outbox(socket, transport, this);
     this.#socket = transport;
     this.#bytesRead = transport.bytesRead;
     this.#host = host;
+    this.sink = new Outbox(socket, transport, this);
   }
 
   get user(): unknown {
@@ -75,6 +78,10 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   get bufferedBytes(): number {
     return this.sink.unsent;
+  }
+
+  get lag(): number {
+    return this.sink.lag;
   }
 
   /** The socket below the WebSocket. */
@@ -137,6 +144,14 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   // The outbox's view of it.
 
+  get flightTime(): number {
+    return this.#host.flightTime;
+  }
+
+  get clock(): LineClock {
+    return this.#host.clock;
+  }
+
   tooSlow(): void {
     this.closeAs(CLOSE.SLOW);
   }
@@ -154,6 +169,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     // It was full, so somebody has read: a sign of life, though the answer to a ping waits behind megabytes in the kernel.
     // A TLS socket may have had everything to encrypt and nothing that the kernel did not take at once.
     if (this.#socket.encrypted !== true) this.#took(wallTime());
+    this.sink.resume();
     this.#host.drained(this);
   }
 
@@ -215,12 +231,13 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   ping(): void {
-    if (!this.open) return;
-    try {
-      this.#socket.write(PING_FRAME);
-    } catch {
-      this.broken();
-    }
+    this.sink.ping();
+  }
+
+  /** Takes a pong. Returns whether a ping has asked for it, and was not answered before. */
+  pong(payload: Buffer): boolean {
+    const token = tokenOf(payload);
+    return token !== undefined && this.sink.acknowledge(token);
   }
 
   expire(): void {

@@ -1,7 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { BatchSink } from '../wire/batch.js';
-import { NOTHING } from './held-batches.js';
-import type { SocketPort } from './socket-port.js';
 
 /** Bytes of answers that may be unread when what waits goes on: as many as publications that are on their way. */
 const MOST_UNREAD = 64 * 1024;
@@ -10,14 +8,13 @@ const MOST_UNREAD = 64 * 1024;
 export interface Reader {
   readonly open: boolean;
   readonly sink: BatchSink;
-  readonly transport: Pick<SocketPort, 'write'>;
   /** Bytes of answers above which the next one waits. */
   readonly maxUnsentBytes: number;
   writeGathered(): void;
+  /** Calls back when the socket has taken all there is now. */
+  whenTaken(done: () => void): void;
   /** The socket has taken what it was given: publications that wait for that have their turn first. */
   drained(): void;
-  /** The socket is beyond use. */
-  broken(): void;
 
   // Notes kept on the connection, because a Map entry and an object for each would cost more.
 
@@ -101,16 +98,12 @@ export class WaitingAnswers {
     this.#stalls.watch(reader.sink);
     if (reader.awaited >= 0) return;
     reader.awaited = reader.unread;
-    try {
-      reader.transport.write(NOTHING, () => {
-        reader.unread -= reader.awaited;
-        reader.awaited = -1;
-        reader.drained();
-        this.#goOn(reader);
-      });
-    } catch {
-      reader.broken();
-    }
+    reader.whenTaken(() => {
+      reader.unread -= reader.awaited;
+      reader.awaited = -1;
+      reader.drained();
+      this.#goOn(reader);
+    });
   }
 
   #forget(reader: Reader): void {

@@ -31,6 +31,8 @@ export interface LifecycleParts {
   readonly offenders: Offenders;
   readonly unfinished: UnfinishedMessages;
   readonly host: ConnectionHost;
+  /** For gateways without a heartbeat. */
+  readonly hostWithoutPings: ConnectionHost;
   readonly sessionHost: SessionHost;
   readonly logger: ErrorLog;
 }
@@ -57,10 +59,11 @@ export class ConnectionLifecycle {
 
   /** Takes over a WebSocket whose handshake is done, and the slot it has. */
   open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
-    const { connections, heartbeat, expiries, host, reception, sessionHost, unfinished } = this.#parts;
+    const { connections, heartbeat, expiries, reception, sessionHost, unfinished } = this.#parts;
     const { endpoint, request, ip, params } = arrival;
     const url = ownString(request.url ?? '/', endpoint.path);
     const handshake = new Handshake(url, ip, request.headers, params);
+    const host = endpoint.heartbeat === false ? this.#parts.hostWithoutPings : this.#parts.host;
     const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
     const session = new ClientSession(connection, endpoint, sessionHost);
     endpoint.server.adopt(socket);

@@ -26,7 +26,7 @@ export function orderedSocket(base: SocketClass = WebSocket): SocketClass {
 function derived(base: SocketClass): SocketClass {
   return class OrderedSocket extends base {
     override send(...args: unknown[]): void {
-      connectionOf(this)?.writeGathered();
+      connectionOf(this)?.writeAll();
       super.send(...(args as Parameters<WebSocket['send']>));
     }
 
@@ -42,24 +42,24 @@ function derived(base: SocketClass): SocketClass {
     }
 
     override ping(...args: Parameters<WebSocket['ping']>): void {
-      connectionOf(this)?.writeGathered();
+      connectionOf(this)?.writeAll();
       super.ping(...args);
     }
 
     override pong(...args: Parameters<WebSocket['pong']>): void {
-      connectionOf(this)?.writeGathered();
+      connectionOf(this)?.writeAll();
       super.pong(...args);
     }
 
     override close(...args: Parameters<WebSocket['close']>): void {
-      connectionOf(this)?.writeGathered();
+      connectionOf(this)?.writeAll();
       super.close(...args);
     }
 
     override terminate(): void {
       const connection = connectionOf(this);
       // Gathered replies are dropped for a connection that the server terminates.
-      if (connection?.closedWith === undefined) connection?.writeGathered();
+      if (connection?.closedWith === undefined) connection?.writeAll();
       super.terminate();
     }
   };

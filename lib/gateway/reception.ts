@@ -31,7 +31,7 @@ export class Reception {
   // One function of each for all sockets, so that a connection costs no closures: `this` is the socket.
   readonly #onMessage: (this: WebSocket, data: RawData, isBinary: boolean) => void;
   readonly #onPing: (this: WebSocket, data: Buffer) => void;
-  readonly #onPong: (this: WebSocket) => void;
+  readonly #onPong: (this: WebSocket, data: Buffer) => void;
   readonly #onError: (this: WebSocket, error: Error) => void;
 
   constructor(parts: ReceptionParts) {
@@ -45,8 +45,8 @@ export class Reception {
       ping(sessionOf(this)!, data);
     };
     const pong = this.#pong.bind(this);
-    this.#onPong = function () {
-      pong(sessionOf(this)!);
+    this.#onPong = function (data) {
+      pong(sessionOf(this)!, data);
     };
     const { offenders } = parts;
     this.#onError = function (error) {
@@ -98,9 +98,11 @@ export class Reception {
     connection.socket.pong(data);
   }
 
-  #pong(session: ClientSession): void {
+  #pong(session: ClientSession, data: Buffer): void {
     const { usage, offenders } = this.#parts;
     session.connection.answered(wallTime());
+    // Those that were asked for are as many as our pings.
+    if (session.connection.pong(data)) return;
     if (!usage.mayPong(session)) offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
   }
 }

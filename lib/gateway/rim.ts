@@ -2,6 +2,8 @@ import type { Logger } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 import type { Delivery } from '../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import { flightTimeOf } from '../connection/flight.js';
+import type { LineClock } from '../connection/outbox-owner.js';
 import { TurnWrites } from '../connection/turn-writes.js';
 import { WaitingAnswers } from '../connection/waiting-answers.js';
 import { Refusal } from '../errors/refusals.js';
@@ -42,7 +44,7 @@ export interface RimParts {
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
   readonly observation: Observation;
-  readonly clock: { setImmediate(callback: () => void): unknown };
+  readonly clock: LineClock & { setImmediate(callback: () => void): unknown };
   readonly wallClock: SweepClock;
   readonly logger: Logger;
   /** For errors that clients can bring about. */
@@ -114,6 +116,8 @@ export function createRim(parts: RimParts): Rim {
     turnWrites: new TurnWrites(clock.setImmediate),
     waiting: new WaitingAnswers(laggards),
     maxUnsentBytes: options.slowConsumer.maxBytes,
+    flightTime: flightTimeOf(options.slowConsumer.lag),
+    clock,
     pinned: backlog.add.bind(backlog),
     drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
     subscribe: subscribes.subscribeFromServer.bind(subscribes),
@@ -138,6 +142,8 @@ export function createRim(parts: RimParts): Rim {
     expiries,
     ...inbound.leadingTo(router),
     host,
+    // Without pings nothing tells what a client has read.
+    hostWithoutPings: { ...host, flightTime: Infinity },
     slots,
     logger: errors,
   });

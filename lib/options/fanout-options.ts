@@ -42,9 +42,16 @@ export interface SlowConsumerOptions {
   maxBytes?: number;
   /**
    * Milliseconds after which a connection that is behind is closed with `CLOSE.SLOW` when its socket took nothing at
-   * all in that time; one that takes something now and then is never closed for it. @default 15000
+   * all in that time and its client acknowledged nothing; one that reads now and then is never closed for it. @default 15000
    */
   grace?: number;
+  /**
+   * Milliseconds that publications may take to a client that is slow, from `publish()` to the client having read them, through
+   * any proxy. What is under way to a client is bounded to what it reads in half of this time, as its answers to pings
+   * show; what would come later than this time counts as too far behind, and the policy of the topic decides. 0 bounds
+   * nothing. @default 5000
+   */
+  lag?: number;
   /**
    * Bytes that this process may keep only because connections are behind, each batch counted once. Above it, the
    * connection with the most of them is terminated first. @default a quarter of the heap limit

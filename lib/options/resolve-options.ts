@@ -42,6 +42,7 @@ const RULES = {
   slowConsumer: {
     maxBytes: integer(1024, 1_048_576, 'bytes'),
     grace: duration(1, 15_000),
+    lag: duration(0, 5000),
     budget: integer(1024, QUARTER_OF_HEAP, 'bytes'),
     policy: oneOf(['catch-up', 'gap', 'disconnect'], 'catch-up'),
   },

@@ -69,19 +69,27 @@ export class Batch {
 export interface BatchSink {
   /** Subscriptions that add to it. With one of them nothing else comes in the same flush, and what it has may be sent at once. */
   feeds: number;
-  /** Bytes it takes now; Infinity when its socket has taken all it was given. */
+  /** Bytes it takes now; Infinity when its socket has taken all it was given, and the line is not bounded. */
   readonly room: number;
+  /** Whether its socket has taken all it was given, and more may be under way to the client. */
+  readonly isReady: boolean;
+  /** Whether it waits for its socket, or for the client to read. */
+  readonly isStuck: boolean;
   /** Bytes it was given that the kernel has not taken. */
   readonly unsent: number;
-  /** Changes whenever the kernel takes some of the write under way. */
+  /** Changes whenever the kernel takes some of the write under way, and with each acknowledgement. */
   readonly left: number;
+  /** Milliseconds from a write to the client having read it. */
+  readonly lag: number;
+  /** Bytes a millisecond that the client reads; Infinity while that is not known. */
+  readonly rate: number;
   /** Hands a batch to the socket at once, behind what was added before. False, and nothing is sent, without room for it. */
   send(batch: Batch): boolean;
   /** Keeps a reference to the batch until it is sent. True when the sink was empty, so that somebody must call `write`. */
   add(batch: Batch): boolean;
   /** Hands everything added so far to the socket in one write. */
   write(): void;
-  /** Tells its owner when the socket has taken what it was given so far. */
+  /** Tells its owner when there is room again: the socket has taken what it was given, and the client has read enough. */
   awaitDrain(): void;
   /** Closes the connection because it is too slow. */
   tooSlow(): void;

@@ -1,12 +1,39 @@
-/** Opcodes with the FIN bit set, RFC 6455 section 5.2. The server never fragments and never masks. */
+/** Opcodes with the FIN bit set, RFC 6455 section 5.2. The server never masks. */
 const FIN_TEXT = 0x81;
 const FIN_PING = 0x89;
+
+/** Bit of the last frame of a message. */
+const FIN = 0x80;
+
+/** Bytes of the token in a ping. */
+const TOKEN_BYTES = 4;
 
 /** Marks a message as deflated, RFC 7692 section 6. */
 const RSV1 = 0x40;
 
-/** An empty ping, ready to be written to any socket. Shared: nobody may write into it. */
-export const PING_FRAME: Buffer = Buffer.from([FIN_PING, 0]);
+/** A ping that carries a token. */
+export function pingFrame(token: number): Buffer {
+  const buffer = Buffer.allocUnsafe(2 + TOKEN_BYTES);
+  buffer[0] = FIN_PING;
+  buffer[1] = TOKEN_BYTES;
+  buffer.writeUInt32BE(token, 2);
+  return buffer;
+}
+
+/** The token that a pong carries; undefined when it carries something else. */
+export function tokenOf(payload: Buffer): number | undefined {
+  return payload.length === TOKEN_BYTES ? payload.readUInt32BE(0) : undefined;
+}
+
+/**
+ * The header of a part of a message, RFC 6455 section 5.4.
+ * @param first byte of the header of the whole message, for the first part; 0 for a later one
+ */
+export function partHeader(first: number, isLast: boolean, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(headerSize(length));
+  writeHeader(buffer, 0, isLast ? first | FIN : first & ~FIN, length);
+  return buffer;
+}
 
 /** Bytes that the header of a server frame takes before a payload of `length` bytes. */
 export function headerSize(length: number): number {

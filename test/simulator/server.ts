@@ -72,7 +72,7 @@ export class Server {
     this.delivery = new Delivery({
       settings: {
         flush: { ...FLUSH, window, slice },
-        slowConsumer: { maxBytes, grace, budget },
+        slowConsumer: { maxBytes, grace, lag: 0, budget },
         history: { budget: historyBudget, recoveries },
         compression: { threshold: 100, level: 1 },
         publishing: { check: 'listeners' },
@@ -111,6 +111,8 @@ export class Server {
       turnWrites: new TurnWrites(clock.setImmediate),
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes: maxBytes,
+      flightTime: Infinity,
+      clock,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
       subscribe: this.#router.subscribeFromServer.bind(this.#router),

@@ -54,8 +54,8 @@ describe('publications of one batch', () => {
       broadcaster.publish('mixed', 'x'.repeat(size - empty));
       expect(broadcaster.position('mixed')).toMatch(new RegExp(`:${i + 1}$`));
     });
-    await plain.until(() => plain.frames.length === sizes.length);
-    expect(plain.frames.map(({ payload }) => payload.length)).toEqual(sizes);
+    await plain.until(() => plain.texts.length === sizes.length);
+    expect(plain.texts.map(text => text.length)).toEqual(sizes);
     const parts = (): any[] => batched.texts.flatMap(text => JSON.parse(text));
     await batched.until(() => parts().length === sizes.length);
     expect(parts().map(({ data }) => data.length + empty)).toEqual(sizes);

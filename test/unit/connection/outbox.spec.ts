@@ -2,7 +2,11 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
+import { HandClock } from '../support/hand-clock.js';
 import { FakeSocket, FakeWebSocket } from '../support/fake-socket.js';
+
+/** What is under way to a client is not bounded. */
+const UNBOUNDED = { flightTime: Infinity, clock: new HandClock() };
 
 let pool: BufferPool;
 let ws: FakeWebSocket;
@@ -25,6 +29,7 @@ beforeEach(() => {
 
 function outboxOf(maxUnsentBytes: number): Outbox {
   const owner = {
+    ...UNBOUNDED,
     maxUnsentBytes,
     tooSlow: slow,
     drained,
@@ -399,7 +404,15 @@ describe('Outbox', () => {
 
     it('is not counted at all for a socket that takes everything', () => {
       const counted = vi.fn();
-      const owner = { maxUnsentBytes: 1, tooSlow: slow, evict: slow, drained, pinned: counted, broken: slow };
+      const owner = {
+        ...UNBOUNDED,
+        maxUnsentBytes: 1,
+        tooSlow: slow,
+        evict: slow,
+        drained,
+        pinned: counted,
+        broken: slow,
+      };
       outbox = new Outbox(ws, socket, owner);
       send('aaaa');
       add('b');
@@ -436,6 +449,7 @@ describe('Outbox', () => {
   it('tells its owner that it is too slow, and that others need what it holds', () => {
     const evict = vi.fn<() => void>();
     outbox = new Outbox(ws, socket, {
+      ...UNBOUNDED,
       maxUnsentBytes: 1,
       tooSlow: slow,
       evict,

@@ -1,6 +1,7 @@
 import { ConnectionRegistry } from '../../../lib/connection/connection-registry.js';
 import { Handshake } from '../../../lib/connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../../../lib/connection/socket-connection.js';
+import { flightTimeOf } from '../../../lib/connection/flight.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
 import { Delivery } from '../../../lib/broadcast/delivery.js';
@@ -37,6 +38,8 @@ export interface CoreOptions {
   readonly timing?: Partial<FlushTiming>;
   readonly maxUnsentBytes?: number;
   readonly grace?: number;
+  /** `slowConsumer.lag`; 0, which is the default here, bounds nothing. */
+  readonly lag?: number;
   readonly budget?: number;
   readonly historyBudget?: number;
   readonly recoveries?: number;
@@ -66,6 +69,7 @@ export class Core {
     timing,
     maxUnsentBytes = 1_048_576,
     grace = 15_000,
+    lag = 0,
     budget = 2 ** 30,
     historyBudget = 2 ** 30,
     recoveries = 256,
@@ -76,7 +80,7 @@ export class Core {
     this.delivery = new Delivery({
       settings: {
         flush: { ...TIMING, ...timing },
-        slowConsumer: { maxBytes: maxUnsentBytes, grace, budget },
+        slowConsumer: { maxBytes: maxUnsentBytes, grace, lag, budget },
         history: { budget: historyBudget, recoveries },
         compression: { threshold: 100, level: 1 },
         publishing: { check },
@@ -98,6 +102,8 @@ export class Core {
       turnWrites: new TurnWrites(this.clock.setImmediate),
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes,
+      flightTime: flightTimeOf(lag),
+      clock: this.clock,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
       subscribe: (connection, name) => {

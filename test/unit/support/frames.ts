@@ -72,3 +72,18 @@ function publicationsAmong(texts: readonly string[]): ReturnType<typeof publicat
     .flat()
     .filter((frame: any) => frame.topic !== undefined) as never;
 }
+
+/** The texts of the messages that a client received, put together from their fragments. Pings between them are left out. */
+export function textsIn(bytes: Buffer): string[] {
+  const texts: string[] = [];
+  let parts: Buffer[] = [];
+  for (const { fin, opcode, payload } of parseFrames(bytes).filter(frame => frame.opcode < 8)) {
+    if ((opcode === 0) === (parts.length === 0))
+      throw new Error(`opcode ${opcode} after ${parts.length} fragments`);
+    parts.push(payload);
+    if (!fin) continue;
+    texts.push(Buffer.concat(parts).toString());
+    parts = [];
+  }
+  return texts;
+}

@@ -9,6 +9,8 @@ export class HandSink implements BatchSink {
   feeds = 0;
   room = Infinity;
   left = 0;
+  lag = 0;
+  rate = Infinity;
   writes = 0;
   /** Times it was asked to tell when it has drained. */
   awaited = 0;
@@ -23,6 +25,14 @@ export class HandSink implements BatchSink {
   /** Bytes that it was given and that a test has not let go of. */
   get unsent(): number {
     return this.batches.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  get isReady(): boolean {
+    return this.room === Infinity;
+  }
+
+  get isStuck(): boolean {
+    return this.unsent > 0;
   }
 
   send(batch: Batch): boolean {

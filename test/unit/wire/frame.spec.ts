@@ -4,7 +4,8 @@ import {
   deflatedTextHeader,
   headerSize,
   payloadAt,
-  PING_FRAME,
+  pingFrame,
+  tokenOf,
   textFrame,
   writeText,
   writeTextHeader,
@@ -93,7 +94,7 @@ describe('textFrame', () => {
   });
 
   it('can follow another frame without a byte between', () => {
-    const bytes = Buffer.concat([textFrame('a'), PING_FRAME, textFrame('b'.repeat(200))]);
+    const bytes = Buffer.concat([textFrame('a'), pingFrame(7), textFrame('b'.repeat(200))]);
     expect(receivedBy(bytes)).toEqual({ messages: ['a', 'b'.repeat(200)], pings: 1 });
   });
 });
@@ -107,8 +108,20 @@ describe('writeText', () => {
   });
 });
 
-describe('PING_FRAME', () => {
-  it('is an empty ping', () => {
-    expect(parseFrames(PING_FRAME)).toEqual([{ fin: true, opcode: 9, payload: Buffer.alloc(0) }]);
+describe('pingFrame', () => {
+  it('is a ping that carries a token of four bytes', () => {
+    expect(parseFrames(pingFrame(0xfedcba98))).toEqual([
+      { fin: true, opcode: 9, payload: Buffer.from('fedcba98', 'hex') },
+    ]);
+  });
+});
+
+describe('tokenOf', () => {
+  it('reads the token that a pong brings back', () => {
+    expect(tokenOf(pingFrame(0xfedcba98).subarray(2))).toBe(0xfedcba98);
+  });
+
+  it.each([0, 3, 5])('finds none in %i bytes', length => {
+    expect(tokenOf(Buffer.alloc(length))).toBeUndefined();
   });
 });

@@ -1,0 +1,300 @@
+import { pingFrame } from '../wire/frame.js';
+import { pingToken } from './ping-tokens.js';
+
+/** Bytes that may be under way to a client of which nothing is known. A line of 30 kbit/s needs four seconds for them. */
+const FIRST_WINDOW = 16 * 1024;
+
+/** Bytes that may be given at once to a client with nothing under way, while nothing shows that it is slow. */
+const IDLE_WINDOW = 64 * 1024;
+
+/**
+ * Milliseconds in which the first ping is answered, beside the time for what is under way. Who does not answer is taken for a
+ * client that knows no pings.
+ */
+const FIRST_ANSWER_MS = 1000;
+
+/** Bytes that count as nothing: answers to what a client asked for first. */
+const FEW = 2 * 1024;
+
+/** Least bytes that may be under way: a line slower than this in the target time is given up by `slowConsumer.grace`. */
+const LEAST_WINDOW = 8 * 1024;
+
+/** Bytes after which a ping follows, where the window allows more: what may be wrongly taken as read when a line breaks down. */
+const MOST_UNMARKED = 128 * 1024;
+const LEAST_UNMARKED = 2 * 1024;
+
+/** Most bytes that may be under way: what a gigabit line has under way to the other side of the world. */
+const MOST_WINDOW = 16 * 1024 * 1024;
+
+/** Pings in a window. */
+const MARKS_IN_WINDOW = 4;
+
+/** Pings that may be unanswered at the same time: those of the largest window, and some of the heartbeat. */
+const MOST_MARKS = MOST_WINDOW / MOST_UNMARKED + 32;
+
+/** An answer that takes so many times as long as the last one, and at least so many milliseconds, is late. */
+const LATE_TIMES = 4;
+const LATE_MS = 250;
+
+/** Bytes that may be under way while an answer is late. */
+const LATE_WINDOW = 64 * 1024;
+
+/** Bytes a millisecond that every line is taken to read before anything is known. */
+const FIRST_RATE = 4;
+
+/** What is sent may be faster than what a line has shown to read, and is still taken as read. */
+const SLACK = 1.25;
+
+/** A frame of more than this share of the window is cut. */
+const CUT_SHARE = 1 / 2;
+const LEAST_CUT = 4 * 1024;
+
+/** Share of `slowConsumer.lag` that what is under way may take; the rest is for what waits in the logs. */
+const FLIGHT_SHARE = 1 / 2;
+
+/** A grant without a bound: the largest that V8 keeps without an object on every machine. */
+const UNBOUNDED = 2 ** 30 - 1;
+
+/** Milliseconds in which a client reads what is under way; Infinity bounds nothing. @param lag `slowConsumer.lag` */
+export function flightTimeOf(lag: number): number {
+  return lag === 0 ? Infinity : lag * FLIGHT_SHARE;
+}
+
+/** One ping that is not answered. */
+interface Mark {
+  readonly token: number;
+  /** Bytes written before it. */
+  readonly upTo: number;
+  /** Those of them that were not acknowledged when it was written. */
+  readonly inFlight: number;
+  /** When the first of its own bytes was written, or earlier. */
+  readonly begun: number;
+  /** When the first of the bytes in flight was written, or earlier. */
+  readonly since: number;
+  readonly at: number;
+}
+
+/**
+ * What is under way to a client. A client answers a ping when it has read everything before it, so the pong acknowledges
+ * these bytes, through every proxy. The window is what the line reads in the target time: it doubles with each answer that
+ * comes fast, and shrinks to what fits with one that comes late.
+ *
+ * A pong acknowledges all earlier pings as well: RFC 6455 section 5.5.3 lets a peer answer the newest only.
+ */
+export class Flight {
+  readonly #target: number;
+  #window = FIRST_WINDOW;
+  #sent = 0;
+  #read = 0;
+  /** Bytes sent when the last ping was written. */
+  #marked = 0;
+  /** What was granted, and when. */
+  #granted: number;
+  #grantedAt: number;
+  /** Bytes since the last ping that are taken as read without one. */
+  #assumed = 0;
+  readonly #marks: Mark[] = [];
+  /** The end-to-end lag that the last answer has shown. */
+  #lag = 0;
+  /** Bytes a millisecond that the last answers have shown at least. */
+  #proven = FIRST_RATE;
+  /** Bytes a millisecond of the last answer. */
+  #rate = Infinity;
+  /** Whether the last answer took so long that the window may not grow. */
+  #isSlow = false;
+  /** Whether the client has ever answered a ping. */
+  #answers: boolean;
+  /** Whether it is given up to wait for its first answer. */
+  #isMute = false;
+
+  /**
+   * @param target milliseconds in which a client reads what is under way; Infinity bounds nothing
+   * @param answers whether the client has answered a ping before
+   */
+  constructor(target: number, answers: boolean, now: number) {
+    this.#target = target;
+    this.#answers = answers;
+    this.#granted = Flight.firstGrant(target);
+    this.#grantedAt = now;
+  }
+
+  /** Bytes that may be written to a client before it needs a flight. */
+  static firstGrant(target: number): number {
+    return target === Infinity ? UNBOUNDED : FIRST_WINDOW;
+  }
+
+  /** Bytes that may be written to a client without a flight. @param left bytes of its first grant that are left */
+  static firstRoom(left: number): number {
+    const written = FIRST_WINDOW - left;
+    return written < FEW ? IDLE_WINDOW - written : left;
+  }
+
+  /** Whether the client has ever answered a ping. */
+  get answers(): boolean {
+    return this.#answers;
+  }
+
+  /** Milliseconds to wait for the first answer of a client. */
+  get patience(): number {
+    return FIRST_ANSWER_MS + this.inFlight / FIRST_RATE;
+  }
+
+  /** Nothing is bounded any more until the client answers a ping. */
+  giveUpWaiting(): void {
+    this.#isMute = true;
+  }
+
+  get #isUnbounded(): boolean {
+    return this.#isMute || this.#target === Infinity;
+  }
+
+  /** Bytes that were written and not acknowledged, by what was last told to `settle` or `wrote`. */
+  get inFlight(): number {
+    return this.#sent - this.#read;
+  }
+
+  /** Bytes acknowledged. */
+  get acknowledged(): number {
+    return this.#read;
+  }
+
+  /** Bytes a millisecond that the client reads; Infinity while nothing is known. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /** Whether nothing is known that a new flight would not know. */
+  get isFresh(): boolean {
+    return (
+      this.#window === FIRST_WINDOW &&
+      this.#proven === FIRST_RATE &&
+      this.#marks.length === 0 &&
+      !this.#isMute
+    );
+  }
+
+  /** Size above which a frame is cut where it does not fit. Who knows no pings may know no fragments either. */
+  get cutAbove(): number {
+    return !this.#answers ? Infinity : Math.max(LEAST_CUT, this.#window * CUT_SHARE);
+  }
+
+  /** Bytes that may be written before the next ping is due. */
+  get untilMark(): number {
+    if (this.#isUnbounded) return Infinity;
+    return this.#unmarkedLimit - (this.#sent - this.#marked);
+  }
+
+  /** Whether a ping is not answered yet. */
+  get isMarked(): boolean {
+    return this.#marks.length > 0;
+  }
+
+  /** Whether no answer on its way would tell of everything that was written. */
+  get needsAnswer(): boolean {
+    return !this.#isUnbounded && (this.unmarked > 0 || !this.isMarked);
+  }
+
+  /** Bytes written behind the last ping. */
+  get unmarked(): number {
+    return this.#sent - this.#marked;
+  }
+
+  /** Milliseconds from a write to the client having read it: the last that was shown, or the wait for the oldest answer. */
+  lag(now: number): number {
+    const oldest = this.#marks[0];
+    return oldest === undefined ? this.#lag : Math.max(this.#lag, now - oldest.at);
+  }
+
+  /** Bytes that may be written. */
+  room(now: number): number {
+    if (this.#isUnbounded) return Infinity;
+    if (this.inFlight < FEW && !this.#isSlow) return Math.max(this.#window, IDLE_WINDOW) - this.inFlight;
+    const oldest = this.#marks[0];
+    const isLate = oldest !== undefined && now - oldest.at > Math.max(LATE_MS, LATE_TIMES * this.#lag);
+    return (isLate ? Math.min(this.#window, LATE_WINDOW) : this.#window) - this.inFlight;
+  }
+
+  /** Bytes that may be written beside those of a grant that were. @param left bytes of the grant that are left */
+  roomAt(now: number, left: number): number {
+    return this.room(now) - (this.#granted - left);
+  }
+
+  /** Ends a grant, and takes note of what was written of it. @param left bytes of the grant that are left */
+  settle(left: number): void {
+    this.#sent += this.#granted - left;
+    this.#granted = 0;
+  }
+
+  /** Takes note of bytes that were written without a grant. */
+  wrote(bytes: number): void {
+    this.#sent += bytes;
+  }
+
+  /** Bytes that may be written before it is to be asked again. */
+  grant(now: number): number {
+    this.#grantedAt = now;
+    this.#granted = this.#isUnbounded
+      ? UNBOUNDED
+      : Math.max(0, Math.min(this.#unmarkedLimit, this.room(now)));
+    return this.#granted;
+  }
+
+  /**
+   * Takes what was sent since the last ping as read, if it went no faster than the line has shown to read. False when that
+   * is not known, so that a ping must follow.
+   */
+  assume(isBurst: boolean, now: number): boolean {
+    if (this.#isUnbounded) return true;
+    if (!this.#answers) return false;
+    const { unmarked } = this;
+    const isSlow = !isBurst && unmarked <= (now - this.#grantedAt) * this.#proven * SLACK;
+    if (!isSlow || this.#marks.length > 0 || this.#assumed + unmarked > MOST_UNMARKED) return false;
+    this.#assumed += unmarked;
+    this.#read = this.#marked = this.#sent;
+    return true;
+  }
+
+  /** A ping for the end of what was written. @param isBurst whether all of it since the last ping was written now */
+  mark(now: number, isBurst: boolean): Buffer {
+    const token = pingToken();
+    const begun = isBurst ? now : this.#grantedAt;
+    const since = this.#marks[0]?.begun ?? begun;
+    this.#marks.push({ token, upTo: this.#sent, inFlight: this.inFlight, begun, since, at: now });
+    // The oldest stays: it tells the lag.
+    if (this.#marks.length > MOST_MARKS) this.#marks.splice(1, 1);
+    this.#marked = this.#sent;
+    this.#assumed = 0;
+    return pingFrame(token);
+  }
+
+  /** Takes the answer to a ping. False for a token that is not, or no longer, waited for. */
+  acknowledge(token: number, now: number): boolean {
+    const at = this.#marks.findIndex(mark => mark.token === token);
+    if (at < 0) return false;
+    const mark = this.#marks[at]!;
+    this.#marks.splice(0, at + 1);
+    this.#read = Math.max(this.#read, mark.upTo);
+    this.#answers = true;
+    this.#isMute = false;
+    this.#learn(mark, now);
+    return true;
+  }
+
+  #learn({ inFlight, since, at }: Mark, now: number): void {
+    const lag = Math.max(1, now - at);
+    this.#lag = lag;
+    if (inFlight === 0 || this.#target === Infinity) return;
+    this.#rate = inFlight / lag;
+    const least = inFlight / Math.max(1, now - since);
+    this.#proven = Math.max(least, (this.#proven + least) / 2);
+    this.#isSlow = lag > this.#target / 2;
+    if (lag > this.#target)
+      this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, this.#rate * this.#target));
+    else if (!this.#isSlow)
+      this.#window = Math.max(this.#window, Math.min(2 * this.#window, MOST_WINDOW, least * this.#target));
+  }
+
+  get #unmarkedLimit(): number {
+    return Math.max(LEAST_UNMARKED, Math.min(this.#window / MARKS_IN_WINDOW, MOST_UNMARKED));
+  }
+}
