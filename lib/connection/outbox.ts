@@ -58,7 +58,7 @@ export class Outbox implements BatchSink {
   }
 
   get isReady(): boolean {
-    return this.#socket.writableLength === 0 && this.#windowRoom > 0;
+    return this.#ws.readyState !== OPEN || (this.#socket.writableLength === 0 && this.#windowRoom > 0);
   }
 
   get isStuck(): boolean {
@@ -237,7 +237,7 @@ export class Outbox implements BatchSink {
 
   /** Bytes that may be under way beside those that are. */
   get #windowRoom(): number {
-    if (this.#owner.flightTime === Infinity) return Infinity;
+    if (this.#owner.flightTime === Infinity || this.#ws.readyState !== OPEN) return Infinity;
     const line = this.#line;
     if (line === undefined) return Flight.firstRoom(this.#grant);
     return line.waiting > 0 ? 0 : line.flight.roomAt(this.#owner.clock.now(), this.#grant);
