@@ -123,10 +123,9 @@ export class Flight {
     return target === Infinity ? UNBOUNDED : FIRST_WINDOW;
   }
 
-  /** Bytes that may be written to a client without a flight. @param left bytes of its first grant that are left */
+  /** Bytes of a batch that a client without a flight takes. @param left bytes of its first grant that are left */
   static firstRoom(left: number): number {
-    const written = FIRST_WINDOW - left;
-    return written < FEW ? IDLE_WINDOW - written : left;
+    return FIRST_WINDOW - left < FEW ? Infinity : left;
   }
 
   /** Whether the client has ever answered a ping. */
@@ -214,9 +213,15 @@ export class Flight {
     return (isLate ? Math.min(this.#window, LATE_WINDOW) : this.#window) - this.inFlight;
   }
 
-  /** Bytes that may be written beside those of a grant that were. @param left bytes of the grant that are left */
+  /**
+   * Bytes of a batch that the client takes, of which some may have to wait. With nothing under way to a client that is not slow
+   * it takes any, as a whole.
+   * @param left bytes of the grant that are left
+   */
   roomAt(now: number, left: number): number {
-    return this.room(now) - (this.#granted - left);
+    const spent = this.#granted - left;
+    if (this.inFlight + spent < FEW && !this.#isSlow) return Infinity;
+    return this.room(now) - spent;
   }
 
   /** Ends a grant, and takes note of what was written of it. @param left bytes of the grant that are left */
