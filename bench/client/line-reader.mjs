@@ -3,7 +3,7 @@ import { POLICIES } from '../lines/topics.mjs';
 import { topicName } from '../message.mjs';
 import { LineAccount } from './line-account.mjs';
 
-const COME_BACK_MS = 1000; // after its connection was ended
+const AGAIN_MS = 1000; // after its connection was ended, or the server was busy
 
 /** A client at the end of a line: it reads without a pause, and when its connection is ended it comes back with `since`. */
 export class LineReader {
@@ -68,13 +68,15 @@ export class LineReader {
   #come() {
     const socket = new WebSocket(this.#url, { perMessageDeflate: false });
     this.#socket = socket;
-    socket.on('open', () => {
-      const data = { topic: this.#topic, since: this.#account.since(this.#topic) };
-      socket.send(JSON.stringify({ event: 'subscribe', data }));
-    });
+    socket.on('open', () => this.#subscribe());
     socket.on('message', text => this.#read(JSON.parse(text)));
     socket.on('error', () => {}); // `close` follows
     socket.on('close', (code, reason) => this.#ended(`${code} ${reason}`.trim()));
+  }
+
+  #subscribe() {
+    const data = { topic: this.#topic, since: this.#account.since(this.#topic) };
+    this.#socket.send(JSON.stringify({ event: 'subscribe', data }));
   }
 
   #read(message) {
@@ -83,6 +85,8 @@ export class LineReader {
     else if (message.event === 'subscribed') {
       this.#account.subscribed(message.data);
       this.#answered();
+    } else if (message.event === 'error' && message.data.code === 'BUSY') {
+      this.#timer = setTimeout(() => this.#subscribe(), AGAIN_MS);
     } else throw new Error(`unexpected frame: ${JSON.stringify(message).slice(0, 200)}`);
   }
 
@@ -90,7 +94,7 @@ export class LineReader {
     if (this.#gone) return;
     this.#told.push(why);
     this.#bytesBefore += this.#bytesRead;
-    this.#timer = setTimeout(() => this.#come(), COME_BACK_MS);
+    this.#timer = setTimeout(() => this.#come(), AGAIN_MS);
   }
 
   get #bytesRead() {

@@ -21,7 +21,7 @@ export class OneWay {
   /**
    * @param {import('node:net').Socket} from
    * @param {import('node:net').Socket} to
-   * @param {{ bytesPerSecond: number, delayMs: number, bufferBytes: number }} line `bufferBytes`: before the line, and again behind it
+   * @param {import('./throttles.mjs').ThrottledLine} line
    */
   constructor(from, to, { bytesPerSecond, delayMs, bufferBytes }) {
     this.#from = from;
@@ -38,6 +38,11 @@ export class OneWay {
     this.#from.on('close', () => this.#end());
     this.#to.on('drain', () => this.#move());
     this.#to.on('close', () => this.#stop());
+  }
+
+  /** From now on the line has another rate. */
+  setRate(bytesPerSecond) {
+    this.#bytesPerMs = bytesPerSecond / 1000;
   }
 
   #take(chunk) {

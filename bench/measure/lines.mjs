@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { POLICIES } from '../lines/topics.mjs';
 import { Child } from '../process/child.mjs';
@@ -5,6 +6,7 @@ import { leftBehind } from './left-behind.mjs';
 
 const scripts = name => fileURLToPath(new URL(`../${name}.mjs`, import.meta.url));
 const CONNECT_TIMEOUT_MS = 60_000;
+const CHANGE_AT = 1 / 3; // of the load, for lines that change their rate
 
 /**
  * A server that publishes on the topic of each policy, and a client at the end of each line.
@@ -36,7 +38,9 @@ export async function measureLines(lines, network, { load, options, settleMs, pi
     const ends = lines.map(({ policy }, i) => ({ policy, url: urls[i] }));
     await client.call('connect', { lines: ends }, CONNECT_TIMEOUT_MS);
     await Promise.all([server.call('record'), client.call('record')]);
-    const { lastSeq } = await server.call('load', { ...load, topics: POLICIES.length }, load.forMs * 3);
+    const changed = sleep(load.forMs * CHANGE_AT, undefined, { ref: false }).then(network.changeRates);
+    const loaded = server.call('load', { ...load, topics: POLICIES.length }, load.forMs * 3);
+    const [{ lastSeq }] = await Promise.all([loaded, changed]);
     const { records, endings } = await server.call('recorded');
     const reports = await client.call(
       'settle',

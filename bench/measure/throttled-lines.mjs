@@ -13,10 +13,11 @@ const BUFFERS = { 'own proxy': 4 * 2 ** 20, nginx: 16 * 2 ** 10 }; // bytes, bef
  */
 export const throttledLines = {
   ways: NGINX === undefined ? ['own proxy'] : ['own proxy', 'nginx'],
+  changesRates: true,
   left: NGINX === undefined ? 'without nginx: it is not installed' : undefined,
 
   /**
-   * @param {{ way: string, kbits: number }[]} lines
+   * @param {{ way: string, kbits: number, laterKbits?: number }[]} lines
    * @param {{ pinned: { client?: number } }} context
    */
   begin(lines, { pinned }) {
@@ -30,6 +31,7 @@ export const throttledLines = {
       server: {},
       client: {},
       urls: port => open(lines, port, start),
+      changeRates: () => children.at(-1).call('changeRates'),
       end: () => Promise.all(children.map(child => child.stop())),
     };
   },
@@ -43,8 +45,13 @@ async function open(lines, port, start) {
   }
   const throttles = start('lines/throttles');
   const urls = [];
-  for (const [i, { way, kbits }] of lines.entries()) {
-    const line = { bytesPerSecond: kbits * 125, delayMs: DELAY_MS, bufferBytes: BUFFERS[way] };
+  for (const [i, { way, kbits, laterKbits }] of lines.entries()) {
+    const line = {
+      bytesPerSecond: kbits * 125,
+      laterBytesPerSecond: laterKbits && laterKbits * 125,
+      delayMs: DELAY_MS,
+      bufferBytes: BUFFERS[way],
+    };
     const begin = await throttles.call('open', { target: targets[way], ...line });
     urls.push(`ws://127.0.0.1:${begin}${pathOf(i)}`);
   }
