@@ -77,12 +77,15 @@ export interface Market {
   readonly broadcaster: Broadcaster;
 }
 
+/** Limits that refuse nothing because the machine is busy. */
+const UNHURRIED = { loopDelay: 0, handshake: 60_000 };
+
 /** Starts an application, on a free port or again on one that it had before. */
 export async function startMarket(options: FanoutOptions = {}, at?: Place): Promise<Market> {
   const listen = at ?? (await freePlace());
   const { app, get } = await startApp({
     providers: [MarketGateway],
-    options: { trustProxy: [PROXY], ...options },
+    options: { trustProxy: [PROXY], ...options, limits: { ...UNHURRIED, ...options.limits } },
     listen,
   });
   return {

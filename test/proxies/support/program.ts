@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
+import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import type { Configuration } from './configuration.js';
 import { Folder, NOBODY } from './folder.js';
@@ -82,11 +83,7 @@ export class Proxy {
   async reload(): Promise<void> {
     const { command, reload } = this.#program;
     if (typeof reload === 'function') {
-      const { status, stderr } = spawnSync(command, reload(this.#folder), {
-        encoding: 'utf8',
-        env: environment(this.#folder),
-      });
-      if (status !== 0) throw new Error(`${command} did not reload:\n${stderr}`);
+      await promisify(execFile)(command, reload(this.#folder), { env: environment(this.#folder) });
       return;
     }
     // HAProxy loses a signal right after its start, so the signal is repeated.
@@ -154,7 +151,9 @@ function run(program: Program, text: string, folder: Folder, openFiles: number |
   const args = program.write(text, folder);
   const limit = openFiles === undefined ? '' : `ulimit -Sn ${openFiles} && `;
   const output = openSync(folder.outputPath, 'a');
-  const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, program.command, ...args], {
+  // The program ends even when the process of the test is killed.
+  const script = `${limit}exec setpriv --pdeathsig TERM -- "$0" "$@"`;
+  const child = spawn('sh', ['-c', script, program.command, ...args], {
     ...NOBODY,
     cwd: folder.path,
     env: environment(folder),

@@ -8,10 +8,10 @@ const FOLDER = 'test/proxies';
 
 /** Lines that say where the proxy listens, where the application is, and what belongs together. */
 const FRAME = [
-  /^$|^#|[{}]$|^<|^(global|defaults|frontend web|backend app|ProxyPass .+)$/,
+  /^$|^#|[{}]$|^<|^(global|defaults|frontend web|backend app)$/,
   /^(listen|ssl_certificate|ssl_certificate_key|proxy_pass) /,
   /^(mode http$|bind |default_backend |server app\d 127)/,
-  /^SSL|^BalancerMember /,
+  /^SSL|^(BalancerMember|ProxyPass \/) \S+$/,
   /^reverse_proxy /,
 ];
 
