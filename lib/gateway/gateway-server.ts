@@ -72,8 +72,7 @@ export class GatewayServer {
   readonly #unclaimed: UnclaimedUpgrades;
   readonly #admission: Admission;
   readonly #servers: UpgradeServers;
-  /** Milliseconds that are left of the shutdown; undefined while there may be clients. */
-  #leftMs: number | undefined;
+  #drained = false;
   #disposed = false;
 
   constructor(parts: ServerParts) {
@@ -183,24 +182,27 @@ export class GatewayServer {
     this.#servers.retire();
   }
 
-  /** Called when the clients have been closed. @param leftMs time that is left of the shutdown */
+  /**
+   * Called when the clients have been closed. The HTTP server may be closed from now on, by Nest or by another module.
+   * @param leftMs time that is left of the shutdown
+   */
   async drained(leftMs: number): Promise<void> {
-    this.#leftMs = leftMs;
-    if (this.#disposed) await this.#stop(leftMs);
+    this.#drained = true;
+    this.#servers.closing(leftMs);
+    this.#unclaimed.stop();
+    this.#turnstile.hurry(leftMs);
+    if (this.#disposed) await this.#stop();
   }
 
   /** Called by Nest before it closes the HTTP server; under a microservice before the clients are closed. */
   async dispose(): Promise<void> {
     this.#disposed = true;
     this.refuseUpgrades();
-    if (this.#leftMs !== undefined) await this.#stop(this.#leftMs);
+    if (this.#drained) await this.#stop();
   }
 
   /** Closes our own servers. A borrowed one is closed by its owner, which may take a while: until then upgrades are refused. */
-  async #stop(leftMs: number): Promise<void> {
-    this.#servers.closing(leftMs);
-    this.#unclaimed.stop();
-    this.#turnstile.hurry(leftMs);
+  async #stop(): Promise<void> {
     for (const { server } of this.#placements.endpoints) server.close();
     await this.#ownServers.stop();
     this.#placements.clear();

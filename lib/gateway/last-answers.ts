@@ -39,7 +39,7 @@ export class LastAnswers {
   }
 
   /**
-   * Called right before the server is closed. Requests that are answered later do not keep their connections, and
+   * Called before the server is closed. Requests that are answered later do not keep their connections, and
    * connections without a request are ended when the server is closed.
    * @param ms time that a client has to complete its request, if it is less than a second
    */

@@ -36,7 +36,7 @@ export class UpgradeServers {
     for (const { answers } of this.#served.values()) answers.begin();
   }
 
-  /** Called right before the servers are closed. @param ms time that a client has to complete its request, if it is less than a second */
+  /** Called before the servers are closed. @param ms time that a client has to complete its request, if it is less than a second */
   closing(ms: number): void {
     for (const { answers } of this.#served.values()) answers.closing(ms);
   }

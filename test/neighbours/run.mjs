@@ -1,6 +1,6 @@
 // Starts one application with the packed package and everything that Nest applications have beside it (GraphQL with
 // Apollo, Socket.IO, a bare ws server, Swagger, helmet, throttler, nestjs-cls, a JWT guard, a microservice), and checks
-// that all of it works together and ends in time. Prints one line for each check; the exit code is 1 when one has failed.
+// that all of it works together and ends in time, and that the heartbeats of client libraries are answered. Prints one line for each check; the exit code is 1 when one has failed.
 //
 //   node test/neighbours/run.mjs [--nest 11|12] [--platform express|fastify]
 import { spawnSync } from 'node:child_process';
@@ -32,17 +32,23 @@ const OF_BOTH = {
   '@as-integrations/fastify': '^3.1.0',
   '@fastify/static': '^10.1.2',
   '@nestjs/throttler': '^6.7.1',
+  '@vueuse/core': '^14.4.0',
   graphql: '^16.11.0',
   'graphql-subscriptions': '^3.0.0',
   'graphql-ws': '^6.3.0',
   helmet: '^8.3.0',
   // The newest that runs on Node 20.
   'nestjs-cls': '^6.3.1',
+  react: '^19.0.0',
+  'react-dom': '^19.0.0',
+  'react-test-renderer': '^19.0.0',
+  'react-use-websocket': '^4.13.0',
   'reflect-metadata': '^0.2.2',
   rxjs: '^7.8.2',
   'socket.io': '^4.8.4',
   'socket.io-client': '^4.8.4',
   undici: '^7.30.2',
+  vue: '^3.5.0',
 };
 
 /** Milliseconds that all checks of one version may take: a hang ends here. */

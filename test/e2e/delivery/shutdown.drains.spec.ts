@@ -7,6 +7,7 @@ import { Broadcaster, CLOSE, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
+import { RawUpgrade } from '../../support/raw-upgrade.js';
 
 @WebSocketGateway()
 class Gateway {
@@ -84,6 +85,20 @@ describe.each([
     expect((await client.closed).code).toBe(CLOSE.SHUTDOWN.code);
     expect(client.publications('log').map(({ data }) => data)).toEqual(['the end']);
     expect(get(GraphQLModule).drained).toBe(true);
+  });
+
+  it('is not held up by an upgrade that nobody takes, nor by a request that is not complete', async () => {
+    const { app, url } = await startApp({
+      imports: [graphqlModule(Drain)],
+      providers: [Gateway],
+      options: { limits: { handshake: 60_000 } },
+      configure: app => void app.getHttpServer().on('upgrade', () => {}),
+    });
+    const unclaimed = await RawUpgrade.to(`${url}/nope`);
+    const begun = await RawUpgrade.to(url, { unfinished: true });
+    await app.close();
+    await unclaimed.closed;
+    await begun.closed;
   });
 
   it('does so for a class derived from it', async () => {

@@ -7,6 +7,7 @@ import { checkClose, checkSignal } from './closing.js';
 import { checkContexts } from './context.js';
 import { checkGateways } from './gateways.js';
 import { checkHttp, HttpClient } from './http.js';
+import { checkKeepAlives } from './keep-alives.js';
 import { checkNeighbours } from './neighbours.js';
 import { Report } from './report.js';
 
@@ -20,6 +21,7 @@ await checkHttp(report, app, ann);
 await checkNeighbours(report, app, ann);
 await checkGateways(report, app, ann, bob);
 await checkContexts(report, app, ann);
+await checkKeepAlives(report, app);
 await checkClose(report, app, ann);
 if (report.failed > 0) console.log(`       output of the application:\n${app.output}`);
 await checkSignal(report, await App.start(platform));
