@@ -55,8 +55,8 @@ export class Line {
     const { flight } = this;
     const now = this.#owner.clock.now();
     const isBurst = flight.unmarked === 0;
-    // Before what takes more than one answer, so that even a slow line answers in time.
-    if (!flight.answers && !flight.isMarked && this.#waiting.bytes > flight.room(now)) this.ping(isBurst);
+    // Before the data, so that a client that knows pings answers at once, however slow its line.
+    if (!flight.answers && !flight.isMarked) this.ping(isBurst);
     let given = 0;
     while (this.#waiting.bytes > 0 && (given < most || this.#socket.writableLength === 0)) {
       const room = flight.room(now);

@@ -78,7 +78,7 @@ describe('app.close()', () => {
   });
 
   it('gives those who are behind what waits for them, if they read on', async () => {
-    const { app, url, broadcaster, connections } = await start({ shutdown: { drain: 10_000 } });
+    const { app, url, broadcaster, connections } = await start({ shutdown: { drain: 10_000 }, heartbeat: false });
     const slow = await paused(url, ['big']);
     const flood = new Flood(broadcaster, 'big');
     await flood.untilSlow();
@@ -99,6 +99,7 @@ describe('app.close()', () => {
     const { app, url, broadcaster } = await start({
       shutdown: { drain: 2000 },
       slowConsumer: { maxBytes: 512 * KIB },
+      heartbeat: false,
     });
     const slow = await paused(url, ['big']);
     const flood = new Flood(broadcaster, 'big');
