@@ -49,16 +49,8 @@ const SLACK = 1.25;
 const CUT_SHARE = 1 / 2;
 const LEAST_CUT = 4 * 1024;
 
-/** Share of `slowConsumer.lag` that what is under way may take; the rest is for what waits in the logs. */
-const FLIGHT_SHARE = 1 / 2;
-
 /** A grant without a bound: the largest that V8 keeps without an object on every machine. */
 const UNBOUNDED = 2 ** 30 - 1;
-
-/** Milliseconds in which a client reads what is under way; Infinity bounds nothing. @param lag `slowConsumer.lag` */
-export function flightTimeOf(lag: number): number {
-  return lag === 0 ? Infinity : lag * FLIGHT_SHARE;
-}
 
 /** One ping that is not answered. */
 interface Mark {

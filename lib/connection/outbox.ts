@@ -1,88 +1,40 @@
 import type { Batch, BatchSink } from '../wire/batch.js';
-import { Flight } from './flight.js';
-import { HeldBatches, MOST_IN_FLIGHT, NOTHING } from './held-batches.js';
-import { Line } from './line.js';
-import type { OutboxOwner } from './outbox-owner.js';
-import { bytesLeft, OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
-import { writeBatches } from './write-batches.js';
+import { BoundedOutbox } from './bounded-outbox.js';
+import { MOST_IN_FLIGHT } from './held-batches.js';
+import { OPEN } from './socket-port.js';
 
 /**
  * The outgoing side of a connection. Batches gather between two writes and leave in one system call; until the
  * kernel has taken them they are held, because the socket reads from the shared slabs.
  *
- * What is under way to the client is bounded by its {@link Flight}. A grant of it is spent without a further look; what goes
+ * What is under way to the client is bounded by its `Flight`. A grant of it is spent without a further look; what goes
  * beyond waits for an acknowledgement.
  *
  * It writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. That is safe
  * while the WebSocket is OPEN (nothing may follow a close frame), since every buffer holds whole frames.
  */
-export class Outbox implements BatchSink {
-  feeds = 0;
-  /** Bytes of what was gathered that the client has asked for. */
-  asked = 0;
-  readonly #ws: WebSocketPort;
-  readonly #socket: SocketPort;
-  #count = 0;
-  #bytes = 0;
-  /** Slots are reused: emptying the array would allocate it anew in each flush. */
-  #pending: (Batch | undefined)[] | undefined;
-  #held: HeldBatches | undefined;
-  /** Bytes that may be written without a further look. 0 while something waits for an acknowledgement. */
-  #grant: number;
-  #line: Line | undefined;
-  /** Milliseconds, as the last answer to a ping has shown them. */
-  #lag = 0;
-  readonly #owner: OutboxOwner;
-
-  constructor(ws: WebSocketPort, socket: SocketPort, owner: OutboxOwner) {
-    this.#ws = ws;
-    this.#socket = socket;
-    this.#owner = owner;
-    this.#grant = Flight.firstGrant(owner.flightTime);
-  }
-
-  /** Bytes that the kernel has not taken yet, gathered ones and those that wait for acknowledgements included. */
-  get unsent(): number {
-    return this.gathered + this.#socket.writableLength;
-  }
-
-  get gathered(): number {
-    return this.#bytes + (this.#line?.waiting ?? 0);
-  }
-
+export class Outbox extends BoundedOutbox implements BatchSink {
   get room(): number {
-    if (this.#ws.readyState !== OPEN) return Infinity;
-    const queued = this.#socket.writableLength;
-    const free = queued === 0 ? Infinity : MOST_IN_FLIGHT - queued - this.#bytes;
-    return Math.min(free, this.#windowRoom - this.#bytes);
+    if (this.ws.readyState !== OPEN) return Infinity;
+    const queued = this.socket.writableLength;
+    const free = queued === 0 ? Infinity : MOST_IN_FLIGHT - queued - this.bytes;
+    return Math.min(free, this.windowRoom - this.bytes);
   }
 
   get isReady(): boolean {
-    return this.#ws.readyState !== OPEN || (this.#socket.writableLength === 0 && this.#windowRoom > 0);
-  }
-
-  get isStuck(): boolean {
-    return this.unsent > 0 || this.#windowRoom <= 0;
-  }
-
-  get lag(): number {
-    return this.#line === undefined ? this.#lag : this.#line.flight.lag(this.#owner.clock.now());
-  }
-
-  get rate(): number {
-    return this.#line?.flight.rate ?? Infinity;
+    return this.ws.readyState !== OPEN || (this.socket.writableLength === 0 && this.windowRoom > 0);
   }
 
   send(batch: Batch): boolean {
-    const socket = this.#socket;
+    const socket = this.socket;
     // What nearly every flush meets. The memory of a connection is cold when a flush comes to it, so no more of it is
     // touched than must be.
     const simple =
-      this.#count === 0 &&
-      batch.bytes <= this.#grant &&
+      this.count === 0 &&
+      batch.bytes <= this.grant &&
       batch.buffers.length === 1 &&
       socket.encrypted !== true &&
-      this.#ws.readyState === OPEN &&
+      this.ws.readyState === OPEN &&
       socket.writableLength === 0;
     if (!simple) {
       if (this.room < batch.bytes) return false;
@@ -93,249 +45,42 @@ export class Outbox implements BatchSink {
     try {
       socket.write(batch.buffers[0]!);
     } catch {
-      this.#holder().keep(batch);
-      this.#ws.terminate();
+      this.holder().keep(batch);
+      this.ws.terminate();
       return true;
     }
-    if (socket.writableLength > 0) this.#holder().keepUntilDrained(batch);
+    if (socket.writableLength > 0) this.holder().keepUntilDrained(batch);
     this.#spend(batch.bytes);
     return true;
   }
 
   add(batch: Batch): boolean {
-    if (this.#ws.readyState !== OPEN) return false;
+    if (this.ws.readyState !== OPEN) return false;
     batch.retain();
-    (this.#pending ??= [])[this.#count] = batch;
-    this.#bytes += batch.bytes;
-    return this.#count++ === 0;
-  }
-
-  get left(): number {
-    return bytesLeft(this.#socket) - (this.#line?.flight.acknowledged ?? 0);
+    (this.pending ??= [])[this.count] = batch;
+    this.bytes += batch.bytes;
+    return this.count++ === 0;
   }
 
   write(): void {
-    if (this.#count === 0) return;
-    const bytes = this.#bytes;
-    const queued = this.#socket.writableLength;
-    const isFree = queued === 0 && !this.#isWaiting;
-    if (!isFree && !this.#holder().admits(this.unsent, this.asked, this.#owner.maxUnsentBytes)) {
+    if (this.count === 0) return;
+    const bytes = this.bytes;
+    const queued = this.socket.writableLength;
+    const isFree = queued === 0 && !this.isWaiting;
+    if (!isFree && !this.holder().admits(this.unsent, this.asked, this.owner.maxUnsentBytes)) {
       // Only the kernel knows now whether the peer reads at all.
       if (queued === 0) return this.writeLast();
-      this.#drop();
-      return this.#owner.tooSlow();
+      this.drop();
+      return this.owner.tooSlow();
     }
-    if (this.#isWaiting || bytes > this.#grant) return this.#writeWithin();
-    this.#writeGathered();
+    if (this.isWaiting || bytes > this.grant) return this.writeWithin();
+    this.writeGathered();
     this.#spend(bytes);
-  }
-
-  /** Writes whatever it is: nothing follows, or something else writes to the socket. */
-  writeLast(): void {
-    const line = this.#line;
-    if (line === undefined || line.waiting === 0) {
-      const bytes = this.#bytes;
-      this.#writeGathered();
-      this.#grant -= bytes;
-      return;
-    }
-    this.#leaveToLine(line);
-    line.flight.settle(this.#grant);
-    this.#try(() => line.writeAll(this.#holder()));
-    this.#renew(line);
-  }
-
-  /** Calls back when the socket has taken all there is now. */
-  whenTaken(done: () => void): void {
-    if (this.#isWaiting) this.#line!.onEmpty = done;
-    else this.#ask(done);
-  }
-
-  #ask(done: () => void): void {
-    try {
-      this.#socket.write(NOTHING, done);
-    } catch {
-      this.#owner.broken();
-    }
-  }
-
-  /** Goes on with what waits: the socket has drained. */
-  resume(): void {
-    if (this.#isWaiting) this.#writeWithin();
-  }
-
-  /** Sends a ping, whose answer shows the lag. */
-  ping(): void {
-    if (this.#ws.readyState !== OPEN) return;
-    const line = this.#settled();
-    this.#try(() => line.ping(false));
-    this.#renew(line);
-  }
-
-  /** Takes the answer to a ping. False when none waits for this token. */
-  acknowledge(token: number): boolean {
-    if (this.#line === undefined) return false;
-    const line = this.#settled();
-    const now = this.#owner.clock.now();
-    const isKnown = line.flight.acknowledge(token, now);
-    this.#lag = line.flight.lag(now);
-    if (line.waiting > 0) this.#writeWithin();
-    else this.#renew(line);
-    if (isKnown) this.#goOn(line);
-    return isKnown;
-  }
-
-  /** The client has not answered its first ping in time. */
-  #giveUpWaiting(): void {
-    if (this.#line === undefined || this.#ws.readyState !== OPEN) return;
-    const line = this.#settled();
-    if (line.waiting > 0) this.#writeWithin();
-    else this.#renew(line);
-    this.#goOn(line);
-  }
-
-  #goOn(line: Line): void {
-    if (line.isAwaited && this.room <= 0) return this.#try(() => line.ask());
-    if (line.isAwaited) {
-      line.isAwaited = false;
-      this.#owner.drained();
-    }
-    // What an idle connection keeps counts by the ten thousand.
-    if (!line.isFresh) return;
-    line.stop();
-    this.#line = undefined;
-    this.#grant = Flight.firstGrant(this.#owner.flightTime);
-  }
-
-  awaitDrain(): void {
-    if (this.#ws.readyState !== OPEN) return;
-    if (this.#windowRoom > 0) return this.#holder().awaitDrain();
-    const line = this.#settled();
-    line.isAwaited = true;
-    this.#try(() => line.ask());
-    this.#renew(line);
-  }
-
-  tooSlow(): void {
-    this.#owner.tooSlow();
-  }
-
-  evict(): void {
-    this.#owner.evict();
-  }
-
-  /** The socket has ended: nothing reads the batches any more. */
-  end(): void {
-    this.#drop();
-    this.#line?.stop();
-    this.#held?.end();
-  }
-
-  get #isWaiting(): boolean {
-    return this.#line !== undefined && this.#line.waiting > 0;
-  }
-
-  /** Bytes that may be under way beside those that are. */
-  get #windowRoom(): number {
-    if (this.#owner.flightTime === Infinity || this.#ws.readyState !== OPEN) return Infinity;
-    const line = this.#line;
-    if (line === undefined) return Flight.firstRoom(this.#grant);
-    return line.waiting > 0 ? 0 : line.flight.roomAt(this.#owner.clock.now(), this.#grant);
-  }
-
-  /** The line, which knows of all that was written. */
-  #settled(): Line {
-    const line = (this.#line ??= this.#newLine());
-    line.flight.settle(this.#grant);
-    this.#grant = 0;
-    return line;
-  }
-
-  #newLine(): Line {
-    return new Line(this.#socket, this.#owner, this.#lag > 0, () => this.#giveUpWaiting());
-  }
-
-  #renew(line: Line): void {
-    const { flight, waiting, onEmpty } = line;
-    this.#grant = waiting > 0 ? 0 : flight.grant(this.#owner.clock.now());
-    if (waiting > 0 || onEmpty === undefined) return;
-    line.onEmpty = undefined;
-    this.#ask(onEmpty);
   }
 
   /** So much of the grant was written. A ping follows in time for the next write of that size, once there were any. */
   #spend(bytes: number): void {
-    this.#grant -= bytes;
-    if (this.#grant >= (this.#line === undefined ? 0 : bytes) || this.#ws.readyState !== OPEN) return;
-    const line = this.#settled();
-    const { flight } = line;
-    const now = this.#owner.clock.now();
-    const isBurst = flight.unmarked === bytes;
-    if (!flight.assume(isBurst, now)) this.#try(() => line.ping(isBurst));
-    this.#renew(line);
-  }
-
-  #leaveToLine(line: Line): void {
-    if (line.waiting === 0 && this.#socket.writableLength === 0) this.#holder().begin(this.#bytes);
-    line.add(this.#pending!, this.#count);
-    this.#dropGathered();
-  }
-
-  #writeWithin(): void {
-    if (this.#ws.readyState !== OPEN) return this.#drop();
-    const line = this.#settled();
-    this.#leaveToLine(line);
-    this.#try(() => line.write(this.#holder(), MOST_IN_FLIGHT));
-    this.#renew(line);
-  }
-
-  /** A socket that throws is beyond use; its peers are not. */
-  #try(write: () => void): void {
-    try {
-      write();
-    } catch {
-      this.#ws.terminate();
-    }
-  }
-
-  #writeGathered(): void {
-    if (this.#count === 0) return;
-    if (this.#ws.readyState !== OPEN) return this.#drop();
-    try {
-      const taken = this.#socket.encrypted ? this.#holder().onTaken(this.#count) : undefined;
-      writeBatches(this.#socket, this.#pending!, this.#count, taken);
-    } catch {
-      // It may have taken a part before, so what was gathered is held until its end.
-      this.#hold();
-      return this.#ws.terminate();
-    }
-    if (this.#socket.encrypted) this.#hold();
-    else if (this.#socket.writableLength === 0) this.#dropGathered();
-    else this.#hold().awaitDrain();
-  }
-
-  #drop(): void {
-    this.#dropGathered();
-    if (this.#isWaiting) this.#line!.drop(this.#holder());
-  }
-
-  #dropGathered(): void {
-    for (let i = 0; i < this.#count; i++) {
-      this.#pending![i]!.release();
-      this.#pending![i] = undefined;
-    }
-    this.#count = this.#bytes = this.asked = 0;
-  }
-
-  #hold(): HeldBatches {
-    const held = this.#holder();
-    held.begin(this.#bytes);
-    for (let i = 0; i < this.#count; i++) held.keep(this.#pending![i]!);
-    this.#dropGathered();
-    return held;
-  }
-
-  #holder(): HeldBatches {
-    return (this.#held ??= new HeldBatches(this.#socket, this.#owner));
+    this.grant -= bytes;
+    if (this.grant < (this.line === undefined ? 0 : bytes)) this.renewGrant(bytes);
   }
 }

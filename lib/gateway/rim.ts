@@ -2,7 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 import type { Delivery } from '../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
-import { flightTimeOf } from '../connection/flight.js';
+import { flightTimeOf } from '../connection/flight-time.js';
 import type { LineClock } from '../connection/outbox-owner.js';
 import { TurnWrites } from '../connection/turn-writes.js';
 import { WaitingAnswers } from '../connection/waiting-answers.js';

@@ -92,7 +92,7 @@ describe.each([
       imports: [graphqlModule(Drain)],
       providers: [Gateway],
       options: { limits: { handshake: 60_000 } },
-      configure: app => void app.getHttpServer().on('upgrade', () => {}),
+      configure: started => void started.getHttpServer().on('upgrade', () => {}),
     });
     const unclaimed = await RawUpgrade.to(`${url}/nope`);
     const begun = await RawUpgrade.to(url, { unfinished: true });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Flight, flightTimeOf } from '../../../lib/connection/flight.js';
+import { Flight } from '../../../lib/connection/flight.js';
+import { flightTimeOf } from '../../../lib/connection/flight-time.js';
 import { tokenOf } from '../../../lib/wire/frame.js';
 
 const KIB = 1024;

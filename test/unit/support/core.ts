@@ -1,7 +1,7 @@
 import { ConnectionRegistry } from '../../../lib/connection/connection-registry.js';
 import { Handshake } from '../../../lib/connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../../../lib/connection/socket-connection.js';
-import { flightTimeOf } from '../../../lib/connection/flight.js';
+import { flightTimeOf } from '../../../lib/connection/flight-time.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
 import { Delivery } from '../../../lib/broadcast/delivery.js';
