@@ -1,10 +1,10 @@
-"""A slow line: passes on what the server sends at so many bytes a second, and keeps little of it. usage: port rate"""
+"""A slow line: passes on what the server sends at so many bytes a second, and keeps little of it. usage: host port rate"""
 import socket
 import sys
 import threading
 import time
 
-server, rate = int(sys.argv[1]), int(sys.argv[2])
+server, rate = (sys.argv[1], int(sys.argv[2])), int(sys.argv[3])
 STEP = 0.02
 
 
@@ -26,7 +26,7 @@ def carry(client):
     # As on a line far away, the system at the other end takes little at once: its buffer goes by the size of a segment.
     line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
-    line.connect(("127.0.0.1", server))
+    line.connect(server)
     for work, ends in ((up, (client, line)), (down, (line, client))):
         threading.Thread(target=run, args=(work, ends), daemon=True).start()
 

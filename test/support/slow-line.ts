@@ -14,11 +14,11 @@ const PROGRAM = fileURLToPath(new URL('slow-line.py', import.meta.url));
  */
 export async function slowLine(url: string, bytesPerSecond: number): Promise<string> {
   const to = new URL(url);
-  const line = spawn('python3', [PROGRAM, to.port, String(bytesPerSecond)], {
+  const line = spawn('python3', [PROGRAM, to.hostname, to.port, String(bytesPerSecond)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void line.kill());
   const [port] = (await once(createInterface(line.stdout), 'line')) as [string];
-  to.port = port;
+  to.host = `127.0.0.1:${port}`;
   return to.href.replace(/\/$/, '');
 }
