@@ -285,13 +285,17 @@ export class Flight {
     const least = inFlight / Math.max(1, now - since);
     this.#proven = Math.max(least, (this.#proven + least) / 2);
     this.#isSlow = lag > this.#target / 2;
+    // Whole bytes: what is cut to fit would lose the rest of one.
     if (lag > this.#target)
-      this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, this.#rate * this.#target));
+      this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, Math.floor(this.#rate * this.#target)));
     else if (!this.#isSlow)
-      this.#window = Math.max(this.#window, Math.min(2 * this.#window, MOST_WINDOW, least * this.#target));
+      this.#window = Math.max(
+        this.#window,
+        Math.min(2 * this.#window, MOST_WINDOW, Math.floor(least * this.#target)),
+      );
   }
 
   get #unmarkedLimit(): number {
-    return Math.max(LEAST_UNMARKED, Math.min(this.#window / MARKS_IN_WINDOW, MOST_UNMARKED));
+    return Math.max(LEAST_UNMARKED, Math.min(Math.floor(this.#window / MARKS_IN_WINDOW), MOST_UNMARKED));
   }
 }

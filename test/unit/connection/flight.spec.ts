@@ -45,6 +45,17 @@ describe('Flight', () => {
     expect([line.room(0), line.inFlight]).toEqual([6 * KIB, 10 * KIB]);
   });
 
+  it('has room for whole bytes, whatever the rate of the line: a message is cut to fit', () => {
+    for (const rate of [1.7, 7.3, 33.3]) {
+      const line = flight();
+      saturated(line, rate, 8);
+      const token = sent(line, 5000, 10_000);
+      line.acknowledge(token, 10_000 + 5000 / rate);
+      expect(line.room(20_000), `a line of ${rate}`).toSatisfy(Number.isInteger);
+      expect(line.grant(20_000), `a line of ${rate}`).toSatisfy(Number.isInteger);
+    }
+  });
+
   it('gets its room back with the answer to the ping', () => {
     const line = flight();
     const token = sent(line, 10 * KIB, 0);
