@@ -37,6 +37,8 @@ export abstract class BoundedOutbox {
 
   abstract get room(): number;
 
+  abstract write(): void;
+
   /** Bytes that the kernel has not taken yet, gathered ones and those that wait for acknowledgements included. */
   get unsent(): number {
     return this.gathered + this.socket.writableLength;
@@ -98,6 +100,8 @@ export abstract class BoundedOutbox {
 
   /** Sends a ping, whose answer shows the lag. */
   ping(): void {
+    // What was gathered had room: behind a ping that the kernel has not taken it would look like too much.
+    this.write();
     if (this.ws.readyState !== OPEN) return;
     const line = this.#settled();
     this.#try(() => line.ping(false));
