@@ -37,12 +37,14 @@ export interface FixedFlush {
 export interface SlowConsumerOptions {
   /**
    * Bytes of a topic, beyond its history, that are kept for subscribers that are behind; further behind, the policy of
-   * the topic decides. Also the largest payload. @default 1048576
+   * the topic decides. Also the largest payload, and the bytes of answers that a client may leave unread before its next
+   * message waits. @default 1048576
    */
   maxBytes?: number;
   /**
-   * Milliseconds after which a connection that is behind is closed with `CLOSE.SLOW` when its socket took nothing at
-   * all in that time and its client acknowledged nothing; one that reads now and then is never closed for it. @default 15000
+   * Milliseconds after which a connection that is behind, or whose answers wait, is closed with `CLOSE.SLOW` when its
+   * socket took nothing at all in that time and its client acknowledged nothing; one that reads now and then is never
+   * closed for it. @default 15000
    */
   grace?: number;
   /**
