@@ -121,10 +121,12 @@ export abstract class BoundedOutbox {
     return isKnown;
   }
 
-  /** The client has not answered its first ping in time. */
-  #giveUpWaiting(): void {
+  /** Looks anew: the client has not answered its first ping in time, or its answers are not read, or are read again. */
+  review(): void {
     if (this.line === undefined || this.ws.readyState !== OPEN) return;
     const line = this.#settled();
+    // For what was written while no answer would have come.
+    if (line.flight.unmarked > 0 && line.flight.untilMark < Infinity) this.#try(() => line.ping(false));
     if (line.waiting > 0) this.writeWithin();
     else this.#renew(line);
     this.#goOn(line);
@@ -175,7 +177,7 @@ export abstract class BoundedOutbox {
   protected get windowRoom(): number {
     if (this.owner.flightTime === Infinity || this.ws.readyState !== OPEN) return Infinity;
     const line = this.line;
-    if (line === undefined) return Flight.firstRoom(this.grant);
+    if (line === undefined) return this.ws.isPaused === true ? Infinity : Flight.firstRoom(this.grant);
     return line.waiting > 0 ? 0 : line.flight.roomAt(this.owner.clock.now(), this.grant);
   }
 
@@ -184,11 +186,13 @@ export abstract class BoundedOutbox {
     const line = (this.line ??= this.#newLine());
     line.flight.settle(this.grant);
     this.grant = 0;
+    if (this.ws.isPaused === true) line.flight.stopReading();
+    else line.flight.goOnReading();
     return line;
   }
 
   #newLine(): Line {
-    return new Line(this.socket, this.owner, this.#lag > 0, () => this.#giveUpWaiting());
+    return new Line(this.socket, this.owner, this.#lag > 0, () => this.review());
   }
 
   #renew(line: Line): void {

@@ -1,4 +1,5 @@
 import { pingFrame } from '../wire/frame.js';
+import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
 
 /** Bytes that may be under way to a client of which nothing is known. A line of 30 kbit/s needs four seconds for them. */
@@ -52,20 +53,6 @@ const LEAST_CUT = 4 * 1024;
 /** A grant without a bound: the largest that V8 keeps without an object on every machine. */
 const UNBOUNDED = 2 ** 30 - 1;
 
-/** One ping that is not answered. */
-interface Mark {
-  readonly token: number;
-  /** Bytes written before it. */
-  readonly upTo: number;
-  /** Those of them that were not acknowledged when it was written. */
-  readonly inFlight: number;
-  /** When the first of its own bytes was written, or earlier. */
-  readonly begun: number;
-  /** When the first of the bytes in flight was written, or earlier. */
-  readonly since: number;
-  readonly at: number;
-}
-
 /**
  * What is under way to a client. A client answers a ping when it has read everything before it, so the pong acknowledges
  * these bytes, through every proxy. The window is what the line reads in the target time: it doubles with each answer that
@@ -85,7 +72,7 @@ export class Flight {
   #grantedAt: number;
   /** Bytes since the last ping that are taken as read without one. */
   #assumed = 0;
-  readonly #marks: Mark[] = [];
+  readonly #marks = new OpenPings(MOST_MARKS);
   /** The end-to-end lag that the last answer has shown. */
   #lag = 0;
   /** Bytes a millisecond that the last answers have shown at least. */
@@ -98,6 +85,8 @@ export class Flight {
   #answers: boolean;
   /** Whether it is given up to wait for its first answer. */
   #isMute = false;
+  /** Whether the socket is not read, so that no answer comes. */
+  #isUnread = false;
 
   /**
    * @param target milliseconds in which a client reads what is under way; Infinity bounds nothing
@@ -135,8 +124,26 @@ export class Flight {
     this.#isMute = true;
   }
 
+  /** Nothing is bounded while the socket is not read. */
+  stopReading(): void {
+    this.#isUnread = true;
+  }
+
+  /** The socket is read, maybe again. */
+  goOnReading(): void {
+    if (!this.#isUnread) return;
+    this.#isUnread = false;
+    this.#marks.outdate();
+  }
+
   get #isUnbounded(): boolean {
-    return this.#isMute || this.#target === Infinity;
+    return this.#isMute || this.#isUnread || this.#target === Infinity;
+  }
+
+  /** When the oldest ping was written that waits for its answer; undefined while none does. */
+  get #askedAt(): number | undefined {
+    const { oldest } = this.#marks;
+    return oldest === undefined || oldest.isStale || this.#isUnread ? undefined : oldest.at;
   }
 
   /** Bytes that were written and not acknowledged, by what was last told to `settle` or `wrote`. */
@@ -157,10 +164,7 @@ export class Flight {
   /** Whether nothing is known that a new flight would not know. */
   get isFresh(): boolean {
     return (
-      this.#window === FIRST_WINDOW &&
-      this.#proven === FIRST_RATE &&
-      this.#marks.length === 0 &&
-      !this.#isMute
+      this.#window === FIRST_WINDOW && this.#proven === FIRST_RATE && this.#marks.size === 0 && !this.#isMute
     );
   }
 
@@ -177,7 +181,7 @@ export class Flight {
 
   /** Whether a ping is not answered yet. */
   get isMarked(): boolean {
-    return this.#marks.length > 0;
+    return this.#marks.size > 0;
   }
 
   /** Whether no answer on its way would tell of everything that was written. */
@@ -192,16 +196,14 @@ export class Flight {
 
   /** Milliseconds from a write to the client having read it: the last that was shown, or the wait for the oldest answer. */
   lag(now: number): number {
-    const oldest = this.#marks[0];
-    return oldest === undefined ? this.#lag : Math.max(this.#lag, now - oldest.at);
+    return Math.max(this.#lag, now - (this.#askedAt ?? now));
   }
 
   /** Bytes that may be written. */
   room(now: number): number {
     if (this.#isUnbounded) return Infinity;
     if (this.inFlight < FEW && !this.#isSlow) return Math.max(this.#window, IDLE_WINDOW) - this.inFlight;
-    const oldest = this.#marks[0];
-    const isLate = oldest !== undefined && now - oldest.at > Math.max(LATE_MS, LATE_TIMES * this.#lag);
+    const isLate = now - (this.#askedAt ?? now) > Math.max(LATE_MS, LATE_TIMES * this.#lag);
     return (isLate ? Math.min(this.#window, LATE_WINDOW) : this.#window) - this.inFlight;
   }
 
@@ -245,7 +247,7 @@ export class Flight {
     if (!this.#answers) return false;
     const { unmarked } = this;
     const isSlow = !isBurst && unmarked <= (now - this.#grantedAt) * this.#proven * SLACK;
-    if (!isSlow || this.#marks.length > 0 || this.#assumed + unmarked > MOST_UNMARKED) return false;
+    if (!isSlow || this.#marks.size > 0 || this.#assumed + unmarked > MOST_UNMARKED) return false;
     this.#assumed += unmarked;
     this.#read = this.#marked = this.#sent;
     return true;
@@ -255,10 +257,9 @@ export class Flight {
   mark(now: number, isBurst: boolean): Buffer {
     const token = pingToken();
     const begun = isBurst ? now : this.#grantedAt;
-    const since = this.#marks[0]?.begun ?? begun;
-    this.#marks.push({ token, upTo: this.#sent, inFlight: this.inFlight, begun, since, at: now });
-    // The oldest stays: it tells the lag.
-    if (this.#marks.length > MOST_MARKS) this.#marks.splice(1, 1);
+    const since = this.#marks.oldest?.begun ?? begun;
+    const { inFlight } = this;
+    this.#marks.add({ token, upTo: this.#sent, inFlight, begun, since, at: now, isStale: false });
     this.#marked = this.#sent;
     this.#assumed = 0;
     return pingFrame(token);
@@ -266,14 +267,12 @@ export class Flight {
 
   /** Takes the answer to a ping. False for a token that is not, or no longer, waited for. */
   acknowledge(token: number, now: number): boolean {
-    const at = this.#marks.findIndex(mark => mark.token === token);
-    if (at < 0) return false;
-    const mark = this.#marks[at]!;
-    this.#marks.splice(0, at + 1);
+    const mark = this.#marks.take(token);
+    if (mark === undefined) return false;
     this.#read = Math.max(this.#read, mark.upTo);
     this.#answers = true;
     this.#isMute = false;
-    this.#learn(mark, now);
+    if (!mark.isStale) this.#learn(mark, now);
     return true;
   }
 

@@ -173,6 +173,11 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.#host.drained(this);
   }
 
+  /** Its socket was paused or resumed: answers to pings come only while it is read. */
+  readingChanged(): void {
+    this.sink.review();
+  }
+
   broken(): void {
     this.socket.terminate();
   }

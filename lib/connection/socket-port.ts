@@ -31,6 +31,8 @@ export interface SocketPort {
 /** What this library uses of a `ws` WebSocket. */
 export interface WebSocketPort {
   readonly readyState: number;
+  /** Whether nothing is read of it. */
+  readonly isPaused?: boolean;
   close(code: number, reason: string): void;
   terminate(): void;
 }

@@ -73,14 +73,12 @@ export class ClientSession implements Usage, InboundOwner {
   }
 
   handle(message: Incoming): void | Promise<void> {
-    this.connection.handlerBegins();
+    const { connection } = this;
+    connection.handlerBegins();
     const handled = inCopiedContext(this.#host.route, this, message);
-    if (handled === undefined) this.handled();
+    if (handled === undefined) connection.handlerEnds();
+    else void handled.then(() => connection.handlerEnds());
     return handled;
-  }
-
-  handled(): void {
-    this.connection.handlerEnds();
   }
 }
 

@@ -25,8 +25,6 @@ export interface InboundOwner {
   awaitRoom(): void;
   /** Takes a message; the next one comes when it returns, or what it returns resolves. Must not throw or reject. */
   handle(message: Incoming): void | Promise<void>;
-  /** What `handle` returned has resolved. */
-  handled(): void;
 }
 
 /** Messages that came while others were being handled. Most connections never have any. */
@@ -128,7 +126,6 @@ export class Inbound {
     // Made when it is needed: one bound for the life of the connection would be 100 bytes of an idle one.
     void handled.then(() => {
       this.#free++;
-      this.#owner.handled();
       this.#drain();
     });
   }

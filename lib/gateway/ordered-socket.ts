@@ -11,7 +11,7 @@ const ordered = new WeakMap<SocketClass, SocketClass>();
 /**
  * A class of sockets that keeps replies and the socket's own frames in order. Replies of a turn are gathered and leave in one
  * write at the end of the turn. A call of the application on the socket itself writes at once and would overtake the
- * replies, so the gathered replies are written first.
+ * replies, so the gathered replies are written first. Its connection is told when the socket is paused or resumed.
  */
 export function orderedSocket(base: SocketClass = WebSocket): SocketClass {
   let socketClass = ordered.get(base);
@@ -39,6 +39,16 @@ function derived(base: SocketClass): SocketClass {
       const heard = super.emit(...(args as Parameters<WebSocket['emit']>));
       if (!heard) noteEvent('client.emit', args[0]);
       return heard;
+    }
+
+    override pause(): void {
+      super.pause();
+      connectionOf(this)?.readingChanged();
+    }
+
+    override resume(): void {
+      super.resume();
+      connectionOf(this)?.readingChanged();
     }
 
     override ping(...args: Parameters<WebSocket['ping']>): void {

@@ -10,7 +10,7 @@ import {
 import { from, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { eventually } from '../../support/client.js';
+import { Client, eventually } from '../../support/client.js';
 import { atRest, startDelivery } from './support/delivery.js';
 import { RawClient } from './support/raw-client.js';
 import { KIB, turn } from './support/slow.js';
@@ -216,6 +216,23 @@ describe('large replies that a client asks for at once, and does not read at fir
     expect(gateway.made).toHaveLength(length);
     expect(connection.bufferedBytes).toBeLessThan(MAX_BYTES + SIZE + KIB);
   });
+});
+
+it('a browser that asks for more than is read of it at once gets everything, also with pings that wait behind it', async () => {
+  const running = await startDelivery([Gateway], { heartbeat: { interval: 400, timeout: 5000 } });
+  const client = await Client.connect(running.url);
+  const [connection] = running.connections as Iterable<Connection>;
+  // The server knows by now that it answers pings.
+  await client.request('value', -1);
+  await eventually(() => connection!.lag > 0, 'an answer to a ping');
+  for (const n of numbers(2 * MANY)) client.send({ event: 'value', id: `n${n}`, data: n });
+  await eventually(() => connection!.socket.isPaused, 'the pause');
+  client.socket.pause();
+  for (let i = 0; i < 50; i++) await turn();
+  client.socket.resume();
+  await client.until(() => client.frames.length === 1 + 2 * MANY);
+  expect(client.frames.map(({ data }) => data.n)).toEqual([-1, ...numbers(2 * MANY)]);
+  expect(running.get(Gateway).ended).toEqual([]);
 });
 
 describe('who does not read', () => {

@@ -37,6 +37,41 @@ describe('flightTimeOf', () => {
   });
 });
 
+describe('Flight while the socket is not read', () => {
+  it('has room for everything, because no answer comes, and has no longer lag for that', () => {
+    const line = flight();
+    sent(line, 64 * KIB, 0);
+    expect(line.room(0)).toBeLessThan(0);
+    line.stopReading();
+    expect([line.room(0), line.untilMark, line.needsAnswer, line.lag(5000)]).toEqual([
+      Infinity,
+      Infinity,
+      false,
+      0,
+    ]);
+  });
+
+  it('takes the answers to what was asked before, and learns nothing from when they come', () => {
+    const line = flight();
+    const before = sent(line, 64 * KIB, 0);
+    line.stopReading();
+    line.wrote(1000 * KIB);
+    line.goOnReading();
+    expect([line.room(9000) < 0, line.lag(9000)]).toEqual([true, 0]);
+    expect(line.acknowledge(before, 9000)).toBe(true);
+    expect([line.inFlight, line.lag(9000), line.rate]).toEqual([1000 * KIB, 0, Infinity]);
+    line.acknowledge(tokenOf(line.mark(9000, false).subarray(2))!, 9100);
+    expect([line.inFlight, line.lag(9100)]).toEqual([0, 100]);
+  });
+
+  it('goes on as before when it was read all the time', () => {
+    const line = flight();
+    sent(line, 10 * KIB, 0);
+    line.goOnReading();
+    expect(line.lag(700)).toBe(700);
+  });
+});
+
 describe('Flight', () => {
   it('has room for 64 KiB while nothing is under way, and else a first window of 16 KiB', () => {
     const line = flight();

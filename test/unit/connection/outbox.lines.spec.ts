@@ -134,6 +134,53 @@ describe('Outbox of a bounded line', () => {
     expect([outbox.unsent, pinned, inUse()]).toEqual([0, 0, 0]);
   });
 
+  describe('while the socket is not read', () => {
+    /** The socket is read or not, and the outbox is told. */
+    function pause(isPaused: boolean): void {
+      ws.isPaused = isPaused;
+      outbox.review();
+    }
+
+    it('waits for no answers with what waited for them, and with what comes', () => {
+      known();
+      const large = 'y'.repeat(900_000);
+      reply(large);
+      expect(outbox.unsent).toBeGreaterThan(800_000);
+      pause(true);
+      reply('next');
+      expect(texts()).toEqual([large, 'next']);
+      expect([outbox.unsent, outbox.isReady, pinned, inUse()]).toEqual([0, true, 0, 0]);
+    });
+
+    it('gives publications to a client of which nothing is known', () => {
+      ws.isPaused = true;
+      for (let i = 0; i < 10; i++) expect(send(60 * KIB)).toBe(true);
+      expect(texts()).toHaveLength(10);
+    });
+
+    it('tells its owner that there is room, when that was waited for', () => {
+      known();
+      while (outbox.room > 0) send(20 * KIB);
+      outbox.awaitDrain();
+      expect(drained).not.toHaveBeenCalled();
+      pause(true);
+      expect(drained).toHaveBeenCalledTimes(1);
+    });
+
+    it('waits for answers again when it is read, and gets its room back with them', () => {
+      known();
+      pause(true);
+      for (let i = 0; i < 10; i++) send(60 * KIB);
+      pause(false);
+      expect([outbox.isReady, send(KIB)]).toEqual([false, false]);
+      outbox.awaitDrain();
+      clock.advance(50);
+      readAll();
+      expect([outbox.isReady, send(KIB)]).toEqual([true, true]);
+      expect(drained).toHaveBeenCalledTimes(1);
+    });
+  });
+
   it('keeps no more under way than the window while it does so', () => {
     known();
     reply('y'.repeat(900_000));

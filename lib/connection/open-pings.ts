@@ -1,0 +1,51 @@
+/** One ping that is not answered. */
+export interface Mark {
+  readonly token: number;
+  /** Bytes written before it. */
+  readonly upTo: number;
+  /** Those of them that were not acknowledged when it was written. */
+  readonly inFlight: number;
+  /** When the first of its own bytes was written, or earlier. */
+  readonly begun: number;
+  /** When the first of the bytes in flight was written, or earlier. */
+  readonly since: number;
+  readonly at: number;
+  /** Whether the socket was not read for a while, so that the time of the answer says nothing. */
+  isStale: boolean;
+}
+
+/** The pings that are not answered, in the order in which they were written. */
+export class OpenPings {
+  readonly #marks: Mark[] = [];
+  readonly #most: number;
+
+  /** @param most pings that are remembered */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#marks.length;
+  }
+
+  get oldest(): Mark | undefined {
+    return this.#marks[0];
+  }
+
+  add(mark: Mark): void {
+    this.#marks.push(mark);
+    // The oldest stays: it tells the lag.
+    if (this.#marks.length > this.#most) this.#marks.splice(1, 1);
+  }
+
+  /** Takes a ping and all earlier ones. Undefined for a token that is not, or no longer, waited for. */
+  take(token: number): Mark | undefined {
+    const at = this.#marks.findIndex(mark => mark.token === token);
+    return at < 0 ? undefined : this.#marks.splice(0, at + 1).at(-1);
+  }
+
+  /** The time of the answers says nothing. */
+  outdate(): void {
+    for (const mark of this.#marks) mark.isStale = true;
+  }
+}
