@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 export const HELP = `node bench/run.mjs [options]
 
-  --quick            smaller and shorter: all shapes that have a quick size, under two minutes
+  --quick            smaller and shorter: all shapes that have a quick size, under three minutes
   --gate             exit code 1 when a bound is broken (see bench/README.md)
   --shape NAME       this shape, and every other one that is named so; all without it
   --against NAME     nestjs-fanout and this peer only
