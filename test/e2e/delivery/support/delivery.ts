@@ -1,4 +1,4 @@
-import type { INestApplication, Provider } from '@nestjs/common';
+import type { INestApplication, NestApplicationOptions, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Broadcaster, BufferPool, Connections, type FanoutOptions } from 'nestjs-fanout';
 import { startApp } from '../../../support/app.js';
@@ -19,8 +19,12 @@ export interface Core {
 }
 
 /** An application and what most tests of delivery look at. Without heartbeat, so that nobody ends but for the delivery. */
-export async function startDelivery(providers: Provider[], options: FanoutOptions = {}) {
-  const { app, url, get } = await startApp({ providers, options: { heartbeat: false, ...options } });
+export async function startDelivery(
+  providers: Provider[],
+  options: FanoutOptions = {},
+  nest?: NestApplicationOptions,
+) {
+  const { app, url, get } = await startApp({ providers, options: { heartbeat: false, ...options }, nest });
   return {
     url,
     get,
