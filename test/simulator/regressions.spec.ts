@@ -242,6 +242,29 @@ const REGRESSIONS: Readonly<Record<string, Scenario>> = {
       { do: 'invite', client: 0, topic: 't0~presence' },
     ],
   },
+  'a ping between the gathering of a flush and its write makes nobody a slow one': {
+    settings: { ...SETTINGS, maxBytes: 15_917, grace: 463 },
+    topics: {
+      t0: { ...TOPIC, history: { size: 2, ttl: 627, bytes: 59_883 } },
+      t1: { ...TOPIC, history: { size: 32, ttl: 35_680, bytes: 2268 }, snapshot: true },
+      t2: { ...TOPIC, slow: 'disconnect' },
+    },
+    clients: [CLIENT],
+    steps: [
+      { do: 'subscribe', client: 0, topic: 't1' },
+      { do: 'subscribe', client: 0, topic: 't2' },
+      { do: 'reconnect', client: 0, since: false },
+      { do: 'advance', ms: 1 },
+      { do: 'network', client: 0, network: { kind: 'flapping', on: 58, off: 2244, buffer: 223 } },
+      { do: 'reconnect', client: 0, since: true },
+      { do: 'advance', ms: 457 },
+      { do: 'publish', topic: 't0', count: 1, size: 1, keys: 1 },
+      { do: 'subscribe', client: 0, topic: 't1' },
+      { do: 'publish', topic: 't1', count: 6, size: 13_760, keys: 2 },
+      { do: 'flush' },
+      { do: 'ping', client: 0 },
+    ],
+  },
 };
 
 it.each(Object.entries(REGRESSIONS))('%s', async (_, scenario) => {
