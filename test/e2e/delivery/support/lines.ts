@@ -44,9 +44,12 @@ export async function connectedThrough<T>(
   return { client, link, connection: others()[0]! };
 }
 
-/** Publishes something large enough for a ping, so that the client answers one. */
+/** Something large enough for a ping, so that a client answers one. */
+export const FIRST = { key: 'first', n: 0, text: 'x'.repeat(20 * KIB) };
+
+/** Publishes it, and waits until the client has answered. */
 export async function firstAnswer(broadcaster: Broadcaster, topic: string, link: Link): Promise<void> {
-  broadcaster.publish(topic, { key: 'first', n: 0, at: performance.now(), text: 'x'.repeat(20 * KIB) });
+  broadcaster.publish(topic, { ...FIRST, at: performance.now() });
   await eventually(() => link.up.pongs.length > 0, 'an answer to a ping');
   await link.settled();
 }
