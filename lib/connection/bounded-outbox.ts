@@ -3,7 +3,7 @@ import { Flight } from './flight.js';
 import { HeldBatches, MOST_IN_FLIGHT, NOTHING } from './held-batches.js';
 import { Line } from './line.js';
 import type { OutboxOwner } from './outbox-owner.js';
-import { bytesLeft, OPEN, type SocketPort, type WebSocketPort } from './socket-port.js';
+import { bytesLeft, OPEN, type SocketPort, type WebSocketPort, writesLater } from './socket-port.js';
 import { writeBatches } from './write-batches.js';
 
 /**
@@ -224,7 +224,10 @@ export abstract class BoundedOutbox {
     if (this.ws.readyState !== OPEN) return this.drop();
     const line = this.#settled();
     this.#leaveToLine(line);
-    this.#try(() => line.write(this.holder(), MOST_IN_FLIGHT));
+    const held = this.holder();
+    // A message of the application must not come between the fragments of another.
+    const isWhole = writesLater(this.ws, this.socket);
+    this.#try(() => (isWhole ? line.writeAll(held) : line.write(held, MOST_IN_FLIGHT)));
     this.#renew(line);
   }
 

@@ -9,7 +9,7 @@ import type { Handshake } from './handshake.js';
 import type { LineClock, OutboxOwner } from './outbox-owner.js';
 import { Outbox } from './outbox.js';
 import { SendingConnection, type SendingHost } from './sending-connection.js';
-import { bytesLeft, OPEN, type SocketPort } from './socket-port.js';
+import { bytesLeft, OPEN, type SocketPort, writesLater } from './socket-port.js';
 import { Subscriptions } from './subscriptions.js';
 import { wallTime } from './wall-time.js';
 
@@ -127,7 +127,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     if (!this.open) return;
     this.closeAs(close);
     // While `ws` compresses a message of the application's, the close frame waits behind it and would find the end.
-    if (this.socket.bufferedAmount <= this.#socket.writableLength) this.#socket.end();
+    if (!writesLater(this.socket, this.#socket)) this.#socket.end();
   }
 
   /** It is closed by other means: a frame was bad, and `ws` has closed it for that, or it is cut off. */

@@ -33,6 +33,8 @@ export interface WebSocketPort {
   readonly readyState: number;
   /** Whether nothing is read of it. */
   readonly isPaused?: boolean;
+  /** Bytes that were written and that the kernel has not taken, those that `ws` has not written yet included. */
+  readonly bufferedAmount?: number;
   close(code: number, reason: string): void;
   terminate(): void;
 }
@@ -43,4 +45,9 @@ export const OPEN = 1;
 /** Changes whenever the kernel takes some of the write that is under way. */
 export function bytesLeft({ _handle: handle, writableLength }: SocketPort): number {
   return (handle?._parent ?? handle)?.writeQueueSize ?? writableLength;
+}
+
+/** Whether `ws` will write a message of the application later: it compresses in a thread, and reads a Blob. */
+export function writesLater({ bufferedAmount = 0 }: WebSocketPort, { writableLength }: SocketPort): boolean {
+  return bufferedAmount > writableLength;
 }

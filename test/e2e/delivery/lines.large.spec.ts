@@ -1,5 +1,5 @@
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { Heartbeat, Topic } from 'nestjs-fanout';
+import { CLOSE, Heartbeat, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { certificate } from '../../support/certificate.js';
@@ -109,4 +109,12 @@ describe.each(KINDS)('a large message over a slow line and %s', (kind, setup, wa
     link.open();
     await atRest(running);
   });
+});
+
+it('control: without slowConsumer.lag the heartbeat ends who reads it', async () => {
+  const running = await start({ nest: {}, options: { slowConsumer: { lag: 0 } } });
+  running.client.send({ event: 'large' });
+  await eventually(() => running.ended.length > 0, 'the end of the client');
+  expect(running.ended).toEqual([CLOSE.HEARTBEAT]);
+  expect(running.link.mostHeld).toBeGreaterThan(LARGE.length / 2);
 });

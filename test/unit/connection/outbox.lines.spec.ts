@@ -181,6 +181,20 @@ describe('Outbox of a bounded line', () => {
     });
   });
 
+  it('cuts nothing while ws has a message of the application to write, which would come in between', () => {
+    known();
+    ws.bufferedAmount = 1;
+    const text = 'x'.repeat(900_000);
+    reply(text);
+    expect(texts()).toEqual([text]);
+    ws.bufferedAmount = 0;
+    reply(text);
+    expect(socket.taken.length).toBeLessThan(1_000_000);
+    readAll();
+    expect(texts()).toEqual([text, text]);
+    expect([outbox.unsent, pinned, inUse()]).toEqual([0, 0, 0]);
+  });
+
   it('keeps no more under way than the window while it does so', () => {
     known();
     reply('y'.repeat(900_000));

@@ -26,6 +26,7 @@ export async function startDelivery(
 ) {
   const { app, url, get } = await startApp({ providers, options: { heartbeat: false, ...options }, nest });
   return {
+    app,
     url,
     get,
     core: coreOf(app),
