@@ -69,6 +69,11 @@ export class RawClient {
     return this.frames.filter(({ opcode }) => opcode === TEXT).map(({ payload }) => payload.toString());
   }
 
+  /** How many texts there are: {@link texts} are dear where they are megabytes. */
+  get count(): number {
+    return this.frames.filter(({ opcode }) => opcode === TEXT).length;
+  }
+
   /** Every text, parsed; a batched frame counts as its parts. */
   get messages(): any[] {
     return this.texts.flatMap(text => JSON.parse(text));
