@@ -1,19 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { CLOSE } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../support/client.js';
 import { BYTES, COMPRESSION, startFeed, VALUES } from './feed.js';
-
-const PYTHON = '/usr/bin/python3';
-const SUBSCRIBER = fileURLToPath(new URL('subscriber.py', import.meta.url));
-
-/** Whether Debian's python3-websockets is there. CI installs it, so there its absence is a failure. */
-const hasPython =
-  process.env.CI === 'true' ||
-  spawnSync(PYTHON, ['-c', 'import websockets'], { stdio: 'ignore' }).status === 0;
+import { hasPython, PYTHON, SUBSCRIBER } from './followers.js';
 
 describe.skipIf(!hasPython)('websockets of Python', () => {
   describe.each(['ws', 'wss'] as const)('over %s', scheme => {

@@ -5,7 +5,7 @@ import { Client } from '../../support/client.js';
 import { type HeldTime, heldTime } from '../../support/held-time.js';
 import { account, offsetOf } from './support/account.js';
 import { atRest } from './support/delivery.js';
-import { connectedThrough, FIRST, startWithLine, steps } from './support/lines.js';
+import { connectedThrough, firstSlowAnswer, startWithLine, steps } from './support/lines.js';
 import { KIB } from './support/slow.js';
 
 /** The keys of a topic that conflates. */
@@ -76,11 +76,7 @@ async function startUnknown(topic: string, options: FanoutOptions = {}) {
 async function start(topic: string) {
   const running = await startUnknown(topic);
   const { link, broadcaster, time } = running;
-  link.shut();
-  broadcaster.publish(topic, { ...FIRST, at: time.now });
-  await link.settled();
-  while (link.held > 0) await steps(1, time, link, { bytes: RATE, publish: () => {} });
-  expect(link.up.pongs.length).toBeGreaterThan(0);
+  await firstSlowAnswer(broadcaster, topic, link, time, RATE);
   running.ages.length = 0;
   return running;
 }

@@ -1,6 +1,7 @@
 import type { NestApplicationOptions, Provider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Broadcaster, Connection, Connections, FanoutOptions } from 'nestjs-fanout';
+import { expect } from 'vitest';
 import { eventually } from '../../../support/client.js';
 import type { HeldTime } from '../../../support/held-time.js';
 import { type Link, type SwallowingLine, swallowingLine } from '../../../support/swallowing-line.js';
@@ -45,13 +46,28 @@ export async function connectedThrough<T>(
 }
 
 /** Something large enough for a ping, so that a client answers one. */
-export const FIRST = { key: 'first', n: 0, text: 'x'.repeat(20 * KIB) };
+const FIRST = { key: 'first', n: 0, text: 'x'.repeat(20 * KIB) };
 
 /** Publishes it, and waits until the client has answered. */
 export async function firstAnswer(broadcaster: Broadcaster, topic: string, link: Link): Promise<void> {
   broadcaster.publish(topic, { ...FIRST, at: performance.now() });
   await eventually(() => link.up.pongs.length > 0, 'an answer to a ping');
   await link.settled();
+}
+
+/** The same over a line that from now on passes on what a step allows. So the server knows how slow it is. */
+export async function firstSlowAnswer(
+  broadcaster: Broadcaster,
+  topic: string,
+  link: Link,
+  time: HeldTime,
+  bytes: number,
+): Promise<void> {
+  link.shut();
+  broadcaster.publish(topic, { ...FIRST, at: time.now });
+  await link.settled();
+  while (link.held > 0) await steps(1, time, link, { bytes, publish: () => {} });
+  expect(link.up.pongs.length).toBeGreaterThan(0);
 }
 
 /** What a line passes on, and what is published, in each step of a tenth of a second. */
