@@ -291,7 +291,7 @@ describe('A43 everybody comes back at once and asks for what was missed', () => 
       }
       // The answer, and what was missed.
       const have = (some: readonly RawClient[], count: number): Promise<unknown> =>
-        Promise.all(some.map(client => client.until(() => client.frames.length === 1 + count)));
+        Promise.all(some.map(client => client.until(() => client.count === 1 + count)));
       await have(readers, HISTORY);
       broadcaster.publish('history', 'and what is new');
       for (const { socket } of attackers) socket.resume();
