@@ -22,6 +22,10 @@ const LEAST_WINDOW = 8 * 1024;
 
 /** Bytes after which a ping follows, where the window allows more: what may be wrongly taken as read when a line breaks down. */
 const MOST_UNMARKED = 128 * 1024;
+/** Bytes that a fast line is trusted with, without a ping, if it reads them in this time. */
+const MOST_ASSUMED = 512 * 1024;
+const MOMENT_MS = 250;
+
 const LEAST_UNMARKED = 2 * 1024;
 
 /** Most bytes that may be under way: what a gigabit line has under way to the other side of the world. */
@@ -64,7 +68,8 @@ export class Flight {
   readonly #target: number;
   #window = FIRST_WINDOW;
   #sent = 0;
-  #read = 0;
+  /** Bytes acknowledged. */
+  acknowledged = 0;
   /** Bytes sent when the last ping was written. */
   #marked = 0;
   /** What was granted, and when. */
@@ -82,7 +87,7 @@ export class Flight {
   /** Whether the last answer took so long that the window may not grow. */
   #isSlow = false;
   /** Whether the client has ever answered a ping. */
-  #answers: boolean;
+  answers: boolean;
   /** Whether it is given up to wait for its first answer. */
   #isMute = false;
   /** Whether the socket is not read, so that no answer comes. */
@@ -94,7 +99,7 @@ export class Flight {
    */
   constructor(target: number, answers: boolean, now: number) {
     this.#target = target;
-    this.#answers = answers;
+    this.answers = answers;
     this.#granted = Flight.firstGrant(target);
     this.#grantedAt = now;
   }
@@ -107,11 +112,6 @@ export class Flight {
   /** Bytes of a batch that a client without a flight takes. @param left bytes of its first grant that are left */
   static firstRoom(left: number): number {
     return FIRST_WINDOW - left < FEW ? Infinity : left;
-  }
-
-  /** Whether the client has ever answered a ping. */
-  get answers(): boolean {
-    return this.#answers;
   }
 
   /** Milliseconds to wait for the first answer of a client. */
@@ -148,12 +148,7 @@ export class Flight {
 
   /** Bytes that were written and not acknowledged, by what was last told to `settle` or `wrote`. */
   get inFlight(): number {
-    return this.#sent - this.#read;
-  }
-
-  /** Bytes acknowledged. */
-  get acknowledged(): number {
-    return this.#read;
+    return this.#sent - this.acknowledged;
   }
 
   /** Bytes a millisecond that the client reads; Infinity while nothing is known. */
@@ -170,7 +165,7 @@ export class Flight {
 
   /** Size above which a frame is cut where it does not fit. Who knows no pings may know no fragments either. */
   get cutAbove(): number {
-    return !this.#answers ? Infinity : Math.max(LEAST_CUT, this.#window * CUT_SHARE);
+    return !this.answers ? Infinity : Math.max(LEAST_CUT, this.#window * CUT_SHARE);
   }
 
   /** Bytes that may be written before the next ping is due. */
@@ -244,13 +239,18 @@ export class Flight {
    */
   assume(isBurst: boolean, now: number): boolean {
     if (this.#isUnbounded) return true;
-    if (!this.#answers) return false;
+    if (!this.answers) return false;
     const { unmarked } = this;
     const isSlow = !isBurst && unmarked <= (now - this.#grantedAt) * this.#proven * SLACK;
-    if (!isSlow || this.#marks.size > 0 || this.#assumed + unmarked > MOST_UNMARKED) return false;
+    if (!isSlow || this.#marks.size > 0 || this.#assumed + unmarked > this.#assumable) return false;
     this.#assumed += unmarked;
-    this.#read = this.#marked = this.#sent;
+    this.acknowledged = this.#marked = this.#sent;
     return true;
+  }
+
+  /** Bytes that may be taken as read without a ping: more for a line that has shown to read them in a moment. */
+  get #assumable(): number {
+    return Math.min(MOST_ASSUMED, Math.max(MOST_UNMARKED, this.#proven * MOMENT_MS));
   }
 
   /** A ping for the end of what was written. @param isBurst whether all of it since the last ping was written now */
@@ -269,8 +269,8 @@ export class Flight {
   acknowledge(token: number, now: number): boolean {
     const mark = this.#marks.take(token);
     if (mark === undefined) return false;
-    this.#read = Math.max(this.#read, mark.upTo);
-    this.#answers = true;
+    this.acknowledged = Math.max(this.acknowledged, mark.upTo);
+    this.answers = true;
     this.#isMute = false;
     if (!mark.isStale) this.#learn(mark, now);
     return true;

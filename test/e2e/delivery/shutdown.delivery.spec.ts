@@ -78,7 +78,10 @@ describe('app.close()', () => {
   });
 
   it('gives those who are behind what waits for them, if they read on', async () => {
-    const { app, url, broadcaster, connections } = await start({ shutdown: { drain: 10_000 }, heartbeat: false });
+    const { app, url, broadcaster, connections } = await start({
+      shutdown: { drain: 10_000 },
+      heartbeat: false,
+    });
     const slow = await paused(url, ['big']);
     const flood = new Flood(broadcaster, 'big');
     await flood.untilSlow();

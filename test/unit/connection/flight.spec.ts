@@ -244,7 +244,7 @@ describe('Flight', () => {
 
     it('gets a ping for each 128 KiB', () => {
       const line = flight();
-      saturated(line, 1000, 12);
+      saturated(line, 300, 12);
       // 13 seconds of 10,000 bytes are within 128 KiB.
       expect(trickle(line, 10_000, 140)).toBe(10);
     });
