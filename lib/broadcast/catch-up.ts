@@ -230,7 +230,8 @@ export class CatchUp {
   #freshAfter({ topic, cursor, sink, lane }: Subscription): number {
     const { lag, clock } = this.#parts;
     const reach = Math.max(reachOf(topic), cursor);
-    if (lag === 0 || topic.conflates) return reach;
+    // Of a line of which nothing is known, none is too old.
+    if (lag === 0 || topic.conflates || sink.rate === Infinity) return reach;
     const since = clock.now() - Math.max(0, lag - sink.lag) * FRESH_SHARE;
     let low = reach;
     let high = Math.max(reach, lane.flushed);

@@ -45,11 +45,14 @@ export abstract class BoundedOutbox {
   }
 
   get gathered(): number {
-    return this.bytes + (this.line?.waiting ?? 0);
+    // What waits is not sent any more once the connection is not open.
+    return this.ws.readyState === OPEN ? this.bytes + (this.line?.waiting ?? 0) : this.bytes;
   }
 
   get isStuck(): boolean {
-    return this.unsent > 0 || this.windowRoom <= 0;
+    if (this.socket.writableLength > 0) return true;
+    // Who has never answered may know no pings: nothing tells whether it reads.
+    return this.line?.flight.answers === true && (this.gathered > 0 || this.windowRoom <= 0);
   }
 
   get lag(): number {
@@ -133,10 +136,12 @@ export abstract class BoundedOutbox {
   }
 
   #goOn(line: Line): void {
-    if (line.isAwaited && this.room <= 0) return this.#try(() => line.ask());
+    if (line.isAwaited && this.windowRoom <= 0) return this.#try(() => line.ask());
     if (line.isAwaited) {
       line.isAwaited = false;
-      this.owner.drained();
+      // A socket that is still busy tells by itself; till then it has taken nothing.
+      if (this.socket.writableLength > 0) this.holder().awaitDrain();
+      else this.owner.drained();
     }
     // What an idle connection keeps counts by the ten thousand.
     if (!line.isFresh) return;

@@ -73,7 +73,7 @@ export interface BatchSink {
   readonly room: number;
   /** Whether its socket has taken all it was given, and more may be under way to the client. */
   readonly isReady: boolean;
-  /** Whether it waits for its socket, or for the client to read. */
+  /** Whether it waits for its socket, or for a client to read that is known to tell. */
   readonly isStuck: boolean;
   /** Bytes it was given that the kernel has not taken. */
   readonly unsent: number;
