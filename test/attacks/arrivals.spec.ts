@@ -201,7 +201,7 @@ describe('A39 a flood of connections', () => {
   });
 
   it('that are not upgraded yet counts as connections, until limits.handshake', async () => {
-    const running = await start({ connections: 5, handshake: 100 });
+    const running = await start({ connections: 5, handshake: 1000 });
     const half = Array.from({ length: COUNT }, () => RawRequest.send(running.url, upgrade('/slow')));
     const statuses = await Promise.all(half.map(request => request.status()));
     expect(statuses).toEqual(Array(COUNT).fill(503));
