@@ -60,8 +60,8 @@ it('a client that gets a megabyte is pinged no more than once for 128 KiB of it,
   const before = link.down.pings.length;
   expect(before).toBeLessThan(16);
   await stream(64, 20 * KIB);
-  // 1,280 KiB. After a ping as much again may be taken as read.
-  expect(link.down.pings.length - before).toBeGreaterThanOrEqual(4);
+  // 1,280 KiB. After a ping up to 512 KiB may be taken as read.
+  expect(link.down.pings.length - before).toBeGreaterThanOrEqual(1);
   expect(link.down.pings.length - before).toBeLessThanOrEqual(11);
 });
 
