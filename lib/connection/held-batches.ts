@@ -5,7 +5,7 @@ import type { SocketPort } from './socket-port.js';
 export const MOST_IN_FLIGHT = 64 * 1024;
 
 /** Asks a socket to call back when everything before it has left. Empty, so it costs nothing on the wire. */
-export const NOTHING = new Uint8Array(0);
+export const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Who wants to know of them. */
 export interface HeldOwner {
