@@ -1,14 +1,15 @@
 import { textFrame } from '../../lib/wire/frame.js';
 import { parseFrames } from '../unit/support/frames.js';
 
-const TEXT = 1;
+const WHOLE_TEXT = 0x81;
 
-/** Bytes with each text frame among them replaced by others. Whatever is not text, or compressed, stays as it is. */
+/** Bytes with each text frame among them replaced by others. Whatever is not whole text, or compressed, stays as it is. */
 export function reframed(data: Uint8Array, edit: (text: string) => readonly string[]): Uint8Array {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  // A message that is compressed has a reserved bit set.
-  if (bytes.length === 0 || (bytes[0]! & 0x7f) !== TEXT) return data;
-  const texts = parseFrames(bytes).map(({ payload }) => payload.toString());
+  // A message that is compressed has a reserved bit set, and one that is cut lacks the last bit.
+  if (bytes[0] !== WHOLE_TEXT) return data;
+  const texts = textsOf(bytes);
+  if (texts === undefined) return data;
   const edited = texts.map(edit);
   // What is not changed keeps its memory, which others share.
   if (edited.every((parts, i) => parts.length === 1 && parts[0] === texts[i])) return data;
@@ -23,4 +24,13 @@ export function jsonOf(text: string, edit: (frame: any) => readonly unknown[]): 
   if (frames.length === before.length && frames.every((frame, i) => frame === before[i])) return [text];
   if (!Array.isArray(message)) return frames.map(frame => JSON.stringify(frame));
   return frames.length === 0 ? [] : [JSON.stringify(frames)];
+}
+
+/** Undefined for what only looks like frames: a part of a message. */
+function textsOf(bytes: Buffer): string[] | undefined {
+  try {
+    return parseFrames(bytes).map(({ payload }) => payload.toString());
+  } catch {
+    return undefined;
+  }
 }

@@ -3,6 +3,7 @@ import {
   type ClientSpec,
   type Network,
   presenceOf,
+  type Publish,
   type Scenario,
   type Settings,
   type Step,
@@ -47,19 +48,23 @@ class Generator {
     this.#clients = clients.length;
     const steps = this.#beginning();
     const length = this.#prng.int(5, 60);
-    for (let i = 0; i < length; i++) steps.push(this.#step());
+    for (let i = 0; i < length; i++) steps.push(...this.#steps());
     return { settings, topics, clients, steps };
   }
 
   #settings(): Settings {
     const prng = this.#prng;
     const { maxBytes, grace, budget, historyBudget } = this.#theme.settings(prng);
+    const lag = prng.chance(this.#theme.lags) ? prng.magnitude(500, 20_000) : 0;
+    const beats = prng.chance(lag > 0 ? 0.9 : 0.1);
     return {
       window: prng.chance(0.3) ? prng.pick([1, 10, 50]) : undefined,
       slice: prng.pick([1, 8]),
       writeMs: prng.chance(0.2) ? 1 : 0,
       maxBytes,
       grace,
+      lag,
+      heartbeat: beats ? prng.magnitude(1000, 60_000) : undefined,
       budget,
       historyBudget,
       recoveries: prng.pick([1, 1, 2, 256]),
@@ -73,6 +78,8 @@ class Generator {
       deflate: prng.chance(0.05),
       tls: prng.chance(0.15),
       network: this.#network(),
+      pongs: prng.weighted(this.#theme.pongs),
+      busy: prng.chance(0.1) ? prng.magnitude(1, 5000) : 0,
       ...(prng.chance(this.#theme.users) && { user: prng.pick(USERS) }),
     };
   }
@@ -97,6 +104,13 @@ class Generator {
         return { kind: 'fast' };
       case 'slow':
         return { kind: 'slow', rate: prng.magnitude(1, 1000) / 10, buffer };
+      case 'proxied':
+        return {
+          kind: 'proxied',
+          rate: prng.magnitude(10, 10_000) / 10,
+          buffer: prng.chance(0.8) ? 4 * 1024 * 1024 : prng.magnitude(1000, 1_000_000),
+          delay: prng.chance(0.5) ? 0 : prng.magnitude(1, 300),
+        };
       case 'frozen':
         return { kind: 'frozen', buffer };
       case 'flapping':
@@ -117,7 +131,7 @@ class Generator {
     };
   }
 
-  #publish(topic: string): Step {
+  #publish(topic: string): Publish {
     const prng = this.#prng;
     const { ttl, except, idempotent, sizes } = this.#theme.publish;
     return {
@@ -130,6 +144,21 @@ class Generator {
       ...(prng.chance(except) && { except: prng.int(0, this.#clients - 1) }),
       ...(prng.chance(idempotent) && { idempotencyKey: prng.pick(['a', 'b', 'c']) }),
     };
+  }
+
+  #steps(): Step[] {
+    return this.#prng.chance(this.#theme.streams) ? this.#stream() : [this.#step()];
+  }
+
+  /** A publication every so often. */
+  #stream(): Step[] {
+    const prng = this.#prng;
+    const { count: _, ...publication } = this.#publish(prng.pick(this.#published));
+    const ms = prng.magnitude(20, 1000);
+    return Array.from({ length: prng.int(5, 30) }, (): Step[] => [
+      { ...publication, count: 1 },
+      { do: 'advance', ms },
+    ]).flat();
   }
 
   #step(): Step {
@@ -147,7 +176,7 @@ class Generator {
       case 'revoke':
         return { do: kind, client, topic };
       case 'reply':
-        return { do: kind, client, size: prng.magnitude(1, 2000) };
+        return { do: kind, client, size: prng.magnitude(1, this.#theme.replies) };
       case 'user':
         return { do: kind, client, user: prng.chance(0.2) ? null : prng.pick(USERS) };
       case 'network':

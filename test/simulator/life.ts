@@ -1,13 +1,20 @@
 import type { SocketConnection } from '../../lib/connection/socket-connection.js';
 import type { Subscription } from '../../lib/topic/subscription.js';
+import type { Answers } from './answers.js';
 import type { FrameReader, Message } from './frame-reader.js';
+import { Pings } from './pings.js';
 import type { Crowd } from './presence-view.js';
 import { judgeAnswer, type Request } from './recovery.js';
 import { subjectOf } from './scenario.js';
 import { type Answer, type Gap, type Law, type Publication, TopicStream } from './topic-stream.js';
 import type { Moment, Piece, VirtualSocket } from './virtual-socket.js';
 import type { VirtualWebSocket } from './virtual-web-socket.js';
+import { Waits } from './waits.js';
 import { demand, Violation } from './violation.js';
+
+const TEXT = 1;
+const CLOSE = 8;
+const PING = 9;
 
 /** What a client asked for and has no answer to. */
 interface Asked extends Request {
@@ -33,6 +40,8 @@ export interface LifeParts {
   readonly socket: VirtualSocket;
   readonly ws: VirtualWebSocket;
   readonly reader: FrameReader;
+  readonly answers: Answers;
+  readonly now: () => number;
   readonly memory: Memory;
   /** Whether the client reads everything at once. */
   readonly prompt: boolean;
@@ -50,6 +59,8 @@ export class Life {
   readonly connection: SocketConnection<Subscription>;
   readonly socket: VirtualSocket;
   readonly ws: VirtualWebSocket;
+  readonly pings = new Pings();
+  readonly waits = new Waits();
   readonly streams = new Map<string, TopicStream>();
   /** What waits for an answer, by id. */
   readonly asked = new Map<number, Asked>();
@@ -78,6 +89,13 @@ export class Life {
     this.prompt = parts.prompt;
     this.trace = parts.trace;
     this.#parts = parts;
+    const { socket, ws, now } = parts;
+    const { onPong } = ws;
+    socket.onWrite = data => this.pings.wrote(data, now());
+    ws.onPong = payload => {
+      this.pings.answered(payload, now());
+      onPong(payload);
+    };
   }
 
   /** The id of a new request. */
@@ -99,11 +117,32 @@ export class Life {
     for (const asked of this.asked.values()) if (asked.topic === topic) asked.revoked = true;
   }
 
+  /** When something happens by itself: the client has read something, or an answer of it reaches the server. */
+  get next(): number {
+    return Math.min(this.socket.readsAt, this.#parts.answers.next);
+  }
+
   /** The kernel and the peer do what they can. */
   read(): void {
+    const { answers, now } = this.#parts;
+    // Those to what it reads now come later.
+    for (const payload of answers.arrived(now())) this.ws.receivePong(payload);
     for (const piece of this.socket.run()) {
       for (const message of this.#messages(piece)) this.#receive(message);
     }
+    answers.send(now(), this.socket.delay);
+  }
+
+  /** The client is gone, and the server is not told. */
+  vanish(): void {
+    this.socket.vanish();
+    this.#parts.answers.stop();
+  }
+
+  /** From now on the client reads and answers everything at once. */
+  hurry(): void {
+    this.socket.setNetwork({ kind: 'fast' });
+    this.#parts.answers.hurry(this.#parts.now());
   }
 
   /** All is quiet: everything that was asked for or published has come. */
@@ -113,7 +152,7 @@ export class Life {
     demand(this.told.length === 0, 'reply', () => `the client was not told: ${JSON.stringify(this.told[0])}`);
     const replies = this.replies.length;
     demand(this.#heard === replies, 'reply', () => `${this.#heard} of ${replies} replies came`);
-    demand(this.#parts.reader.rest === 0, 'protocol', () => 'the last frame is not whole');
+    demand(!this.#parts.reader.isAmidst, 'protocol', () => 'the last message is not whole');
     for (const subscription of this.connection.subscriptions.values()) {
       const { name, log } = subscription.topic;
       const stream = this.streams.get(name);
@@ -143,14 +182,23 @@ export class Life {
     }
   }
 
-  #receive({ opcode, text, written }: Message): void {
+  #receive({ opcode, payload, frames, written }: Message): void {
+    const text = opcode === CLOSE ? String(payload.readUInt16BE(0)) : payload.toString();
     demand(this.closedWith === undefined, 'protocol', () => `a frame follows the close frame: ${text}`);
-    this.trace(() => `reads ${opcode === 8 ? 'close ' : ''}${shortened(text)}, written at ${written.at}`);
-    if (opcode === 8) this.#closed(Number(text));
-    if (opcode !== 1) return;
+    if (opcode === PING) return this.#pinged(payload, written);
+    this.trace(() => `reads ${opcode === CLOSE ? 'close ' : ''}${shortened(text)}, written at ${written.at}`);
+    if (frames > 1) this.#parts.note('message in parts');
+    if (opcode === CLOSE) this.#closed(Number(text));
+    if (opcode !== TEXT) return;
     const parsed = parse(text);
     if (Array.isArray(parsed)) for (const frame of parsed) this.#frame(frame, written);
     else this.#frame(parsed, written);
+  }
+
+  #pinged(payload: Buffer, { at }: Moment): void {
+    this.trace(() => `reads a ping, written at ${at}`);
+    this.#parts.note('ping');
+    this.#parts.answers.ping(payload);
   }
 
   #closed(code: number): void {

@@ -38,7 +38,7 @@ export class Loop {
   /** Turns until nothing is put off any more. */
   async settle(): Promise<void> {
     await this.turn();
-    for (let i = 0; this.#world.clock.immediates > 0; i++) {
+    for (let i = 0; this.#isOn(); i++) {
       if (i === MOST_TURNS) throw new Error('the event loop never comes to rest');
       await this.turn();
     }
@@ -52,7 +52,13 @@ export class Loop {
     const part = Math.max(1, ms / PARTS);
     await this.settle();
     while (clock.time < until) {
-      const next = Math.min(until - clock.time, clock.nextIn ?? Infinity, this.#busy() ? part : Infinity);
+      const read = Math.max(1, this.#world.nextRead - clock.time);
+      const next = Math.min(
+        until - clock.time,
+        clock.nextIn ?? Infinity,
+        this.#busy() ? part : Infinity,
+        read,
+      );
       clock.advance(Math.max(0, Math.ceil(next)));
       await this.settle();
     }
@@ -71,6 +77,12 @@ export class Loop {
     this.#world.tick();
     this.#world.clock.turn();
     this.#world.tick();
+  }
+
+  /** Whether something happens in the next turn. */
+  #isOn(): boolean {
+    const { clock } = this.#world;
+    return clock.immediates > 0 || this.#world.nextRead <= clock.time;
   }
 
   #busy(): boolean {

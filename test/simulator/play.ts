@@ -11,6 +11,9 @@ export type Tamper = (world: World) => void;
 /** Longest time in which everything must have come to rest once all peers read: windows, rates, timers. Milliseconds. */
 const REST_MS = 5000;
 
+/** Longest time after which a client that answers no ping is served as if there were none. Milliseconds. */
+const UNANSWERED_MS = 20_000;
+
 /** Longest time that a subscribe waits for something else than its method: presence gathers its changes. Milliseconds. */
 const LONGEST_WAIT_MS = 1000;
 
@@ -66,9 +69,11 @@ class Player {
     const { lives, devices, settings } = world;
     await this.#answerAll();
     await this.#loop.advance(settings.grace * 2);
-    for (const { life } of devices) life?.socket.setNetwork({ kind: 'fast' });
+    for (const { life } of devices) life?.hurry();
     for (const life of lives) if (!devices.some(device => device.life === life)) life.ws.ended();
-    await this.#loop.advance(REST_MS);
+    // A method may be asked again when the client has read what came before.
+    await this.#answerAll();
+    await this.#loop.advance(REST_MS + (settings.lag > 0 ? UNANSWERED_MS : 0));
     for (const { life } of devices) if (life?.connection.open) life.complete();
     this.#assertQuiet();
     this.#assertPresence();

@@ -17,6 +17,10 @@ export interface Settings {
   readonly writeMs: number;
   readonly maxBytes: number;
   readonly grace: number;
+  /** 0 bounds nothing. */
+  readonly lag: number;
+  /** From one ping of the heartbeat to the next; undefined for a gateway without one, which sends no pings at all. */
+  readonly heartbeat: number | undefined;
   readonly budget: number;
   readonly historyBudget: number;
   /** Connections. */
@@ -60,14 +64,22 @@ export interface ClientSpec {
   readonly deflate: boolean;
   readonly tls: boolean;
   readonly network: Network;
+  readonly pongs: Pongs;
+  /** Milliseconds from a ping that it has read to its answer. */
+  readonly busy: number;
   /** Id of its user; several clients may have one. */
   readonly user?: string;
 }
+
+/** Which pings a client answers: of those that it reads at once, the newest will do. */
+export type Pongs = 'each' | 'newest' | 'twice' | 'never';
 
 /** How the kernel takes bytes. `buffer`: bytes it takes before the peer has read any; `rate`: bytes a millisecond. */
 export type Network =
   | { readonly kind: 'fast' }
   | { readonly kind: 'slow'; readonly rate: number; readonly buffer: number }
+  /** A proxy takes bytes at once; each reaches the client `delay` milliseconds later or more, and so does each answer. */
+  | { readonly kind: 'proxied'; readonly rate: number; readonly buffer: number; readonly delay: number }
   | { readonly kind: 'frozen'; readonly buffer: number }
   /** Reads everything for `on` milliseconds, then nothing for `off`. */
   | { readonly kind: 'flapping'; readonly on: number; readonly off: number; readonly buffer: number };

@@ -1,6 +1,7 @@
 // What the rim throws are exceptions of Nest, which needs this before anything of it is loaded.
 import 'reflect-metadata';
 import { Delivery } from '../../lib/broadcast/delivery.js';
+import { flightTimeOf } from '../../lib/connection/flight-time.js';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Handshake } from '../../lib/connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../../lib/connection/socket-connection.js';
@@ -61,18 +62,21 @@ export class Server {
   readonly #router: SubscribeRouter;
   readonly #host: ConnectionHost;
   readonly #method: TopicMethod;
+  readonly #beat: { readonly interval: number | undefined; readonly clock: HandClock };
+  readonly #beats = new Map<Connection, unknown>();
   readonly #sessionHost = {
     unready: new UnreadyBytes(Infinity),
     route: (session: ClientSession, text: unknown) => this.#route(session, text),
   };
 
   constructor({ settings, topics, clock, method, closing }: ServerParts) {
-    const { window, slice, maxBytes, grace, budget, historyBudget, recoveries } = settings;
+    const { window, slice, maxBytes, grace, lag, heartbeat, budget, historyBudget, recoveries } = settings;
     this.#method = method;
+    this.#beat = { interval: heartbeat, clock };
     this.delivery = new Delivery({
       settings: {
         flush: { ...FLUSH, window, slice },
-        slowConsumer: { maxBytes, grace, lag: 0, budget },
+        slowConsumer: { maxBytes, grace, lag, budget },
         history: { budget: historyBudget, recoveries },
         compression: { threshold: 100, level: 1 },
         publishing: { check: 'listeners' },
@@ -111,7 +115,8 @@ export class Server {
       turnWrites: new TurnWrites(clock.setImmediate),
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes: maxBytes,
-      flightTime: Infinity,
+      // Without pings nothing tells what a client has read.
+      flightTime: heartbeat === undefined ? Infinity : flightTimeOf(lag),
       clock,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
@@ -144,14 +149,23 @@ export class Server {
     const session = new ClientSession(connection, endpoint as never, this.#sessionHost);
     attachSession(connection.socket, session);
     ws.onMessage = text => void session.inbound.receive(text);
+    ws.onPong = payload => void connection.pong(payload);
     connection.user = spec.user;
     this.connections.add(connection);
     session.inbound.open(1);
+    const { interval, clock } = this.#beat;
+    if (interval !== undefined)
+      this.#beats.set(
+        connection,
+        clock.setInterval(() => connection.ping(), interval),
+      );
     return connection;
   }
 
   /** The socket of a connection has ended. */
   closed(connection: Connection): void {
+    this.#beat.clock.clearInterval(this.#beats.get(connection));
+    this.#beats.delete(connection);
     this.delivery.topics.leaveAll(connection);
     connection.sink.end();
     this.connections.delete(connection);

@@ -1,4 +1,4 @@
-import type { Scenario, Step } from './scenario.js';
+import type { ClientSpec, Scenario, Step } from './scenario.js';
 import type { Violation } from './violation.js';
 
 /** Tries a scenario. */
@@ -93,11 +93,24 @@ function* simplerThan(scenario: Scenario): Generator<Scenario> {
       yield { ...scenario, topics: { ...topics, [name]: simpler } };
   }
   for (let i = 0; i < clients.length; i++) {
-    const plain = { format: 'plain', deflate: false, tls: false, network: { kind: 'fast' } } as const;
+    const plain: ClientSpec = {
+      format: 'plain',
+      deflate: false,
+      tls: false,
+      network: { kind: 'fast' },
+      pongs: 'each',
+      busy: 0,
+    };
     for (const simpler of plainer(clients[i]!, plain))
       yield { ...scenario, clients: clients.with(i, simpler) };
   }
-  for (const simpler of plainer(settings, { window: undefined, writeMs: 0, slice: 8, recoveries: 256 }))
+  for (const simpler of plainer(settings, {
+    window: undefined,
+    writeMs: 0,
+    slice: 8,
+    recoveries: 256,
+    lag: 0,
+  }))
     yield { ...scenario, settings: simpler };
   for (let i = 0; i < steps.length; i++) {
     for (const simpler of simplerSteps(steps[i]!)) yield { ...scenario, steps: steps.with(i, simpler) };

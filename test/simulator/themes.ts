@@ -1,6 +1,6 @@
 import type { SlowPolicy } from '../../lib/topic/topic-policy.js';
 import type { Prng } from './prng.js';
-import type { Network, Settings, Step, TopicSpec } from './scenario.js';
+import type { Network, Pongs, Settings, Step, TopicSpec } from './scenario.js';
 
 /** What a scenario is about: a schedule of everything at once seldom gets anywhere. */
 export interface Theme {
@@ -9,6 +9,14 @@ export interface Theme {
   readonly settings: (prng: Prng) => Pick<Settings, 'maxBytes' | 'grace' | 'budget' | 'historyBudget'>;
   readonly topic: (prng: Prng) => TopicSpec;
   readonly networks: Readonly<Partial<Record<Network['kind'], number>>>;
+  /** Share of the servers that bound what is under way. */
+  readonly lags: number;
+  /** How clients answer pings. */
+  readonly pongs: Readonly<Partial<Record<Pongs, number>>>;
+  /** Largest reply. Bytes. */
+  readonly replies: number;
+  /** Share of the steps that are a publication every so often, for a while. */
+  readonly streams: number;
   /** Share of the subscribes with a `maxRate`. */
   readonly rates: number;
   /** Share of the clients with a user. */
@@ -80,6 +88,10 @@ const PLAIN: Theme = {
   settings: () => ({ maxBytes: 1_048_576, grace: 15_000, budget: PLENTY, historyBudget: PLENTY }),
   topic: prng => topic(prng, 'catch-up'),
   networks: { fast: 6, slow: 2, flapping: 1 },
+  lags: 0.2,
+  pongs: { each: 5, newest: 1, twice: 1, never: 1 },
+  replies: 2000,
+  streams: 0,
   rates: 0.01,
   users: 0,
   publish: { ttl: 0, except: 0.1, idempotent: 0.1, sizes: [SMALL, SMALL, MIDDLING] },
@@ -104,10 +116,34 @@ const SLOW: Theme = {
   longest: 5000,
 };
 
+/** Clients behind proxies that take whatever they are sent: only their answers to pings tell how slow they are. */
+const LINES: Theme = {
+  ...SLOW,
+  share: 2,
+  settings: prng => ({
+    maxBytes: prng.magnitude(50_000, 1_000_000),
+    grace: prng.pick([15_000, prng.magnitude(500, 20_000)]),
+    budget: PLENTY,
+    historyBudget: PLENTY,
+  }),
+  topic: prng =>
+    prng.chance(0.1)
+      ? conflating(prng)
+      : topic(prng, prng.pick(['catch-up', 'catch-up', 'gap', 'disconnect'])),
+  networks: { proxied: 8, fast: 2, slow: 1, frozen: 0.3, flapping: 0.5 },
+  lags: 1,
+  replies: 300_000,
+  streams: 0.05,
+  publish: { ttl: 0.03, except: 0.03, idempotent: 0, sizes: [SMALL, MIDDLING, LARGE] },
+  steps: { ...STEPS, publish: 14, advance: 10, network: 0.5, reconnect: 1, vanish: 0.1, stall: 0.1 },
+  longest: 5000,
+};
+
 /** Every theme there is, by name. */
 export const THEMES: Readonly<Record<string, Theme>> = {
   plain: PLAIN,
   slow: SLOW,
+  lines: LINES,
   /** Those that come and go, and go on where they were. */
   recovery: {
     ...PLAIN,

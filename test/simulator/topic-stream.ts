@@ -43,9 +43,16 @@ export interface Law extends Remembrance {
   readonly prompt: () => boolean;
   /** When the application last asked for a flush; -Infinity when it never did. */
   readonly flushedAt: () => number;
+  /** When what was written at a moment was handed over at the earliest: it may have waited until the client reads. */
+  readonly handedOver: (written: number) => number;
+  /** The most milliseconds that data seemed to take at any moment between the two; undefined when the server cannot know. */
+  readonly lagIn: (from: number, to: number) => number | undefined;
   /** Milliseconds that may lie between the beginning of a flush and a write of it. */
   readonly lateMs: () => number;
 }
+
+/** After a loss for age, what is older than this share of the time that is left is lost too. */
+const FRESH_SHARE = 1 / 2;
 
 /** What may be wrong. */
 interface Wrong {
@@ -130,7 +137,7 @@ export class TopicStream {
     demand(intact, 'payload', () => `${this.#name(offset)} is not what was published`);
     const mine = entry.except === this.#law.connection;
     demand(!mine, 'except', () => `${this.#name(offset)} reached the one that was excepted`);
-    const fresh = written.at < entry.expires + this.#law.lateMs();
+    const fresh = this.#law.handedOver(written.at) < entry.expires + this.#law.lateMs();
     demand(fresh, 'stale', () => `${this.#name(offset)} expired at ${entry.expires}, sent at ${written.at}`);
     this.#goesOn(written);
     this.last = offset;
@@ -189,15 +196,33 @@ export class TopicStream {
     const behind = bytesBetween(this.#log, from - 1, head);
     const kept = bytesBetween(this.#log, to - 1, head);
     const leaps = spec.slow !== 'catch-up' || renewed || this.#conflates;
-    if (behind <= settings.maxBytes)
+    if (behind <= settings.maxBytes && !this.#isOverdue(from, at))
       this.#unlessLast = { rule: 'gap', what: `${what()} is needless: ${behind} bytes behind`, at };
-    else if (kept <= settings.maxBytes && !leaps)
+    else if (kept <= settings.maxBytes && !leaps && !this.#isOld(to, at))
       this.#unlessLast = {
         rule: 'gap',
         what: `${what()} is too long: offset ${to} is ${kept} bytes back`,
         at,
         mendedBy: to,
       };
+  }
+
+  /** Whether a publication would have come later than the limit, as far as the server could know. */
+  #isOverdue(offset: number, { at }: Moment): boolean {
+    const { lag } = this.#law.settings;
+    const published = this.#log[offset - 1]!.at;
+    const taken = this.#law.lagIn(published, at);
+    return taken !== undefined && !this.#conflates && at - published + taken > lag;
+  }
+
+  /** Whether a publication is so old that the next ones would be overdue again. */
+  #isOld(offset: number, { at }: Moment): boolean {
+    const { lag } = this.#law.settings;
+    const published = this.#log[offset - 1]!.at;
+    const taken = this.#law.lagIn(published, at);
+    return (
+      taken !== undefined && !this.#conflates && at - published >= Math.max(0, lag - taken) * FRESH_SHARE
+    );
   }
 
   /** The snapshot of an answer stands for all before it: for what could have come too. */

@@ -10,6 +10,8 @@ export const SETTINGS: Settings = {
   writeMs: 0,
   maxBytes: 1_048_576,
   grace: 15_000,
+  lag: 0,
+  heartbeat: undefined,
   budget: MUCH,
   historyBudget: MUCH,
   recoveries: 256,
@@ -23,4 +25,11 @@ export const TOPIC: TopicSpec = {
   snapshot: false,
 };
 
-export const CLIENT: ClientSpec = { format: 'plain', deflate: false, tls: false, network: { kind: 'fast' } };
+export const CLIENT: ClientSpec = {
+  format: 'plain',
+  deflate: false,
+  tls: false,
+  network: { kind: 'fast' },
+  pongs: 'each',
+  busy: 0,
+};

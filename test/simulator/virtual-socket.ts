@@ -23,11 +23,20 @@ export interface Piece {
   readonly written: Moment;
 }
 
+/** Bytes that the kernel has. */
+interface Taken extends Piece {
+  /** When the first of them may reach the peer. */
+  readonly ready: number;
+}
+
 interface Write {
   readonly data: Uint8Array;
   readonly written: Moment;
   readonly done: (() => void) | undefined;
 }
+
+/** Share of a byte that sums of fractions may be off. */
+const ROUNDING = 1e-6;
 
 /** What the kernel was given in one system call and has not taken all of. */
 interface Flight {
@@ -35,6 +44,8 @@ interface Flight {
   /** The write that is being taken, and how many of its bytes were. */
   index: number;
   offset: number;
+  /** Whether the kernel had no room for some of it. */
+  waits: boolean;
 }
 
 /**
@@ -48,10 +59,14 @@ interface Flight {
  */
 export class VirtualSocket implements SocketPort {
   bytesRead = 0;
+  /** Is told of each write. */
+  onWrite: (data: Uint8Array) => void = () => {};
   /** The next call of `write` throws. */
   broken = false;
   /** When the kernel last took a byte, or had nothing to take. */
   tookAt: number;
+  /** When the kernel last took a byte that had waited for it: what it takes at once proves nothing. */
+  tookWaitingAt = -Infinity;
   /** As Node's sockets have it: how much of what the kernel was given it has not taken, byte by byte. */
   readonly _handle: { readonly writeQueueSize: number };
   readonly #world: SocketWorld;
@@ -64,11 +79,12 @@ export class VirtualSocket implements SocketPort {
   #destroyed = false;
   #lost: Write[] = [];
   /** Taken by the kernel and not read by the peer. */
-  #kernel: Piece[] = [];
+  #kernel: Taken[] = [];
   #kernelBytes = 0;
-  #readAt: number;
-  /** Bytes that a slow peer may read by now. */
-  #credit = 0;
+  /** When the peer last had a chance to read. */
+  #lookedAt: number;
+  /** When a slow line was done with the last byte. */
+  #freeAt: number;
 
   constructor(
     world: SocketWorld,
@@ -77,7 +93,7 @@ export class VirtualSocket implements SocketPort {
   ) {
     this.#world = world;
     this.#network = network;
-    this.tookAt = this.#readAt = this.#networkSince = world.moment.at;
+    this.tookAt = this.#lookedAt = this.#freeAt = this.#networkSince = world.moment.at;
     const queued = (): number => this.#queued();
     this._handle = {
       get writeQueueSize() {
@@ -90,9 +106,31 @@ export class VirtualSocket implements SocketPort {
     return this.#length;
   }
 
-  /** Whether the kernel or the peer may have something to do as time passes. */
+  /** Whether the kernel or the peer may have something to do as time passes, and it is not known when. */
   get busy(): boolean {
-    return !this.#destroyed && (this.#flight !== undefined || this.#kernelBytes > 0);
+    if (this.#destroyed || this.#network.kind === 'proxied' || this.#network.kind === 'fast') return false;
+    return this.#flight !== undefined || this.#kernelBytes > 0;
+  }
+
+  /** When a fast peer or the client of a proxy will have read the next write; Infinity when that is not known. */
+  get readsAt(): number {
+    const network = this.#network;
+    const next = this.#kernel[0];
+    if (network.kind === 'fast' && this.underWay > 0) return this.#world.moment.at;
+    if (network.kind !== 'proxied' || next === undefined) return Infinity;
+    return Math.max(this.#freeAt, next.ready) + next.bytes.length / network.rate;
+  }
+
+  /** Milliseconds from one end of the line to the other. */
+  get delay(): number {
+    return this.#network.kind === 'proxied' ? this.#network.delay : 0;
+  }
+
+  /** Bytes that were written and that the peer has not read. */
+  get underWay(): number {
+    let bytes = this.#kernelBytes + this.#queued();
+    for (const { data } of this.#buffered) bytes += data.length;
+    return bytes;
   }
 
   /** The memory that the socket may still read from. */
@@ -103,8 +141,7 @@ export class VirtualSocket implements SocketPort {
 
   setNetwork(network: Network): void {
     this.#network = network;
-    this.#networkSince = this.#readAt = this.#world.moment.at;
-    this.#credit = 0;
+    this.#networkSince = this.#lookedAt = this.#freeAt = this.#world.moment.at;
   }
 
   /** The peer is gone and nobody was told: the kernel takes what it has room for, and that is all. */
@@ -121,6 +158,7 @@ export class VirtualSocket implements SocketPort {
       if (done !== undefined) this.#world.nextTick(done);
       return false;
     }
+    this.onWrite(data);
     this.#length += data.length;
     this.#buffered.push({ data, done, written: this.#world.moment });
     this.#start();
@@ -152,13 +190,12 @@ export class VirtualSocket implements SocketPort {
   run(): Piece[] {
     const read: Piece[] = [];
     if (this.#destroyed) return read;
-    this.#earn();
+    const reads = this.#reads();
     for (;;) {
-      const moved = this.#read(read) + this.#take();
+      const moved = (reads ? this.#read(read) : 0) + this.#take();
       if (this.#flight !== undefined && this.#isTaken(this.#flight)) this.#land();
       else if (moved === 0) break;
     }
-    if (this.#kernelBytes === 0) this.#credit = 0;
     return read;
   }
 
@@ -180,7 +217,7 @@ export class VirtualSocket implements SocketPort {
   /** Hands what was gathered to the kernel, unless it is still busy with what it was given before. */
   #start(): void {
     if (this.#corked > 0 || this.#flight !== undefined || this.#buffered.length === 0) return;
-    const flight: Flight = { writes: this.#buffered, index: 0, offset: 0 };
+    const flight: Flight = { writes: this.#buffered, index: 0, offset: 0, waits: false };
     this.#buffered = [];
     if (this.#length === flight.writes.reduce((sum, { data }) => sum + data.length, 0))
       this.tookAt = this.#world.moment.at;
@@ -222,14 +259,18 @@ export class VirtualSocket implements SocketPort {
   #take(): number {
     const flight = this.#flight;
     if (flight === undefined) return 0;
-    const capacity = this.#network.kind === 'fast' ? Infinity : this.#network.buffer;
+    const network = this.#network;
+    const capacity = network.kind === 'fast' ? Infinity : network.buffer;
+    const { delay } = this;
     let taken = 0;
     while (flight.index < flight.writes.length) {
       const { data, written } = flight.writes[flight.index]!;
       const room = capacity - this.#kernelBytes;
       const end = Math.min(data.length, flight.offset + room);
       if (end > flight.offset) {
-        this.#kernel.push({ bytes: Buffer.from(data.subarray(flight.offset, end)), written });
+        // What waited for room was taken when a slow line made some.
+        const ready = Math.max(written.at, this.#freeAt) + delay;
+        this.#kernel.push({ bytes: Buffer.from(data.subarray(flight.offset, end)), written, ready });
         this.#kernelBytes += end - flight.offset;
         taken += end - flight.offset;
         flight.offset = end;
@@ -238,41 +279,53 @@ export class VirtualSocket implements SocketPort {
       flight.index++;
       flight.offset = 0;
     }
-    if (taken > 0) this.tookAt = this.#world.moment.at;
+    const { at } = this.#world.moment;
+    if (taken > 0) this.tookAt = at;
+    if (taken > 0 && flight.waits) this.tookWaitingAt = at;
+    flight.waits = !this.#isTaken(flight);
     return taken;
   }
 
-  /** What the peer may read since it was last asked. */
-  #earn(): void {
+  /** Whether the peer reads at all since it was last asked. */
+  #reads(): boolean {
     const { at } = this.#world.moment;
     const network = this.#network;
-    if (network.kind === 'fast') this.#credit = Infinity;
-    else if (network.kind === 'frozen') this.#credit = 0;
-    else if (network.kind === 'slow') this.#credit += network.rate * (at - this.#readAt);
-    else {
-      const { on, off } = network;
-      const reads = (at - this.#networkSince) % (on + off) < on || at - this.#readAt > off;
-      this.#credit = reads ? Infinity : 0;
-    }
-    this.#readAt = at;
+    const paused = at - this.#lookedAt;
+    this.#lookedAt = at;
+    if (network.kind !== 'flapping') return network.kind !== 'frozen';
+    const { on, off } = network;
+    return (at - this.#networkSince) % (on + off) < on || paused > off;
   }
 
   /** Returns how many bytes. */
   #read(into: Piece[]): number {
     let read = 0;
-    while (this.#kernel.length > 0 && this.#credit >= 1) {
+    while (this.#kernel.length > 0) {
       const piece = this.#kernel[0]!;
-      const count = Math.min(piece.bytes.length, Math.floor(this.#credit));
-      this.#credit -= count;
+      const { bytes, written } = piece;
+      const count = this.#readable(piece);
+      if (count === 0) break;
       read += count;
-      if (count === piece.bytes.length) into.push(this.#kernel.shift()!);
+      if (count === bytes.length) into.push(this.#kernel.shift()!);
       else {
-        into.push({ bytes: piece.bytes.subarray(0, count), written: piece.written });
-        this.#kernel[0] = { bytes: piece.bytes.subarray(count), written: piece.written };
+        into.push({ bytes: bytes.subarray(0, count), written });
+        this.#kernel[0] = { ...piece, bytes: bytes.subarray(count) };
       }
     }
     this.#kernelBytes -= read;
     return read;
+  }
+
+  /** How many bytes of a piece the peer reads by now. */
+  #readable({ bytes, ready }: Taken): number {
+    const network = this.#network;
+    if (network.kind !== 'slow' && network.kind !== 'proxied') return bytes.length;
+    const from = Math.max(this.#freeAt, ready);
+    const passed = this.#world.moment.at - from;
+    if (passed <= 0) return 0;
+    const count = Math.min(bytes.length, Math.floor(passed * network.rate + ROUNDING));
+    if (count > 0) this.#freeAt = from + count / network.rate;
+    return count;
   }
 }
 

@@ -23,8 +23,10 @@ export class VirtualWebSocket implements WebSocketPort {
   readonly #onClose: () => void;
   /** The event `message`. */
   onMessage: (text: string) => void = () => {};
-  /** Messages that came while it was paused. */
-  readonly #waiting: string[] = [];
+  /** The event `pong`. */
+  onPong: (payload: Buffer) => void = () => {};
+  /** What came while it was paused: of it, what is a text is a message. */
+  readonly #waiting: (string | Buffer)[] = [];
   #timer: unknown;
 
   /** @param onClose the event `close`: the socket has ended */
@@ -48,7 +50,9 @@ export class VirtualWebSocket implements WebSocketPort {
     if (!this.isPaused) return;
     this.isPaused = false;
     this.#world.nextTick(() => {
-      for (const text of this.#waiting.splice(0)) this.receive(text);
+      for (const item of this.#waiting.splice(0))
+        if (typeof item === 'string') this.receive(item);
+        else this.receivePong(item);
     });
   }
 
@@ -56,6 +60,12 @@ export class VirtualWebSocket implements WebSocketPort {
   receive(text: string): void {
     if (this.isPaused) this.#waiting.push(text);
     else if (this.readyState === 1) this.onMessage(text);
+  }
+
+  /** A pong of the peer's. As those of `ws`, it is told of also while the closing handshake goes on. */
+  receivePong(payload: Buffer): void {
+    if (this.isPaused) this.#waiting.push(payload);
+    else if (this.readyState !== 3 && !this.terminated) this.onPong(payload);
   }
 
   close(code: number, reason: string): void {

@@ -119,8 +119,14 @@ export class Watch {
 
   #judgeLife(life: Life): void {
     const { gathered } = life.connection.sink;
-    demand(gathered === 0, 'reply', () => `${gathered} bytes wait for a write that nobody makes`);
-    if (life.connection.bufferedBytes === 0) this.#emptyAt.set(life, this.#world.now);
+    life.waits.note(gathered > 0, this.#world.now);
+    const isAwaited = life.socket.writableLength > 0 || life.pings.areOpen;
+    demand(
+      gathered === 0 || isAwaited,
+      'reply',
+      () => `${gathered} bytes wait for a write that nobody makes`,
+    );
+    if (!this.#isStuck(life)) this.#emptyAt.set(life, this.#world.now);
     const lag = this.#lagOf(life);
     if (lag === undefined) return;
     const { settings } = this.#world;
@@ -129,9 +135,22 @@ export class Watch {
     demand(patient, 'slow', () => `a socket has taken nothing for ${still} ms, and is not closed`);
   }
 
-  /** Milliseconds in which a socket had something to take and took nothing. */
+  /** Whether the server waits for its clients to answer its pings. */
+  get #isBounded(): boolean {
+    const { lag, heartbeat } = this.#world.settings;
+    return lag > 0 && heartbeat !== undefined;
+  }
+
+  /** Whether the peer seems not to read. Who has never answered a ping may not know any. */
+  #isStuck({ socket, pings, connection }: Life): boolean {
+    if (socket.writableLength > 0) return true;
+    return this.#isBounded ? pings.wereAnswered && pings.areOpen : connection.bufferedBytes > 0;
+  }
+
+  /** Milliseconds in which a socket had something to take and took nothing, and its client acknowledged nothing. */
   #stillOf(life: Life): number {
-    return this.#world.now - Math.max(life.socket.tookAt, this.#emptyAt.get(life) ?? -Infinity);
+    const { socket, pings } = life;
+    return this.#world.now - Math.max(socket.tookAt, pings.answeredAt, this.#emptyAt.get(life) ?? -Infinity);
   }
 
   /** How long a connection has been behind: on the same subscriptions, or some of them. */
@@ -161,7 +180,9 @@ export class Watch {
 
   #reasonFor(life: Life): string | undefined {
     if (this.#isFrozen(life)) return 'frozen';
+    if (this.#isMute(life)) return 'acknowledges nothing';
     if (this.#isTooFar(life.connection)) return 'too far behind';
+    if (this.#isTooLate(life)) return 'too late';
     if (this.#isWorst(life.connection)) return 'over the budget';
     return this.#hasTooManyReplies(life) ? 'too many replies' : undefined;
   }
@@ -170,12 +191,32 @@ export class Watch {
     return isBehind(life.connection) && this.#stillOf(life) >= this.#world.settings.grace;
   }
 
+  /** Takes nothing that has waited, and acknowledges nothing. */
+  #isMute(life: Life): boolean {
+    if (!this.#isBounded || !life.pings.wereAnswered || !isBehind(life.connection)) return false;
+    const { socket, pings } = life;
+    const since = Math.max(socket.tookWaitingAt, pings.answeredAt, this.#emptyAt.get(life) ?? -Infinity);
+    return this.#world.now - since >= this.#world.settings.grace;
+  }
+
   /** Too far behind on a topic that says so. */
   #isTooFar({ subscriptions }: Connection): boolean {
     for (const { topic, cursor } of subscriptions.values()) {
       const entries = this.#world.ledger.log(topic.name, topic.log.epoch);
       const behind = bytesBetween(entries, cursor, topic.log.head);
       if (topic.policy.slow === 'disconnect' && behind > this.#world.settings.maxBytes) return true;
+    }
+    return false;
+  }
+
+  /** What comes next would come too late, on a topic that says so. */
+  #isTooLate(life: Life): boolean {
+    const { now, settings } = this.#world;
+    for (const { topic, cursor } of life.connection.subscriptions.values()) {
+      const next = this.#world.ledger.log(topic.name, topic.log.epoch)[cursor];
+      if (next === undefined || topic.policy.slow !== 'disconnect' || topic.conflates) continue;
+      const taken = this.#world.lagOf(life, next.at, now);
+      if (taken !== undefined && now - next.at + taken > settings.lag) return true;
     }
     return false;
   }

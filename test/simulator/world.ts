@@ -1,4 +1,5 @@
 import { HandClock } from '../unit/support/hand-clock.js';
+import { Answers } from './answers.js';
 import type { Device } from './device.js';
 import { FrameReader } from './frame-reader.js';
 import { Ledger, parsePosition } from './ledger.js';
@@ -6,6 +7,7 @@ import { Life } from './life.js';
 import { Publisher } from './publisher.js';
 import { crowdOf, type Crowd } from './presence-view.js';
 import {
+  type ClientSpec,
   type Network,
   PRESENCE,
   presenceOf,
@@ -137,8 +139,10 @@ export class World implements SocketWorld {
       socket,
       ws,
       reader: new FrameReader(device.spec.deflate),
+      answers: new Answers(device.spec),
+      now: this.clock.now,
       memory: device.memory,
-      prompt: device.network.kind === 'fast' && !device.spec.tls,
+      prompt: device.network.kind === 'fast' && !device.spec.tls && this.#isPrompt(device.spec),
       lawOf: topic => this.#lawOf(topic, life),
       crowdOf: this.crowdOf.bind(this),
       note: what => this.tally.note(what),
@@ -237,7 +241,7 @@ export class World implements SocketWorld {
 
   /** The peer has vanished: the kernel takes bytes as long as it has room, and nobody reads them. */
   vanish(device: Device): void {
-    device.life?.socket.vanish();
+    device.life?.vanish();
     device.life = undefined;
   }
 
@@ -254,6 +258,25 @@ export class World implements SocketWorld {
       life.read();
       if (life.closedWith !== undefined) life.ws.ended();
     }
+  }
+
+  /** When a client reads or answers next, as far as that is known. */
+  get nextRead(): number {
+    let next = Infinity;
+    for (const life of this.lives) next = Math.min(next, life.next);
+    return next;
+  }
+
+  /** The most milliseconds that data to a client seemed to take at any moment between the two; undefined when nothing tells. */
+  lagOf({ pings }: Life, from: number, to: number): number | undefined {
+    const { lag, heartbeat } = this.settings;
+    return lag === 0 || heartbeat === undefined ? undefined : pings.longest(from, to);
+  }
+
+  /** Whether nothing that the client gets waits for its answers. */
+  #isPrompt({ pongs, busy }: ClientSpec): boolean {
+    const { lag, heartbeat } = this.settings;
+    return lag === 0 || heartbeat === undefined || (pongs !== 'never' && busy === 0);
   }
 
   #ended(life: Life): void {
@@ -280,6 +303,8 @@ export class World implements SocketWorld {
       connection: life.connection.id,
       prompt: () => life.prompt,
       flushedAt: () => this.#flushedAt,
+      handedOver: at => life.waits.handedOver(at),
+      lagIn: (from, to) => this.lagOf(life, from, to),
       lateMs: () => this.settings.writeMs * CALLS_OF_FLUSH + this.stalledMs,
     };
   }

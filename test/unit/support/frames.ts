@@ -12,6 +12,11 @@ export function parseFrames(bytes: Buffer): Frame[] {
   return parse(bytes, 0x70).map(({ fin, opcode, payload }) => ({ fin, opcode, payload }));
 }
 
+/** One frame for a client that agreed to permessage-deflate: `first` tells whether its message is compressed. */
+export function parseFrame(bytes: Buffer): Frame & { readonly first: number } {
+  return parse(bytes, 0x30)[0]!;
+}
+
 /** The messages that a client gets which agreed to permessage-deflate without context takeover, RFC 7692 section 7.2.2. */
 export function messagesIn(bytes: Buffer, windowBits = 15): { text: string; deflated: boolean }[] {
   return parse(bytes, 0x30).map(({ first, payload }) => {
@@ -21,7 +26,8 @@ export function messagesIn(bytes: Buffer, windowBits = 15): { text: string; defl
   });
 }
 
-function inflated(payload: Buffer, windowBits: number): Buffer {
+/** The payload of a whole message that is compressed. */
+export function inflated(payload: Buffer, windowBits = 15): Buffer {
   const tail = Buffer.from([0, 0, 0xff, 0xff]);
   return inflateRawSync(Buffer.concat([payload, tail]), { windowBits, finishFlush: constants.Z_SYNC_FLUSH });
 }
