@@ -269,7 +269,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
   },
   'who leaves is not noticed': {
     options: core(({ server }) => (server.delivery.presence.left = () => {})),
-    rules: ['presence'],
+    rules: ['presence', 'rest'],
   },
   'receipts are wrong': {
     options: core(({ server }) => {
