@@ -1,7 +1,7 @@
 import { WebSocketGateway } from '@nestjs/websockets';
 import { type Broadcaster, CLOSE, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
-import { Client } from '../../support/client.js';
+import { Client, eventually } from '../../support/client.js';
 import { type HeldTime, heldTime } from '../../support/held-time.js';
 import { account, offsetOf } from './support/account.js';
 import { atRest } from './support/delivery.js';
@@ -204,5 +204,29 @@ describe('a client that comes back on such a line', () => {
     expect(account(client.frames, 'kept')).toMatchObject({ gaps: [], last: count + 1 });
     expect(offsetOf(position)).toBe(0);
     expect(link.mostHeld).toBeLessThan(64 * KIB);
+  });
+});
+
+describe('a client behind a line that takes everything', () => {
+  it('is closed when it acknowledges nothing for slowConsumer.grace, and not while it acknowledges a little', async () => {
+    const slowConsumer = { grace: 400 };
+    const running = await startUnknown('caught', { slowConsumer });
+    const { line, connections, broadcaster, link, connection, client, time, step } = running;
+    await firstSlowAnswer(broadcaster, 'caught', link, time, RATE);
+    // One after the other, each of which takes the grace.
+    for (let i = 0; i < 3; i++) {
+      const frozen = await connectedThrough(line, connections, url => Client.connect(url));
+      await frozen.client.subscribe('caught');
+      broadcaster.publish('caught', { key: 'a', at: time.now, text: TEXT.repeat(20) });
+      await eventually(() => frozen.connection.lag > 0, 'an answer to a ping');
+      frozen.link.shut();
+      while (frozen.connection.socket.readyState === 1) await step(1);
+      expect(frozen.link.held).toBeLessThan(1_000_000);
+      frozen.link.open();
+      expect(await frozen.client.closed).toEqual(CLOSE.SLOW);
+    }
+    expect(connection.socket.readyState).toBe(1);
+    link.open();
+    await eventually(() => client.frames.at(-1)?.data?.n === running.load.count, 'the last publication');
   });
 });

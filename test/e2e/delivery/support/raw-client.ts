@@ -4,7 +4,7 @@ import tls from 'node:tls';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { onTestFinished } from 'vitest';
 
-/** One frame as it came over the wire. */
+/** One frame as it came over the wire, or a message whose fragments came. */
 export interface RawFrame {
   readonly opcode: number;
   /** Inflated, if it came deflated. */
@@ -12,6 +12,10 @@ export interface RawFrame {
   readonly deflated: boolean;
 }
 
+/** Bit of the last frame of a message. */
+const FIN = 0x80;
+
+const CONTINUATION = 0;
 const TEXT = 1;
 const CLOSE = 8;
 const PING = 9;
@@ -25,6 +29,8 @@ export class RawClient {
   readonly frames: RawFrame[] = [];
   /** Bytes read after the handshake. */
   bytes = 0;
+  /** Frames that are a part of a message. */
+  fragments = 0;
   /** What the server agreed to, as its header says. */
   extensions = '';
   /** Settles when the socket has closed. */
@@ -33,6 +39,8 @@ export class RawClient {
   /** What came since, until the frame that has begun is whole: a large one comes in hundreds of pieces. */
   #pieces: Buffer[] = [];
   #missing = 0;
+  /** The message whose fragments come. */
+  #cut: { readonly deflated: boolean; readonly parts: Buffer[] } | undefined;
   #handshake: (() => void) | undefined;
   /** What was wrong with the bytes that came. Every wait fails with it. */
   #broken: Error | undefined;
@@ -184,10 +192,7 @@ export class RawClient {
     for (;;) {
       const rest = this.#rest;
       if (rest.length < 2) return;
-      const opcode = rest[0]! & 0x0f;
-      const deflated = (rest[0]! & 0x40) !== 0;
-      const flags = rest[0]! & 0xf0 & (this.extensions === '' || opcode !== TEXT ? 0xff : ~0x40);
-      if (flags !== 0x80 || ![TEXT, CLOSE, PING, PONG].includes(opcode) || (rest[1]! & 0x80) !== 0) {
+      if (!this.#isGood(rest[0]!, rest[1]!)) {
         this.#broken = new Error(
           `no server frame after ${this.frames.length} good ones: ${rest.toString('latin1', 0, 40)}`,
         );
@@ -200,10 +205,33 @@ export class RawClient {
         short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
       this.#missing = start + length - rest.length;
       if (this.#missing > 0) return;
-      const payload = Buffer.from(rest.subarray(start, start + length));
-      this.frames.push({ opcode, payload: deflated ? this.#inflate(payload) : payload, deflated });
       this.#rest = rest.subarray(start + length);
+      this.#add(rest[0]!, Buffer.from(rest.subarray(start, start + length)));
     }
+  }
+
+  /** Whether a frame may begin with these two bytes here. */
+  #isGood(first: number, second: number): boolean {
+    const opcode = first & 0x0f;
+    if ((second & 0x80) !== 0 || (first & 0x30) !== 0) return false;
+    if ([CLOSE, PING, PONG].includes(opcode)) return (first & 0xf0) === FIN;
+    const isDeflated = (first & 0x40) !== 0;
+    if (opcode === CONTINUATION) return this.#cut !== undefined && !isDeflated;
+    return opcode === TEXT && this.#cut === undefined && !(isDeflated && this.extensions === '');
+  }
+
+  /** Takes a frame. The fragments of a message count as one. */
+  #add(first: number, payload: Buffer): void {
+    const opcode = first & 0x0f;
+    if (opcode >= CLOSE) return void this.frames.push({ opcode, payload, deflated: false });
+    const message = (this.#cut ??= { deflated: (first & 0x40) !== 0, parts: [] });
+    message.parts.push(payload);
+    if (opcode === CONTINUATION || (first & FIN) === 0) this.fragments++;
+    if ((first & FIN) === 0) return;
+    this.#cut = undefined;
+    const whole = Buffer.concat(message.parts);
+    const { deflated } = message;
+    this.frames.push({ opcode: TEXT, payload: deflated ? this.#inflate(whole) : whole, deflated });
   }
 }
 
