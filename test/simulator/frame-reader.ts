@@ -1,5 +1,5 @@
 import { inflated, parseFrame } from '../unit/support/frames.js';
-import type { Moment, Piece } from './virtual-socket.js';
+import type { Moment, Piece } from './virtual-line.js';
 
 /** A message as its receiver has it. */
 export interface Message {
@@ -108,7 +108,7 @@ export class FrameReader {
 }
 
 /** Bytes of the frame at the head, or undefined when its header is not whole. */
-function frameSize(bytes: Buffer): number | undefined {
+export function frameSize(bytes: Buffer): number | undefined {
   if (bytes.length < 2) return undefined;
   const short = bytes[1]! & 0x7f;
   if (short < 126) return 2 + short;

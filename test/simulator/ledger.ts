@@ -1,4 +1,4 @@
-import type { Moment } from './virtual-socket.js';
+import type { Moment } from './virtual-line.js';
 
 /** One publication, as the publisher knows it. */
 export interface Entry {
@@ -18,12 +18,19 @@ export interface Entry {
   readonly except: string | undefined;
 }
 
+/** Milliseconds in which publications may come into one flush: its window, and a slow one before it. */
+const BURST_MS = 110;
+
+/** What a frame has beside the payload. Bytes. */
+const FRAME_BYTES = 100;
+
 /** What was published, by topic and epoch: the truth that everything is held against. */
 export class Ledger {
   seq = 0;
   /** Of all payloads. */
   bytes = 0;
   readonly #logs = new Map<string, Entry[]>();
+  readonly #all: Entry[] = [];
   #moment: Moment = { at: 0, seq: 0 };
 
   /** Now. The same object as long as nothing moves, because each write keeps one. */
@@ -39,8 +46,23 @@ export class Ledger {
 
   append(topic: string, epoch: string, entry: Entry): void {
     this.#log(topic, epoch).push(entry);
+    this.#all.push(entry);
     this.bytes += entry.bytes;
     this.seq = entry.seq;
+  }
+
+  /** Most bytes that were published within a moment, of all topics, from a time on. */
+  burst(from: number): number {
+    let most = 0;
+    let bytes = 0;
+    let oldest = this.#all.length - 1;
+    for (let i = oldest; i >= 0 && this.#all[i]!.at >= from - BURST_MS; i--) {
+      bytes += this.#all[i]!.bytes + FRAME_BYTES;
+      for (; this.#all[oldest]!.at - this.#all[i]!.at > BURST_MS; oldest--)
+        bytes -= this.#all[oldest]!.bytes + FRAME_BYTES;
+      most = Math.max(most, bytes);
+    }
+    return most;
   }
 
   #log(topic: string, epoch: string): Entry[] {

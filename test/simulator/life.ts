@@ -2,12 +2,16 @@ import type { SocketConnection } from '../../lib/connection/socket-connection.js
 import type { Subscription } from '../../lib/topic/subscription.js';
 import type { Answers } from './answers.js';
 import type { FrameReader, Message } from './frame-reader.js';
+import type { Law } from './law.js';
+import { parse, shortened } from './message-text.js';
 import { Pings } from './pings.js';
 import type { Crowd } from './presence-view.js';
 import { judgeAnswer, type Request } from './recovery.js';
 import { subjectOf } from './scenario.js';
-import { type Answer, type Gap, type Law, type Publication, TopicStream } from './topic-stream.js';
-import type { Moment, Piece, VirtualSocket } from './virtual-socket.js';
+import type { SteadyLine } from './steady-line.js';
+import { type Answer, type Gap, type Publication, TopicStream } from './topic-stream.js';
+import type { Moment, Piece } from './virtual-line.js';
+import type { VirtualSocket } from './virtual-socket.js';
 import type { VirtualWebSocket } from './virtual-web-socket.js';
 import { Waits } from './waits.js';
 import { demand, Violation } from './violation.js';
@@ -45,6 +49,7 @@ export interface LifeParts {
   readonly memory: Memory;
   /** Whether the client reads everything at once. */
   readonly prompt: boolean;
+  readonly steady: SteadyLine | undefined;
   readonly lawOf: (topic: string) => Law;
   /** Who is subscribed to a topic. */
   readonly crowdOf: (topic: string) => Crowd;
@@ -74,6 +79,10 @@ export class Life {
   finishes: Moment | undefined;
   /** Whether the client has always read everything at once. */
   prompt: boolean;
+  /** When it was connected. */
+  readonly began: number;
+  /** Its line, as long as it is one of which the server must know. */
+  steady: SteadyLine | undefined;
   /** What the close frame said. */
   closedWith: number | undefined;
   readonly trace: (line: () => string) => void;
@@ -87,6 +96,8 @@ export class Life {
     this.socket = parts.socket;
     this.ws = parts.ws;
     this.prompt = parts.prompt;
+    this.steady = parts.steady;
+    this.began = parts.now();
     this.trace = parts.trace;
     this.#parts = parts;
     const { socket, ws, now } = parts;
@@ -106,9 +117,7 @@ export class Life {
 
   /** Bytes of replies that the client has not read. */
   get unreadReplies(): number {
-    let bytes = 0;
-    for (const size of this.replies.slice(this.#heard)) bytes += size;
-    return bytes;
+    return this.replies.slice(this.#heard).reduce((sum, size) => sum + size, 0);
   }
 
   /** The server has ended a subscription by itself. */
@@ -135,12 +144,14 @@ export class Life {
 
   /** The client is gone, and the server is not told. */
   vanish(): void {
+    this.steady = undefined;
     this.socket.vanish();
     this.#parts.answers.stop();
   }
 
   /** From now on the client reads and answers everything at once. */
   hurry(): void {
+    this.steady = undefined;
     this.socket.setNetwork({ kind: 'fast' });
     this.#parts.answers.hurry(this.#parts.now());
   }
@@ -190,9 +201,7 @@ export class Life {
     if (frames > 1) this.#parts.note('message in parts');
     if (opcode === CLOSE) this.#closed(Number(text));
     if (opcode !== TEXT) return;
-    const parsed = parse(text);
-    if (Array.isArray(parsed)) for (const frame of parsed) this.#frame(frame, written);
-    else this.#frame(parsed, written);
+    for (const frame of [parse(text)].flat()) this.#frame(frame, written);
   }
 
   #pinged(payload: Buffer, { at }: Moment): void {
@@ -288,16 +297,4 @@ export class Life {
     this.#heard++;
     demand(n === this.#heard, 'reply', () => `reply ${n} came where ${this.#heard} was next`);
   }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Violation('protocol', `a message is not JSON: ${shortened(text)}`);
-  }
-}
-
-function shortened(text: string): string {
-  return text.length > 160 ? `${text.slice(0, 120)}…${text.length}…${text.slice(-20)}` : text;
 }

@@ -52,7 +52,7 @@ export class Loop {
     const part = Math.max(1, ms / PARTS);
     await this.settle();
     while (clock.time < until) {
-      const read = Math.max(1, this.#world.nextRead - clock.time);
+      const read = Math.max(1, this.#nextRead() - clock.time);
       const next = Math.min(
         until - clock.time,
         clock.nextIn ?? Infinity,
@@ -82,7 +82,14 @@ export class Loop {
   /** Whether something happens in the next turn. */
   #isOn(): boolean {
     const { clock } = this.#world;
-    return clock.immediates > 0 || this.#world.nextRead <= clock.time;
+    return clock.immediates > 0 || this.#nextRead() <= clock.time;
+  }
+
+  /** When a client reads or answers next, as far as that is known. */
+  #nextRead(): number {
+    let next = Infinity;
+    for (const life of this.#world.lives) next = Math.min(next, life.next);
+    return next;
   }
 
   #busy(): boolean {

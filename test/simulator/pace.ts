@@ -1,4 +1,4 @@
-import type { Moment } from './virtual-socket.js';
+import type { Moment } from './virtual-line.js';
 
 /** What sets the pace of a subscription. */
 export interface Beat {

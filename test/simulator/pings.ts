@@ -1,7 +1,7 @@
-import { tokenOf } from '../../lib/wire/frame.js';
+import { frameSize } from './frame-reader.js';
 
 interface Ping {
-  readonly token: number;
+  readonly payload: Buffer;
   readonly at: number;
   /** When it was acknowledged, by its own answer or by a later one; Infinity while it is not. */
   answeredAt: number;
@@ -17,22 +17,35 @@ export class Pings {
   readonly #pings: Ping[] = [];
   /** How many of them are acknowledged: the oldest. */
   #acknowledged = 0;
+  /** Bytes of the last frame that are still to be written. */
+  #unwritten = 0;
 
-  /** Something was written to the socket. */
+  /** Something was written to the socket: frames, the beginning of one, or what goes on with it. */
   wrote(data: Uint8Array, at: number): void {
-    if (data[0] !== PING) return;
-    const token = tokenOf(Buffer.from(data.subarray(HEADER)));
-    if (token !== undefined) this.#pings.push({ token, at, answeredAt: Infinity });
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    let from = this.#unwritten;
+    while (from < bytes.length) {
+      const frame = bytes.subarray(from);
+      const size = frameSize(frame) ?? frame.length;
+      if (frame[0] === PING)
+        this.#pings.push({ payload: Buffer.from(frame.subarray(HEADER, size)), at, answeredAt: Infinity });
+      from += size;
+    }
+    this.#unwritten = from - bytes.length;
   }
 
   /** The server gets a pong. */
   answered(payload: Buffer, at: number): void {
-    const token = tokenOf(payload);
-    const index = this.#pings.findLastIndex(ping => ping.token === token);
+    const index = this.#pings.findLastIndex(ping => ping.payload.equals(payload));
     if (index < this.#acknowledged) return;
     for (; this.#acknowledged <= index; this.#acknowledged++)
       this.#pings[this.#acknowledged]!.answeredAt = at;
     this.answeredAt = at;
+  }
+
+  /** What the newest ping says; undefined while there is none. */
+  get newest(): Buffer | undefined {
+    return this.#pings.at(-1)?.payload;
   }
 
   /** Whether a ping waits for an answer. */

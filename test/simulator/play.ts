@@ -5,8 +5,11 @@ import { demand, Violation } from './violation.js';
 import { Watch } from './watch.js';
 import { World, type WorldOptions } from './world.js';
 
-/** Changes the core of a world before anything happens: how the oracle is shown something to find. */
-export type Tamper = (world: World) => void;
+/**
+ * Changes the core of a world before anything happens: how the oracle is shown something to find. What it returns makes good
+ * what the next world would find changed.
+ */
+export type Tamper = (world: World) => void | (() => void);
 
 /** Longest time in which everything must have come to rest once all peers read: windows, rates, timers. Milliseconds. */
 const REST_MS = 5000;
@@ -30,9 +33,10 @@ export interface PlayOptions extends WorldOptions {
 
 /** Plays a scenario and lets everything come to rest. Returns what is wrong with it, if anything is. */
 export async function play(scenario: Scenario, options: PlayOptions = {}): Promise<Violation | undefined> {
+  let undo: void | (() => void) = undefined;
   try {
     const world = new World(scenario, options);
-    options.tamper?.(world);
+    undo = options.tamper?.(world);
     const player = new Player(world);
     for (const step of scenario.steps) await player.act(step);
     await player.finish();
@@ -41,6 +45,8 @@ export async function play(scenario: Scenario, options: PlayOptions = {}): Promi
     return error instanceof Violation
       ? error
       : new Violation('crash', (error as Error).stack ?? String(error));
+  } finally {
+    undo?.();
   }
 }
 
@@ -71,8 +77,9 @@ class Player {
     await this.#loop.advance(settings.grace * 2);
     for (const { life } of devices) life?.hurry();
     for (const life of lives) if (!devices.some(device => device.life === life)) life.ws.ended();
+    await this.#loop.settle();
     // A method may be asked again when the client has read what came before.
-    await this.#answerAll();
+    if ([...lives].some(({ held }) => held.length > 0)) await this.#answerAll();
     await this.#loop.advance(REST_MS + (settings.lag > 0 ? UNANSWERED_MS : 0));
     for (const { life } of devices) if (life?.connection.open) life.complete();
     this.#assertQuiet();

@@ -1,7 +1,7 @@
 import { bytesBetween, type Entry, headAt, type Ledger, parsePosition } from './ledger.js';
 import type { Settings, TopicSpec } from './scenario.js';
 import type { Answer } from './topic-stream.js';
-import type { Moment } from './virtual-socket.js';
+import type { Moment } from './virtual-line.js';
 import { demand } from './violation.js';
 
 /** What a client asked for when it subscribed. */

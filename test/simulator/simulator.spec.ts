@@ -3,26 +3,31 @@ import { playSeeds, type Failure, kindsOf } from './campaign.js';
 import { reportOf } from './report.js';
 import { Tally } from './tally.js';
 
-const RUNS = 10_000;
+const RUNS = 8000;
 
-/** What so many scenarios must get to, and how often at least: half of what they do. */
+/** What so many scenarios must get to, and how often at least: half of what they do, or less where the core may do better. */
 const REACHED: Readonly<Record<string, number>> = {
   publication: 150_000,
   'publication: others left out': 2000,
-  behind: 1500,
-  presence: 500,
+  behind: 2500,
+  presence: 450,
   'recovered: true': 3000,
-  'recovered: false': 2000,
-  'gap: slow': 800,
-  'gap: slow, with a snapshot': 100,
-  'gap: expired': 400,
+  'recovered: false': 1700,
+  'gap: slow': 1000,
+  'gap: slow, with a snapshot': 150,
+  'gap: slow, for its age': 100,
+  'gap: expired': 500,
   'gap: except': 1000,
-  'close frame: 1000': 600,
-  'close frame: 4001': 400,
-  'waits for its turn': 200,
+  'close frame: 1000': 450,
+  'close frame: 4001': 600,
+  'waits for its turn': 300,
+  ping: 10_000,
+  'message in parts': 300,
   'closed as slow: frozen': 500,
+  'closed as slow: acknowledges nothing': 10,
   'closed as slow: too far behind': 300,
-  'closed as slow: over the budget': 600,
+  'closed as slow: too late': 20,
+  'closed as slow: over the budget': 350,
 };
 
 describe('the core', () => {

@@ -157,7 +157,7 @@ export const THEMES: Readonly<Record<string, Theme>> = {
   /** Those that come back all together, to more than their sockets take at once. */
   storm: {
     ...SLOW,
-    share: 1,
+    share: 2,
     settings: prng => ({ ...SLOW.settings(prng), maxBytes: prng.magnitude(100_000, 1_000_000) }),
     topic: prng => ({
       ...topic(prng, prng.pick(['catch-up', 'gap', 'disconnect'])),

@@ -1,9 +1,9 @@
 import { bytesBetween, type Entry, headAt, parsePosition } from './ledger.js';
+import type { Law } from './law.js';
 import { Pace } from './pace.js';
 import { type PresenceNews, PresenceView } from './presence-view.js';
-import type { Remembrance } from './recovery.js';
 import { subjectOf } from './scenario.js';
-import type { Moment } from './virtual-socket.js';
+import type { Moment } from './virtual-line.js';
 import { demand, type Rule, Violation } from './violation.js';
 
 /** The data of a `subscribed` frame. */
@@ -35,22 +35,6 @@ export interface Publication {
   readonly data: { readonly seq: number; readonly key: string; readonly fill: string };
 }
 
-/** What a stream is judged by. */
-export interface Law extends Remembrance {
-  /** Id of the connection. */
-  readonly connection: string;
-  /** Whether the client reads everything at once, so that what it gets shows when it was sent. */
-  readonly prompt: () => boolean;
-  /** When the application last asked for a flush; -Infinity when it never did. */
-  readonly flushedAt: () => number;
-  /** When what was written at a moment was handed over at the earliest: it may have waited until the client reads. */
-  readonly handedOver: (written: number) => number;
-  /** The most milliseconds that data seemed to take at any moment between the two; undefined when the server cannot know. */
-  readonly lagIn: (from: number, to: number) => number | undefined;
-  /** Milliseconds that may lie between the beginning of a flush and a write of it. */
-  readonly lateMs: () => number;
-}
-
 /** After a loss for age, what is older than this share of the time that is left is lost too. */
 const FRESH_SHARE = 1 / 2;
 
@@ -79,6 +63,8 @@ export class TopicStream {
   #pace: Pace;
   /** By key, the offset of the newest value that was delivered, or told to be lost. */
   readonly #newest: Map<string, number>;
+  /** When it began, for one that did not go on from where another was. */
+  readonly #began: number;
   /** Offset from which on values are owed. */
   readonly #start: number;
   /** What would be wrong if the subscription went on: at its end, nothing can wait any more. */
@@ -95,6 +81,7 @@ export class TopicStream {
     this.#log = law.ledger.log(topic, epoch);
     this.#pace = this.#paceOf(answer, written);
     const goesOn = recovered === true && before?.epoch === epoch && before.last === offset;
+    this.#began = recovered === true ? Infinity : written.at;
     this.#start = goesOn ? before.#start : offset;
     this.#newest = new Map(goesOn ? before.#newest : []);
     if (goesOn) this.view = before.view;
@@ -139,6 +126,7 @@ export class TopicStream {
     demand(!mine, 'except', () => `${this.#name(offset)} reached the one that was excepted`);
     const fresh = this.#law.handedOver(written.at) < entry.expires + this.#law.lateMs();
     demand(fresh, 'stale', () => `${this.#name(offset)} expired at ${entry.expires}, sent at ${written.at}`);
+    this.#inTime(entry);
     this.#goesOn(written);
     this.last = offset;
     const key = this.#keyOf(entry);
@@ -147,6 +135,14 @@ export class TopicStream {
     this.view?.apply(data as never);
     if (haste !== undefined)
       this.#unlessLast = { rule: 'rate', what: `${this.#name(offset)} ${haste}`, at: written };
+  }
+
+  /** Of a line that is slow and nothing else, what it reads is not too old. */
+  #inTime({ at, offset }: Entry): void {
+    const { spec } = this.#law;
+    if (at < this.#began || this.#conflates || spec.slow === 'disconnect') return;
+    const { taken, most } = this.#law.timeOf(at);
+    demand(taken <= most, 'age', () => `${this.#name(offset)} is ${taken} ms old, of ${Math.round(most)}`);
   }
 
   gap({ from, to, position, reason, snapshot }: Gap, written: Moment): void {
@@ -196,7 +192,9 @@ export class TopicStream {
     const behind = bytesBetween(this.#log, from - 1, head);
     const kept = bytesBetween(this.#log, to - 1, head);
     const leaps = spec.slow !== 'catch-up' || renewed || this.#conflates;
-    if (behind <= settings.maxBytes && !this.#isOverdue(from, at))
+    const isOverdue = this.#isOverdue(from, at);
+    if (behind <= settings.maxBytes && isOverdue) this.#law.note('gap: slow, for its age');
+    if (behind <= settings.maxBytes && !isOverdue)
       this.#unlessLast = { rule: 'gap', what: `${what()} is needless: ${behind} bytes behind`, at };
     else if (kept <= settings.maxBytes && !leaps && !this.#isOld(to, at))
       this.#unlessLast = {

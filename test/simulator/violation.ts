@@ -24,6 +24,10 @@ export type Rule =
   | 'newest'
   /** Closed as slow without cause, or not closed with cause. */
   | 'slow'
+  /** More is under way to a client than it reads in time. */
+  | 'underway'
+  /** What a client has read is older than it need be. */
+  | 'age'
   /** More are given at once what they missed than may be, or somebody waits for nothing. */
   | 'turns'
   /** More memory than the limits allow. */

@@ -1,11 +1,6 @@
 import type { SocketPort } from '../../lib/connection/socket-port.js';
 import type { Network } from './scenario.js';
-
-/** A moment of the server: its time, and how many publications there were until then. */
-export interface Moment {
-  readonly at: number;
-  readonly seq: number;
-}
+import { type Moment, type Piece, VirtualLine } from './virtual-line.js';
 
 /** What a socket needs of the world around it. */
 export interface SocketWorld {
@@ -16,27 +11,11 @@ export interface SocketWorld {
   systemCall(): void;
 }
 
-/** Bytes on their way to the peer. */
-export interface Piece {
-  readonly bytes: Buffer;
-  /** When the server handed them to the socket. */
-  readonly written: Moment;
-}
-
-/** Bytes that the kernel has. */
-interface Taken extends Piece {
-  /** When the first of them may reach the peer. */
-  readonly ready: number;
-}
-
 interface Write {
   readonly data: Uint8Array;
   readonly written: Moment;
   readonly done: (() => void) | undefined;
 }
-
-/** Share of a byte that sums of fractions may be off. */
-const ROUNDING = 1e-6;
 
 /** What the kernel was given in one system call and has not taken all of. */
 interface Flight {
@@ -49,7 +28,7 @@ interface Flight {
 }
 
 /**
- * A TCP or TLS socket as Node has it, with a kernel and a peer that follow a {@link Network}.
+ * A TCP or TLS socket as Node has it, above a {@link VirtualLine}.
  *
  * As in Node: a write is tried at once and the rest of it waits for the kernel; what is written meanwhile is gathered and
  * goes out as one system call; each counts as unsent until all of it is taken; a write that was taken at once calls back
@@ -70,21 +49,13 @@ export class VirtualSocket implements SocketPort {
   /** As Node's sockets have it: how much of what the kernel was given it has not taken, byte by byte. */
   readonly _handle: { readonly writeQueueSize: number };
   readonly #world: SocketWorld;
-  #network: Network;
-  #networkSince: number;
+  readonly #line: VirtualLine;
   #buffered: Write[] = [];
   #flight: Flight | undefined;
   #corked = 0;
   #length = 0;
   #destroyed = false;
   #lost: Write[] = [];
-  /** Taken by the kernel and not read by the peer. */
-  #kernel: Taken[] = [];
-  #kernelBytes = 0;
-  /** When the peer last had a chance to read. */
-  #lookedAt: number;
-  /** When a slow line was done with the last byte. */
-  #freeAt: number;
 
   constructor(
     world: SocketWorld,
@@ -92,8 +63,8 @@ export class VirtualSocket implements SocketPort {
     readonly encrypted: boolean,
   ) {
     this.#world = world;
-    this.#network = network;
-    this.tookAt = this.#lookedAt = this.#freeAt = this.#networkSince = world.moment.at;
+    this.#line = new VirtualLine(network, () => world.moment.at);
+    this.tookAt = world.moment.at;
     const queued = (): number => this.#queued();
     this._handle = {
       get writeQueueSize() {
@@ -108,27 +79,23 @@ export class VirtualSocket implements SocketPort {
 
   /** Whether the kernel or the peer may have something to do as time passes, and it is not known when. */
   get busy(): boolean {
-    if (this.#destroyed || this.#network.kind === 'proxied' || this.#network.kind === 'fast') return false;
-    return this.#flight !== undefined || this.#kernelBytes > 0;
+    return !this.#destroyed && this.#line.isBusy;
   }
 
-  /** When a fast peer or the client of a proxy will have read the next write; Infinity when that is not known. */
+  /** When the peer will have read the next write; Infinity when that is not known. */
   get readsAt(): number {
-    const network = this.#network;
-    const next = this.#kernel[0];
-    if (network.kind === 'fast' && this.underWay > 0) return this.#world.moment.at;
-    if (network.kind !== 'proxied' || next === undefined) return Infinity;
-    return Math.max(this.#freeAt, next.ready) + next.bytes.length / network.rate;
+    // Over TLS the kernel gets it in the next turn.
+    return this.#flight?.waits === false ? this.#world.moment.at : this.#line.readsAt;
   }
 
   /** Milliseconds from one end of the line to the other. */
   get delay(): number {
-    return this.#network.kind === 'proxied' ? this.#network.delay : 0;
+    return this.#line.delay;
   }
 
   /** Bytes that were written and that the peer has not read. */
   get underWay(): number {
-    let bytes = this.#kernelBytes + this.#queued();
+    let bytes = this.#line.bytes + this.#queued();
     for (const { data } of this.#buffered) bytes += data.length;
     return bytes;
   }
@@ -140,16 +107,12 @@ export class VirtualSocket implements SocketPort {
   }
 
   setNetwork(network: Network): void {
-    this.#network = network;
-    this.#networkSince = this.#lookedAt = this.#freeAt = this.#world.moment.at;
+    this.#line.network = network;
   }
 
-  /** The peer is gone and nobody was told: the kernel takes what it has room for, and that is all. */
+  /** The peer is gone and nobody was told. */
   vanish(): void {
-    this.setNetwork({
-      kind: 'frozen',
-      buffer: this.#network.kind === 'fast' ? 65_536 : this.#network.buffer,
-    });
+    this.#line.vanish();
   }
 
   write(data: Uint8Array, done?: () => void): boolean {
@@ -190,9 +153,9 @@ export class VirtualSocket implements SocketPort {
   run(): Piece[] {
     const read: Piece[] = [];
     if (this.#destroyed) return read;
-    const reads = this.#reads();
+    const reads = this.#line.reads();
     for (;;) {
-      const moved = (reads ? this.#read(read) : 0) + this.#take();
+      const moved = (reads ? this.#line.read(read) : 0) + this.#take();
       if (this.#flight !== undefined && this.#isTaken(this.#flight)) this.#land();
       else if (moved === 0) break;
     }
@@ -205,8 +168,8 @@ export class VirtualSocket implements SocketPort {
     this.#lost.push(...(this.#flight?.writes ?? []), ...this.#buffered);
     this.#flight = undefined;
     this.#buffered = [];
-    this.#kernel = [];
-    this.#length = this.#kernelBytes = 0;
+    this.#line.end();
+    this.#length = 0;
   }
 
   /** Node calls back for writes that a destroyed socket never sent. */
@@ -259,19 +222,12 @@ export class VirtualSocket implements SocketPort {
   #take(): number {
     const flight = this.#flight;
     if (flight === undefined) return 0;
-    const network = this.#network;
-    const capacity = network.kind === 'fast' ? Infinity : network.buffer;
-    const { delay } = this;
     let taken = 0;
     while (flight.index < flight.writes.length) {
       const { data, written } = flight.writes[flight.index]!;
-      const room = capacity - this.#kernelBytes;
-      const end = Math.min(data.length, flight.offset + room);
+      const end = Math.min(data.length, flight.offset + this.#line.room);
       if (end > flight.offset) {
-        // What waited for room was taken when a slow line made some.
-        const ready = Math.max(written.at, this.#freeAt) + delay;
-        this.#kernel.push({ bytes: Buffer.from(data.subarray(flight.offset, end)), written, ready });
-        this.#kernelBytes += end - flight.offset;
+        this.#line.take(data.subarray(flight.offset, end), written);
         taken += end - flight.offset;
         flight.offset = end;
       }
@@ -284,48 +240,6 @@ export class VirtualSocket implements SocketPort {
     if (taken > 0 && flight.waits) this.tookWaitingAt = at;
     flight.waits = !this.#isTaken(flight);
     return taken;
-  }
-
-  /** Whether the peer reads at all since it was last asked. */
-  #reads(): boolean {
-    const { at } = this.#world.moment;
-    const network = this.#network;
-    const paused = at - this.#lookedAt;
-    this.#lookedAt = at;
-    if (network.kind !== 'flapping') return network.kind !== 'frozen';
-    const { on, off } = network;
-    return (at - this.#networkSince) % (on + off) < on || paused > off;
-  }
-
-  /** Returns how many bytes. */
-  #read(into: Piece[]): number {
-    let read = 0;
-    while (this.#kernel.length > 0) {
-      const piece = this.#kernel[0]!;
-      const { bytes, written } = piece;
-      const count = this.#readable(piece);
-      if (count === 0) break;
-      read += count;
-      if (count === bytes.length) into.push(this.#kernel.shift()!);
-      else {
-        into.push({ bytes: bytes.subarray(0, count), written });
-        this.#kernel[0] = { ...piece, bytes: bytes.subarray(count) };
-      }
-    }
-    this.#kernelBytes -= read;
-    return read;
-  }
-
-  /** How many bytes of a piece the peer reads by now. */
-  #readable({ bytes, ready }: Taken): number {
-    const network = this.#network;
-    if (network.kind !== 'slow' && network.kind !== 'proxied') return bytes.length;
-    const from = Math.max(this.#freeAt, ready);
-    const passed = this.#world.moment.at - from;
-    if (passed <= 0) return 0;
-    const count = Math.min(bytes.length, Math.floor(passed * network.rate + ROUNDING));
-    if (count > 0) this.#freeAt = from + count / network.rate;
-    return count;
   }
 }
 

@@ -126,6 +126,7 @@ export class Watch {
       'reply',
       () => `${gathered} bytes wait for a write that nobody makes`,
     );
+    this.#judgeLine(life);
     if (!this.#isStuck(life)) this.#emptyAt.set(life, this.#world.now);
     const lag = this.#lagOf(life);
     if (lag === undefined) return;
@@ -133,6 +134,23 @@ export class Watch {
     const still = Math.min(this.#world.now - lag.since, this.#stillOf(life));
     const patient = still <= settings.grace * GRACE_SLACK + this.#world.stalledMs;
     demand(patient, 'slow', () => `a socket has taken nothing for ${still} ms, and is not closed`);
+  }
+
+  /** No more is under way than the client reads in time. */
+  #judgeLine(life: Life): void {
+    // While the socket is not read, nothing tells what the client has read.
+    if (life.ws.isPaused || this.#mayExceed(life)) life.steady = undefined;
+    if (life.steady === undefined) return;
+    const { underWay } = life.socket;
+    const most = Math.round(life.steady.most(!life.pings.wereAnswered));
+    demand(underWay <= most, 'underway', () => `${underWay} bytes are under way to a client, of ${most}`);
+  }
+
+  /** Whether what waits may exceed the limit: then it goes to the kernel, which alone knows whether the peer reads at all. */
+  #mayExceed(life: Life): boolean {
+    const { ledger, settings } = this.#world;
+    const { unreadReplies } = life;
+    return unreadReplies > 0 && unreadReplies + ledger.burst(life.began) > settings.maxBytes;
   }
 
   /** Whether the server waits for its clients to answer its pings. */

@@ -2,12 +2,12 @@ import { HandClock } from '../unit/support/hand-clock.js';
 import { Answers } from './answers.js';
 import type { Device } from './device.js';
 import { FrameReader } from './frame-reader.js';
+import { lawOf } from './law.js';
 import { Ledger, parsePosition } from './ledger.js';
 import { Life } from './life.js';
 import { Publisher } from './publisher.js';
 import { crowdOf, type Crowd } from './presence-view.js';
 import {
-  type ClientSpec,
   type Network,
   PRESENCE,
   presenceOf,
@@ -17,9 +17,10 @@ import {
   type TopicSpec,
 } from './scenario.js';
 import { type Connection, Server } from './server.js';
+import { answersAtOnce, SteadyLine } from './steady-line.js';
 import { Tally } from './tally.js';
-import type { Law } from './topic-stream.js';
-import { type Moment, type SocketWorld, VirtualSocket } from './virtual-socket.js';
+import type { Moment } from './virtual-line.js';
+import { type SocketWorld, VirtualSocket } from './virtual-socket.js';
 import { VirtualWebSocket } from './virtual-web-socket.js';
 
 /** What may be different about a world. */
@@ -30,9 +31,6 @@ export interface WorldOptions {
   /** Is told what happens. */
   readonly trace?: ((line: () => string) => void) | undefined;
 }
-
-/** System calls between the beginning of a flush and its last write: more than there are sockets and topics. */
-const CALLS_OF_FLUSH = 40;
 
 /** The server, its clients, and what was published: everything that a scenario acts upon. */
 export class World implements SocketWorld {
@@ -48,6 +46,8 @@ export class World implements SocketWorld {
   readonly trace: (line: () => string) => void;
   /** Whether a promise may have been kept for which somebody waits. */
   promised = false;
+  /** When the application last asked for a flush; -Infinity when it never did. */
+  flushedAt = -Infinity;
   /** Time that the event loop has stood still. */
   stalledMs = 0;
   /** What was found wrong in a place where throwing would only upset the core. */
@@ -58,7 +58,6 @@ export class World implements SocketWorld {
   onOpen: (life: Life) => void = () => {};
   readonly #publisher: Publisher;
   #ticks: (() => void)[] = [];
-  #flushedAt = -Infinity;
 
   constructor(scenario: Scenario, { server, tally = new Tally(), trace = () => {} }: WorldOptions = {}) {
     this.settings = scenario.settings;
@@ -142,8 +141,9 @@ export class World implements SocketWorld {
       answers: new Answers(device.spec),
       now: this.clock.now,
       memory: device.memory,
-      prompt: device.network.kind === 'fast' && !device.spec.tls && this.#isPrompt(device.spec),
-      lawOf: topic => this.#lawOf(topic, life),
+      prompt: device.network.kind === 'fast' && !device.spec.tls && answersAtOnce(device.spec, this.settings),
+      steady: SteadyLine.of({ ...device.spec, network: device.network }, this.settings),
+      lawOf: topic => lawOf(this, topic, life),
       crowdOf: this.crowdOf.bind(this),
       note: what => this.tally.note(what),
       trace: line => this.trace(() => `${this.now} ms: client ${device.index} ${line()}`),
@@ -221,7 +221,7 @@ export class World implements SocketWorld {
   /** The application asks for a flush that waits for nothing. */
   flush(): void {
     this.promised = true;
-    this.#flushedAt = this.now;
+    this.flushedAt = this.now;
     this.server.delivery.broadcaster.flush().catch(error => (this.found ??= error));
   }
 
@@ -249,6 +249,7 @@ export class World implements SocketWorld {
     device.network = network;
     if (device.life === undefined) return;
     device.life.socket.setNetwork(network);
+    device.life.steady = undefined;
     if (network.kind !== 'fast') device.life.prompt = false;
   }
 
@@ -260,23 +261,10 @@ export class World implements SocketWorld {
     }
   }
 
-  /** When a client reads or answers next, as far as that is known. */
-  get nextRead(): number {
-    let next = Infinity;
-    for (const life of this.lives) next = Math.min(next, life.next);
-    return next;
-  }
-
   /** The most milliseconds that data to a client seemed to take at any moment between the two; undefined when nothing tells. */
   lagOf({ pings }: Life, from: number, to: number): number | undefined {
     const { lag, heartbeat } = this.settings;
     return lag === 0 || heartbeat === undefined ? undefined : pings.longest(from, to);
-  }
-
-  /** Whether nothing that the client gets waits for its answers. */
-  #isPrompt({ pongs, busy }: ClientSpec): boolean {
-    const { lag, heartbeat } = this.settings;
-    return lag === 0 || heartbeat === undefined || (pongs !== 'never' && busy === 0);
   }
 
   #ended(life: Life): void {
@@ -293,20 +281,6 @@ export class World implements SocketWorld {
       if (connection.subscriptions.get(topic)?.held === false && connection.id !== except) count++;
     }
     return count;
-  }
-
-  #lawOf(topic: string, life: Life): Law {
-    return {
-      ledger: this.ledger,
-      settings: this.settings,
-      spec: this.specOf(topic),
-      connection: life.connection.id,
-      prompt: () => life.prompt,
-      flushedAt: () => this.#flushedAt,
-      handedOver: at => life.waits.handedOver(at),
-      lagIn: (from, to) => this.lagOf(life, from, to),
-      lateMs: () => this.settings.writeMs * CALLS_OF_FLUSH + this.stalledMs,
-    };
   }
 
   readonly #method = (connection: Connection, topic: string, held = false): unknown => {
