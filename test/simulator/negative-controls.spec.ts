@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { scenarioOf } from './generate.js';
 import { play } from './play.js';
+import { LINE_SABOTAGES } from './sabotage.lines.js';
 import { SABOTAGES } from './sabotage.js';
 
 /** Scenarios in which the oracle must have found it: a tenth of what it needs for the rarest. */
@@ -8,9 +9,9 @@ const MOST_SCENARIOS = 6000;
 
 /** A core that is broken in one point, with the oracle looking at it. An oracle that never objects is worth nothing. */
 describe('the oracle', () => {
-  it.each(Object.entries(SABOTAGES))(
+  it.each(Object.entries({ ...SABOTAGES, ...LINE_SABOTAGES }))(
     'notices when %s',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (_, { options, rules }) => {
       for (let seed = 0; seed < MOST_SCENARIOS; seed++) {
         const violation = await play(scenarioOf(seed), options);

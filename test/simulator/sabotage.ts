@@ -14,7 +14,7 @@ export interface Sabotage {
 type Json = any;
 
 /** Changes what is written to every socket: gets a frame and gives those to write in its place. */
-function frames(edit: (frame: Json, memory: Memory) => readonly Json[]): PlayOptions {
+export function frames(edit: (frame: Json, memory: Memory) => readonly Json[]): PlayOptions {
   return {
     tamper: world => {
       world.onOpen = ({ socket }) => {
@@ -37,7 +37,7 @@ interface Memory {
 }
 
 const isPublication = (frame: Json): boolean => frame.topic !== undefined;
-const isEvent = (frame: Json, event: string): boolean => frame.event === event;
+export const isEvent = (frame: Json, event: string): boolean => frame.event === event;
 
 /** Changes the third publication of each connection. */
 function third(change: (frame: Json, memory: Memory) => readonly Json[]): PlayOptions {
@@ -49,7 +49,7 @@ function third(change: (frame: Json, memory: Memory) => readonly Json[]): PlayOp
 }
 
 /** Tells the server other settings than the oracle. */
-function withSettings(other: (settings: Settings) => Partial<Settings>): PlayOptions {
+export function withSettings(other: (settings: Settings) => Partial<Settings>): PlayOptions {
   return {
     server: scenario => ({ ...scenario, settings: { ...scenario.settings, ...other(scenario.settings) } }),
   };
