@@ -19,3 +19,9 @@ export async function reportOf(seed: number): Promise<string | undefined> {
     ...lines,
   ].join('\n');
 }
+
+/** What is wrong with a seed that has failed among others. */
+export async function failureOf(seed: number): Promise<string> {
+  const alone = `seed ${seed} does not fail when it is played alone: the core keeps something from one scenario to the next`;
+  return (await reportOf(seed)) ?? alone;
+}

@@ -4,7 +4,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { type Failure, kindsOf, playInThreads, playSeeds, type Seeds } from './campaign.js';
 import { scenarioOf } from './generate.js';
 import { readable } from './readable.js';
-import { reportOf } from './report.js';
+import { failureOf, reportOf } from './report.js';
 
 // npm run simulate -- [--runs N] [--from N] [--jobs N] | --seed N
 
@@ -52,7 +52,7 @@ async function campaign(from: number, runs: number, jobs: number): Promise<numbe
   const seconds = (performance.now() - started) / 1000;
   const kinds = [...kindsOf(failures)].sort(([, a], [, b]) => b.length - a.length);
   for (const [, [{ seed } = { seed: 0 }]] of kinds.slice(0, MOST_REPORTED))
-    console.log(`\n${await reportOf(seed)}`);
+    console.log(`\n${await failureOf(seed)}`);
   console.log(`\n${played} scenarios in ${seconds.toFixed(0)} s, ${failures.length} failed`);
   for (const [kind, { length, 0: first }] of kinds) console.log(`${length} × ${kind} (seed ${first!.seed})`);
   return failures.length === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { playSeeds, type Failure, kindsOf } from './campaign.js';
-import { reportOf } from './report.js';
+import { failureOf } from './report.js';
 import { Tally } from './tally.js';
 
 const RUNS = 8000;
@@ -42,7 +42,7 @@ describe('the core', () => {
     );
     if (failures.length === 0) return;
     const kinds = [...kindsOf(failures)].map(([kind, { length }]) => `${length} × ${kind}`);
-    expect.fail(`${failures.length} failed\n${kinds.join('\n')}\n\n${await reportOf(failures[0]!.seed)}`);
+    expect.fail(`${failures.length} failed\n${kinds.join('\n')}\n\n${await failureOf(failures[0]!.seed)}`);
   });
 
   it.each(Object.entries(REACHED))('is brought to "%s" by them', (what, least) => {
