@@ -3,6 +3,8 @@ import { frameSize } from './frame-reader.js';
 interface Ping {
   readonly payload: Buffer;
   readonly at: number;
+  /** Bytes that were written before it, other pings left out. */
+  readonly behind: number;
   /** When it was acknowledged, by its own answer or by a later one; Infinity while it is not. */
   answeredAt: number;
 }
@@ -14,11 +16,17 @@ const HEADER = 2;
 export class Pings {
   /** When an answer last came that acknowledged a ping. */
   answeredAt = -Infinity;
+  /** When an answer last came that told of anything else than pings. */
+  heardAt = -Infinity;
   readonly #pings: Ping[] = [];
   /** How many of them are acknowledged: the oldest. */
   #acknowledged = 0;
   /** Bytes of the last frame that are still to be written. */
   #unwritten = 0;
+  /** Bytes of all frames but pings. */
+  #bytes = 0;
+  /** Those that answers have told of. */
+  #heard = 0;
 
   /** Something was written to the socket: frames, the beginning of one, or what goes on with it. */
   wrote(data: Uint8Array, at: number): void {
@@ -27,11 +35,15 @@ export class Pings {
     while (from < bytes.length) {
       const frame = bytes.subarray(from);
       const size = frameSize(frame) ?? frame.length;
-      if (frame[0] === PING)
-        this.#pings.push({ payload: Buffer.from(frame.subarray(HEADER, size)), at, answeredAt: Infinity });
+      if (frame[0] === PING) this.#add(Buffer.from(frame.subarray(HEADER, size)), at);
+      else this.#bytes += size;
       from += size;
     }
     this.#unwritten = from - bytes.length;
+  }
+
+  #add(payload: Buffer, at: number): void {
+    this.#pings.push({ payload, at, behind: this.#bytes, answeredAt: Infinity });
   }
 
   /** The server gets a pong. */
@@ -41,6 +53,9 @@ export class Pings {
     for (; this.#acknowledged <= index; this.#acknowledged++)
       this.#pings[this.#acknowledged]!.answeredAt = at;
     this.answeredAt = at;
+    const { behind } = this.#pings[index]!;
+    if (behind > this.#heard) this.heardAt = at;
+    this.#heard = behind;
   }
 
   /** What the newest ping says; undefined while there is none. */

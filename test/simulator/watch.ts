@@ -213,7 +213,7 @@ export class Watch {
   #isMute(life: Life): boolean {
     if (!this.#isBounded || !life.pings.wereAnswered || !isBehind(life.connection)) return false;
     const { socket, pings } = life;
-    const since = Math.max(socket.tookWaitingAt, pings.answeredAt, this.#emptyAt.get(life) ?? -Infinity);
+    const since = Math.max(socket.tookWaitingAt, pings.heardAt, this.#emptyAt.get(life) ?? -Infinity);
     return this.#world.now - since >= this.#world.settings.grace;
   }
 
