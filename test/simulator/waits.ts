@@ -20,7 +20,7 @@ export class Waits {
 
   /** When what was written to the socket at a moment was handed over at the earliest. */
   handedOver(written: number): number {
-    const wait = this.#waits.findLast(({ from }) => from <= written);
-    return wait === undefined || wait.to < written ? written : wait.from;
+    // One wait may end in the moment in which the next one begins.
+    return this.#waits.find(({ from, to }) => from <= written && written <= to)?.from ?? written;
   }
 }

@@ -167,8 +167,12 @@ export class Watch {
 
   /** Milliseconds in which a socket had something to take and took nothing, and its client acknowledged nothing. */
   #stillOf(life: Life): number {
-    const { socket, pings } = life;
-    return this.#world.now - Math.max(socket.tookAt, pings.answeredAt, this.#emptyAt.get(life) ?? -Infinity);
+    return this.#world.now - Math.max(this.#tookAt(life), life.pings.answeredAt);
+  }
+
+  /** When a socket last took something, or had nothing to take. */
+  #tookAt(life: Life): number {
+    return Math.max(life.socket.tookAt, this.#emptyAt.get(life) ?? -Infinity);
   }
 
   /** How long a connection has been behind: on the same subscriptions, or some of them. */
@@ -206,7 +210,9 @@ export class Watch {
   }
 
   #isFrozen(life: Life): boolean {
-    return isBehind(life.connection) && this.#stillOf(life) >= this.#world.settings.grace;
+    // Where answers bound nothing, only the kernel tells whether the peer reads.
+    const still = this.#isBounded ? this.#stillOf(life) : this.#world.now - this.#tookAt(life);
+    return isBehind(life.connection) && still >= this.#world.settings.grace;
   }
 
   /** Takes nothing that has waited, and acknowledges nothing. */
