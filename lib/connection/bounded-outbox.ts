@@ -23,6 +23,8 @@ export abstract class BoundedOutbox {
   protected held: HeldBatches | undefined;
   /** Bytes that may be written without a further look. 0 while something waits for an acknowledgement. */
   protected grant: number;
+  /** What `grant` was at first. */
+  readonly #firstGrant: number;
   protected line: Line | undefined;
   /** Milliseconds, as the last answer to a ping has shown them. */
   #lag = 0;
@@ -32,7 +34,7 @@ export abstract class BoundedOutbox {
     this.ws = ws;
     this.socket = socket;
     this.owner = owner;
-    this.grant = Flight.firstGrant(owner.flightTime);
+    this.grant = this.#firstGrant = owner.firstGrant();
   }
 
   abstract get room(): number;
@@ -147,7 +149,7 @@ export abstract class BoundedOutbox {
     if (!line.isFresh) return;
     line.stop();
     this.line = undefined;
-    this.grant = Flight.firstGrant(this.owner.flightTime);
+    this.grant = this.#firstGrant;
   }
 
   awaitDrain(): void {
@@ -182,14 +184,17 @@ export abstract class BoundedOutbox {
   protected get windowRoom(): number {
     if (this.owner.flightTime === Infinity || this.ws.readyState !== OPEN) return Infinity;
     const line = this.line;
-    if (line === undefined) return this.ws.isPaused === true ? Infinity : Flight.firstRoom(this.grant);
+    if (line === undefined)
+      return this.ws.isPaused === true ? Infinity : Flight.firstRoom(this.#firstGrant - this.grant);
     return line.waiting > 0 ? 0 : line.flight.roomAt(this.owner.clock.now(), this.grant);
   }
 
   /** The line, which knows of all that was written. */
   #settled(): Line {
-    const line = (this.line ??= this.#newLine());
-    line.flight.settle(this.grant);
+    const { line = this.#newLine() } = this;
+    if (this.line === undefined) line.flight.settleFirst(this.grant);
+    else line.flight.settle(this.grant);
+    this.line = line;
     this.grant = 0;
     if (this.ws.isPaused === true) line.flight.stopReading();
     else line.flight.goOnReading();
@@ -197,7 +202,9 @@ export abstract class BoundedOutbox {
   }
 
   #newLine(): Line {
-    return new Line(this.socket, this.owner, this.#lag > 0, () => this.review());
+    const { flightTime, clock } = this.owner;
+    const flight = new Flight(flightTime, this.#lag > 0, this.#firstGrant, clock.now());
+    return new Line(this.socket, this.owner, flight, () => this.review());
   }
 
   #renew(line: Line): void {
@@ -208,15 +215,23 @@ export abstract class BoundedOutbox {
     this.#ask(onEmpty);
   }
 
-  /** The grant is spent. @param bytes of the last write */
-  protected renewGrant(bytes: number): void {
-    if (this.ws.readyState !== OPEN) return;
+  /** Whether so many bytes may be written without a look. A ping goes with the last write that has room for it. */
+  protected isGranted(bytes: number): boolean {
+    return (this.line === undefined ? bytes : 2 * bytes) <= this.grant;
+  }
+
+  /** Writes what was gathered where the grant ends: with a ping in the same system call, or as far as it may be under way. */
+  protected writeBeyond(bytes: number): void {
+    if (this.ws.readyState !== OPEN) return this.drop();
     const line = this.#settled();
-    const { flight } = line;
     const now = this.owner.clock.now();
-    const isBurst = flight.unmarked === bytes;
-    if (!flight.assume(isBurst, now)) this.#try(() => line.ping(isBurst));
+    if (line.waiting > 0 || !line.flight.takesWhole(bytes, now)) return this.writeWithin();
+    const { flight } = line;
+    const isBurst = flight.unmarked === 0;
+    flight.wrote(bytes);
+    const ping = flight.isCovered(bytes, now) ? undefined : line.mark(isBurst);
     this.#renew(line);
+    this.writeGathered(ping);
   }
 
   #leaveToLine(line: Line): void {
@@ -245,12 +260,13 @@ export abstract class BoundedOutbox {
     }
   }
 
-  protected writeGathered(): void {
+  /** @param ping a frame that follows it */
+  protected writeGathered(ping?: Buffer): void {
     if (this.count === 0) return;
     if (this.ws.readyState !== OPEN) return this.drop();
     try {
       const taken = this.socket.encrypted ? this.holder().onTaken(this.count) : undefined;
-      writeBatches(this.socket, this.pending!, this.count, taken);
+      writeBatches(this.socket, this.pending!, this.count, taken, ping);
     } catch {
       // It may have taken a part before, so what was gathered is held until its end.
       this.#hold();

@@ -1,9 +1,13 @@
 import { pingFrame } from '../wire/frame.js';
+import { UNBOUNDED } from './first-grants.js';
 import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
 
-/** Bytes that may be under way to a client of which nothing is known. A line of 30 kbit/s needs four seconds for them. */
-const FIRST_WINDOW = 16 * 1024;
+/** Bytes that may be under way to a client of which nothing is known. A line of 30 kbit/s needs six seconds for them. */
+const FIRST_WINDOW = 24 * 1024;
+
+/** Bytes between two pings to a client of which nothing is known. */
+const FIRST_UNMARKED = 8 * 1024;
 
 /** Bytes that may be given at once to a client with nothing under way, while nothing shows that it is slow. */
 const IDLE_WINDOW = 64 * 1024;
@@ -20,11 +24,15 @@ const FEW = 2 * 1024;
 /** Least bytes that may be under way: a line slower than this in the target time is given up by `slowConsumer.grace`. */
 const LEAST_WINDOW = 8 * 1024;
 
-/** Bytes after which a ping follows, where the window allows more: what may be wrongly taken as read when a line breaks down. */
+/** Bytes after which a ping follows on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
-/** Bytes that a fast line is trusted with, without a ping, if it reads them in this time. */
+
+/** Bytes that a fast line is trusted with, without a ping: what may be wrongly taken as read when the line breaks down. */
 const MOST_ASSUMED = 512 * 1024;
-const MOMENT_MS = 250;
+
+/** A line that has read some bytes in this share of the target time is trusted with {@link TRUST} times as many. */
+const MOMENT_SHARE = 1 / 10;
+const TRUST = 8;
 
 const LEAST_UNMARKED = 2 * 1024;
 
@@ -54,9 +62,6 @@ const SLACK = 1.25;
 const CUT_SHARE = 1 / 2;
 const LEAST_CUT = 4 * 1024;
 
-/** A grant without a bound: the largest that V8 keeps without an object on every machine. */
-const UNBOUNDED = 2 ** 30 - 1;
-
 /**
  * What is under way to a client. A client answers a ping when it has read everything before it, so the pong acknowledges
  * these bytes, through every proxy. The window is what the line reads in the target time: it doubles with each answer that
@@ -77,6 +82,16 @@ export class Flight {
   #grantedAt: number;
   /** Bytes since the last ping that are taken as read without one. */
   #assumed = 0;
+  /** Those of them that went faster than the line has shown to read, and count as under way. */
+  #ahead = 0;
+  /** When the first of those was granted. */
+  #aheadAt = 0;
+  /** Bytes sent when nothing was timed. */
+  #untimed = 0;
+  /** Most bytes between two pings that the client has read without delay. */
+  #shown = 0;
+  /** Most bytes that it has read in a moment. */
+  #burst = 0;
   readonly #marks = new OpenPings(MOST_MARKS);
   /** The end-to-end lag that the last answer has shown. */
   #lag = 0;
@@ -96,22 +111,18 @@ export class Flight {
   /**
    * @param target milliseconds in which a client reads what is under way; Infinity bounds nothing
    * @param answers whether the client has answered a ping before
+   * @param granted bytes that it was granted so far
    */
-  constructor(target: number, answers: boolean, now: number) {
+  constructor(target: number, answers: boolean, granted: number, now: number) {
     this.#target = target;
     this.answers = answers;
-    this.#granted = Flight.firstGrant(target);
+    this.#granted = granted;
     this.#grantedAt = now;
   }
 
-  /** Bytes that may be written to a client before it needs a flight. */
-  static firstGrant(target: number): number {
-    return target === Infinity ? UNBOUNDED : FIRST_WINDOW;
-  }
-
-  /** Bytes of a batch that a client without a flight takes. @param left bytes of its first grant that are left */
-  static firstRoom(left: number): number {
-    return FIRST_WINDOW - left < FEW ? Infinity : left;
+  /** Bytes of a batch that a client without a flight takes. @param spent bytes of its first grant */
+  static firstRoom(spent: number): number {
+    return spent < FEW ? Infinity : FIRST_WINDOW - spent;
   }
 
   /** Milliseconds to wait for the first answer of a client. */
@@ -171,7 +182,7 @@ export class Flight {
   /** Bytes that may be written before the next ping is due. */
   get untilMark(): number {
     if (this.#isUnbounded) return Infinity;
-    return this.#unmarkedLimit - (this.#sent - this.#marked);
+    return this.#stretch - (this.#sent - this.#marked);
   }
 
   /** Whether a ping is not answered yet. */
@@ -219,6 +230,12 @@ export class Flight {
     this.#granted = 0;
   }
 
+  /** Ends the grant that a client has without a flight. @param left bytes of the grant that are left */
+  settleFirst(left: number): void {
+    this.settle(left);
+    this.#untimed = this.#sent;
+  }
+
   /** Takes note of bytes that were written without a grant. */
   wrote(bytes: number): void {
     this.#sent += bytes;
@@ -227,41 +244,57 @@ export class Flight {
   /** Bytes that may be written before it is to be asked again. */
   grant(now: number): number {
     this.#grantedAt = now;
-    this.#granted = this.#isUnbounded
-      ? UNBOUNDED
-      : Math.max(0, Math.min(this.#unmarkedLimit, this.room(now)));
+    this.#granted = this.#isUnbounded ? UNBOUNDED : Math.max(0, Math.min(this.#stretch, this.room(now)));
     return this.#granted;
+  }
+
+  /** Whether so many bytes may be written as one, with a ping behind them at most. */
+  takesWhole(bytes: number, now: number): boolean {
+    if (this.#isUnbounded) return true;
+    return bytes <= Math.max(this.#stretch, FIRST_WINDOW) && bytes <= this.room(now);
+  }
+
+  /** Whether what was written needs no ping now. @param next bytes of the next write */
+  isCovered(next: number, now: number): boolean {
+    if (this.#isUnbounded) return true;
+    if (this.isMarked || !this.answers) return this.isMarked && this.untilMark >= next;
+    return this.assume(now) && Math.min(this.untilMark, this.room(now)) >= next;
   }
 
   /**
    * Takes what was sent since the last ping as read, if it went no faster than the line has shown to read. False when that
    * is not known, so that a ping must follow.
    */
-  assume(isBurst: boolean, now: number): boolean {
+  assume(now: number): boolean {
     if (this.#isUnbounded) return true;
-    if (!this.answers) return false;
+    if (!this.answers || this.#marks.size > 0) return false;
     const { unmarked } = this;
-    const isSlow = !isBurst && unmarked <= (now - this.#grantedAt) * this.#proven * SLACK;
-    if (!isSlow || this.#marks.size > 0 || this.#assumed + unmarked > this.#assumable) return false;
+    const ahead = Math.max(0, unmarked - (now - this.#grantedAt) * this.#proven * SLACK);
+    if (unmarked > this.#trusted || this.#ahead + ahead > TRUST * this.#burst) return false;
+    if (this.#ahead === 0) this.#aheadAt = this.#grantedAt;
+    this.#ahead += ahead;
     this.#assumed += unmarked;
-    this.acknowledged = this.#marked = this.#sent;
+    this.#marked = this.#sent;
+    this.acknowledged = Math.max(this.acknowledged, Math.floor(this.#sent - this.#ahead));
     return true;
   }
 
-  /** Bytes that may be taken as read without a ping: more for a line that has shown to read them in a moment. */
-  get #assumable(): number {
-    return Math.min(MOST_ASSUMED, Math.max(MOST_UNMARKED, this.#proven * MOMENT_MS));
+  /** Bytes that may still be taken as read without a ping. */
+  get #trusted(): number {
+    return Math.min(MOST_ASSUMED, TRUST * this.#shown) - this.#assumed;
   }
 
   /** A ping for the end of what was written. @param isBurst whether all of it since the last ping was written now */
   mark(now: number, isBurst: boolean): Buffer {
     const token = pingToken();
-    const begun = isBurst ? now : this.#grantedAt;
+    const begun = this.#ahead > 0 ? this.#aheadAt : isBurst ? now : this.#grantedAt;
     const since = this.#marks.oldest?.begun ?? begun;
     const { inFlight } = this;
-    this.#marks.add({ token, upTo: this.#sent, inFlight, begun, since, at: now, isStale: false });
+    const bytes = this.unmarked + this.#assumed;
+    const timed = inFlight - Math.max(0, this.#untimed - this.acknowledged);
+    this.#marks.add({ token, upTo: this.#sent, bytes, timed, begun, since, at: now, isStale: false });
     this.#marked = this.#sent;
-    this.#assumed = 0;
+    this.#assumed = this.#ahead = 0;
     return pingFrame(token);
   }
 
@@ -276,22 +309,40 @@ export class Flight {
     return true;
   }
 
-  #learn({ inFlight, since, at }: Mark, now: number): void {
+  #learn({ bytes, timed, since, at }: Mark, now: number): void {
     const lag = Math.max(1, now - at);
     this.#lag = lag;
-    if (inFlight === 0 || this.#target === Infinity) return;
-    this.#rate = inFlight / lag;
-    const least = inFlight / Math.max(1, now - since);
+    if (timed === 0 || this.#target === Infinity) return;
+    this.#rate = timed / lag;
+    const least = timed / Math.max(1, now - since);
     this.#proven = Math.max(least, (this.#proven + least) / 2);
     this.#isSlow = lag > this.#target / 2;
+    this.#trust(bytes, timed, least);
     // Whole bytes: what is cut to fit would lose the rest of one.
     if (lag > this.#target)
       this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, Math.floor(this.#rate * this.#target)));
     else if (!this.#isSlow)
       this.#window = Math.max(
         this.#window,
-        Math.min(2 * this.#window, MOST_WINDOW, Math.floor(least * this.#target)),
+        Math.min(Math.max(2 * this.#window, TRUST * timed), MOST_WINDOW, Math.floor(least * this.#target)),
       );
+  }
+
+  /** @param least bytes a millisecond that were read at least */
+  #trust(bytes: number, timed: number, least: number): void {
+    const moment = this.#target * MOMENT_SHARE;
+    if (this.#isSlow) this.#shown = this.#burst = Math.floor(this.#rate * moment);
+    else {
+      this.#shown = Math.max(this.#shown, bytes);
+      this.#burst = Math.max(this.#burst, Math.floor(Math.min(timed, least * moment)));
+    }
+  }
+
+  /** Bytes that may follow each other without a ping between them: more on a line that has shown to be fast. */
+  get #stretch(): number {
+    if (this.#isSlow) return this.#unmarkedLimit;
+    const trusted = Math.min(this.#trusted, TRUST * this.#burst - this.#ahead);
+    return Math.max(this.#unmarkedLimit, FIRST_UNMARKED, Math.floor(trusted));
   }
 
   get #unmarkedLimit(): number {

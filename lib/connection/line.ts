@@ -19,16 +19,18 @@ export class Line {
   readonly #owner: OutboxOwner;
   readonly #onMute: () => void;
   #timer: unknown;
+  /** When the client was first asked for an answer. */
+  #askedAt: number | undefined;
 
   /**
-   * @param answers whether the client has answered a ping before
+   * @param flight what is known of it so far
    * @param onMute called when a client is not waited for any more that has never answered
    */
-  constructor(socket: SocketPort, owner: OutboxOwner, answers: boolean, onMute: () => void) {
+  constructor(socket: SocketPort, owner: OutboxOwner, flight: Flight, onMute: () => void) {
     this.#socket = socket;
     this.#owner = owner;
     this.#onMute = onMute;
-    this.flight = new Flight(owner.flightTime, answers, owner.clock.now());
+    this.flight = flight;
     this.#waiting = new WaitingFrames(bytes => owner.pinned(bytes));
   }
 
@@ -70,6 +72,7 @@ export class Line {
     }
     // The answer is what goes on with the rest.
     if (this.#waiting.bytes > 0 && flight.needsAnswer) this.ping(isBurst);
+    if (this.#waiting.bytes > 0) this.doubt();
   }
 
   /** Writes all that waits, whatever is under way. Throws when the socket does. */
@@ -80,6 +83,7 @@ export class Line {
   /** Asks for an answer, if none is on its way. Throws when the socket does. */
   ask(): void {
     if (!this.flight.isMarked) this.ping(false);
+    this.doubt();
   }
 
   /**
@@ -87,8 +91,17 @@ export class Line {
    * @param isBurst whether all of it since the last ping was written now
    */
   ping(isBurst: boolean): void {
-    if (!this.flight.answers) this.#doubt();
-    this.#socket.write(this.flight.mark(this.#owner.clock.now(), isBurst));
+    this.#socket.write(this.mark(isBurst));
+  }
+
+  /**
+   * A ping for behind what was sent.
+   * @param isBurst whether all of it since the last ping is written now
+   */
+  mark(isBurst: boolean): Buffer {
+    const now = this.#owner.clock.now();
+    this.#askedAt ??= now;
+    return this.flight.mark(now, isBurst);
   }
 
   /** Nothing waits for an answer any more. */
@@ -97,14 +110,24 @@ export class Line {
     this.#timer = undefined;
   }
 
-  /** A client that does not know pings is served as if there were none. */
-  #doubt(): void {
-    this.#timer ??= this.#owner.clock.setTimeout(() => {
-      if (this.flight.answers) return;
-      this.flight.giveUpWaiting();
-      this.#onMute();
-    }, this.flight.patience);
+  /** Something waits for a client that has never answered. Who does not know pings is served as if there were none. */
+  doubt(): void {
+    const { flight } = this;
+    if (this.#timer !== undefined || flight.answers || this.#askedAt === undefined) return;
+    const { clock } = this.#owner;
+    const left = this.#askedAt + flight.patience - clock.now();
+    this.#timer = clock.setTimeout(this.#look, Math.max(0, left));
   }
+
+  readonly #look = (): void => {
+    this.#timer = undefined;
+    const { flight } = this;
+    if (flight.answers) return;
+    // More may be under way than when the client was asked.
+    if (this.#askedAt! + flight.patience > this.#owner.clock.now()) return this.doubt();
+    flight.giveUpWaiting();
+    this.#onMute();
+  };
 
   /** Lets go of what waits. */
   drop(held: HeldBatches): void {

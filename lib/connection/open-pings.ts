@@ -3,8 +3,10 @@ export interface Mark {
   readonly token: number;
   /** Bytes written before it. */
   readonly upTo: number;
-  /** Those of them that were not acknowledged when it was written. */
-  readonly inFlight: number;
+  /** Those since the last ping. */
+  readonly bytes: number;
+  /** Those that were not acknowledged when it was written, and of which the time of the first is known. */
+  readonly timed: number;
   /** When the first of its own bytes was written, or earlier. */
   readonly begun: number;
   /** When the first of the bytes in flight was written, or earlier. */

@@ -15,6 +15,8 @@ export interface OutboxOwner extends HeldOwner {
   /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
   readonly flightTime: number;
   readonly clock: LineClock;
+  /** Bytes after which the client gets its first ping. Asked once. */
+  firstGrant(): number;
   /** Called instead of a write that would go over that, and when its subscriptions are too far behind. */
   tooSlow(): void;
   /** What it holds is needed for others: ends it at once. */

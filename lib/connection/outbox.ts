@@ -31,7 +31,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     // touched than must be.
     const simple =
       this.count === 0 &&
-      batch.bytes <= this.grant &&
+      this.isGranted(batch.bytes) &&
       batch.buffers.length === 1 &&
       socket.encrypted !== true &&
       this.ws.readyState === OPEN &&
@@ -50,7 +50,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
       return true;
     }
     if (socket.writableLength > 0) this.holder().keepUntilDrained(batch);
-    this.#spend(batch.bytes);
+    this.grant -= batch.bytes;
     return true;
   }
 
@@ -73,14 +73,9 @@ export class Outbox extends BoundedOutbox implements BatchSink {
       this.drop();
       return this.owner.tooSlow();
     }
-    if (this.isWaiting || bytes > this.grant) return this.writeWithin();
-    this.writeGathered();
-    this.#spend(bytes);
-  }
-
-  /** So much of the grant was written. A ping follows in time for the next write of that size, once there were any. */
-  #spend(bytes: number): void {
-    this.grant -= bytes;
-    if (this.grant < (this.line === undefined ? 0 : bytes)) this.renewGrant(bytes);
+    if (this.isGranted(bytes)) {
+      this.grant -= bytes;
+      this.writeGathered();
+    } else this.writeBeyond(bytes);
   }
 }

@@ -5,6 +5,7 @@ import { tokenOf } from '../wire/frame.js';
 import { formatOf, type WireFormat } from '../wire/json-format.js';
 import { assertClose } from './close.js';
 import { connectionId } from './connection-id.js';
+import type { FirstGrants } from './first-grants.js';
 import type { Handshake } from './handshake.js';
 import type { LineClock, OutboxOwner } from './outbox-owner.js';
 import { Outbox } from './outbox.js';
@@ -17,6 +18,7 @@ import { wallTime } from './wall-time.js';
 export interface ConnectionHost extends SendingHost {
   /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
   readonly flightTime: number;
+  readonly firstGrants: FirstGrants;
   readonly clock: LineClock;
   /** @param bytes that are kept for a busy socket from now on; negative for what is not any more */
   pinned(bytes: number): void;
@@ -146,6 +148,10 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   get flightTime(): number {
     return this.#host.flightTime;
+  }
+
+  firstGrant(): number {
+    return this.#host.firstGrants.next();
   }
 
   get clock(): LineClock {

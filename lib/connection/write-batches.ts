@@ -1,19 +1,25 @@
 import type { Batch } from '../wire/batch.js';
 import type { SocketPort } from './socket-port.js';
 
+/** Up to so many bytes a ping is copied behind a buffer: a call with two buffers costs more. */
+const MOST_COPIED = 4 * 1024;
+
 /**
  * Gives the first `count` batches to a socket in one system call.
  * @param taken called when the socket has taken them all, or has ended
+ * @param ping a frame that follows them
  */
 export function writeBatches(
   socket: SocketPort,
   batches: readonly (Batch | undefined)[],
   count: number,
   taken: (() => void) | undefined,
+  ping?: Buffer,
 ): void {
   const first = batches[0]!;
-  if (count === 1 && first.buffers.length === 1) {
-    socket.write(first.buffers[0]!, taken);
+  if (count === 1 && first.buffers.length === 1 && (ping === undefined || first.bytes <= MOST_COPIED)) {
+    const buffer = first.buffers[0]!;
+    socket.write(ping === undefined ? buffer : Buffer.concat([buffer, ping]), taken);
     return;
   }
   socket.cork();
@@ -21,5 +27,6 @@ export function writeBatches(
   for (let i = 0; i < count; i++) {
     for (const buffer of batches[i]!.buffers) socket.write(buffer, buffer === last ? taken : undefined);
   }
+  if (ping !== undefined) socket.write(ping);
   socket.uncork();
 }

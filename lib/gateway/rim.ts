@@ -2,6 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 import type { Delivery } from '../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import { FirstGrants } from '../connection/first-grants.js';
 import { flightTimeOf } from '../connection/flight-time.js';
 import type { LineClock } from '../connection/outbox-owner.js';
 import { TurnWrites } from '../connection/turn-writes.js';
@@ -112,11 +113,13 @@ export function createRim(parts: RimParts): Rim {
     warn,
   });
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
+  const flightTime = flightTimeOf(options.slowConsumer.lag);
   const host = {
     turnWrites: new TurnWrites(clock.setImmediate),
     waiting: new WaitingAnswers(laggards),
     maxUnsentBytes: options.slowConsumer.maxBytes,
-    flightTime: flightTimeOf(options.slowConsumer.lag),
+    flightTime,
+    firstGrants: new FirstGrants(flightTime),
     clock,
     pinned: backlog.add.bind(backlog),
     drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
@@ -143,7 +146,7 @@ export function createRim(parts: RimParts): Rim {
     ...inbound.leadingTo(router),
     host,
     // Without pings nothing tells what a client has read.
-    hostWithoutPings: { ...host, flightTime: Infinity },
+    hostWithoutPings: { ...host, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
     slots,
     logger: errors,
   });

@@ -1,6 +1,7 @@
 // What the rim throws are exceptions of Nest, which needs this before anything of it is loaded.
 import 'reflect-metadata';
 import { Delivery } from '../../lib/broadcast/delivery.js';
+import { FirstGrants } from '../../lib/connection/first-grants.js';
 import { flightTimeOf } from '../../lib/connection/flight-time.js';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Handshake } from '../../lib/connection/handshake.js';
@@ -111,12 +112,14 @@ export class Server {
       requests,
       fail: this.#refuse,
     });
+    // Without pings nothing tells what a client has read.
+    const flightTime = heartbeat === undefined ? Infinity : flightTimeOf(lag);
     this.#host = {
       turnWrites: new TurnWrites(clock.setImmediate),
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes: maxBytes,
-      // Without pings nothing tells what a client has read.
-      flightTime: heartbeat === undefined ? Infinity : flightTimeOf(lag),
+      flightTime,
+      firstGrants: new FirstGrants(flightTime),
       clock,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),

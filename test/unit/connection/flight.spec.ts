@@ -6,7 +6,7 @@ import { tokenOf } from '../../../lib/wire/frame.js';
 const KIB = 1024;
 const TARGET = 2500;
 
-const flight = ({ target = TARGET, answers = true } = {}): Flight => new Flight(target, answers, 0);
+const flight = ({ target = TARGET, answers = true } = {}): Flight => new Flight(target, answers, 8 * KIB, 0);
 
 /** Writes bytes and a ping behind them, and returns its token. */
 function sent(to: Flight, bytes: number, now: number, isBurst = true): number {
@@ -73,11 +73,11 @@ describe('Flight while the socket is not read', () => {
 });
 
 describe('Flight', () => {
-  it('has room for 64 KiB while nothing is under way, and else a first window of 16 KiB', () => {
+  it('has room for 64 KiB while nothing is under way, and else a first window of 24 KiB', () => {
     const line = flight();
     expect(line.room(0)).toBe(64 * KIB);
     sent(line, 10 * KIB, 0);
-    expect([line.room(0), line.inFlight]).toEqual([6 * KIB, 10 * KIB]);
+    expect([line.room(0), line.inFlight]).toEqual([14 * KIB, 10 * KIB]);
   });
 
   it('has room for whole bytes, whatever the rate of the line: a message is cut to fit', () => {
@@ -183,7 +183,7 @@ describe('Flight', () => {
       }
       // A thousand bytes a second show no more than 2500 in the target time.
       line.wrote(4 * KIB);
-      expect(line.room(200_000)).toBe(12 * KIB);
+      expect(line.room(200_000)).toBe(20 * KIB);
     });
 
     it('is no larger than 64 KiB while an answer is late', () => {
@@ -203,21 +203,56 @@ describe('Flight', () => {
   });
 
   describe('a grant', () => {
-    it('is at most a quarter of the window, and never more than the room', () => {
+    it('is 8 KiB while nothing is known, and never more than the room', () => {
       const line = flight();
-      line.settle(16 * KIB);
-      expect(line.grant(0)).toBe(4 * KIB);
-      line.settle(4 * KIB);
-      sent(line, 15 * KIB, 0);
+      line.settle(8 * KIB);
+      expect(line.grant(0)).toBe(8 * KIB);
+      line.settle(8 * KIB);
+      sent(line, 23 * KIB, 0);
       expect(line.grant(0)).toBe(KIB);
     });
 
-    it('is at most 128 KiB, however fast the line', () => {
+    it('is eight times what the line has shown to read in a moment', () => {
+      const fast = flight();
+      fast.settle(8 * KIB);
+      fast.acknowledge(sent(fast, 8 * KIB, 0), 1);
+      expect(fast.grant(1)).toBe(64 * KIB);
+      const slow = flight();
+      slow.settle(8 * KIB);
+      slow.acknowledge(sent(slow, 8 * KIB, 0), 800);
+      expect(slow.grant(800)).toBe(Math.floor((8 * KIB * 250) / 800) * 8);
+    });
+
+    it('is at most 512 KiB, however fast the line', () => {
       const line = flight();
       saturated(line, 100_000, 12);
       line.settle(0);
-      expect(line.grant(100_000)).toBe(128 * KIB);
+      expect(line.grant(100_000)).toBe(512 * KIB);
     });
+  });
+
+  it('takes bursts as read up to eight times what the line has read in a moment, until the next answer', () => {
+    const line = flight();
+    line.settle(0);
+    const burst = (bytes: number): boolean => {
+      line.settle(0);
+      line.wrote(bytes - line.unmarked);
+      const isTaken = line.assume(100);
+      line.grant(100);
+      return isTaken;
+    };
+    line.acknowledge(sent(line, 2 * KIB, 0), 100);
+    line.grant(100);
+    expect([burst(40 * KIB), line.inFlight, burst(40 * KIB), burst(KIB), line.inFlight > 0]).toEqual([
+      true,
+      40 * KIB,
+      true,
+      false,
+      true,
+    ]);
+    line.acknowledge(tokenOf(line.mark(100, true).subarray(2))!, 101);
+    line.grant(101);
+    expect(burst(40 * KIB)).toBe(true);
   });
 
   describe('what trickles', () => {
@@ -229,7 +264,7 @@ describe('Flight', () => {
         line.grant(now);
         line.settle(0);
         line.wrote(bytes - line.unmarked);
-        if (line.assume(false, now + 1000)) continue;
+        if (line.assume(now + 1000)) continue;
         pings++;
         line.acknowledge(tokenOf(line.mark(now + 1000, false).subarray(2))!, now + 1002);
       }
@@ -242,11 +277,11 @@ describe('Flight', () => {
       expect(trickle(line, 2000, 60)).toBe(0);
     });
 
-    it('gets a ping for each 128 KiB', () => {
+    it('gets a ping for each 512 KiB', () => {
       const line = flight();
       saturated(line, 300, 12);
-      // 13 seconds of 10,000 bytes are within 128 KiB.
-      expect(trickle(line, 10_000, 140)).toBe(10);
+      // 52 seconds of 10,000 bytes are within 512 KiB.
+      expect(trickle(line, 10_000, 530)).toBe(10);
     });
   });
 
@@ -254,24 +289,24 @@ describe('Flight', () => {
     it('is never taken as read', () => {
       const line = flight({ answers: false });
       line.settle(0);
-      expect(line.assume(false, 1_000_000)).toBe(false);
+      expect(line.assume(1_000_000)).toBe(false);
     });
 
     it('cuts nothing: who knows no pings may know no fragments', () => {
       const line = flight({ answers: false });
       expect(line.cutAbove).toBe(Infinity);
       line.acknowledge(sent(line, 100, 0), 1);
-      expect(line.cutAbove).toBeLessThanOrEqual(16 * KIB);
+      expect(line.cutAbove).toBeLessThanOrEqual(24 * KIB);
     });
 
     it('is bounded by nothing when it was waited for, until it answers', () => {
       const line = flight({ answers: false });
-      const token = sent(line, 16 * KIB, 0);
+      const token = sent(line, 24 * KIB, 0);
       expect(line.room(1000)).toBe(0);
       line.giveUpWaiting();
       expect([line.room(1000), line.untilMark]).toEqual([Infinity, Infinity]);
       line.acknowledge(token, 2000);
-      expect([line.room(2000), line.answers]).toEqual([16 * KIB, true]);
+      expect([line.room(2000), line.answers]).toEqual([24 * KIB, true]);
     });
   });
 });

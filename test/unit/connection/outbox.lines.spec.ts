@@ -31,6 +31,7 @@ beforeEach(() => {
   outbox = new Outbox(ws, socket, {
     maxUnsentBytes: 1024 * KIB,
     flightTime: 2500,
+    firstGrant: () => 8 * KIB,
     clock,
     tooSlow: slow,
     drained,
@@ -92,8 +93,24 @@ function known(): void {
 
 describe('Outbox of a bounded line', () => {
   it('sends little without a ping', () => {
-    for (let i = 0; i < 10; i++) expect(send(KIB)).toBe(true);
+    for (let i = 0; i < 8; i++) expect(send(KIB)).toBe(true);
     expect(tokens()).toEqual([]);
+  });
+
+  it('sends the first ping in one system call with what no longer is little, and goes on meanwhile', () => {
+    for (const bytes of [5, 5, 2]) expect(send(bytes * KIB)).toBe(true);
+    expect(socket.rawFrames.map(({ opcode }) => opcode)).toEqual([1, 1, 9, 1]);
+    expect(socket.calls).toBe(3);
+  });
+
+  it('sends a fast client one ping, and the next when it has read eight times as much', () => {
+    send(9 * KIB);
+    clock.advance(1);
+    answer();
+    for (let i = 0; i < 60; i++) expect(send(KIB)).toBe(true);
+    expect(tokens()).toHaveLength(1);
+    for (let i = 0; i < 30; i++) send(KIB);
+    expect(tokens()).toHaveLength(2);
   });
 
   it('takes a first batch of 64 KiB whole, between a ping that asks whether it answers and one behind it', () => {
@@ -103,7 +120,7 @@ describe('Outbox of a bounded line', () => {
 
   it('has no room when what is under way fills the window, and has it again with the answer', () => {
     known();
-    send(20 * KIB);
+    send(30 * KIB);
     expect([outbox.room <= 0, outbox.isReady, outbox.isStuck]).toEqual([true, false, true]);
     expect(send(KIB)).toBe(false);
     outbox.awaitDrain();
@@ -116,7 +133,7 @@ describe('Outbox of a bounded line', () => {
   });
 
   it('shows in `left` that the client has read, although the socket had nothing left', () => {
-    send(20 * KIB);
+    send(30 * KIB);
     const { left } = outbox;
     answer();
     expect(outbox.left).not.toBe(left);
@@ -161,7 +178,7 @@ describe('Outbox of a bounded line', () => {
 
     it('tells its owner that there is room, when that was waited for', () => {
       known();
-      while (outbox.room > 0) send(20 * KIB);
+      while (outbox.room > 0) send(30 * KIB);
       outbox.awaitDrain();
       expect(drained).not.toHaveBeenCalled();
       pause(true);
@@ -270,19 +287,20 @@ describe('Outbox of a bounded line', () => {
     });
 
     it('gets what is published, after the time that a slow line needs for what is under way', () => {
-      for (let i = 0; i < 16; i++) send(KIB);
+      for (let i = 0; i < 24; i++) send(KIB);
       expect(send(KIB)).toBe(false);
       outbox.awaitDrain();
-      clock.advance(4900);
+      clock.advance(6900);
       expect(drained).not.toHaveBeenCalled();
-      clock.advance(200);
+      clock.advance(400);
       expect(drained).toHaveBeenCalledTimes(1);
       expect(send(100 * KIB)).toBe(true);
     });
 
     it('does not count as one that reads nothing while its first answer is waited for', () => {
-      send(20 * KIB);
+      send(30 * KIB);
       expect([outbox.isReady, outbox.isStuck]).toEqual([false, false]);
+      outbox.awaitDrain();
       socket.stalled = true;
       clock.advance(10_000);
       send(KIB);
@@ -290,7 +308,8 @@ describe('Outbox of a bounded line', () => {
     });
 
     it('is bounded as others are from its first answer on', () => {
-      send(20 * KIB);
+      send(30 * KIB);
+      outbox.awaitDrain();
       clock.advance(10_000);
       expect(outbox.isReady).toBe(true);
       answer();
@@ -300,13 +319,13 @@ describe('Outbox of a bounded line', () => {
 
   describe('and answers that nobody may gain from', () => {
     it('takes none that was not asked for', () => {
-      send(20 * KIB);
+      send(30 * KIB);
       for (let token = 0; token < 1000; token++) expect(outbox.acknowledge(token)).toBe(false);
       expect(outbox.isReady).toBe(false);
     });
 
     it('takes each once, however often it comes', () => {
-      send(20 * KIB);
+      send(30 * KIB);
       const [token] = tokens();
       expect([outbox.acknowledge(token!), outbox.acknowledge(token!)]).toEqual([true, false]);
       answered++;

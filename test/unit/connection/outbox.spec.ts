@@ -6,7 +6,7 @@ import { HandClock } from '../support/hand-clock.js';
 import { FakeSocket, FakeWebSocket } from '../support/fake-socket.js';
 
 /** What is under way to a client is not bounded. */
-const UNBOUNDED = { flightTime: Infinity, clock: new HandClock() };
+const UNBOUNDED = { flightTime: Infinity, firstGrant: () => 2 ** 30 - 1, clock: new HandClock() };
 
 let pool: BufferPool;
 let ws: FakeWebSocket;

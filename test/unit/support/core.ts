@@ -1,6 +1,7 @@
 import { ConnectionRegistry } from '../../../lib/connection/connection-registry.js';
 import { Handshake } from '../../../lib/connection/handshake.js';
 import { type ConnectionHost, SocketConnection } from '../../../lib/connection/socket-connection.js';
+import { FirstGrants } from '../../../lib/connection/first-grants.js';
 import { flightTimeOf } from '../../../lib/connection/flight-time.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
@@ -103,6 +104,7 @@ export class Core {
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes,
       flightTime: flightTimeOf(lag),
+      firstGrants: new FirstGrants(flightTimeOf(lag)),
       clock: this.clock,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
