@@ -1,4 +1,5 @@
 import type { Batch } from '../wire/batch.js';
+import { firstRoom } from './first-grants.js';
 import { Flight } from './flight.js';
 import { HeldBatches, MOST_IN_FLIGHT, NOTHING } from './held-batches.js';
 import { Line } from './line.js';
@@ -81,7 +82,7 @@ export abstract class BoundedOutbox {
     this.#leaveToLine(line);
     line.flight.settle(this.grant);
     this.#try(() => line.writeAll(this.holder()));
-    this.#renew(line);
+    this.renew(line);
   }
 
   /** Calls back when the socket has taken all there is now. */
@@ -108,20 +109,20 @@ export abstract class BoundedOutbox {
     // What was gathered had room: behind a ping that the kernel has not taken it would look like too much.
     this.write();
     if (this.ws.readyState !== OPEN) return;
-    const line = this.#settled();
+    const line = this.settled();
     this.#try(() => line.ping(false));
-    this.#renew(line);
+    this.renew(line);
   }
 
   /** Takes the answer to a ping. False when none waits for this token. */
   acknowledge(token: number): boolean {
     if (this.line === undefined) return false;
-    const line = this.#settled();
+    const line = this.settled();
     const now = this.owner.clock.now();
     const isKnown = line.flight.acknowledge(token, now);
     this.#lag = line.flight.lag(now);
     if (line.waiting > 0) this.writeWithin();
-    else this.#renew(line);
+    else this.renew(line);
     if (isKnown) this.#goOn(line);
     return isKnown;
   }
@@ -129,11 +130,11 @@ export abstract class BoundedOutbox {
   /** Looks anew: the client has not answered its first ping in time, or its answers are not read, or are read again. */
   review(): void {
     if (this.line === undefined || this.ws.readyState !== OPEN) return;
-    const line = this.#settled();
+    const line = this.settled();
     // For what was written while no answer would have come.
     if (line.flight.unmarked > 0 && line.flight.untilMark < Infinity) this.#try(() => line.ping(false));
     if (line.waiting > 0) this.writeWithin();
-    else this.#renew(line);
+    else this.renew(line);
     this.#goOn(line);
   }
 
@@ -155,10 +156,10 @@ export abstract class BoundedOutbox {
   awaitDrain(): void {
     if (this.ws.readyState !== OPEN) return;
     if (this.windowRoom > 0) return this.holder().awaitDrain();
-    const line = this.#settled();
+    const line = this.settled();
     line.isAwaited = true;
     this.#try(() => line.ask());
-    this.#renew(line);
+    this.renew(line);
   }
 
   tooSlow(): void {
@@ -185,12 +186,14 @@ export abstract class BoundedOutbox {
     if (this.owner.flightTime === Infinity || this.ws.readyState !== OPEN) return Infinity;
     const line = this.line;
     if (line === undefined)
-      return this.ws.isPaused === true ? Infinity : Flight.firstRoom(this.#firstGrant - this.grant);
+      return this.ws.isPaused === true
+        ? Infinity
+        : firstRoom(this.#firstGrant - this.grant, this.owner.flightTime);
     return line.waiting > 0 ? 0 : line.flight.roomAt(this.owner.clock.now(), this.grant);
   }
 
   /** The line, which knows of all that was written. */
-  #settled(): Line {
+  protected settled(): Line {
     const { line = this.#newLine() } = this;
     if (this.line === undefined) line.flight.settleFirst(this.grant);
     else line.flight.settle(this.grant);
@@ -207,31 +210,12 @@ export abstract class BoundedOutbox {
     return new Line(this.socket, this.owner, flight, () => this.review());
   }
 
-  #renew(line: Line): void {
+  protected renew(line: Line): void {
     const { flight, waiting, onEmpty } = line;
     this.grant = waiting > 0 ? 0 : flight.grant(this.owner.clock.now());
     if (waiting > 0 || onEmpty === undefined) return;
     line.onEmpty = undefined;
     this.#ask(onEmpty);
-  }
-
-  /** Whether so many bytes may be written without a look. A ping goes with the last write that has room for it. */
-  protected isGranted(bytes: number): boolean {
-    return (this.line === undefined ? bytes : 2 * bytes) <= this.grant;
-  }
-
-  /** Writes what was gathered where the grant ends: with a ping in the same system call, or as far as it may be under way. */
-  protected writeBeyond(bytes: number): void {
-    if (this.ws.readyState !== OPEN) return this.drop();
-    const line = this.#settled();
-    const now = this.owner.clock.now();
-    if (line.waiting > 0 || !line.flight.takesWhole(bytes, now)) return this.writeWithin();
-    const { flight } = line;
-    const isBurst = flight.unmarked === 0;
-    flight.wrote(bytes);
-    const ping = flight.isCovered(bytes, now) ? undefined : line.mark(isBurst);
-    this.#renew(line);
-    this.writeGathered(ping);
   }
 
   #leaveToLine(line: Line): void {
@@ -242,13 +226,13 @@ export abstract class BoundedOutbox {
 
   protected writeWithin(): void {
     if (this.ws.readyState !== OPEN) return this.drop();
-    const line = this.#settled();
+    const line = this.settled();
     this.#leaveToLine(line);
     const held = this.holder();
     // A message of the application must not come between the fragments of another.
     const isWhole = writesLater(this.ws, this.socket);
     this.#try(() => (isWhole ? line.writeAll(held) : line.write(held, MOST_IN_FLIGHT)));
-    this.#renew(line);
+    this.renew(line);
   }
 
   /** A socket that throws is beyond use; its peers are not. */

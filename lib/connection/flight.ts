@@ -1,15 +1,13 @@
 import { pingFrame } from '../wire/frame.js';
-import { UNBOUNDED } from './first-grants.js';
+import { FEW, firstWindow, UNBOUNDED } from './first-grants.js';
 import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
-
-/** Bytes that may be under way to a client of which nothing is known. A line of 30 kbit/s needs six seconds for them. */
-const FIRST_WINDOW = 24 * 1024;
+import { Trust } from './trust.js';
 
 /** Bytes between two pings to a client of which nothing is known. */
 const FIRST_UNMARKED = 8 * 1024;
 
-/** Bytes that may be given at once to a client with nothing under way, while nothing shows that it is slow. */
+/** Bytes for a client with nothing under way, while nothing shows that it is slow. */
 const IDLE_WINDOW = 64 * 1024;
 
 /**
@@ -18,26 +16,19 @@ const IDLE_WINDOW = 64 * 1024;
  */
 const FIRST_ANSWER_MS = 1000;
 
-/** Bytes that count as nothing: answers to what a client asked for first. */
-const FEW = 2 * 1024;
-
 /** Least bytes that may be under way: a line slower than this in the target time is given up by `slowConsumer.grace`. */
 const LEAST_WINDOW = 8 * 1024;
 
 /** Bytes after which a ping follows on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
 
-/** Bytes that a fast line is trusted with, without a ping: what may be wrongly taken as read when the line breaks down. */
-const MOST_ASSUMED = 512 * 1024;
-
-/** A line that has read some bytes in this share of the target time is trusted with {@link TRUST} times as many. */
-const MOMENT_SHARE = 1 / 10;
-const TRUST = 8;
-
 const LEAST_UNMARKED = 2 * 1024;
 
 /** Most bytes that may be under way: what a gigabit line has under way to the other side of the world. */
 const MOST_WINDOW = 16 * 1024 * 1024;
+
+/** The window grows to so many times what was read without delay. */
+const GROWTH = 8;
 
 /** Pings in a window. */
 const MARKS_IN_WINDOW = 4;
@@ -55,9 +46,6 @@ const LATE_WINDOW = 64 * 1024;
 /** Bytes a millisecond that every line is taken to read before anything is known. */
 const FIRST_RATE = 4;
 
-/** What is sent may be faster than what a line has shown to read, and is still taken as read. */
-const SLACK = 1.25;
-
 /** A frame of more than this share of the window is cut. */
 const CUT_SHARE = 1 / 2;
 const LEAST_CUT = 4 * 1024;
@@ -71,7 +59,7 @@ const LEAST_CUT = 4 * 1024;
  */
 export class Flight {
   readonly #target: number;
-  #window = FIRST_WINDOW;
+  #window: number;
   #sent = 0;
   /** Bytes acknowledged. */
   acknowledged = 0;
@@ -80,23 +68,12 @@ export class Flight {
   /** What was granted, and when. */
   #granted: number;
   #grantedAt: number;
-  /** Bytes since the last ping that are taken as read without one. */
-  #assumed = 0;
-  /** Those of them that went faster than the line has shown to read, and count as under way. */
-  #ahead = 0;
-  /** When the first of those was granted. */
-  #aheadAt = 0;
   /** Bytes sent when nothing was timed. */
   #untimed = 0;
-  /** Most bytes between two pings that the client has read without delay. */
-  #shown = 0;
-  /** Most bytes that it has read in a moment. */
-  #burst = 0;
   readonly #marks = new OpenPings(MOST_MARKS);
+  readonly #trust: Trust;
   /** The end-to-end lag that the last answer has shown. */
   #lag = 0;
-  /** Bytes a millisecond that the last answers have shown at least. */
-  #proven = FIRST_RATE;
   /** Bytes a millisecond of the last answer. */
   #rate = Infinity;
   /** Whether the last answer took so long that the window may not grow. */
@@ -115,14 +92,11 @@ export class Flight {
    */
   constructor(target: number, answers: boolean, granted: number, now: number) {
     this.#target = target;
+    this.#window = firstWindow(target);
     this.answers = answers;
+    this.#trust = new Trust(target);
     this.#granted = granted;
     this.#grantedAt = now;
-  }
-
-  /** Bytes of a batch that a client without a flight takes. @param spent bytes of its first grant */
-  static firstRoom(spent: number): number {
-    return spent < FEW ? Infinity : FIRST_WINDOW - spent;
   }
 
   /** Milliseconds to wait for the first answer of a client. */
@@ -170,7 +144,10 @@ export class Flight {
   /** Whether nothing is known that a new flight would not know. */
   get isFresh(): boolean {
     return (
-      this.#window === FIRST_WINDOW && this.#proven === FIRST_RATE && this.#marks.size === 0 && !this.#isMute
+      this.#window === firstWindow(this.#target) &&
+      this.#trust.isFresh &&
+      this.#marks.size === 0 &&
+      !this.#isMute
     );
   }
 
@@ -182,7 +159,7 @@ export class Flight {
   /** Bytes that may be written before the next ping is due. */
   get untilMark(): number {
     if (this.#isUnbounded) return Infinity;
-    return this.#stretch - (this.#sent - this.#marked);
+    return this.#stretch - this.unmarked;
   }
 
   /** Whether a ping is not answered yet. */
@@ -244,57 +221,45 @@ export class Flight {
   /** Bytes that may be written before it is to be asked again. */
   grant(now: number): number {
     this.#grantedAt = now;
-    this.#granted = this.#isUnbounded ? UNBOUNDED : Math.max(0, Math.min(this.#stretch, this.room(now)));
+    // What a line reads in a moment, or it would not be known how long the bytes of a grant took.
+    const most = Math.max(FIRST_UNMARKED, this.#trust.inMoment);
+    this.#granted = this.#isUnbounded
+      ? UNBOUNDED
+      : Math.max(0, Math.min(most, this.#stretch, this.room(now)));
     return this.#granted;
   }
 
   /** Whether so many bytes may be written as one, with a ping behind them at most. */
   takesWhole(bytes: number, now: number): boolean {
     if (this.#isUnbounded) return true;
-    return bytes <= Math.max(this.#stretch, FIRST_WINDOW) && bytes <= this.room(now);
-  }
-
-  /** Whether what was written needs no ping now. @param next bytes of the next write */
-  isCovered(next: number, now: number): boolean {
-    if (this.#isUnbounded) return true;
-    if (this.isMarked || !this.answers) return this.isMarked && this.untilMark >= next;
-    return this.assume(now) && Math.min(this.untilMark, this.room(now)) >= next;
+    return bytes <= Math.max(this.#stretch, firstWindow(this.#target)) && bytes <= this.room(now);
   }
 
   /**
-   * Takes what was sent since the last ping as read, if it went no faster than the line has shown to read. False when that
-   * is not known, so that a ping must follow.
+   * Whether what was written needs no ping now: an answer is on its way, or it went no faster than the line is trusted to read,
+   * and is taken as read for that.
+   * @param next bytes of the next write
    */
-  assume(now: number): boolean {
+  isCovered(next: number, now: number): boolean {
     if (this.#isUnbounded) return true;
-    if (!this.answers || this.#marks.size > 0) return false;
-    const { unmarked } = this;
-    const ahead = Math.max(0, unmarked - (now - this.#grantedAt) * this.#proven * SLACK);
-    if (unmarked > this.#trusted || this.#ahead + ahead > TRUST * this.#burst) return false;
-    if (this.#ahead === 0) this.#aheadAt = this.#grantedAt;
-    this.#ahead += ahead;
-    this.#assumed += unmarked;
+    if (this.isMarked || !this.answers) return this.isMarked && this.untilMark >= next;
+    if (!this.#trust.take(this.unmarked, this.#grantedAt, now)) return false;
     this.#marked = this.#sent;
-    this.acknowledged = Math.max(this.acknowledged, Math.floor(this.#sent - this.#ahead));
-    return true;
-  }
-
-  /** Bytes that may still be taken as read without a ping. */
-  get #trusted(): number {
-    return Math.min(MOST_ASSUMED, TRUST * this.#shown) - this.#assumed;
+    this.acknowledged = Math.max(this.acknowledged, this.#sent - this.#trust.ahead);
+    return Math.min(this.untilMark, this.room(now)) >= next;
   }
 
   /** A ping for the end of what was written. @param isBurst whether all of it since the last ping was written now */
   mark(now: number, isBurst: boolean): Buffer {
     const token = pingToken();
-    const begun = this.#ahead > 0 ? this.#aheadAt : isBurst ? now : this.#grantedAt;
+    const begun = this.#trust.aheadAt ?? (isBurst ? now : this.#grantedAt);
     const since = this.#marks.oldest?.begun ?? begun;
     const { inFlight } = this;
-    const bytes = this.unmarked + this.#assumed;
+    const bytes = this.unmarked + this.#trust.taken;
     const timed = inFlight - Math.max(0, this.#untimed - this.acknowledged);
     this.#marks.add({ token, upTo: this.#sent, bytes, timed, begun, since, at: now, isStale: false });
     this.#marked = this.#sent;
-    this.#assumed = this.#ahead = 0;
+    this.#trust.restart();
     return pingFrame(token);
   }
 
@@ -315,34 +280,22 @@ export class Flight {
     if (timed === 0 || this.#target === Infinity) return;
     this.#rate = timed / lag;
     const least = timed / Math.max(1, now - since);
-    this.#proven = Math.max(least, (this.#proven + least) / 2);
     this.#isSlow = lag > this.#target / 2;
-    this.#trust(bytes, timed, least);
+    if (this.#isSlow) this.#trust.answeredLate(least, this.#rate);
+    else this.#trust.answered(bytes, timed, least);
     // Whole bytes: what is cut to fit would lose the rest of one.
+    const readable = (perMs: number): number => Math.floor(perMs * this.#target);
     if (lag > this.#target)
-      this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, Math.floor(this.#rate * this.#target)));
-    else if (!this.#isSlow)
-      this.#window = Math.max(
-        this.#window,
-        Math.min(Math.max(2 * this.#window, TRUST * timed), MOST_WINDOW, Math.floor(least * this.#target)),
-      );
-  }
-
-  /** @param least bytes a millisecond that were read at least */
-  #trust(bytes: number, timed: number, least: number): void {
-    const moment = this.#target * MOMENT_SHARE;
-    if (this.#isSlow) this.#shown = this.#burst = Math.floor(this.#rate * moment);
-    else {
-      this.#shown = Math.max(this.#shown, bytes);
-      this.#burst = Math.max(this.#burst, Math.floor(Math.min(timed, least * moment)));
-    }
+      this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, readable(this.#rate)));
+    if (this.#isSlow) return;
+    const grown = Math.min(Math.max(2 * this.#window, GROWTH * timed), MOST_WINDOW, readable(least));
+    this.#window = Math.max(this.#window, grown);
   }
 
   /** Bytes that may follow each other without a ping between them: more on a line that has shown to be fast. */
   get #stretch(): number {
     if (this.#isSlow) return this.#unmarkedLimit;
-    const trusted = Math.min(this.#trusted, TRUST * this.#burst - this.#ahead);
-    return Math.max(this.#unmarkedLimit, FIRST_UNMARKED, Math.floor(trusted));
+    return Math.max(this.#unmarkedLimit, FIRST_UNMARKED, this.#trust.left);
   }
 
   get #unmarkedLimit(): number {

@@ -31,7 +31,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     // touched than must be.
     const simple =
       this.count === 0 &&
-      this.isGranted(batch.bytes) &&
+      this.#isGranted(batch.bytes) &&
       batch.buffers.length === 1 &&
       socket.encrypted !== true &&
       this.ws.readyState === OPEN &&
@@ -73,9 +73,28 @@ export class Outbox extends BoundedOutbox implements BatchSink {
       this.drop();
       return this.owner.tooSlow();
     }
-    if (this.isGranted(bytes)) {
+    if (this.#isGranted(bytes)) {
       this.grant -= bytes;
       this.writeGathered();
-    } else this.writeBeyond(bytes);
+    } else this.#writeBeyond(bytes);
+  }
+
+  /** Whether so many bytes may be written without a look. A ping goes with the last write that has room for it. */
+  #isGranted(bytes: number): boolean {
+    return (this.line === undefined ? bytes : 2 * bytes) <= this.grant;
+  }
+
+  /** Writes what was gathered where the grant ends: with a ping in the same system call, or as far as it may be under way. */
+  #writeBeyond(bytes: number): void {
+    if (this.ws.readyState !== OPEN) return this.drop();
+    const line = this.settled();
+    const now = this.owner.clock.now();
+    if (line.waiting > 0 || !line.flight.takesWhole(bytes, now)) return this.writeWithin();
+    const { flight } = line;
+    const isBurst = flight.unmarked === 0;
+    flight.wrote(bytes);
+    const ping = flight.isCovered(bytes, now) ? undefined : line.mark(isBurst);
+    this.renew(line);
+    this.writeGathered(ping);
   }
 }
