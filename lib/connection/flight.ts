@@ -4,16 +4,10 @@ import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
 import { Trust } from './trust.js';
 
-/** Bytes between two pings to a client of which nothing is known. */
-const FIRST_UNMARKED = 8 * 1024;
-
 /** Bytes for a client with nothing under way, while nothing shows that it is slow. */
 const IDLE_WINDOW = 64 * 1024;
 
-/**
- * Milliseconds in which the first ping is answered, beside the time for what is under way. Who does not answer is taken for a
- * client that knows no pings.
- */
+/** Milliseconds for the first answer, beside those for what is under way. Then a client is taken for one that knows no pings. */
 const FIRST_ANSWER_MS = 1000;
 
 /** Least bytes that may be under way: a line slower than this in the target time is given up by `slowConsumer.grace`. */
@@ -26,9 +20,6 @@ const LEAST_UNMARKED = 2 * 1024;
 
 /** Most bytes that may be under way: what a gigabit line has under way to the other side of the world. */
 const MOST_WINDOW = 16 * 1024 * 1024;
-
-/** The window grows to so many times what was read without delay. */
-const GROWTH = 8;
 
 /** Pings in a window. */
 const MARKS_IN_WINDOW = 4;
@@ -116,9 +107,8 @@ export class Flight {
 
   /** The socket is read, maybe again. */
   goOnReading(): void {
-    if (!this.#isUnread) return;
+    if (this.#isUnread) this.#marks.outdate();
     this.#isUnread = false;
-    this.#marks.outdate();
   }
 
   get #isUnbounded(): boolean {
@@ -156,10 +146,9 @@ export class Flight {
     return !this.answers ? Infinity : Math.max(LEAST_CUT, this.#window * CUT_SHARE);
   }
 
-  /** Bytes that may be written before the next ping is due. */
+  /** Bytes that may be written before the next ping is due, to a client that has to read what it was sent. */
   get untilMark(): number {
-    if (this.#isUnbounded) return Infinity;
-    return this.#stretch - this.unmarked;
+    return this.#isUnbounded ? Infinity : this.#unmarkedLimit - this.unmarked;
   }
 
   /** Whether a ping is not answered yet. */
@@ -182,12 +171,21 @@ export class Flight {
     return Math.max(this.#lag, now - (this.#askedAt ?? now));
   }
 
-  /** Bytes that may be written. */
+  /** Bytes that may be written of what has waited. */
   room(now: number): number {
     if (this.#isUnbounded) return Infinity;
     if (this.inFlight < FEW && !this.#isSlow) return Math.max(this.#window, IDLE_WINDOW) - this.inFlight;
-    const isLate = now - (this.#askedAt ?? now) > Math.max(LATE_MS, LATE_TIMES * this.#lag);
-    return (isLate ? Math.min(this.#window, LATE_WINDOW) : this.#window) - this.inFlight;
+    return (this.#isLate(now) ? Math.min(this.#window, LATE_WINDOW) : this.#window) - this.inFlight;
+  }
+
+  /** Bytes that may be written while nothing waits: a line that has shown to be fast needs no window. */
+  #freeRoom(now: number): number {
+    const trusted = this.#isSlow || this.#isLate(now) ? 0 : this.#trust.inFlight;
+    return Math.max(this.room(now), trusted - this.inFlight);
+  }
+
+  #isLate(now: number): boolean {
+    return now - (this.#askedAt ?? now) > Math.max(LATE_MS, LATE_TIMES * this.#lag);
   }
 
   /**
@@ -198,7 +196,7 @@ export class Flight {
   roomAt(now: number, left: number): number {
     const spent = this.#granted - left;
     if (this.inFlight + spent < FEW && !this.#isSlow) return Infinity;
-    return this.room(now) - spent;
+    return this.#freeRoom(now) - spent;
   }
 
   /** Ends a grant, and takes note of what was written of it. @param left bytes of the grant that are left */
@@ -222,17 +220,15 @@ export class Flight {
   grant(now: number): number {
     this.#grantedAt = now;
     // What a line reads in a moment, or it would not be known how long the bytes of a grant took.
-    const most = Math.max(FIRST_UNMARKED, this.#trust.inMoment);
-    this.#granted = this.#isUnbounded
-      ? UNBOUNDED
-      : Math.max(0, Math.min(most, this.#stretch, this.room(now)));
-    return this.#granted;
+    const most = Math.max(this.#unmarkedLimit, this.#trust.inMoment);
+    const bounded = Math.max(0, Math.min(most, this.#stretch, this.#freeRoom(now)));
+    return (this.#granted = this.#isUnbounded ? UNBOUNDED : bounded);
   }
 
   /** Whether so many bytes may be written as one, with a ping behind them at most. */
   takesWhole(bytes: number, now: number): boolean {
     if (this.#isUnbounded) return true;
-    return bytes <= Math.max(this.#stretch, firstWindow(this.#target)) && bytes <= this.room(now);
+    return bytes <= Math.max(this.#stretch, firstWindow(this.#target)) && bytes <= this.#freeRoom(now);
   }
 
   /**
@@ -246,7 +242,7 @@ export class Flight {
     if (!this.#trust.take(this.unmarked, this.#grantedAt, now)) return false;
     this.#marked = this.#sent;
     this.acknowledged = Math.max(this.acknowledged, this.#sent - this.#trust.ahead);
-    return Math.min(this.untilMark, this.room(now)) >= next;
+    return Math.min(this.#stretch, this.#freeRoom(now)) >= next;
   }
 
   /** A ping for the end of what was written. @param isBurst whether all of it since the last ping was written now */
@@ -288,14 +284,14 @@ export class Flight {
     if (lag > this.#target)
       this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, readable(this.#rate)));
     if (this.#isSlow) return;
-    const grown = Math.min(Math.max(2 * this.#window, GROWTH * timed), MOST_WINDOW, readable(least));
+    const grown = Math.min(2 * this.#window, MOST_WINDOW, readable(least));
     this.#window = Math.max(this.#window, grown);
   }
 
   /** Bytes that may follow each other without a ping between them: more on a line that has shown to be fast. */
   get #stretch(): number {
-    if (this.#isSlow) return this.#unmarkedLimit;
-    return Math.max(this.#unmarkedLimit, FIRST_UNMARKED, this.#trust.left);
+    if (this.#isSlow || this.isMarked) return this.#unmarkedLimit;
+    return Math.max(this.#unmarkedLimit, this.#trust.left);
   }
 
   get #unmarkedLimit(): number {

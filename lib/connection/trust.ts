@@ -57,6 +57,11 @@ export class Trust {
     return Math.floor(this.#rate * this.#moment);
   }
 
+  /** Bytes that may be under way. */
+  get inFlight(): number {
+    return Math.min(MOST, TIMES * this.#burst);
+  }
+
   /** Bytes that may be written at once, and still be taken as read. */
   get left(): number {
     return Math.floor(Math.min(this.#all, TIMES * this.#burst - this.#ahead));

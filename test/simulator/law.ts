@@ -14,8 +14,11 @@ export interface Law extends Remembrance {
   readonly handedOver: (written: number) => number;
   /** The most milliseconds that data seemed to take at any moment between the two; undefined when the server cannot know. */
   readonly lagIn: (from: number, to: number) => number | undefined;
-  /** Milliseconds that a publication may have taken when it is read, and that it has. */
-  readonly timeOf: (published: number) => { readonly taken: number; readonly most: number };
+  /**
+   * Milliseconds that a publication may have taken when it is read, and that it has.
+   * @param backlog bytes that its subscription had to make up for when it began
+   */
+  readonly timeOf: (published: number, backlog: number) => { readonly taken: number; readonly most: number };
   /** Is told what came, to be counted. */
   readonly note: (what: string) => void;
   /** Milliseconds that may lie between the beginning of a flush and a write of it. */
@@ -36,9 +39,9 @@ export function lawOf(world: World, topic: string, life: Life): Law {
     prompt: () => life.prompt,
     flushedAt: () => world.flushedAt,
     handedOver: written => life.waits.handedOver(written),
-    timeOf: published => {
+    timeOf: (published, backlog) => {
       const replies = life.replies.reduce((sum, size) => sum + size, 0);
-      const burst = ledger.burst(life.began) + replies;
+      const burst = ledger.burst(life.began) + replies + backlog;
       const most = world.stalledMs > 0 ? Infinity : (life.steady?.oldest(burst) ?? Infinity);
       return { taken: world.now - published, most };
     },

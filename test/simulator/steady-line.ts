@@ -50,8 +50,10 @@ export class SteadyLine {
     if (lag === 0 || heartbeat === undefined || pongs === 'never' || network.kind !== 'proxied')
       return undefined;
     const trip = 2 * network.delay + busy;
-    const isKnown = network.rate >= LEAST_RATE && trip < LONGEST_FIRST_TRIP;
-    return isKnown ? new SteadyLine(network.rate, lag, trip) : undefined;
+    // A line gives its buffer anew when the other end has read it.
+    const rate = Math.min(network.rate, network.buffer / Math.max(1, network.delay));
+    const isKnown = rate >= LEAST_RATE && trip < LONGEST_FIRST_TRIP;
+    return isKnown ? new SteadyLine(rate, lag, trip) : undefined;
   }
 
   /**

@@ -114,7 +114,7 @@ describe('a client on a line that is too slow for its topic', () => {
     expect(gaps.length).toBeGreaterThan(2);
     expect(new Set(gaps.map(({ reason }) => reason))).toEqual(new Set(['slow']));
     // What the line has passed on is publications, but for their frames, the gaps and the pings.
-    expect(publications.length * KIB).toBeGreaterThan(0.9 * 150 * RATE);
+    expect(publications.length * KIB).toBeGreaterThan(0.85 * 150 * RATE);
     expect(Math.max(...ages)).toBeLessThan(LATE);
     expect(link.mostHeld).toBeLessThan(MOST_UNDER_WAY);
     expect(client.socket.readyState).toBe(client.socket.OPEN);
@@ -127,7 +127,7 @@ describe('a client on a line that is too slow for its topic', () => {
     const { link, connection, lags, step, time } = await start('caught');
     const { lag } = connection;
     await step(60);
-    expect(Math.max(...lags)).toBeGreaterThan(lag + 500);
+    expect(Math.max(...lags)).toBeGreaterThan(lag + 200);
     expect(Math.max(...lags)).toBeLessThan(LAG);
     link.open();
     await step(1);

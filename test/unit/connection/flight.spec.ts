@@ -203,11 +203,11 @@ describe('Flight', () => {
   });
 
   describe('a grant', () => {
-    it('is 8 KiB while nothing is known, and never more than the room', () => {
+    it('is a quarter of the window while nothing is known, and never more than the room', () => {
       const line = flight();
       line.settle(8 * KIB);
-      expect(line.grant(0)).toBe(8 * KIB);
-      line.settle(8 * KIB);
+      expect(line.grant(0)).toBe(6 * KIB);
+      line.settle(6 * KIB);
       sent(line, 23 * KIB, 0);
       expect(line.grant(0)).toBe(KIB);
     });
