@@ -193,7 +193,6 @@ describe('the presence of a topic', () => {
     while (here.length < 50 || watchers.length < 4) watchers.push(await Watcher.of(client));
     await coming;
     for (const watcher of watchers) await watcher.sees(...Array.from({ length: 50 }, () => null));
-    expect(watchers.length).toBeGreaterThan(3);
   });
 
   it('is told with a new snapshot to a client that did not read for too long', async () => {
