@@ -10,7 +10,7 @@ export const DEFAULT_LAG = 5000;
 const WINDOW = 24 * 1024;
 
 /** The same for shorter limits. */
-const LEAST_WINDOW = 16 * 1024;
+const LEAST_FIRST_WINDOW = 16 * 1024;
 
 /** Bytes after which the first client is pinged, how many more the next one gets, and the most. */
 const FIRST = 6 * 1024;
@@ -28,7 +28,7 @@ export const UNBOUNDED: number = 2 ** 30 - 1;
 
 /** Bytes that may be under way to a client of which nothing is known. @param flightTime milliseconds that they may take */
 export function firstWindow(flightTime: number): number {
-  return Math.max(LEAST_WINDOW, Math.floor(WINDOW * shareOf(flightTime)));
+  return Math.max(LEAST_FIRST_WINDOW, Math.floor(WINDOW * shareOf(flightTime)));
 }
 
 /** Bytes of a batch that such a client takes. @param spent bytes that it was sent so far */

@@ -2,7 +2,7 @@ import { pingFrame } from '../wire/frame.js';
 import { FEW, firstWindow, UNBOUNDED } from './first-grants.js';
 import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
-import { Trust } from './trust.js';
+import { FIRST_RATE, Trust } from './trust.js';
 
 /** Bytes for a client with nothing under way, while nothing shows that it is slow. */
 const IDLE_WINDOW = 64 * 1024;
@@ -27,15 +27,10 @@ const MARKS_IN_WINDOW = 4;
 /** Pings that may be unanswered at the same time: those of the largest window, and some of the heartbeat. */
 const MOST_MARKS = MOST_WINDOW / MOST_UNMARKED + 32;
 
-/** An answer that takes so many times as long as the last one, and at least so many milliseconds, is late. */
-const LATE_TIMES = 4;
+/** An answer that takes so many times as long as the last one, and so many milliseconds, is late; bytes that may be under way then. */
+const LATE_TIMES = 2;
 const LATE_MS = 250;
-
-/** Bytes that may be under way while an answer is late. */
 const LATE_WINDOW = 64 * 1024;
-
-/** Bytes a millisecond that every line is taken to read before anything is known. */
-const FIRST_RATE = 4;
 
 /** A frame of more than this share of the window is cut. */
 const CUT_SHARE = 1 / 2;
@@ -56,7 +51,6 @@ export class Flight {
   acknowledged = 0;
   /** Bytes sent when the last ping was written. */
   #marked = 0;
-  /** What was granted, and when. */
   #granted: number;
   #grantedAt: number;
   /** Bytes sent when nothing was timed. */
@@ -218,10 +212,10 @@ export class Flight {
 
   /** Bytes that may be written before it is to be asked again. */
   grant(now: number): number {
-    this.#grantedAt = now;
+    if (this.unmarked === 0) this.#grantedAt = now;
     // What a line reads in a moment, or it would not be known how long the bytes of a grant took.
     const most = Math.max(this.#unmarkedLimit, this.#trust.inMoment);
-    const bounded = Math.max(0, Math.min(most, this.#stretch, this.#freeRoom(now)));
+    const bounded = Math.max(0, Math.min(most, this.#stretch, this.#freeRoom(now) * this.#share));
     return (this.#granted = this.#isUnbounded ? UNBOUNDED : bounded);
   }
 
@@ -242,7 +236,7 @@ export class Flight {
     if (!this.#trust.take(this.unmarked, this.#grantedAt, now)) return false;
     this.#marked = this.#sent;
     this.acknowledged = Math.max(this.acknowledged, this.#sent - this.#trust.ahead);
-    return Math.min(this.#stretch, this.#freeRoom(now)) >= next;
+    return Math.min(this.#stretch, this.#freeRoom(now) * this.#share) >= next;
   }
 
   /** A ping for the end of what was written. @param isBurst whether all of it since the last ping was written now */
@@ -270,15 +264,16 @@ export class Flight {
     return true;
   }
 
-  #learn({ bytes, timed, since, at }: Mark, now: number): void {
-    const lag = Math.max(1, now - at);
+  #learn(mark: Mark, now: number): void {
+    const { timed, since } = mark;
+    const lag = Math.max(1, now - mark.at);
     this.#lag = lag;
     if (timed === 0 || this.#target === Infinity) return;
     this.#rate = timed / lag;
     const least = timed / Math.max(1, now - since);
     this.#isSlow = lag > this.#target / 2;
     if (this.#isSlow) this.#trust.answeredLate(least, this.#rate);
-    else this.#trust.answered(bytes, timed, least);
+    else this.#trust.answered(mark, now);
     // Whole bytes: what is cut to fit would lose the rest of one.
     const readable = (perMs: number): number => Math.floor(perMs * this.#target);
     if (lag > this.#target)
@@ -292,6 +287,11 @@ export class Flight {
   get #stretch(): number {
     if (this.#isSlow || this.isMarked) return this.#unmarkedLimit;
     return Math.max(this.#unmarkedLimit, this.#trust.left);
+  }
+
+  /** Share of the room that may be spent before a ping. The rest is for what comes until its answer. */
+  get #share(): number {
+    return this.isMarked ? 1 : 1 / 2;
   }
 
   get #unmarkedLimit(): number {

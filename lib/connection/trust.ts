@@ -1,3 +1,5 @@
+import type { Mark } from './open-pings.js';
+
 /** Most bytes that a line is trusted with: what may be wrongly taken as read when a fast line breaks down. */
 const MOST = 512 * 1024;
 
@@ -5,11 +7,21 @@ const MOST = 512 * 1024;
 const MOMENT_SHARE = 1 / 10;
 const TIMES = 8;
 
+/** Times after which a ping follows. The rest is for what comes until its answer. */
+const TIMES_UNTIL_PING = 4;
+
 /** Bytes a millisecond that every line is taken to read before anything is known. */
-const FIRST_RATE = 4;
+export const FIRST_RATE = 4;
 
 /** What is sent may be faster than what a line has shown to read, and is still taken as read. */
 const SLACK = 1.25;
+
+/** An answer in the least lag that was shown, times this and so many milliseconds more, has found nothing queued. */
+const PROMPT_TIMES = 1.25;
+const PROMPT_MS = 10;
+
+/** Growth of the least lag with each answer: the way to a client may become longer. */
+const LEAST_LAG_GROWTH = 1.05;
 
 /** What a line has shown to read, and what may be taken as read for that before the next ping. Bytes and milliseconds. */
 export class Trust {
@@ -17,6 +29,7 @@ export class Trust {
   readonly #moment: number;
   /** Bytes a millisecond that the last answers have shown at least. */
   #rate = FIRST_RATE;
+  #leastLag = Infinity;
   /** Most bytes between two pings that the client has read without delay. */
   #shown = 0;
   /** Most bytes that it has read in a moment. */
@@ -64,7 +77,7 @@ export class Trust {
 
   /** Bytes that may be written at once, and still be taken as read. */
   get left(): number {
-    return Math.floor(Math.min(this.#all, TIMES * this.#burst - this.#ahead));
+    return Math.floor(Math.min(this.#all, TIMES_UNTIL_PING * this.#burst - this.#ahead));
   }
 
   /** Bytes that may still be taken as read before the next ping. */
@@ -74,9 +87,10 @@ export class Trust {
 
   /** Takes bytes as read that were written since a moment, if they went no faster than the line may be trusted to read. */
   take(bytes: number, since: number, now: number): boolean {
-    const time = Math.min(now - since, this.#moment);
+    // A line that was idle may be given at once what it reads in a moment, or what it was granted.
+    const time = Math.min(now - since, Math.max(this.#moment, bytes / this.#rate));
     const ahead = Math.max(0, bytes - time * this.#rate * SLACK);
-    if (bytes > this.#all || this.#ahead + ahead > TIMES * this.#burst) return false;
+    if (bytes > this.#all || this.#ahead + ahead > TIMES_UNTIL_PING * this.#burst) return false;
     if (ahead > 0) this.#aheadAt ??= since;
     this.#ahead += ahead;
     this.#taken += bytes;
@@ -89,16 +103,16 @@ export class Trust {
     this.#aheadAt = undefined;
   }
 
-  /**
-   * An answer came without delay.
-   * @param bytes between two pings
-   * @param timed those of which it is known when they were written
-   * @param rate bytes a millisecond at which these were read at least
-   */
-  answered(bytes: number, timed: number, rate: number): void {
-    this.#learn(rate);
+  /** The answer to a ping came in time. */
+  answered({ bytes, timed, since, at }: Mark, now: number): void {
+    const lag = Math.max(1, now - at);
+    const least = timed / Math.max(1, now - since);
+    this.#leastLag = Math.min(lag, this.#leastLag * LEAST_LAG_GROWTH);
+    // With nothing queued before the ping the line has kept up with what was sent.
+    const isPrompt = at - since >= lag && lag <= this.#leastLag * PROMPT_TIMES + PROMPT_MS;
+    this.#learn(isPrompt ? timed / (at - since) : least);
     this.#shown = Math.max(this.#shown, bytes);
-    this.#burst = Math.max(this.#burst, Math.floor(Math.min(timed, rate * this.#moment)));
+    this.#burst = Math.max(this.#burst, Math.floor(Math.min(timed, least * this.#moment)));
   }
 
   /**

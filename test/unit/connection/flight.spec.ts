@@ -212,11 +212,11 @@ describe('Flight', () => {
       expect(line.grant(0)).toBe(KIB);
     });
 
-    it('is eight times what the line has read in a moment, and what it reads in one', () => {
+    it('is four times what the line has read in a moment, and what it reads in one', () => {
       const fast = flight();
       fast.settle(8 * KIB);
       fast.acknowledge(sent(fast, 8 * KIB, 0), 1);
-      expect(fast.grant(1)).toBe(64 * KIB);
+      expect(fast.grant(1)).toBe(32 * KIB);
       const slower = flight();
       slower.settle(8 * KIB);
       slower.acknowledge(sent(slower, 8 * KIB, 0), 100);
@@ -231,7 +231,7 @@ describe('Flight', () => {
     });
   });
 
-  it('takes bursts as read up to eight times what the line has read in a moment, until the next answer', () => {
+  it('takes bursts as read up to four times what the line has read in a moment, until the next answer', () => {
     const line = flight();
     line.settle(0);
     const burst = (bytes: number): boolean => {
@@ -243,16 +243,16 @@ describe('Flight', () => {
     };
     line.acknowledge(sent(line, 2 * KIB, 0), 100);
     line.grant(100);
-    expect([burst(40 * KIB), line.inFlight, burst(40 * KIB), burst(KIB), line.inFlight > 0]).toEqual([
+    expect([burst(20 * KIB), line.inFlight, burst(20 * KIB), burst(KIB), line.inFlight > 0]).toEqual([
       true,
-      40 * KIB,
+      20 * KIB,
       true,
       false,
       true,
     ]);
     line.acknowledge(tokenOf(line.mark(100, true).subarray(2))!, 101);
     line.grant(101);
-    expect(burst(40 * KIB)).toBe(true);
+    expect(burst(20 * KIB)).toBe(true);
   });
 
   describe('what trickles', () => {

@@ -103,13 +103,13 @@ describe('Outbox of a bounded line', () => {
     expect(socket.calls).toBe(3);
   });
 
-  it('sends a fast client one ping, and the next when it has read eight times as much', () => {
+  it('sends a fast client one ping, and the next when it has read four times as much', () => {
     send(9 * KIB);
     clock.advance(1);
     answer();
-    for (let i = 0; i < 60; i++) expect(send(KIB)).toBe(true);
+    for (let i = 0; i < 30; i++) expect(send(KIB)).toBe(true);
     expect(tokens()).toHaveLength(1);
-    for (let i = 0; i < 30; i++) send(KIB);
+    for (let i = 0; i < 20; i++) send(KIB);
     expect(tokens()).toHaveLength(2);
   });
 
