@@ -67,7 +67,7 @@ export abstract class BoundedOutbox {
   }
 
   get left(): number {
-    return bytesLeft(this.socket) - (this.line?.flight.acknowledged ?? 0);
+    return bytesLeft(this.socket) - (this.line?.flight.progress ?? 0);
   }
 
   /** Writes whatever it is: nothing follows, or something else writes to the socket. */

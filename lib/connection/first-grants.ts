@@ -13,9 +13,9 @@ const WINDOW = 24 * 1024;
 const LEAST_FIRST_WINDOW = 16 * 1024;
 
 /** Bytes after which the first client is pinged, how many more the next one gets, and the most. */
-const FIRST = 6 * 1024;
+const FIRST = 12 * 1024;
 const STEP = 512;
-const MOST = 12 * 1024;
+const MOST = 16 * 1024;
 
 /** A ping for less would cost more than it tells. */
 const LEAST = 2 * 1024;

@@ -2,13 +2,10 @@ import { pingFrame } from '../wire/frame.js';
 import { FEW, firstWindow, UNBOUNDED } from './first-grants.js';
 import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
-import { FIRST_RATE, Trust } from './trust.js';
+import { Trust } from './trust.js';
 
 /** Bytes for a client with nothing under way, while nothing shows that it is slow. */
 const IDLE_WINDOW = 64 * 1024;
-
-/** Milliseconds for the first answer, beside those for what is under way. Then a client is taken for one that knows no pings. */
-const FIRST_ANSWER_MS = 1000;
 
 /** Least bytes that may be under way: a line slower than this in the target time is given up by `slowConsumer.grace`. */
 const LEAST_WINDOW = 8 * 1024;
@@ -40,8 +37,6 @@ const LEAST_CUT = 4 * 1024;
  * What is under way to a client. A client answers a ping when it has read everything before it, so the pong acknowledges
  * these bytes, through every proxy. The window is what the line reads in the target time: it doubles with each answer that
  * comes fast, and shrinks to what fits with one that comes late.
- *
- * A pong acknowledges all earlier pings as well: RFC 6455 section 5.5.3 lets a peer answer the newest only.
  */
 export class Flight {
   readonly #target: number;
@@ -84,11 +79,6 @@ export class Flight {
     this.#grantedAt = now;
   }
 
-  /** Milliseconds to wait for the first answer of a client. */
-  get patience(): number {
-    return FIRST_ANSWER_MS + this.inFlight / FIRST_RATE;
-  }
-
   /** Nothing is bounded any more until the client answers a ping. */
   giveUpWaiting(): void {
     this.#isMute = true;
@@ -118,6 +108,11 @@ export class Flight {
   /** Bytes that were written and not acknowledged, by what was last told to `settle` or `wrote`. */
   get inFlight(): number {
     return this.#sent - this.acknowledged;
+  }
+
+  /** A number that grows with each answer. */
+  get progress(): number {
+    return this.acknowledged + this.#marks.answered;
   }
 
   /** Bytes a millisecond that the client reads; Infinity while nothing is known. */
@@ -174,8 +169,8 @@ export class Flight {
 
   /** Bytes that may be written while nothing waits: a line that has shown to be fast needs no window. */
   #freeRoom(now: number): number {
-    const trusted = this.#isSlow || this.#isLate(now) ? 0 : this.#trust.inFlight;
-    return Math.max(this.room(now), trusted - this.inFlight);
+    const most = this.#isSlow || this.#isLate(now) ? 0 : this.#trust.inFlight;
+    return Math.max(this.room(now), most - this.inFlight);
   }
 
   #isLate(now: number): boolean {
@@ -247,7 +242,8 @@ export class Flight {
     const { inFlight } = this;
     const bytes = this.unmarked + this.#trust.taken;
     const timed = inFlight - Math.max(0, this.#untimed - this.acknowledged);
-    this.#marks.add({ token, upTo: this.#sent, bytes, timed, begun, since, at: now, isStale: false });
+    const first = this.#trust.takenAt ?? begun;
+    this.#marks.add({ token, upTo: this.#sent, bytes, first, timed, begun, since, at: now, isStale: false });
     this.#marked = this.#sent;
     this.#trust.restart();
     return pingFrame(token);

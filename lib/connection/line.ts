@@ -3,7 +3,11 @@ import { Flight } from './flight.js';
 import type { HeldBatches } from './held-batches.js';
 import type { OutboxOwner } from './outbox-owner.js';
 import type { SocketPort } from './socket-port.js';
+import { FIRST_RATE } from './trust.js';
 import { type Allowance, WaitingFrames } from './waiting-frames.js';
+
+/** Milliseconds for the first answer, beside those for what is under way. Then a client is taken for one that knows no pings. */
+const FIRST_ANSWER_MS = 1000;
 
 const ALL = { room: Infinity, enough: Infinity, cutAbove: Infinity };
 
@@ -19,8 +23,8 @@ export class Line {
   readonly #owner: OutboxOwner;
   readonly #onMute: () => void;
   #timer: unknown;
-  /** When the client was first asked for an answer. */
-  #askedAt: number | undefined;
+  /** Until when the first answer of the client is waited for. Known when the client was asked. */
+  #patientUntil: number | undefined;
 
   /**
    * @param flight what is known of it so far
@@ -100,7 +104,7 @@ export class Line {
    */
   mark(isBurst: boolean): Buffer {
     const now = this.#owner.clock.now();
-    this.#askedAt ??= now;
+    this.#patientUntil ??= now + FIRST_ANSWER_MS + this.flight.inFlight / FIRST_RATE;
     return this.flight.mark(now, isBurst);
   }
 
@@ -112,20 +116,16 @@ export class Line {
 
   /** Something waits for a client that has never answered. Who does not know pings is served as if there were none. */
   doubt(): void {
-    const { flight } = this;
-    if (this.#timer !== undefined || flight.answers || this.#askedAt === undefined) return;
+    if (this.#timer !== undefined || this.flight.answers || this.#patientUntil === undefined) return;
     const { clock } = this.#owner;
-    const left = this.#askedAt + flight.patience - clock.now();
-    this.#timer = clock.setTimeout(this.#look, Math.max(0, left));
+    const left = Math.max(0, this.#patientUntil - clock.now());
+    this.#timer = clock.setTimeout(this.#giveUp, left);
   }
 
-  readonly #look = (): void => {
+  readonly #giveUp = (): void => {
     this.#timer = undefined;
-    const { flight } = this;
-    if (flight.answers) return;
-    // More may be under way than when the client was asked.
-    if (this.#askedAt! + flight.patience > this.#owner.clock.now()) return this.doubt();
-    flight.giveUpWaiting();
+    if (this.flight.answers) return;
+    this.flight.giveUpWaiting();
     this.#onMute();
   };
 

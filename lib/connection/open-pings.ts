@@ -5,6 +5,8 @@ export interface Mark {
   readonly upTo: number;
   /** Those since the last ping. */
   readonly bytes: number;
+  /** When the first of those was written, or earlier. */
+  readonly first: number;
   /** Those that were not acknowledged when it was written, and of which the time of the first is known. */
   readonly timed: number;
   /** When the first of its own bytes was written, or earlier. */
@@ -18,6 +20,8 @@ export interface Mark {
 
 /** The pings that are not answered, in the order in which they were written. */
 export class OpenPings {
+  /** Answers so far. */
+  answered = 0;
   readonly #marks: Mark[] = [];
   readonly #most: number;
 
@@ -40,10 +44,15 @@ export class OpenPings {
     if (this.#marks.length > this.#most) this.#marks.splice(1, 1);
   }
 
-  /** Takes a ping and all earlier ones. Undefined for a token that is not, or no longer, waited for. */
+  /**
+   * Takes a ping and all earlier ones: RFC 6455 section 5.5.3 lets a peer answer the newest only. Undefined for a token that is
+   * not, or no longer, waited for.
+   */
   take(token: number): Mark | undefined {
     const at = this.#marks.findIndex(mark => mark.token === token);
-    return at < 0 ? undefined : this.#marks.splice(0, at + 1).at(-1);
+    if (at < 0) return undefined;
+    this.answered++;
+    return this.#marks.splice(0, at + 1).at(-1);
   }
 
   /** The time of the answers says nothing. */

@@ -34,8 +34,9 @@ export class Trust {
   #shown = 0;
   /** Most bytes that it has read in a moment. */
   #burst = 0;
-  /** Bytes since the last ping that are taken as read. */
+  /** Bytes since the last ping that are taken as read, and when the first of them was granted. */
   #taken = 0;
+  #takenAt: number | undefined;
   /** Those of them that went faster than the line has shown to read. */
   #ahead = 0;
   #aheadAt: number | undefined;
@@ -58,6 +59,11 @@ export class Trust {
   /** When the first of those was granted; undefined while there are none. */
   get aheadAt(): number | undefined {
     return this.#aheadAt;
+  }
+
+  /** When the first byte since the last ping was granted that is taken as read; undefined while there is none. */
+  get takenAt(): number | undefined {
+    return this.#takenAt;
   }
 
   /** Bytes since the last ping that are taken as read. */
@@ -91,6 +97,7 @@ export class Trust {
     const time = Math.min(now - since, Math.max(this.#moment, bytes / this.#rate));
     const ahead = Math.max(0, bytes - time * this.#rate * SLACK);
     if (bytes > this.#all || this.#ahead + ahead > TIMES_UNTIL_PING * this.#burst) return false;
+    this.#takenAt ??= since;
     if (ahead > 0) this.#aheadAt ??= since;
     this.#ahead += ahead;
     this.#taken += bytes;
@@ -100,17 +107,17 @@ export class Trust {
   /** A ping was written: its answer will tell of all there is. */
   restart(): void {
     this.#taken = this.#ahead = 0;
-    this.#aheadAt = undefined;
+    this.#takenAt = this.#aheadAt = undefined;
   }
 
   /** The answer to a ping came in time. */
-  answered({ bytes, timed, since, at }: Mark, now: number): void {
+  answered({ bytes, first, timed, since, at }: Mark, now: number): void {
     const lag = Math.max(1, now - at);
     const least = timed / Math.max(1, now - since);
     this.#leastLag = Math.min(lag, this.#leastLag * LEAST_LAG_GROWTH);
     // With nothing queued before the ping the line has kept up with what was sent.
-    const isPrompt = at - since >= lag && lag <= this.#leastLag * PROMPT_TIMES + PROMPT_MS;
-    this.#learn(isPrompt ? timed / (at - since) : least);
+    const isPrompt = at - first >= lag && lag <= this.#leastLag * PROMPT_TIMES + PROMPT_MS;
+    this.#learn(isPrompt ? Math.max(least, bytes / (at - first)) : least);
     this.#shown = Math.max(this.#shown, bytes);
     this.#burst = Math.max(this.#burst, Math.floor(Math.min(timed, least * this.#moment)));
   }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { RawClient } from '../e2e/delivery/support/raw-client.js';
 import { Flood, KIB, paused } from '../e2e/delivery/support/slow.js';
-import { Client, eventually } from '../support/client.js';
+import { Client } from '../support/client.js';
 import { startFanout, startPlain } from './support/servers.js';
 
 // Policies, budgets and gaps in full: test/e2e/delivery/slow-consumer*.spec.ts.
@@ -84,8 +84,9 @@ describe('A12 a client that does not read', () => {
     const slow = await paused(url, ['ticker']);
     const [{ socket }] = [...get(Connections)] as [Connection];
     const healthy = await Client.connect(url);
-    await new Flood(get(Broadcaster), 'ticker').untilSlow();
-    await eventually(() => socket.readyState !== socket.OPEN, 'the close');
+    const publications = new Flood(get(Broadcaster), 'ticker');
+    // It has never answered a ping, so it is waited for before it is given what its kernel takes.
+    while (socket.readyState === socket.OPEN) await publications.publish(20);
     slow.socket.resume();
     await slow.until(() => slow.close !== undefined);
     expect(slow.close).toEqual(CLOSE.SLOW);

@@ -290,7 +290,7 @@ describe('Outbox of a bounded line', () => {
       for (let i = 0; i < 24; i++) send(KIB);
       expect(send(KIB)).toBe(false);
       outbox.awaitDrain();
-      clock.advance(6900);
+      clock.advance(3000);
       expect(drained).not.toHaveBeenCalled();
       clock.advance(400);
       expect(drained).toHaveBeenCalledTimes(1);

@@ -51,7 +51,7 @@ class FarClient {
   }
 
   /** Sends so many bytes at each step. Returns how often there was no room. */
-  stream(bytes: number, steps: number, each = (_: number): void => {}): number {
+  stream(bytes: number, steps: number, each: (ms: number) => void = () => {}): number {
     let refused = 0;
     for (let i = 0; i < steps; i++) {
       if (!this.send(bytes)) refused++;
