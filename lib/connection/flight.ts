@@ -210,7 +210,8 @@ export class Flight {
     if (this.unmarked === 0) this.#grantedAt = now;
     // What a line reads in a moment, or it would not be known how long the bytes of a grant took.
     const most = Math.max(this.#unmarkedLimit, this.#trust.inMoment);
-    const bounded = Math.max(0, Math.min(most, this.#stretch, this.#freeRoom(now) * this.#share));
+    const room = Math.floor(this.#freeRoom(now) * this.#share);
+    const bounded = Math.max(0, Math.min(most, this.#stretch, room));
     return (this.#granted = this.#isUnbounded ? UNBOUNDED : bounded);
   }
 

@@ -223,6 +223,14 @@ describe('Flight', () => {
       expect(slower.grant(100)).toBe((8 * KIB * 250) / 100);
     });
 
+    it('is whole bytes, where half of the room is not', () => {
+      const line = flight();
+      line.settle(8 * KIB);
+      line.acknowledge(sent(line, 8 * KIB, 0), 1);
+      line.wrote(9999);
+      expect(line.grant(1)).toBe((64 * KIB - 9999 - 1) / 2);
+    });
+
     it('is at most 512 KiB, however fast the line', () => {
       const line = flight();
       saturated(line, 100_000, 12);
