@@ -8,26 +8,26 @@ import { bytesLeft, OPEN, type SocketPort, type WebSocketPort, writesLater } fro
 import { writeBatches } from './write-batches.js';
 
 /**
- * The part of an outbox that is not on the way of every publication: the line to the client, what waits for it to read, and
- * what its socket holds.
+ * Part of an outbox that not every publication touches: the line to the client, the frames that wait, and the batches that the
+ * socket holds.
  */
 export abstract class BoundedOutbox {
   feeds = 0;
-  /** Bytes of what was gathered that the client has asked for. */
+  /** Gathered bytes that the client has asked for. */
   asked = 0;
   protected readonly ws: WebSocketPort;
   protected readonly socket: SocketPort;
   protected count = 0;
   protected bytes = 0;
-  /** Slots are reused: emptying the array would allocate it anew in each flush. */
+  /** Gathered batches. Slots are reused, because an emptied array would be allocated anew in each flush. */
   protected pending: (Batch | undefined)[] | undefined;
   protected held: HeldBatches | undefined;
-  /** Bytes that may be written without a further look. 0 while something waits for an acknowledgement. */
+  /** Bytes that may be written without a further check. 0 while frames wait for an acknowledgement. */
   protected grant: number;
-  /** What `grant` was at first. */
+  /** First value of `grant`. */
   readonly #firstGrant: number;
   protected line: Line | undefined;
-  /** Milliseconds, as the last answer to a ping has shown them. */
+  /** Lag that the last answer to a ping has shown. Milliseconds. */
   #lag = 0;
   protected readonly owner: OutboxOwner;
 
@@ -42,19 +42,19 @@ export abstract class BoundedOutbox {
 
   abstract write(): void;
 
-  /** Bytes that the kernel has not taken yet, gathered ones and those that wait for acknowledgements included. */
+  /** Bytes that the kernel has not taken yet. Gathered bytes, and bytes that wait for acknowledgements, are included. */
   get unsent(): number {
     return this.gathered + this.socket.writableLength;
   }
 
   get gathered(): number {
-    // What waits is not sent any more once the connection is not open.
+    // Waiting frames are not sent any more once the connection is not open.
     return this.ws.readyState === OPEN ? this.bytes + (this.line?.waiting ?? 0) : this.bytes;
   }
 
   get isStuck(): boolean {
     if (this.socket.writableLength > 0) return true;
-    // Who has never answered may know no pings: nothing tells whether it reads.
+    // A client that has never answered may know no pings. Nothing shows whether such a client reads.
     return this.line?.flight.answers === true && (this.gathered > 0 || this.windowRoom <= 0);
   }
 
@@ -70,7 +70,7 @@ export abstract class BoundedOutbox {
     return bytesLeft(this.socket) - (this.line?.flight.progress ?? 0);
   }
 
-  /** Writes whatever it is: nothing follows, or something else writes to the socket. */
+  /** Writes all there is without bounds, because nothing follows, or something else is about to write to the socket. */
   writeLast(): void {
     const line = this.line;
     if (line === undefined || line.waiting === 0) {
@@ -99,14 +99,14 @@ export abstract class BoundedOutbox {
     }
   }
 
-  /** Goes on with what waits: the socket has drained. */
+  /** Goes on with the waiting frames, because the socket has drained. */
   resume(): void {
     if (this.isWaiting) this.writeWithin();
   }
 
   /** Sends a ping, whose answer shows the lag. */
   ping(): void {
-    // What was gathered had room: behind a ping that the kernel has not taken it would look like too much.
+    // Gathered batches go first: they had room. Behind a ping that the kernel has not taken, they would look like too much.
     this.write();
     if (this.ws.readyState !== OPEN) return;
     const line = this.settled();
@@ -114,7 +114,7 @@ export abstract class BoundedOutbox {
     this.renew(line);
   }
 
-  /** Takes the answer to a ping. False when none waits for this token. */
+  /** Takes the answer to a ping. Returns false when no unanswered ping has this token. */
   acknowledge(token: number): boolean {
     if (this.line === undefined) return false;
     const line = this.settled();
@@ -127,11 +127,11 @@ export abstract class BoundedOutbox {
     return isKnown;
   }
 
-  /** Looks anew: the client has not answered its first ping in time, or its answers are not read, or are read again. */
+  /** Checks the line again: the first answer did not come in time, or the socket is not read, or is read again. */
   review(): void {
     if (this.line === undefined || this.ws.readyState !== OPEN) return;
     const line = this.settled();
-    // For what was written while no answer would have come.
+    // A ping for data written while no answer could come.
     if (line.flight.unmarked > 0 && line.flight.untilMark < Infinity) this.#try(() => line.ping(false));
     if (line.waiting > 0) this.writeWithin();
     else this.renew(line);
@@ -142,11 +142,11 @@ export abstract class BoundedOutbox {
     if (line.isAwaited && this.windowRoom <= 0) return this.#try(() => line.ask());
     if (line.isAwaited) {
       line.isAwaited = false;
-      // A socket that is still busy tells by itself; till then it has taken nothing.
+      // A busy socket tells by itself when it drains. Until then the socket has taken nothing.
       if (this.socket.writableLength > 0) this.holder().awaitDrain();
       else this.owner.drained();
     }
-    // What an idle connection keeps counts by the ten thousand.
+    // A fresh line is dropped: the memory of idle connections counts by the ten thousand.
     if (!line.isFresh) return;
     line.stop();
     this.line = undefined;
@@ -170,7 +170,7 @@ export abstract class BoundedOutbox {
     this.owner.evict();
   }
 
-  /** The socket has ended: nothing reads the batches any more. */
+  /** Drops everything, because the socket has ended and reads the batches no longer. */
   end(): void {
     this.drop();
     this.line?.stop();
@@ -181,7 +181,7 @@ export abstract class BoundedOutbox {
     return this.line !== undefined && this.line.waiting > 0;
   }
 
-  /** Bytes that may be under way beside those that are. */
+  /** Bytes that still fit into the window. */
   protected get windowRoom(): number {
     if (this.owner.flightTime === Infinity || this.ws.readyState !== OPEN) return Infinity;
     const line = this.line;
@@ -192,7 +192,7 @@ export abstract class BoundedOutbox {
     return line.waiting > 0 ? 0 : line.flight.roomAt(this.owner.clock.now(), this.grant);
   }
 
-  /** The line, which knows of all that was written. */
+  /** Returns the line, with all written bytes counted. */
   protected settled(): Line {
     const { line = this.#newLine() } = this;
     if (this.line === undefined) line.flight.settleFirst(this.grant);
@@ -229,13 +229,13 @@ export abstract class BoundedOutbox {
     const line = this.settled();
     this.#leaveToLine(line);
     const held = this.holder();
-    // A message of the application must not come between the fragments of another.
+    // A message of the application must not come between the fragments of another message.
     const isWhole = writesLater(this.ws, this.socket);
     this.#try(() => (isWhole ? line.writeAll(held) : line.write(held, MOST_IN_FLIGHT)));
     this.renew(line);
   }
 
-  /** A socket that throws is beyond use; its peers are not. */
+  /** Runs a write. A socket that throws is beyond use, so its connection ends, and no other. */
   #try(write: () => void): void {
     try {
       write();
@@ -244,7 +244,7 @@ export abstract class BoundedOutbox {
     }
   }
 
-  /** @param ping a frame that follows it */
+  /** Writes the gathered batches. @param ping frame that follows the batches */
   protected writeGathered(ping?: Buffer): void {
     if (this.count === 0) return;
     if (this.ws.readyState !== OPEN) return this.drop();
@@ -252,7 +252,7 @@ export abstract class BoundedOutbox {
       const taken = this.socket.encrypted ? this.holder().onTaken(this.count) : undefined;
       writeBatches(this.socket, this.pending!, this.count, taken, ping);
     } catch {
-      // It may have taken a part before, so what was gathered is held until its end.
+      // The socket may have taken a part before, so the gathered batches are held until the socket ends.
       this.#hold();
       return this.ws.terminate();
     }

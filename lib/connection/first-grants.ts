@@ -1,44 +1,44 @@
 import { flightTimeOf } from './flight-time.js';
 
-/** The default of `slowConsumer.lag`. Milliseconds. */
+/** Default of `slowConsumer.lag`. Milliseconds. */
 export const DEFAULT_LAG = 5000;
 
 /**
- * Bytes that may be under way to a client of which nothing is known, where the limit is the default or longer. A line of
- * 30 kbit/s needs six seconds for them.
+ * Bytes that may be under way to an unknown client, where `slowConsumer.lag` is the default or longer. A line of 30 kbit/s
+ * needs six seconds for so many bytes.
  */
 const WINDOW = 24 * 1024;
 
-/** The same for shorter limits. */
+/** Smallest such number, for shorter limits. */
 const LEAST_FIRST_WINDOW = 16 * 1024;
 
-/** Bytes after which the first client is pinged, how many more the next one gets, and the most. */
+/** Bytes before the first ping: for the first client, how many more for each next client, and the most. */
 const FIRST = 12 * 1024;
 const STEP = 512;
 const MOST = 16 * 1024;
 
-/** A ping for less would cost more than it tells. */
+/** Fewest bytes before the first ping. A ping for fewer bytes would cost more than it tells. */
 const LEAST = 2 * 1024;
 
-/** Bytes that count as nothing under way: answers to what a client asked for first. */
+/** Fewer bytes under way than this count as none. They are for answers to the first requests of a client. */
 export const FEW: number = 2 * 1024;
 
-/** A grant without a bound: the largest that V8 keeps without an object on every machine. */
+/** Grant without a bound: the largest integer that V8 keeps without an object on every machine. */
 export const UNBOUNDED: number = 2 ** 30 - 1;
 
-/** Bytes that may be under way to a client of which nothing is known. @param flightTime milliseconds that they may take */
+/** Bytes that may be under way to an unknown client. @param flightTime milliseconds that these bytes may take */
 export function firstWindow(flightTime: number): number {
   return Math.max(LEAST_FIRST_WINDOW, Math.floor(WINDOW * shareOf(flightTime)));
 }
 
-/** Bytes of a batch that such a client takes. @param spent bytes that it was sent so far */
+/** Bytes of a batch that an unknown client takes. @param spent bytes sent to the client so far */
 export function firstRoom(spent: number, flightTime: number): number {
   return spent < FEW ? Infinity : firstWindow(flightTime) - spent;
 }
 
 /**
- * Bytes after which a client of which nothing is known gets its first ping. Its answer comes before the first window is
- * full. Not all clients get the same: those of one topic would all be pinged in the same flush.
+ * First grants: a client gets its first ping when its first grant is spent. The answer comes before the first window is full.
+ * The grants differ, because equal ones would have all clients of a topic pinged in the same flush.
  */
 export class FirstGrants {
   #next = FIRST;
@@ -49,7 +49,7 @@ export class FirstGrants {
     this.#flightTime = flightTime;
   }
 
-  /** The bytes of one more client. */
+  /** Returns the first grant of one more client, in bytes. */
   next(): number {
     if (this.#flightTime === Infinity) return UNBOUNDED;
     const bytes = this.#next;

@@ -4,39 +4,39 @@ import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
 import { Trust } from './trust.js';
 
-/** Bytes for a client with nothing under way, while nothing shows that it is slow. */
+/** Window of a client that has nothing under way and has not shown to be slow. Bytes. */
 const IDLE_WINDOW = 64 * 1024;
 
-/** Least bytes that may be under way: a line slower than this in the target time is given up by `slowConsumer.grace`. */
+/** Smallest window. A line that cannot read so much in the target time is left to `slowConsumer.grace`. */
 const LEAST_WINDOW = 8 * 1024;
 
-/** Bytes after which a ping follows on a line that is not known to be fast. */
+/** Most bytes without a ping, on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
 
 const LEAST_UNMARKED = 2 * 1024;
 
-/** Most bytes that may be under way: what a gigabit line has under way to the other side of the world. */
+/** Largest window: the bytes under way on a gigabit line to the other side of the world. */
 const MOST_WINDOW = 16 * 1024 * 1024;
 
-/** Pings in a window. */
+/** Number of pings in a window. */
 const MARKS_IN_WINDOW = 4;
 
-/** Pings that may be unanswered at the same time: those of the largest window, and some of the heartbeat. */
+/** Most unanswered pings: the pings of the largest window, and some of the heartbeat. */
 const MOST_MARKS = MOST_WINDOW / MOST_UNMARKED + 32;
 
-/** An answer that takes so many times as long as the last one, and so many milliseconds, is late; bytes that may be under way then. */
+/** An answer is late after `LATE_TIMES` times the last lag, and not before `LATE_MS`. Then `LATE_WINDOW` bounds the window. */
 const LATE_TIMES = 2;
 const LATE_MS = 250;
 const LATE_WINDOW = 64 * 1024;
 
-/** A frame of more than this share of the window is cut. */
+/** Share of the window above which a frame is cut. */
 const CUT_SHARE = 1 / 2;
 const LEAST_CUT = 4 * 1024;
 
 /**
- * What is under way to a client. A client answers a ping when it has read everything before it, so the pong acknowledges
- * these bytes, through every proxy. The window is what the line reads in the target time: it doubles with each answer that
- * comes fast, and shrinks to what fits with one that comes late.
+ * Data under way to a client. A client answers a ping when it has read everything before the ping. So the pong acknowledges
+ * these bytes, through every proxy. The window is the number of bytes that the line reads in the target time. A fast answer
+ * doubles the window. A late answer shrinks the window to what fits.
  */
 export class Flight {
   readonly #target: number;
@@ -48,19 +48,19 @@ export class Flight {
   #marked = 0;
   #granted: number;
   #grantedAt: number;
-  /** Bytes sent when nothing was timed. */
+  /** Bytes sent before this flight began, at unknown times. */
   #untimed = 0;
   readonly #marks = new OpenPings(MOST_MARKS);
   readonly #trust: Trust;
-  /** The end-to-end lag that the last answer has shown. */
+  /** End-to-end lag that the last answer has shown. Milliseconds. */
   #lag = 0;
-  /** Bytes a millisecond of the last answer. */
+  /** Rate that the last answer has shown. Bytes a millisecond. */
   #rate = Infinity;
   /** Whether the last answer took so long that the window may not grow. */
   #isSlow = false;
   /** Whether the client has ever answered a ping. */
   answers: boolean;
-  /** Whether it is given up to wait for its first answer. */
+  /** Whether the wait for the first answer was given up. */
   #isMute = false;
   /** Whether the socket is not read, so that no answer comes. */
   #isUnread = false;
@@ -68,7 +68,7 @@ export class Flight {
   /**
    * @param target milliseconds in which a client reads what is under way; Infinity bounds nothing
    * @param answers whether the client has answered a ping before
-   * @param granted bytes that it was granted so far
+   * @param granted bytes of the client's first grant
    */
   constructor(target: number, answers: boolean, granted: number, now: number) {
     this.#target = target;
@@ -79,17 +79,17 @@ export class Flight {
     this.#grantedAt = now;
   }
 
-  /** Nothing is bounded any more until the client answers a ping. */
+  /** Lifts all bounds until the client answers a ping. */
   giveUpWaiting(): void {
     this.#isMute = true;
   }
 
-  /** Nothing is bounded while the socket is not read. */
+  /** Lifts all bounds while the socket is not read. */
   stopReading(): void {
     this.#isUnread = true;
   }
 
-  /** The socket is read, maybe again. */
+  /** Applies the bounds, because the socket is read. */
   goOnReading(): void {
     if (this.#isUnread) this.#marks.outdate();
     this.#isUnread = false;
@@ -99,13 +99,13 @@ export class Flight {
     return this.#isMute || this.#isUnread || this.#target === Infinity;
   }
 
-  /** When the oldest ping was written that waits for its answer; undefined while none does. */
+  /** Time of the oldest unanswered ping. Undefined without such a ping, and while the time of its answer would say nothing. */
   get #askedAt(): number | undefined {
     const { oldest } = this.#marks;
     return oldest === undefined || oldest.isStale || this.#isUnread ? undefined : oldest.at;
   }
 
-  /** Bytes that were written and not acknowledged, by what was last told to `settle` or `wrote`. */
+  /** Bytes written and not acknowledged, as of the last `settle` or `wrote`. */
   get inFlight(): number {
     return this.#sent - this.acknowledged;
   }
@@ -120,7 +120,7 @@ export class Flight {
     return this.#rate;
   }
 
-  /** Whether nothing is known that a new flight would not know. */
+  /** Whether the state is that of a new flight. */
   get isFresh(): boolean {
     return (
       this.#window === firstWindow(this.#target) &&
@@ -130,44 +130,44 @@ export class Flight {
     );
   }
 
-  /** Size above which a frame is cut where it does not fit. Who knows no pings may know no fragments either. */
+  /** Size above which a frame is cut where it does not fit. A client without pings may know no fragments either. */
   get cutAbove(): number {
     return !this.answers ? Infinity : Math.max(LEAST_CUT, this.#window * CUT_SHARE);
   }
 
-  /** Bytes that may be written before the next ping is due, to a client that has to read what it was sent. */
+  /** Bytes that may be written before the next ping, to a client with a backlog. */
   get untilMark(): number {
     return this.#isUnbounded ? Infinity : this.#unmarkedLimit - this.unmarked;
   }
 
-  /** Whether a ping is not answered yet. */
+  /** Whether a ping is unanswered. */
   get isMarked(): boolean {
     return this.#marks.size > 0;
   }
 
-  /** Whether no answer on its way would tell of everything that was written. */
+  /** Whether a new ping is needed, because no unanswered ping follows all that was written. */
   get needsAnswer(): boolean {
     return !this.#isUnbounded && (this.unmarked > 0 || !this.isMarked);
   }
 
-  /** Bytes written behind the last ping. */
+  /** Bytes written since the last ping. */
   get unmarked(): number {
     return this.#sent - this.#marked;
   }
 
-  /** Milliseconds from a write to the client having read it: the last that was shown, or the wait for the oldest answer. */
+  /** Milliseconds until the client has read a write: the last lag, or the wait for the oldest answer if that is longer. */
   lag(now: number): number {
     return Math.max(this.#lag, now - (this.#askedAt ?? now));
   }
 
-  /** Bytes that may be written of what has waited. */
+  /** Bytes of the backlog that may be written. */
   room(now: number): number {
     if (this.#isUnbounded) return Infinity;
     if (this.inFlight < FEW && !this.#isSlow) return Math.max(this.#window, IDLE_WINDOW) - this.inFlight;
     return (this.#isLate(now) ? Math.min(this.#window, LATE_WINDOW) : this.#window) - this.inFlight;
   }
 
-  /** Bytes that may be written while nothing waits: a line that has shown to be fast needs no window. */
+  /** Bytes that may be written while there is no backlog. A line that has shown to be fast needs no window. */
   #freeRoom(now: number): number {
     const most = this.#isSlow || this.#isLate(now) ? 0 : this.#trust.inFlight;
     return Math.max(this.room(now), most - this.inFlight);
@@ -178,8 +178,8 @@ export class Flight {
   }
 
   /**
-   * Bytes of a batch that the client takes, of which some may have to wait. With nothing under way to a client that is not slow
-   * it takes any, as a whole.
+   * Bytes of a batch that the client takes. Some of them may still have to wait. A client takes a whole batch of any size while
+   * nothing is under way and the client is not slow.
    * @param left bytes of the grant that are left
    */
   roomAt(now: number, left: number): number {
@@ -188,42 +188,42 @@ export class Flight {
     return this.#freeRoom(now) - spent;
   }
 
-  /** Ends a grant, and takes note of what was written of it. @param left bytes of the grant that are left */
+  /** Ends a grant, and counts its spent bytes as sent. @param left bytes of the grant that are left */
   settle(left: number): void {
     this.#sent += this.#granted - left;
     this.#granted = 0;
   }
 
-  /** Ends the grant that a client has without a flight. @param left bytes of the grant that are left */
+  /** Ends the first grant, which was spent before this flight began. @param left bytes of the grant that are left */
   settleFirst(left: number): void {
     this.settle(left);
     this.#untimed = this.#sent;
   }
 
-  /** Takes note of bytes that were written without a grant. */
+  /** Counts bytes written without a grant as sent. */
   wrote(bytes: number): void {
     this.#sent += bytes;
   }
 
-  /** Bytes that may be written before it is to be asked again. */
+  /** Begins a grant. Returns the bytes that may be written before the next one. */
   grant(now: number): number {
     if (this.unmarked === 0) this.#grantedAt = now;
-    // What a line reads in a moment, or it would not be known how long the bytes of a grant took.
+    // No more than the line reads in a moment: the bytes of a longer grant could not be timed.
     const most = Math.max(this.#unmarkedLimit, this.#trust.inMoment);
     const room = Math.floor(this.#freeRoom(now) * this.#share);
     const bounded = Math.max(0, Math.min(most, this.#stretch, room));
     return (this.#granted = this.#isUnbounded ? UNBOUNDED : bounded);
   }
 
-  /** Whether so many bytes may be written as one, with a ping behind them at most. */
+  /** Whether so many bytes may be written in one piece, with no ping but one at the end. */
   takesWhole(bytes: number, now: number): boolean {
     if (this.#isUnbounded) return true;
     return bytes <= Math.max(this.#stretch, firstWindow(this.#target)) && bytes <= this.#freeRoom(now);
   }
 
   /**
-   * Whether what was written needs no ping now: an answer is on its way, or it went no faster than the line is trusted to read,
-   * and is taken as read for that.
+   * Whether the written bytes need no ping now. Either an answer is on its way, or the bytes went no faster than the line is
+   * trusted to read. In the second case the bytes are taken as read.
    * @param next bytes of the next write
    */
   isCovered(next: number, now: number): boolean {
@@ -235,7 +235,7 @@ export class Flight {
     return Math.min(this.#stretch, this.#freeRoom(now) * this.#share) >= next;
   }
 
-  /** A ping for the end of what was written. @param isBurst whether all of it since the last ping was written now */
+  /** Makes a ping for the end of the written bytes. @param isBurst whether all bytes since the last ping were written now */
   mark(now: number, isBurst: boolean): Buffer {
     const token = pingToken();
     const begun = this.#trust.aheadAt ?? (isBurst ? now : this.#grantedAt);
@@ -250,7 +250,7 @@ export class Flight {
     return pingFrame(token);
   }
 
-  /** Takes the answer to a ping. False for a token that is not, or no longer, waited for. */
+  /** Takes the answer to a ping. Returns false for a token that no unanswered ping has. */
   acknowledge(token: number, now: number): boolean {
     const mark = this.#marks.take(token);
     if (mark === undefined) return false;
@@ -271,7 +271,7 @@ export class Flight {
     this.#isSlow = lag > this.#target / 2;
     if (this.#isSlow) this.#trust.answeredLate(least, this.#rate);
     else this.#trust.answered(mark, now);
-    // Whole bytes: what is cut to fit would lose the rest of one.
+    // Whole bytes: a frame cut at a fraction of a byte would lose that byte.
     const readable = (perMs: number): number => Math.floor(perMs * this.#target);
     if (lag > this.#target)
       this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, readable(this.#rate)));
@@ -280,13 +280,13 @@ export class Flight {
     this.#window = Math.max(this.#window, grown);
   }
 
-  /** Bytes that may follow each other without a ping between them: more on a line that has shown to be fast. */
+  /** Bytes that may be written without a ping between them. A line that has shown to be fast gets more. */
   get #stretch(): number {
     if (this.#isSlow || this.isMarked) return this.#unmarkedLimit;
     return Math.max(this.#unmarkedLimit, this.#trust.left);
   }
 
-  /** Share of the room that may be spent before a ping. The rest is for what comes until its answer. */
+  /** Share of the room that may be spent before a ping. The rest is for data that comes before the answer. */
   get #share(): number {
     return this.isMarked ? 1 : 1 / 2;
   }

@@ -6,29 +6,29 @@ import type { SocketPort } from './socket-port.js';
 import { FIRST_RATE } from './trust.js';
 import { type Allowance, WaitingFrames } from './waiting-frames.js';
 
-/** Milliseconds for the first answer, beside those for what is under way. Then a client is taken for one that knows no pings. */
+/** Milliseconds for the first answer, beside the time for data under way. A later client is taken for one without pings. */
 const FIRST_ANSWER_MS = 1000;
 
 const ALL = { room: Infinity, enough: Infinity, cutAbove: Infinity };
 
-/** What a connection has of a line that needs acknowledgements: what is under way, and what waits for it. */
+/** Line of a connection that needs acknowledgements: the data under way, and the frames that wait. */
 export class Line {
   readonly flight: Flight;
-  /** Somebody wants to know when there is room. */
+  /** Whether somebody waits for room. */
   isAwaited = false;
-  /** Somebody wants to know when the socket has taken what waits. */
+  /** Callback for the moment when the socket has taken all waiting frames. */
   onEmpty: (() => void) | undefined;
   readonly #waiting: WaitingFrames;
   readonly #socket: SocketPort;
   readonly #owner: OutboxOwner;
   readonly #onMute: () => void;
   #timer: unknown;
-  /** Until when the first answer of the client is waited for. Known when the client was asked. */
+  /** Time until which the first answer of the client is waited for. Undefined before the first ping. */
   #patientUntil: number | undefined;
 
   /**
-   * @param flight what is known of it so far
-   * @param onMute called when a client is not waited for any more that has never answered
+   * @param flight flight of the connection so far
+   * @param onMute called when the wait for a client's first answer is given up
    */
   constructor(socket: SocketPort, owner: OutboxOwner, flight: Flight, onMute: () => void) {
     this.#socket = socket;
@@ -43,25 +43,25 @@ export class Line {
     return this.#waiting.bytes;
   }
 
-  /** Whether nothing is known or kept that a new line would not have. */
+  /** Whether the state is that of a new line. */
   get isFresh(): boolean {
     return !this.isAwaited && this.onEmpty === undefined && this.#waiting.bytes === 0 && this.flight.isFresh;
   }
 
-  /** Takes batches behind those that wait. */
+  /** Adds batches behind the waiting ones. */
   add(batches: readonly (Batch | undefined)[], count: number): void {
     for (let i = 0; i < count; i++) this.#waiting.add(batches[i]!);
   }
 
   /**
-   * Writes of what waits as much as may be under way, with a ping behind each stretch of it. Throws when the socket does.
+   * Writes as many waiting frames as may be under way, with a ping behind each stretch. Throws when the socket does.
    * @param most bytes after which a busy socket is given no further frame
    */
   write(held: HeldBatches, most: number): void {
     const { flight } = this;
     const now = this.#owner.clock.now();
     const isBurst = flight.unmarked === 0;
-    // Before the data, so that a client that knows pings answers at once, however slow its line.
+    // The first ping goes before the data. A client with pings then answers at once, however slow its line is.
     if (!flight.answers && !flight.isMarked) this.ping(isBurst);
     let given = 0;
     while (this.#waiting.bytes > 0 && (given < most || this.#socket.writableLength === 0)) {
@@ -74,12 +74,12 @@ export class Line {
       flight.wrote(bytes);
       if (flight.untilMark <= 0) this.ping(isBurst);
     }
-    // The answer is what goes on with the rest.
+    // The rest is written when the answer comes.
     if (this.#waiting.bytes > 0 && flight.needsAnswer) this.ping(isBurst);
     if (this.#waiting.bytes > 0) this.doubt();
   }
 
-  /** Writes all that waits, whatever is under way. Throws when the socket does. */
+  /** Writes all waiting frames, whatever is under way. Throws when the socket does. */
   writeAll(held: HeldBatches): void {
     this.flight.wrote(this.#take(ALL, held));
   }
@@ -91,16 +91,16 @@ export class Line {
   }
 
   /**
-   * Writes a ping behind what was sent. Throws when the socket does.
-   * @param isBurst whether all of it since the last ping was written now
+   * Writes a ping behind all sent data. Throws when the socket does.
+   * @param isBurst whether all data since the last ping was written now
    */
   ping(isBurst: boolean): void {
     this.#socket.write(this.mark(isBurst));
   }
 
   /**
-   * A ping for behind what was sent.
-   * @param isBurst whether all of it since the last ping is written now
+   * Makes a ping that goes behind all sent data.
+   * @param isBurst whether all data since the last ping is written now
    */
   mark(isBurst: boolean): Buffer {
     const now = this.#owner.clock.now();
@@ -108,13 +108,13 @@ export class Line {
     return this.flight.mark(now, isBurst);
   }
 
-  /** Nothing waits for an answer any more. */
+  /** Ends the wait for the first answer. */
   stop(): void {
     this.#owner.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Something waits for a client that has never answered. Who does not know pings is served as if there were none. */
+  /** Bounds the wait for a client that has never answered. Afterwards the client is served as if there were no pings. */
   doubt(): void {
     if (this.#timer !== undefined || this.flight.answers || this.#patientUntil === undefined) return;
     const { clock } = this.#owner;
@@ -129,7 +129,7 @@ export class Line {
     this.#onMute();
   };
 
-  /** Lets go of what waits. */
+  /** Drops all waiting frames. */
   drop(held: HeldBatches): void {
     this.#waiting.drop(batch => held.keep(batch));
   }
@@ -155,7 +155,7 @@ export class Line {
   }
 }
 
-/** Writes in one system call. Returns how many bytes. */
+/** Writes the pieces in one system call. Returns the number of their bytes. */
 function writePieces(
   socket: SocketPort,
   pieces: readonly Uint8Array[],

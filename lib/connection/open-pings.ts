@@ -1,31 +1,31 @@
-/** One ping that is not answered. */
+/** Unanswered ping. */
 export interface Mark {
   readonly token: number;
-  /** Bytes written before it. */
+  /** Bytes written before the ping. */
   readonly upTo: number;
-  /** Those since the last ping. */
+  /** Bytes written since the last ping. */
   readonly bytes: number;
-  /** When the first of those was written, or earlier. */
+  /** Time of the first write of {@link bytes}, or earlier. */
   readonly first: number;
-  /** Those that were not acknowledged when it was written, and of which the time of the first is known. */
+  /** Bytes in flight when the ping was written, without bytes sent at unknown times. */
   readonly timed: number;
-  /** When the first of its own bytes was written, or earlier. */
+  /** Time of the first write since the last ping that still counts as in flight, or earlier. */
   readonly begun: number;
-  /** When the first of the bytes in flight was written, or earlier. */
+  /** Time of the first write of all bytes in flight, or earlier. */
   readonly since: number;
   readonly at: number;
   /** Whether the socket was not read for a while, so that the time of the answer says nothing. */
   isStale: boolean;
 }
 
-/** The pings that are not answered, in the order in which they were written. */
+/** Unanswered pings, in the order of their writing. */
 export class OpenPings {
-  /** Answers so far. */
+  /** Number of answers so far. */
   answered = 0;
   readonly #marks: Mark[] = [];
   readonly #most: number;
 
-  /** @param most pings that are remembered */
+  /** @param most largest number of pings that are remembered */
   constructor(most: number) {
     this.#most = most;
   }
@@ -40,13 +40,13 @@ export class OpenPings {
 
   add(mark: Mark): void {
     this.#marks.push(mark);
-    // The oldest stays: it tells the lag.
+    // The oldest ping stays, because it tells the lag.
     if (this.#marks.length > this.#most) this.#marks.splice(1, 1);
   }
 
   /**
-   * Takes a ping and all earlier ones: RFC 6455 section 5.5.3 lets a peer answer the newest only. Undefined for a token that is
-   * not, or no longer, waited for.
+   * Takes out a ping and all earlier ones: RFC 6455 section 5.5.3 lets a peer answer the newest only. Returns undefined for a
+   * token that no unanswered ping has.
    */
   take(token: number): Mark | undefined {
     const at = this.#marks.findIndex(mark => mark.token === token);
@@ -55,7 +55,7 @@ export class OpenPings {
     return this.#marks.splice(0, at + 1).at(-1);
   }
 
-  /** The time of the answers says nothing. */
+  /** Marks all pings as stale: the time of their answers says nothing. */
   outdate(): void {
     for (const mark of this.#marks) mark.isStale = true;
   }

@@ -4,14 +4,14 @@ import { MOST_IN_FLIGHT } from './held-batches.js';
 import { OPEN } from './socket-port.js';
 
 /**
- * The outgoing side of a connection. Batches gather between two writes and leave in one system call; until the
- * kernel has taken them they are held, because the socket reads from the shared slabs.
+ * Outgoing side of a connection. Batches gather between two writes, and leave in one system call. Batches are held until
+ * the kernel has taken them, because the socket reads from the shared slabs.
  *
- * What is under way to the client is bounded by its `Flight`. A grant of it is spent without a further look; what goes
- * beyond waits for an acknowledgement.
+ * A `Flight` bounds the data under way to the client. A grant of the flight is spent without a further check. Data that
+ * does not fit waits for an acknowledgement.
  *
- * It writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. That is safe
- * while the WebSocket is OPEN (nothing may follow a close frame), since every buffer holds whole frames.
+ * An outbox writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. This is safe
+ * while the WebSocket is OPEN, since every buffer holds whole frames. Nothing may follow a close frame.
  */
 export class Outbox extends BoundedOutbox implements BatchSink {
   get room(): number {
@@ -27,8 +27,8 @@ export class Outbox extends BoundedOutbox implements BatchSink {
 
   send(batch: Batch): boolean {
     const socket = this.socket;
-    // What nearly every flush meets. The memory of a connection is cold when a flush comes to it, so no more of it is
-    // touched than must be.
+    // The case of nearly every flush. The memory of a connection is cold when a flush comes, so the code touches as little of
+    // this memory as it can.
     const simple =
       this.count === 0 &&
       this.#isGranted(batch.bytes) &&
@@ -68,7 +68,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     const queued = this.socket.writableLength;
     const isFree = queued === 0 && !this.isWaiting;
     if (!isFree && !this.holder().admits(this.unsent, this.asked, this.owner.maxUnsentBytes)) {
-      // Only the kernel knows now whether the peer reads at all.
+      // Only a write to the kernel can show now whether the peer reads at all.
       if (queued === 0) return this.writeLast();
       this.drop();
       return this.owner.tooSlow();
@@ -79,12 +79,12 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     } else this.#writeBeyond(bytes);
   }
 
-  /** Whether so many bytes may be written without a look. A ping goes with the last write that has room for it. */
+  /** Whether so many bytes may be written without a further check. False for the last write that fits: a ping may go with it. */
   #isGranted(bytes: number): boolean {
     return (this.line === undefined ? bytes : 2 * bytes) <= this.grant;
   }
 
-  /** Writes what was gathered where the grant ends: with a ping in the same system call, or as far as it may be under way. */
+  /** Writes the gathered batches where the grant ends: whole, with any ping in the same system call, or as far as they fit. */
   #writeBeyond(bytes: number): void {
     if (this.ws.readyState !== OPEN) return this.drop();
     const line = this.settled();

@@ -8,16 +8,16 @@ import type { SocketPort } from './socket-port.js';
 import type { TurnWrites } from './turn-writes.js';
 import type { Reader, WaitingAnswers } from './waiting-answers.js';
 
-/** What sending asks of the rest of the server. One object serves all connections. */
+/** Parts of the server that sending needs. One object serves all connections. */
 export interface SendingHost {
   readonly turnWrites: TurnWrites;
-  /** What waits for clients to read. */
+  /** Work that waits for clients to read. */
   readonly waiting: WaitingAnswers;
-  /** Bytes a connection may have unsent. */
+  /** Bytes that a connection may have unsent. */
   readonly maxUnsentBytes: number;
 }
 
-/** The part of a connection that sends what is no publication: answers, and what the application sends by itself. */
+/** Part of a connection that sends everything but publications: answers, and messages of the application. */
 export abstract class SendingConnection extends Connection implements Reader {
   abstract readonly open: boolean;
   abstract readonly sink: Outbox;
@@ -25,9 +25,9 @@ export abstract class SendingConnection extends Connection implements Reader {
   protected abstract readonly host: SendingHost;
   unread = 0;
   awaited = -1;
-  /** Messages of its client whose handlers run. */
+  /** Number of running handlers for messages of the client. */
   #handling = 0;
-  /** Bytes that they may send beside their answers. */
+  /** Bytes that running handlers may send beside their answers. */
   #allowance = 0;
 
   abstract drained(): void;
@@ -55,8 +55,8 @@ export abstract class SendingConnection extends Connection implements Reader {
   }
 
   /**
-   * Sends one text frame that the client has asked for, at the end of this loop turn. However large it is, it closes
-   * nothing: whoever makes an answer waits before, while the connection is {@link full}.
+   * Sends one text frame that the client has asked for, at the end of this loop turn. A large answer closes no connection:
+   * the maker of an answer waits beforehand, while the connection is {@link full}.
    */
   answer(text: string): boolean {
     const bytes = this.#give(text);
@@ -68,7 +68,7 @@ export abstract class SendingConnection extends Connection implements Reader {
   /** Returns the bytes of the frame; 0 when it is not sent. */
   #give(text: string): number {
     if (!this.open) return 0;
-    // More than the limit in one turn goes to the socket at once: only then it shows whether the peer reads.
+    // More than the limit in one turn goes to the socket at once: only a write shows whether the peer reads.
     if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
     if (!this.open) return 0;
     const batch = new Batch([textFrame(text)]);
@@ -77,18 +77,18 @@ export abstract class SendingConnection extends Connection implements Reader {
     return batch.bytes;
   }
 
-  /** A message of its client is taken to its handler. */
+  /** Notes that a message of the client goes to its handler. */
   handlerBegins(): void {
     this.#handling++;
     this.#allowance = Math.min(this.#allowance + this.maxUnsentBytes, this.#handling * this.maxUnsentBytes);
   }
 
-  /** A message of its client is answered, or will not be. */
+  /** Notes that a message of the client is answered, or will never be. */
   handlerEnds(): void {
     if (--this.#handling === 0) this.#allowance = 0;
   }
 
-  /** Handlers answer with `send` too. Each may send as much as any other client may leave unsent, but not more. */
+  /** Counts bytes sent by a handler as answers. Each handler may send as much as a connection may have unsent, but not more. */
   #sentByHandler(bytes: number): void {
     this.unread += bytes;
     if (bytes > this.#allowance) return;
@@ -96,7 +96,7 @@ export abstract class SendingConnection extends Connection implements Reader {
     this.sink.asked += bytes;
   }
 
-  /** Whether so many bytes of answers are unread that what the client asks for next has to wait. */
+  /** Whether so many bytes of answers are unread that the next request of the client has to wait. */
   get full(): boolean {
     const { maxUnsentBytes } = this;
     return this.unread > maxUnsentBytes && this.host.waiting.isAbove(maxUnsentBytes, this);
@@ -107,7 +107,7 @@ export abstract class SendingConnection extends Connection implements Reader {
     return this.host.waiting.add(this, work);
   }
 
-  /** Writes the frames gathered in this loop turn now, as far as they may be under way. */
+  /** Writes the frames gathered in this loop turn now, as far as the window allows. */
   writeGathered(): void {
     if (this.sink.gathered > 0) this.sink.write();
   }
@@ -122,7 +122,7 @@ export abstract class SendingConnection extends Connection implements Reader {
     this.sink.whenTaken(done);
   }
 
-  /** Sends at the end of this loop turn what others have added to the sink. */
+  /** Requests a write at the end of this loop turn, for batches that others have added to the sink. */
   requestWrite(): void {
     this.host.turnWrites.request(this.sink);
   }

@@ -1,43 +1,43 @@
 import type { Mark } from './open-pings.js';
 
-/** Most bytes that a line is trusted with: what may be wrongly taken as read when a fast line breaks down. */
+/** Most bytes that a line is trusted with. When a fast line breaks down, so many may be wrongly taken as read. */
 const MOST = 512 * 1024;
 
-/** A line that has read some bytes in this share of the target time is trusted with {@link TIMES} times as many. */
+/** Length of a moment: a share of the target time. A line is trusted with {@link TIMES} times what it has read in a moment. */
 const MOMENT_SHARE = 1 / 10;
 const TIMES = 8;
 
-/** Times after which a ping follows. The rest is for what comes until its answer. */
+/** Part of {@link TIMES} after which a ping follows. The rest is for data that comes before the answer. */
 const TIMES_UNTIL_PING = 4;
 
-/** Bytes a millisecond that every line is taken to read before anything is known. */
+/** Assumed rate of a line that has shown nothing yet. Bytes a millisecond. */
 export const FIRST_RATE = 4;
 
-/** What is sent may be faster than what a line has shown to read, and is still taken as read. */
+/** Factor by which data may go faster than the line has shown to read, and still be taken as read. */
 const SLACK = 1.25;
 
-/** An answer in the least lag that was shown, times this and so many milliseconds more, has found nothing queued. */
+/** Longest lag of a prompt answer: `PROMPT_TIMES` times the least lag, plus `PROMPT_MS`. A prompt ping has found nothing queued. */
 const PROMPT_TIMES = 1.25;
 const PROMPT_MS = 10;
 
-/** Growth of the least lag with each answer: the way to a client may become longer. */
+/** Growth of the least lag with each answer, because the way to a client may become longer. */
 const LEAST_LAG_GROWTH = 1.05;
 
-/** What a line has shown to read, and what may be taken as read for that before the next ping. Bytes and milliseconds. */
+/** Speed that a line has shown, and the bytes that may be taken as read before the next ping. Bytes and milliseconds. */
 export class Trust {
-  /** Milliseconds in which what is read counts as read at once. */
+  /** Length of a moment. Bytes read in a moment count as read at once. Milliseconds. */
   readonly #moment: number;
-  /** Bytes a millisecond that the last answers have shown at least. */
+  /** Least rate that the last answers have shown. Bytes a millisecond. */
   #rate = FIRST_RATE;
   #leastLag = Infinity;
   /** Most bytes between two pings that the client has read without delay. */
   #shown = 0;
-  /** Most bytes that it has read in a moment. */
+  /** Most bytes that the client has read in a moment. */
   #burst = 0;
   /** Bytes since the last ping that are taken as read, and when the first of them was granted. */
   #taken = 0;
   #takenAt: number | undefined;
-  /** Those of them that went faster than the line has shown to read. */
+  /** Part of the taken bytes that went faster than the line has shown to read, and when the first of them was granted. */
   #ahead = 0;
   #aheadAt: number | undefined;
 
@@ -46,22 +46,22 @@ export class Trust {
     this.#moment = target * MOMENT_SHARE;
   }
 
-  /** Whether the line has shown nothing. */
+  /** Whether the line has shown nothing yet. */
   get isFresh(): boolean {
     return this.#rate === FIRST_RATE;
   }
 
-  /** Bytes that are taken as read and count as under way, because they went faster than the line has shown to read. */
+  /** Bytes taken as read that still count as under way, because they went faster than the line has shown to read. */
   get ahead(): number {
     return Math.ceil(this.#ahead);
   }
 
-  /** When the first of those was granted; undefined while there are none. */
+  /** Time when the first of the {@link ahead} bytes was granted; undefined while there are none. */
   get aheadAt(): number | undefined {
     return this.#aheadAt;
   }
 
-  /** When the first byte since the last ping was granted that is taken as read; undefined while there is none. */
+  /** Time when the first of the {@link taken} bytes was granted; undefined while there are none. */
   get takenAt(): number | undefined {
     return this.#takenAt;
   }
@@ -91,9 +91,9 @@ export class Trust {
     return Math.min(MOST, TIMES * this.#shown) - this.#taken;
   }
 
-  /** Takes bytes as read that were written since a moment, if they went no faster than the line may be trusted to read. */
+  /** Takes bytes written from `since` on as read. Returns false if they went faster than the line is trusted to read. */
   take(bytes: number, since: number, now: number): boolean {
-    // A line that was idle may be given at once what it reads in a moment, or what it was granted.
+    // An idle line may get at once as much as it reads in a moment, or as much as it was granted.
     const time = Math.min(now - since, Math.max(this.#moment, bytes / this.#rate));
     const ahead = Math.max(0, bytes - time * this.#rate * SLACK);
     if (bytes > this.#all || this.#ahead + ahead > TIMES_UNTIL_PING * this.#burst) return false;
@@ -104,18 +104,18 @@ export class Trust {
     return true;
   }
 
-  /** A ping was written: its answer will tell of all there is. */
+  /** Forgets the bytes taken as read after a ping, because the answer to the ping will cover these bytes. */
   restart(): void {
     this.#taken = this.#ahead = 0;
     this.#takenAt = this.#aheadAt = undefined;
   }
 
-  /** The answer to a ping came in time. */
+  /** Learns from an answer that came in time. */
   answered({ bytes, first, timed, since, at }: Mark, now: number): void {
     const lag = Math.max(1, now - at);
     const least = timed / Math.max(1, now - since);
     this.#leastLag = Math.min(lag, this.#leastLag * LEAST_LAG_GROWTH);
-    // With nothing queued before the ping the line has kept up with what was sent.
+    // If nothing was queued before the ping, the line has kept up with the data sent.
     const isPrompt = at - first >= lag && lag <= this.#leastLag * PROMPT_TIMES + PROMPT_MS;
     this.#learn(isPrompt ? Math.max(least, bytes / (at - first)) : least);
     this.#shown = Math.max(this.#shown, bytes);
@@ -123,9 +123,9 @@ export class Trust {
   }
 
   /**
-   * An answer came late.
-   * @param least bytes a millisecond that were read at least
-   * @param rate bytes a millisecond that the line reads
+   * Learns from an answer that came late.
+   * @param least least possible rate of the line, in bytes a millisecond
+   * @param rate rate of the line, in bytes a millisecond
    */
   answeredLate(least: number, rate: number): void {
     this.#learn(least);

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { BatchSink } from '../wire/batch.js';
 
-/** Bytes of answers that may be unread when what waits goes on: as many as publications that are on their way. */
+/** Unread bytes of answers at which waiting work goes on: as many as bytes of publications may be in flight. */
 const MOST_UNREAD = 64 * 1024;
 
 /** A connection whose client may leave answers unread. */
@@ -13,30 +13,30 @@ export interface Reader {
   writeGathered(): void;
   /** Calls back when the socket has taken all there is now. */
   whenTaken(done: () => void): void;
-  /** The socket has taken what it was given: publications that wait for that have their turn first. */
+  /** Called when the socket has taken all its data, so that waiting publications have their turn first. */
   drained(): void;
 
   // Notes kept on the connection, because a Map entry and an object for each would cost more.
 
-  /** At least the bytes of answers that the kernel has not taken. Whoever sends an answer adds to it. */
+  /** Upper bound of the bytes of answers that the kernel has not taken. Each sent answer adds to this number. */
   unread: number;
-  /** Those of them that the socket was asked about, -1 when it was not. Nobody else touches it. */
+  /** Part of {@link unread} that the socket was asked about; -1 without a question. Only {@link WaitingAnswers} sets this part. */
   awaited: number;
 }
 
 /** Closes connections whose sockets take nothing for the time of grace. */
 export interface StallWatch {
-  /** Begins the time of grace of a socket, also of one that is watched already. */
+  /** Begins the time of grace of a socket, also if the socket is watched already. */
   watch(sink: BatchSink): void;
   unwatch(sink: BatchSink): void;
 }
 
-/** What waits; of work that takes time, the end of it. */
+/** Waiting work. Returns a promise of its end if it takes time. */
 type Work = () => void | Promise<void>;
 
 /**
- * Work that waits until its client has read what it asked for before: the next message, the next topic of a subscribe, the
- * next value of a stream. One object serves all connections.
+ * Work that waits until its client has read earlier answers: the next message, the next topic of a subscribe, the next value
+ * of a stream. One object serves all connections.
  */
 export class WaitingAnswers {
   readonly #waiting = new Map<Reader, Work[]>();
@@ -48,7 +48,7 @@ export class WaitingAnswers {
 
   /** Whether the client has more than so many bytes of answers unread. False for a connection that is closing. */
   isAbove(bytes: number, reader: Reader): boolean {
-    // Only then it shows whether the peer reads.
+    // Only a write shows whether the peer reads.
     reader.writeGathered();
     if (reader.awaited < 0) reader.unread = Math.min(reader.unread, reader.sink.unsent);
     return reader.open && reader.unread > bytes;
@@ -56,7 +56,7 @@ export class WaitingAnswers {
 
   /**
    * Does the work later, in the context of the caller: when the client has read enough, or when its connection has ended.
-   * Resolves when it is done, rejects with what it throws.
+   * Resolves when the work is done, and rejects with any error of the work.
    */
   add(reader: Reader, work: Work): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -68,7 +68,7 @@ export class WaitingAnswers {
     });
   }
 
-  /** Does all that waits: the connection has ended, so there is nothing to wait for. */
+  /** Does all waiting work, because the connection has ended. */
   end(reader: Reader): void {
     const works = this.#waiting.get(reader);
     if (works === undefined) return;
@@ -76,7 +76,7 @@ export class WaitingAnswers {
     for (const work of works) void work();
   }
 
-  /** Does what waits, in order, as long as there is room. */
+  /** Does the waiting work, in order, as long as there is room. */
   #goOn(reader: Reader): void {
     const works = this.#waiting.get(reader);
     if (works === undefined) return;
@@ -84,7 +84,7 @@ export class WaitingAnswers {
     while (works.length > 0 && !this.isAbove(most, reader)) {
       const done = works.shift()!();
       if (done === undefined) continue;
-      // The next one follows when its answer is there, or is read: it may itself be waiting here for others.
+      // The next work follows when this work has ended: this work may itself be waiting here for others.
       void done.then(() => this.#goOn(reader));
       break;
     }
@@ -93,7 +93,7 @@ export class WaitingAnswers {
     else if (this.isAbove(most, reader)) this.#await(reader);
   }
 
-  /** One question at a time is enough: what was unread when it was asked has left when it is answered. */
+  /** Asks the socket, one question at a time. Bytes that are unread at the question have left at its answer. */
   #await(reader: Reader): void {
     this.#stalls.watch(reader.sink);
     if (reader.awaited >= 0) return;
@@ -112,7 +112,7 @@ export class WaitingAnswers {
   }
 }
 
-/** Does the work, and returns the end of it where it takes time. Neither throws nor rejects. */
+/** Does the work, and returns a promise of its end if the work takes time. Neither throws nor rejects. */
 function settle(
   work: Work,
   resolve: (done: void | Promise<void>) => void,

@@ -1,37 +1,37 @@
 import type { Batch } from '../wire/batch.js';
 import { headerSize, partHeader, payloadAt } from '../wire/frame.js';
 
-/** A piece of a cut frame has so many bytes at least. */
+/** Least room for a piece of a cut frame, in bytes. The last piece may be smaller. */
 const LEAST_PIECE = 2 * 1024;
 
-/** The largest header of a frame. */
+/** Size of the largest frame header, in bytes. */
 const HEADER = headerSize(2 ** 16);
 
-/** What {@link WaitingFrames.take} may take. Bytes. */
+/** Limits of one {@link WaitingFrames.take}, in bytes. */
 export interface Allowance {
-  /** What is taken at most. */
+  /** Most bytes to take. */
   readonly room: number;
-  /** No further frame is begun when so much was taken. */
+  /** Bytes after which no further frame is begun. */
   readonly enough: number;
-  /** Frames larger than this are cut where they do not fit. */
+  /** Size above which a frame is cut where it does not fit. */
   readonly cutAbove: number;
 }
 
 /**
- * Frames that wait until a client has read what it was sent before. A large one is cut into the fragments of a WebSocket
- * message, between which pings may be written. Nothing else may be: they belong to one message.
+ * Frames that wait until a client has read the earlier ones. A large frame is cut into the fragments of one WebSocket message.
+ * Only pings may be written between the fragments of a message.
  */
 export class WaitingFrames {
   readonly #batches: Batch[] = [];
   readonly #pinned: (bytes: number) => void;
   #bytes = 0;
-  /** Where the next byte is: a buffer of the first batch, and a place in it. */
+  /** Position of the next byte: the index of a buffer of the first batch, and a place in that buffer. */
   #buffer = 0;
   #at = 0;
-  /** End of the payload of the frame that is cut; 0 while none is. */
+  /** End of the payload of the frame that is being cut; 0 while no frame is. */
   #end = 0;
 
-  /** @param pinned told of bytes that are kept for this client from now on; negative for what is not any more */
+  /** @param pinned called with the bytes newly kept for this client; negative for bytes that are kept no longer */
   constructor(pinned: (bytes: number) => void) {
     this.#pinned = pinned;
   }
@@ -46,7 +46,7 @@ export class WaitingFrames {
     return this.#at > 0 || this.#buffer > 0;
   }
 
-  /** Keeps a reference to the batch until it is taken. */
+  /** Adds a batch, and keeps a reference to the batch until all of it is taken. */
   add(batch: Batch): void {
     if (batch.bytes === 0) return;
     batch.retain();
@@ -56,8 +56,9 @@ export class WaitingFrames {
   }
 
   /**
-   * Takes the next bytes out, in order. They lie in the memory of the batches that are released with `done`.
-   * @param done gets each batch of which nothing is left, and whose reference is the caller's from then on
+   * Takes the next bytes out, in order. The bytes lie in the memory of their batches, so the caller writes the bytes before it
+   * releases the batches.
+   * @param done gets each batch of which nothing is left; its reference is the caller's from then on
    */
   take(allowance: Allowance, done: (batch: Batch) => void): Uint8Array[] {
     const taken: Uint8Array[] = [];
@@ -75,7 +76,7 @@ export class WaitingFrames {
     return taken;
   }
 
-  /** Lets go of everything; of a batch that was begun as `keep` wants it, because its socket may still read from it. */
+  /** Drops everything. A batch that was begun goes to `keep` first, because the socket may still read from its memory. */
   drop(keep: (batch: Batch) => void): void {
     if (this.isBegun) keep(this.#batches[0]!);
     for (const batch of this.#batches.splice(0)) this.#release(batch);
@@ -87,7 +88,7 @@ export class WaitingFrames {
     batch.release();
   }
 
-  /** Whole frames that fit, or the first piece of one that is too large. */
+  /** Takes whole frames that fit, or the first piece of a frame that is too large. Undefined when nothing fits. */
   #frames(room: number, enough: number, cutAbove: number): Uint8Array[] | undefined {
     const buffer = this.#batches[0]!.buffers[this.#buffer]!;
     const from = this.#at;
@@ -109,7 +110,7 @@ export class WaitingFrames {
     return [partHeader(buffer[from]!, false, length), buffer.subarray(start, start + length)];
   }
 
-  /** The next piece of the frame that is cut. */
+  /** Takes the next piece of the frame that is being cut. Undefined when nothing fits. */
   #piece(room: number): Uint8Array[] | undefined {
     const left = this.#end - this.#at;
     const isLast = left + HEADER <= room;
@@ -127,7 +128,7 @@ export class WaitingFrames {
     this.#at = to;
   }
 
-  /** Goes on to the next buffer, and to the next batch. */
+  /** Moves on from a finished buffer to the next one, and from a finished batch to the next one. */
   #pass(done: (batch: Batch) => void): void {
     const batch = this.#batches[0]!;
     if (this.#at < batch.buffers[this.#buffer]!.length) return;

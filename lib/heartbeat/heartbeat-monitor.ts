@@ -1,6 +1,6 @@
 import { Stalls } from './stalls.js';
 
-/** When a peer is pinged and when it is given up. Milliseconds. */
+/** Times of silence before a peer is pinged, and before a peer is given up. Milliseconds. */
 export interface HeartbeatPolicy {
   /** Silence after which a ping is sent, and time from one ping to the next. Pongs do not end the silence. */
   readonly interval: number;
@@ -8,38 +8,38 @@ export interface HeartbeatPolicy {
   readonly timeout: number;
 }
 
-/** What the monitor needs of a connection. */
+/** Part of a connection that the monitor needs. */
 export interface Pulse {
-  /** When the peer last gave a sign of life, by the clock of the monitor. */
+  /** Time of the peer's last sign of life, by the clock of the monitor. */
   readonly lastSeen: number;
   /**
-   * Brings `lastSeen` up to date if there was a sign of life that no event has told of.
-   * @returns whether bytes come or go just now, so that only a look soon after dates the last of them
+   * Brings `lastSeen` up to date after a sign of life that no event has told of.
+   * @returns whether bytes come or go just now: then only a look soon after can date the last byte
    */
   observe(now: number): boolean;
   /** Asks the peer for a sign of life. */
   ping(): void;
-  /** Called when nothing was heard for longer than the timeout. */
+  /** Called when the peer was silent for longer than the timeout. */
   expire(): void;
 
-  // The monitor's notes of it. They are kept on the connection because a Map entry and an object for each would cost four
-  // times the memory. Times are whole milliseconds of the monitor: small integers, which V8 keeps without an object.
+  // Notes of the monitor, kept on the connection: a Map entry and an object for each connection would cost four times the
+  // memory. Times are whole milliseconds of the monitor: small integers, which V8 keeps without an object.
 
-  /** Undefined while it is not watched. */
+  /** Policy of the connection; undefined while the connection is not watched. */
   beatPolicy: HeartbeatPolicy | undefined;
-  /** When to look again. */
+  /** Time of the next look. */
   beatDue: number;
   /**
-   * When to ping next. The connection sets it to 0 when there was a sign of life that is no pong, which means an interval
+   * Time of the next ping. The connection sets this time to 0 after a sign of life other than a pong. 0 means an interval
    * after `lastSeen`.
    */
   beatPing: number;
-  /** Slot of the wheel, and place in it. */
+  /** Slot of the wheel, and place in the slot. */
   beatSlot: number;
   beatIndex: number;
 }
 
-/** Time, injected so that tests hold it. */
+/** Clock and timers, injected so that tests hold the time. */
 export interface HeartbeatClock {
   /** Milliseconds of a clock that does not go back. */
   now(): number;
@@ -49,34 +49,34 @@ export interface HeartbeatClock {
 }
 
 /**
- * Ticks in the shortest interval, and slots of the wheel. A look is a tick late at most, and so is a tick: a dead peer is
+ * Ticks in the shortest interval, and slots of the wheel. A look is at most a tick late, and a tick is too. So a dead peer is
  * found within a 32nd of the interval.
  */
 const SLOTS = 64;
 
-/** With intervals of hours, dead peers are still found to the second: within two ticks. */
+/** Longest tick. Even with intervals of hours, dead peers are found within two ticks: a second. */
 const LONGEST_TICK_MS = 500;
 
 /**
  * Finds dead peers with one timer for all connections.
  *
- * A wheel of slots is turned by the timer; each connection sits in the slot of its next look. A silent peer is pinged
- * every interval, the first time at a random moment of the first one, because clients that lost a server come back together.
- * Any sign of life but a pong puts the next one off: with the pongs of a client far away, each would be later than the
- * one before. When the event loop stalled, silence is our fault: the time of the monitor stands still meanwhile.
+ * The timer turns a wheel of slots. Each connection sits in the slot of its next look. A silent peer is pinged every interval.
+ * The first ping comes at a random moment of the first interval, because clients that lost a server come back together.
+ * Any sign of life but a pong puts the next ping off. If a pong did so too, each ping to a client far away would be later
+ * than the one before. The time of the monitor stands still while the event loop stalls: silence is our fault then.
  */
 export class HeartbeatMonitor {
   readonly #slots: Pulse[][] = Array.from({ length: SLOTS }, () => []);
   readonly #clock: HeartbeatClock;
   readonly #stalls = new Stalls();
-  /** Where the time of the monitor begins, by the clock. Each stall puts it off. */
+  /** Start of the monitor's time, by the clock. Each stall puts this start off. */
   #epoch: number;
   #size = 0;
   #tickMs = LONGEST_TICK_MS;
   #longestTimeout = 0;
   #timer: { unref(): unknown } | undefined;
   #lastTick = 0;
-  /** The tick whose slot was looked at last. What is due later in it is found at the next tick. */
+  /** Tick whose slot was looked at last. A connection that is due later in this tick is found at the next one. */
   #at = 0;
 
   constructor(clock: HeartbeatClock) {
@@ -84,18 +84,18 @@ export class HeartbeatMonitor {
     this.#epoch = clock.now();
   }
 
-  /** Announces a policy before `add` is given any: the shortest interval of all sets the pace of the wheel. */
+  /** Announces a policy before the first `add`. The shortest interval of all policies sets the pace of the wheel. */
   prepare(policy: HeartbeatPolicy): void {
     this.#tickMs = Math.min(this.#tickMs, Math.max(1, Math.floor(policy.interval / SLOTS)));
     this.#longestTimeout = Math.max(this.#longestTimeout, policy.timeout);
   }
 
-  /** Connections watched. */
+  /** Number of connections watched. */
   get size(): number {
     return this.#size;
   }
 
-  /** Watches a connection that was just heard of, until `delete`. The timer runs while there is one. */
+  /** Watches a connection that was just heard of, until `delete`. The timer runs while any connection is watched. */
   add(pulse: Pulse, policy: HeartbeatPolicy): void {
     if (this.#timer === undefined) this.#start();
     this.#noteStall(this.#clock.now());
@@ -115,7 +115,7 @@ export class HeartbeatMonitor {
     if (this.#size === 0) this.stop();
   }
 
-  /** Whether the peer was silent for longer than its timeout, stalls of our own left out. */
+  /** Whether the peer was silent for longer than its timeout. Our own stalls do not count. */
   isExpired(pulse: Pulse): boolean {
     const policy = pulse.beatPolicy;
     if (policy === undefined) return false;
@@ -149,10 +149,10 @@ export class HeartbeatMonitor {
   #lookAt(tick: number, now: number): void {
     this.#at = tick;
     const slot = this.#slots[tick % SLOTS]!;
-    // Backwards: what is taken out is replaced by the last, which was looked at already.
+    // Backwards: the last pulse, which was looked at already, replaces a pulse taken out.
     for (let i = slot.length - 1; i >= 0; i--) {
       const pulse = slot[i];
-      // Later: at the next tick, or after another round of the wheel. Undefined: a look at another one closed several.
+      // A pulse due later waits for the next tick, or for another round. Undefined: a look at another pulse closed several.
       if (pulse !== undefined && pulse.beatDue <= now - this.#epoch) this.#look(pulse, now);
     }
   }
@@ -169,7 +169,7 @@ export class HeartbeatMonitor {
     }
     let next = pulse.beatPing === 0 ? seen + policy.interval : pulse.beatPing;
     if (next <= time) {
-      // From beat to beat and not from look to look, which would be a little later each time.
+      // Counted from beat to beat. Counted from look to look, each ping would be a little later.
       next = Math.max(next, time - this.#tickMs) + policy.interval;
       pulse.beatPing = Math.ceil(next);
       pulse.ping();
@@ -179,7 +179,7 @@ export class HeartbeatMonitor {
     this.#schedule(pulse, underWay ? Math.min(due, time + this.#tickMs / 2) : due);
   }
 
-  /** The timer is late by what the loop stood still (or the clock was put forward): nobody could be heard meanwhile. */
+  /** Notes a stall of the event loop, or a clock put forward. The timer is late by its length, and no peer was heard meanwhile. */
   #noteStall(now: number): void {
     const late = now - this.#lastTick - this.#tickMs;
     if (late <= this.#tickMs) return;
@@ -188,7 +188,7 @@ export class HeartbeatMonitor {
     this.#lastTick += late;
   }
 
-  /** A moment of the clock in the time of the monitor. */
+  /** Converts a moment of the clock to the time of the monitor. */
   #timeOf(moment: number): number {
     return moment - this.#epoch + this.#stalls.since(moment);
   }

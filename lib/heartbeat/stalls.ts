@@ -1,23 +1,23 @@
-/** A time in which the event loop stood still. */
+/** Time in which the event loop stood still. */
 interface Stall {
-  /** When it ended. */
+  /** End of the stall. */
   readonly at: number;
   readonly ms: number;
 }
 
-/** Stalls that are told apart. A loop under load has one after the other for hours. */
+/** Most stalls that are told apart. A loop under load has one stall after the other for hours. */
 const MOST = 64;
 
-/** The stalls of the event loop that still matter to somebody. Milliseconds of one clock. */
+/** Stalls of the event loop that still matter to some peer. Milliseconds of one clock. */
 export class Stalls {
   #list: Stall[] = [];
 
-  /** Those that are told apart. */
+  /** Number of stalls that are told apart. */
   get size(): number {
     return this.#list.length;
   }
 
-  /** @param horizon how long silence may last, stalls left out: what ended before that is forgotten */
+  /** Notes a stall, and forgets old ones. @param horizon milliseconds that silence may last, without stalls: older ones go */
   note(at: number, ms: number, horizon: number): void {
     this.#list.push({ at, ms });
     const lost = this.#list.reduce((sum, stall) => sum + stall.ms, 0);
@@ -25,14 +25,14 @@ export class Stalls {
     if (this.#list.length > MOST) this.#merge(at);
   }
 
-  /** Milliseconds of all stalls after a moment; of one that it falls in, the rest. */
+  /** Milliseconds of all stalls after a moment. A stall around this moment counts from the moment on. */
   since(moment: number): number {
     let sum = 0;
     for (const { at, ms } of this.#list) if (at > moment) sum += Math.min(ms, at - moment);
     return sum;
   }
 
-  /** Makes one of two neighbours that are together short for their age: long ago, it matters less which of them it was. */
+  /** Merges the two neighbours that are shortest for their age. The exact times of old stalls matter less. */
   #merge(now: number): void {
     const list = this.#list;
     let best = 0;
