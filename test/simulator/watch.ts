@@ -212,7 +212,10 @@ export class Watch {
   #isFrozen(life: Life): boolean {
     // Where answers bound nothing, only the kernel tells whether the peer reads.
     const still = this.#isBounded ? this.#stillOf(life) : this.#world.now - this.#tookAt(life);
-    return isBehind(life.connection) && still >= this.#world.settings.grace;
+    const { connection } = life;
+    // A subscribe waits for the client to read its answers so far, and has nothing to be behind with yet.
+    const isAwaited = isBehind(connection) || connection.unread > this.#world.settings.maxBytes;
+    return isAwaited && still >= this.#world.settings.grace;
   }
 
   /** Takes nothing that has waited, and acknowledges nothing. */
