@@ -103,6 +103,17 @@ async function expectNoHarm(running: Running): Promise<void> {
   await atRest(running);
 }
 
+/** The attacker gets each publication, as others do, and costs no more than they may. */
+async function expectServed(running: Running): Promise<void> {
+  const { attacker, connection, flood } = running;
+  await publish(running, 100, () => {
+    expect(connection.bufferedBytes).toBeLessThan(MOST_KEPT);
+    return untilTold(running);
+  });
+  expect(account(attacker.messages, 'big')).toMatchObject({ gaps: [], last: flood.count });
+  await expectNoHarm(running);
+}
+
 describe('a client that says to have read what it has not', () => {
   it.each([
     ['guesses', () => randomBytes(4)],
@@ -176,13 +187,7 @@ describe('a client that answers too much', () => {
       send(ping);
     };
     const running = await start(twice, { limits: { pingsPerSecond: 0 } });
-    const { attacker, connection, flood } = running;
-    await publish(running, 100, () => {
-      expect(connection.bufferedBytes).toBeLessThan(MOST_KEPT);
-      return untilTold(running);
-    });
-    expect(account(attacker.messages, 'big')).toMatchObject({ gaps: [], last: flood.count });
-    await expectNoHarm(running);
+    await expectServed(running);
   });
 
   it('is closed when it answers each a hundred times', async () => {
@@ -200,17 +205,12 @@ describe('a client that answers too much', () => {
 describe('a client that answers too little', () => {
   it('gets everything when it answers only the newest ping of those that it reads at once', async () => {
     const running = await start(() => {});
-    const { attacker, connection, flood } = running;
+    const { attacker } = running;
     attacker.socket.on('data', () => {
       const newest = attacker.frames.findLast(({ opcode }) => opcode === PING);
       if (newest !== undefined) running.send(newest.payload);
     });
-    await publish(running, 100, () => {
-      expect(connection.bufferedBytes).toBeLessThan(MOST_KEPT);
-      return untilTold(running);
-    });
-    expect(account(attacker.messages, 'big')).toMatchObject({ gaps: [], last: flood.count });
-    await expectNoHarm(running);
+    await expectServed(running);
   });
 
   it('is taken for one that does not read when it answers each tenth ping', async () => {
