@@ -60,6 +60,27 @@ const REGRESSIONS: Readonly<Record<string, Scenario>> = {
       { do: 'flush' },
     ],
   },
+  'the values that wait at the end of a subscription come at once, in as many writes as they need': {
+    settings: { ...BOUNDED, window: 50, writeMs: 1, maxBytes: 150_039, lag: 2120 },
+    topics: {
+      t0: {
+        ...TOPIC,
+        slow: 'conflate',
+        conflate: 'key',
+        every: 854,
+        history: { size: 14, ttl: 75, bytes: 1332 },
+      },
+    },
+    clients: [CLIENT],
+    steps: [
+      { do: 'reconnect', client: 0 },
+      { do: 'invite', client: 0, topic: 't0' },
+      { do: 'publish', topic: 't0', count: 1, size: 1, keys: 1 },
+      { do: 'advance', ms: 50 },
+      { do: 'publish', topic: 't0', count: 2, size: 10_982, keys: 5 },
+      { do: 'revoke', client: 0, topic: 't0' },
+    ],
+  },
   'without a heartbeat nothing is too old for anybody': {
     settings: { ...SETTINGS, maxBytes: 109_390, lag: 5000 },
     topics: { t0: TOPIC },
