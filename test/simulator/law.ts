@@ -14,19 +14,18 @@ export interface Law extends Remembrance {
   readonly handedOver: (written: number) => number;
   /** The most milliseconds that data seemed to take at any moment between the two; undefined when the server cannot know. */
   readonly lagIn: (from: number, to: number) => number | undefined;
-  /**
-   * Milliseconds that a publication may have taken when it is read, and that it has.
-   * @param backlog bytes that its subscription had to make up for when it began
-   */
-  readonly timeOf: (published: number, backlog: number) => { readonly taken: number; readonly most: number };
+  /** Is told of bytes that a subscription has to make up for when it begins. Everything else of the client may wait behind them. */
+  readonly owes: (bytes: number) => void;
+  /** Milliseconds that a publication may have taken when it is read, and that it has. */
+  readonly timeOf: (published: number) => { readonly taken: number; readonly most: number };
   /** Is told what came, to be counted. */
   readonly note: (what: string) => void;
   /** Milliseconds that may lie between the beginning of a flush and a write of it. */
   readonly lateMs: () => number;
 }
 
-/** System calls between the beginning of a flush and its last write: more than there are sockets and topics. */
-const CALLS_OF_FLUSH = 40;
+/** System calls between the beginning of a flush and its last write. Long messages are cut, with pings between the parts. */
+const CALLS_OF_FLUSH = 120;
 
 /** What a subscription of a life is judged by. */
 export function lawOf(world: World, topic: string, life: Life): Law {
@@ -39,9 +38,12 @@ export function lawOf(world: World, topic: string, life: Life): Law {
     prompt: () => life.prompt,
     flushedAt: () => world.flushedAt,
     handedOver: written => life.waits.handedOver(written),
-    timeOf: (published, backlog) => {
+    owes: bytes => {
+      life.owed += bytes;
+    },
+    timeOf: published => {
       const replies = life.replies.reduce((sum, size) => sum + size, 0);
-      const burst = ledger.burst(life.began) + replies + backlog;
+      const burst = ledger.burst(life.began) + replies + life.owed;
       const most = world.stalledMs > 0 ? Infinity : (life.steady?.oldest(burst) ?? Infinity);
       return { taken: world.now - published, most };
     },

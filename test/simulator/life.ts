@@ -73,6 +73,8 @@ export class Life {
   readonly held: (() => void)[] = [];
   /** Sizes of the replies that were sent. */
   readonly replies: number[] = [];
+  /** Bytes that its subscriptions had to make up for when they began. */
+  owed = 0;
   /** Subscriptions and ends of subscriptions that the server made by itself, and that the client does not know of. */
   readonly told: Told[] = [];
   /** When the server began to close it in good order, if it did. */

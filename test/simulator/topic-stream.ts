@@ -65,8 +65,6 @@ export class TopicStream {
   readonly #newest: Map<string, number>;
   /** When it began, for one that did not go on from where another was. */
   readonly #began: number;
-  /** Bytes that it had to make up for when it began. Nothing is skipped of them, and what follows waits behind. */
-  readonly #backlog: number;
   /** Offset from which on values are owed. */
   readonly #start: number;
   /** What would be wrong if the subscription went on: at its end, nothing can wait any more. */
@@ -84,9 +82,8 @@ export class TopicStream {
     this.#pace = this.#paceOf(answer, written);
     const goesOn = recovered === true && before?.epoch === epoch && before.last === offset;
     this.#began = recovered === true ? Infinity : written.at;
-    this.#backlog = this.#log
-      .filter(entry => entry.offset > offset && entry.at <= written.at)
-      .reduce((sum, { bytes }) => sum + bytes, 0);
+    const owed = this.#log.filter(entry => entry.offset > offset && entry.at <= written.at);
+    law.owes(owed.reduce((sum, { bytes }) => sum + bytes, 0));
     this.#start = goesOn ? before.#start : offset;
     this.#newest = new Map(goesOn ? before.#newest : []);
     if (goesOn) this.view = before.view;
@@ -146,7 +143,7 @@ export class TopicStream {
   #inTime({ at, offset }: Entry): void {
     const { spec } = this.#law;
     if (at < this.#began || this.#conflates || spec.slow === 'disconnect') return;
-    const { taken, most } = this.#law.timeOf(at, this.#backlog);
+    const { taken, most } = this.#law.timeOf(at);
     demand(taken <= most, 'age', () => `${this.#name(offset)} is ${taken} ms old, of ${Math.round(most)}`);
   }
 
