@@ -31,11 +31,11 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     // this memory as it can.
     const simple =
       this.count === 0 &&
-      this.#isGranted(batch.bytes) &&
       batch.buffers.length === 1 &&
       socket.encrypted !== true &&
       this.ws.readyState === OPEN &&
-      socket.writableLength === 0;
+      socket.writableLength === 0 &&
+      (this.#isGranted(batch.bytes) || this.#isGrantedAnew(batch.bytes));
     if (!simple) {
       if (this.room < batch.bytes) return false;
       this.add(batch);
@@ -82,6 +82,17 @@ export class Outbox extends BoundedOutbox implements BatchSink {
   /** Whether so many bytes may be written without a further check. False for the last write that fits: a ping may go with it. */
   #isGranted(bytes: number): boolean {
     return (this.line === undefined ? bytes : 2 * bytes) <= this.grant;
+  }
+
+  /** Begins a new grant that has room for so many bytes. Returns false where this needs a ping, or a wait. */
+  #isGrantedAnew(bytes: number): boolean {
+    const { line } = this;
+    if (line === undefined || line.waiting > 0 || line.onEmpty !== undefined) return false;
+    const { flight } = this.settled();
+    const now = this.owner.clock.now();
+    if (!flight.isCovered(bytes, now)) return false;
+    this.grant = flight.grant(now);
+    return this.#isGranted(bytes);
   }
 
   /** Writes the gathered batches where the grant ends: whole, with any ping in the same system call, or as far as they fit. */

@@ -117,9 +117,14 @@ export class Trust {
     this.#leastLag = Math.min(lag, this.#leastLag * LEAST_LAG_GROWTH);
     // If nothing was queued before the ping, the line has kept up with the data sent.
     const isPrompt = at - first >= lag && lag <= this.#leastLag * PROMPT_TIMES + PROMPT_MS;
-    this.#learn(isPrompt ? Math.max(least, bytes / (at - first)) : least);
+    const sustained = isPrompt ? bytes / (at - first) : 0;
+    this.#learn(Math.max(least, sustained));
     this.#shown = Math.max(this.#shown, bytes);
-    this.#burst = Math.max(this.#burst, Math.floor(Math.min(timed, least * this.#moment)));
+    const inMoment = Math.max(
+      Math.min(timed, least * this.#moment),
+      Math.min(bytes, sustained * this.#moment),
+    );
+    this.#burst = Math.max(this.#burst, Math.floor(inMoment));
   }
 
   /**
