@@ -73,7 +73,7 @@ const REGRESSIONS: Readonly<Record<string, Scenario>> = {
     },
     clients: [CLIENT],
     steps: [
-      { do: 'reconnect', client: 0 },
+      { do: 'reconnect', client: 0, since: false },
       { do: 'invite', client: 0, topic: 't0' },
       { do: 'publish', topic: 't0', count: 1, size: 1, keys: 1 },
       { do: 'advance', ms: 50 },
