@@ -81,7 +81,11 @@ export const shape = {
     ['slow closed', row => String(row.slowClosed)],
     ['slow lost', row => thousands(row.slowLost)],
   ],
-  targets: [{ case: /./, against: 'ws-once', ratio: 1 }],
+  targets: [
+    { case: /./, against: 'ws-once', ratio: 1 },
+    { case: /./, name: 'slow readers that were closed', value: row => row.slowClosed, exactly: 0 },
+    { case: /./, name: 'publications that slow readers lost', value: row => row.slowLost, exactly: 0 },
+  ],
 };
 
 /** Loss is counted for all but the slow; what those who come and go should have had, they tell by its offsets. */

@@ -29,6 +29,9 @@ const LATE_TIMES = 2;
 const LATE_MS = 250;
 const LATE_WINDOW = 64 * 1024;
 
+/** Fewest bytes whose answer shows the rate of a line. Fewer bytes show only that the line is no slower. */
+const LEAST_SAMPLE = LEAST_WINDOW / 2;
+
 /** Share of the window above which a frame is cut. */
 const CUT_SHARE = 1 / 2;
 const LEAST_CUT = 4 * 1024;
@@ -54,7 +57,7 @@ export class Flight {
   readonly #trust: Trust;
   /** End-to-end lag that the last answer has shown. Milliseconds. */
   #lag = 0;
-  /** Rate that the last answer has shown. Bytes a millisecond. */
+  /** Rate that the answers have shown. Bytes a millisecond. */
   #rate = Infinity;
   /** Whether the last answer took so long that the window may not grow. */
   #isSlow = false;
@@ -266,15 +269,15 @@ export class Flight {
     const lag = Math.max(1, now - mark.at);
     this.#lag = lag;
     if (timed === 0 || this.#target === Infinity) return;
-    this.#rate = timed / lag;
+    const rate = timed / lag;
+    this.#rate = timed < LEAST_SAMPLE ? Math.max(rate, this.#rate) : rate;
     const least = timed / Math.max(1, now - since);
     this.#isSlow = lag > this.#target / 2;
-    if (this.#isSlow) this.#trust.answeredLate(least, this.#rate);
+    if (this.#isSlow) this.#trust.answeredLate(least, rate);
     else this.#trust.answered(mark, now);
     // Whole bytes: a frame cut at a fraction of a byte would lose that byte.
     const readable = (perMs: number): number => Math.floor(perMs * this.#target);
-    if (lag > this.#target)
-      this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, readable(this.#rate)));
+    if (lag > this.#target) this.#window = Math.max(LEAST_WINDOW, Math.min(this.#window, readable(rate)));
     if (this.#isSlow) return;
     const grown = Math.min(2 * this.#window, MOST_WINDOW, readable(least));
     this.#window = Math.max(this.#window, grown);

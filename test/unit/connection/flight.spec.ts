@@ -154,6 +154,27 @@ describe('Flight', () => {
     });
   });
 
+  describe('the rate', () => {
+    it('is what the last answer has shown', () => {
+      const line = flight();
+      line.settle(8 * KIB);
+      line.acknowledge(sent(line, 16 * KIB, 0), 1024);
+      expect(line.rate).toBe(16);
+      line.acknowledge(sent(line, 4 * KIB, 2000), 3024);
+      expect(line.rate).toBe(4);
+    });
+
+    it('is not known from a few bytes, which a client that pauses may read late on any line', () => {
+      const line = flight();
+      line.settle(8 * KIB);
+      line.acknowledge(sent(line, 4 * KIB - 1, 0), 3000);
+      expect(line.rate).toBe(Infinity);
+      line.acknowledge(sent(line, 16 * KIB, 4000), 5024);
+      line.acknowledge(sent(line, KIB, 6000), 9000);
+      expect(line.rate).toBe(16);
+    });
+  });
+
   describe('the window', () => {
     it.each([3.75, 12.5, 50, 250])(
       'comes to what a line of %d bytes a ms reads in half the time, or more',
