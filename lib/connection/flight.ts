@@ -12,7 +12,8 @@ const LEAST_WINDOW = 8 * 1024;
 
 /** Most bytes without a ping, on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
-
+/** The same for a line with a backlog. A line that falls to 30 kbit/s reads so many bytes in 13 seconds. */
+const MOST_UNMARKED_BACKLOG = 48 * 1024;
 const LEAST_UNMARKED = 2 * 1024;
 
 /** Largest window: the bytes under way on a gigabit line to the other side of the world. */
@@ -22,13 +23,12 @@ const MOST_WINDOW = 16 * 1024 * 1024;
 const MARKS_IN_WINDOW = 4;
 
 /** Most unanswered pings: the pings of the largest window, and some of the heartbeat. */
-const MOST_MARKS = MOST_WINDOW / MOST_UNMARKED + 32;
+const MOST_MARKS = Math.ceil(MOST_WINDOW / MOST_UNMARKED_BACKLOG) + 32;
 
 /** An answer is late after `LATE_TIMES` times the last lag, and not before `LATE_MS`. Then `LATE_WINDOW` bounds the window. */
 const LATE_TIMES = 2;
 const LATE_MS = 250;
 const LATE_WINDOW = 64 * 1024;
-
 /** Fewest bytes whose answer shows the rate of a line. Fewer bytes show only that the line is no slower. */
 const LEAST_SAMPLE = LEAST_WINDOW / 2;
 
@@ -140,7 +140,7 @@ export class Flight {
 
   /** Bytes that may be written before the next ping, to a client with a backlog. */
   get untilMark(): number {
-    return this.#isUnbounded ? Infinity : this.#unmarkedLimit - this.unmarked;
+    return this.#isUnbounded ? Infinity : Math.min(this.#unmarkedLimit, MOST_UNMARKED_BACKLOG) - this.unmarked;
   }
 
   /** Whether a ping is unanswered. */
@@ -231,7 +231,7 @@ export class Flight {
    */
   isCovered(next: number, now: number): boolean {
     if (this.#isUnbounded) return true;
-    if (this.isMarked || !this.answers) return this.isMarked && this.untilMark >= next;
+    if (this.isMarked || !this.answers) return this.isMarked && this.#unmarkedLimit - this.unmarked >= next;
     if (!this.#trust.take(this.unmarked, this.#grantedAt, now)) return false;
     this.#marked = this.#sent;
     this.acknowledged = Math.max(this.acknowledged, this.#sent - this.#trust.ahead);

@@ -64,11 +64,11 @@ export class WaitingFrames {
     const taken: Uint8Array[] = [];
     let { room, enough } = allowance;
     while (this.#batches.length > 0 && enough > 0) {
-      const before = this.#bytes;
       const pieces = this.#end > 0 ? this.#piece(room) : this.#frames(room, enough, allowance.cutAbove);
       if (pieces === undefined) break;
       taken.push(...pieces);
-      const bytes = before - this.#bytes;
+      // The header of a fragment counts too, and the frame that is cut does not have this header.
+      const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
       room -= bytes;
       enough -= bytes;
       this.#pass(done);

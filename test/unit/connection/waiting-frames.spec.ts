@@ -87,6 +87,13 @@ describe('WaitingFrames', () => {
     expect([kept, waiting.bytes, waiting.isBegun, pinned]).toEqual([[begun], 0, false, 0]);
   });
 
+  it('counts the headers of fragments', () => {
+    add('a'.repeat(10_000), 'b'.repeat(998));
+    take(5000);
+    // 4990 bytes of the message were taken. The last 5010 with a header of four bytes leave no room for 1002 bytes.
+    expect(take(5010 + 4 + 1001)).toHaveLength(5010 + 4);
+  });
+
   it('gives every message whole and in order, whatever fits each time', () => {
     const texts = fc.array(fc.array(fc.nat(20_000), { minLength: 1, maxLength: 4 }), {
       minLength: 1,
