@@ -12,8 +12,8 @@ const LEAST_WINDOW = 8 * 1024;
 
 /** Most bytes without a ping, on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
-/** The same for a line with a backlog. A line that falls to 30 kbit/s reads so many bytes in 13 seconds. */
-const MOST_UNMARKED_BACKLOG = 48 * 1024;
+/** The same for a line that answers late. If the line falls to 30 kbit/s, it reads so many bytes in 13 seconds. */
+const MOST_UNMARKED_FAR = 48 * 1024;
 const LEAST_UNMARKED = 2 * 1024;
 
 /** Largest window: the bytes under way on a gigabit line to the other side of the world. */
@@ -23,14 +23,12 @@ const MOST_WINDOW = 16 * 1024 * 1024;
 const MARKS_IN_WINDOW = 4;
 
 /** Most unanswered pings: the pings of the largest window, and some of the heartbeat. */
-const MOST_MARKS = Math.ceil(MOST_WINDOW / MOST_UNMARKED_BACKLOG) + 32;
+const MOST_MARKS = Math.ceil(MOST_WINDOW / MOST_UNMARKED_FAR) + 32;
 
 /** An answer is late after `LATE_TIMES` times the last lag, and not before `LATE_MS`. Then `LATE_WINDOW` bounds the window. */
 const LATE_TIMES = 2;
 const LATE_MS = 250;
 const LATE_WINDOW = 64 * 1024;
-/** Fewest bytes whose answer shows the rate of a line. Fewer bytes show only that the line is no slower. */
-const LEAST_SAMPLE = LEAST_WINDOW / 2;
 
 /** Share of the window above which a frame is cut. */
 const CUT_SHARE = 1 / 2;
@@ -45,7 +43,6 @@ export class Flight {
   readonly #target: number;
   #window: number;
   #sent = 0;
-  /** Bytes acknowledged. */
   acknowledged = 0;
   /** Bytes sent when the last ping was written. */
   #marked = 0;
@@ -61,6 +58,8 @@ export class Flight {
   #rate = Infinity;
   /** Whether the last answer took so long that the window may not grow. */
   #isSlow = false;
+  /** Whether the last answer took a quarter of the target time or more. */
+  #isFar = false;
   /** Whether the client has ever answered a ping. */
   answers: boolean;
   /** Whether the wait for the first answer was given up. */
@@ -140,10 +139,9 @@ export class Flight {
 
   /** Bytes that may be written before the next ping, to a client with a backlog. */
   get untilMark(): number {
-    return this.#isUnbounded ? Infinity : Math.min(this.#unmarkedLimit, MOST_UNMARKED_BACKLOG) - this.unmarked;
+    return this.#isUnbounded ? Infinity : this.#unmarkedLimit - this.unmarked;
   }
 
-  /** Whether a ping is unanswered. */
   get isMarked(): boolean {
     return this.#marks.size > 0;
   }
@@ -181,8 +179,7 @@ export class Flight {
   }
 
   /**
-   * Bytes of a batch that the client takes. Some of them may still have to wait. A client takes a whole batch of any size while
-   * nothing is under way and the client is not slow.
+   * Bytes of a batch that the client takes, now or later: any number while nothing is under way and the client is not slow.
    * @param left bytes of the grant that are left
    */
   roomAt(now: number, left: number): number {
@@ -231,7 +228,7 @@ export class Flight {
    */
   isCovered(next: number, now: number): boolean {
     if (this.#isUnbounded) return true;
-    if (this.isMarked || !this.answers) return this.isMarked && this.#unmarkedLimit - this.unmarked >= next;
+    if (this.isMarked || !this.answers) return this.isMarked && this.untilMark >= next;
     if (!this.#trust.take(this.unmarked, this.#grantedAt, now)) return false;
     this.#marked = this.#sent;
     this.acknowledged = Math.max(this.acknowledged, this.#sent - this.#trust.ahead);
@@ -268,9 +265,11 @@ export class Flight {
     const { timed, since } = mark;
     const lag = Math.max(1, now - mark.at);
     this.#lag = lag;
+    this.#isFar = lag > this.#target / 4;
     if (timed === 0 || this.#target === Infinity) return;
     const rate = timed / lag;
-    this.#rate = timed < LEAST_SAMPLE ? Math.max(rate, this.#rate) : rate;
+    // A few bytes that are read late show only that the line is no slower.
+    this.#rate = timed < LEAST_WINDOW / 2 ? Math.max(rate, this.#rate) : rate;
     const least = timed / Math.max(1, now - since);
     this.#isSlow = lag > this.#target / 2;
     if (this.#isSlow) this.#trust.answeredLate(least, rate);
@@ -285,7 +284,7 @@ export class Flight {
 
   /** Bytes that may be written without a ping between them. A line that has shown to be fast gets more. */
   get #stretch(): number {
-    if (this.#isSlow || this.isMarked) return this.#unmarkedLimit;
+    if (this.#isFar || this.isMarked) return this.#unmarkedLimit;
     return Math.max(this.#unmarkedLimit, this.#trust.left);
   }
 
@@ -295,6 +294,7 @@ export class Flight {
   }
 
   get #unmarkedLimit(): number {
-    return Math.max(LEAST_UNMARKED, Math.min(Math.floor(this.#window / MARKS_IN_WINDOW), MOST_UNMARKED));
+    const most = this.#isFar ? MOST_UNMARKED_FAR : MOST_UNMARKED;
+    return Math.max(LEAST_UNMARKED, Math.min(Math.floor(this.#window / MARKS_IN_WINDOW), most));
   }
 }
