@@ -30,6 +30,7 @@ export interface DeliverySettings {
     readonly budget: number;
   };
   readonly history: { readonly budget: number; readonly recoveries: number };
+  readonly limits: { readonly publication: number };
   readonly compression: DeflateSettings | false;
   readonly publishing: { readonly check: PublicationCheck };
 }
@@ -63,7 +64,7 @@ export class Delivery {
   readonly #pacer: LanePacer;
 
   constructor({ settings, clock, pool, policies, connections, listeners, resync, logger }: DeliveryParts) {
-    const { flush, slowConsumer, history, compression, publishing } = settings;
+    const { flush, slowConsumer, history, limits, compression, publishing } = settings;
     const { maxBytes, lag } = slowConsumer;
     const unsent = new UnsentBatches();
     this.backlog = new ByteLedger(slowConsumer.budget, () => this.laggards.relieve());
@@ -72,7 +73,7 @@ export class Delivery {
     const memory = { backlogLimit: maxBytes, history: this.history, backlog: this.backlog };
     this.presence = new Presence({
       publish: (topic, data) => this.broadcaster.publish(topic, data),
-      maxPayload: maxBytes,
+      maxPayload: limits.publication,
       clock,
       logger,
     });
@@ -111,8 +112,8 @@ export class Delivery {
       connections,
       clock,
       presence,
-      maxPayload: maxBytes,
-      unheard: new UnheardCheck(topics, maxBytes, publishing.check),
+      maxPayload: limits.publication,
+      unheard: new UnheardCheck(topics, limits.publication, publishing.check),
     });
   }
 

@@ -13,7 +13,7 @@ import {
   type Occupancy,
 } from './membership.js';
 
-/** Most bytes of JSON that a member's info may have, where `slowConsumer.maxBytes` does not say less. */
+/** Most bytes of JSON that a member's info may have, where `limits.publication` does not say less. */
 const MAX_INFO_BYTES = 16_384;
 
 /** A publication that names a single member must fit, with room for the id of its user. */

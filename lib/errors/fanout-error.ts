@@ -42,8 +42,8 @@ export const FANOUT_ERRORS = {
     'Gateways %s and %s share path "%s" but their @Heartbeat() policies differ: a connection has one heartbeat, so give both the same.',
   FANOUT_PAYLOAD: 'The payload for topic "%s" cannot be sent as JSON: %s.',
   FANOUT_PAYLOAD_SIZE:
-    'A payload must be at most %s bytes of JSON, because more would make every subscriber a slow consumer; ' +
-    'got %s bytes for topic "%s". Split it, or raise slowConsumer.maxBytes.',
+    'A published payload must have at most %s bytes of JSON; got %s bytes for topic "%s". ' +
+    'Publish it in parts, or raise limits.publication.',
   FANOUT_CONFLATION_KEY:
     'The function of option "conflate" must give a string or a number for each payload; for topic "%s" it did not: %s.',
   FANOUT_PUBLISH_OPTION: 'Option "%s" of a publication must be %s; got %s.',

@@ -37,8 +37,8 @@ export interface FixedFlush {
 export interface SlowConsumerOptions {
   /**
    * Bytes of a topic, beyond its history, that are kept for subscribers that are behind; further behind, the policy of
-   * the topic decides. Also the largest payload, and the bytes of answers that a client may leave unread before its next
-   * message waits. @default 1048576
+   * the topic decides. Also the bytes of answers that a client may leave unread before its next message waits.
+   * @default 1048576
    */
   maxBytes?: number;
   /**
@@ -103,6 +103,11 @@ export interface LimitOptions {
   connectionsPerSecondPerIp?: number;
   /** Bytes of one message from a client; more closes with 1009. @default 65536 */
   payload?: number;
+  /**
+   * Bytes of JSON of one published payload. A larger one is refused with `FANOUT_PAYLOAD_SIZE`, and nothing is published.
+   * @default the value of slowConsumer.maxBytes
+   */
+  publication?: number;
   /** Fragments of one message from a client; more closes with 1008. @default 64 */
   fragments?: number;
   /** Pieces that an unfinished frame may have come in; more closes with 1008. @default one for each 64 bytes of `payload`, at least 1024 */

@@ -65,6 +65,7 @@ const RULES = {
     connectionsPerSecond: integer(0, 0, 'connections'),
     connectionsPerSecondPerIp: integer(0, 0, 'connections'),
     payload: integer(1, 65_536, 'bytes'),
+    publication: integer(1, undefined, 'bytes'),
     fragments: integer(1, 64, 'fragments'),
     bufferedChunks: integer(1, undefined, 'chunks'),
     messageTime: duration(0, 15_000),
@@ -132,7 +133,9 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
     const other = (['maxDelay', 'utilisation'] as const).find(name => given.flush![name] !== undefined);
     if (other) throw badOption(`flush.${other}`, 'left out when flush.window is set', given.flush![other]);
   }
+  const slowConsumer = group('slowConsumer', given.slowConsumer);
   const limits = group('limits', given.limits);
+  limits.publication ??= slowConsumer.maxBytes;
   limits.burst ??= Math.max(1, (limits.messagesPerSecond as number) * 2);
   limits.bufferedChunks ??= Math.max(LEAST_CHUNKS, Math.ceil((limits.payload as number) / BYTES_PER_CHUNK));
   const { origins, trustProxy, unmatched, globalEnhancers } = given;
@@ -141,7 +144,7 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
   return deepFreeze({
     flush,
     heartbeat: resolveHeartbeat('heartbeat', given.heartbeat),
-    slowConsumer: group('slowConsumer', given.slowConsumer),
+    slowConsumer,
     history: group('history', given.history),
     compression: resolveCompression(given.compression),
     limits,

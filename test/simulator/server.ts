@@ -79,6 +79,7 @@ export class Server {
         flush: { ...FLUSH, window, slice },
         slowConsumer: { maxBytes, grace, lag, budget },
         history: { budget: historyBudget, recoveries },
+        limits: { publication: maxBytes },
         compression: { threshold: 100, level: 1 },
         publishing: { check: 'listeners' },
       },

@@ -113,8 +113,8 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
   ],
   FANOUT_PAYLOAD_SIZE: [
     [1024, 2048, 'clock'],
-    'A payload must be at most 1024 bytes of JSON, because more would make every subscriber a slow consumer; ' +
-      'got 2048 bytes for topic "clock". Split it, or raise slowConsumer.maxBytes.',
+    'A published payload must have at most 1024 bytes of JSON; got 2048 bytes for topic "clock". ' +
+      'Publish it in parts, or raise limits.publication.',
   ],
   FANOUT_PUBLISH_OPTION: [
     ['ttl', 'a number of milliseconds above 0 and up to 2147483647', shown(-1)],

@@ -28,6 +28,7 @@ const DEFAULTS = {
     connectionsPerSecond: 0,
     connectionsPerSecondPerIp: 0,
     payload: 65_536,
+    publication: 1_048_576,
     fragments: 64,
     bufferedChunks: 1024,
     messageTime: 15_000,
@@ -80,6 +81,7 @@ function errorOf(given: unknown): FanoutError {
 
 /** What stands after `@default`, as a value. */
 function valueOf(text: string): unknown {
+  if (text === 'the value of slowConsumer.maxBytes') return DEFAULTS.slowConsumer.maxBytes;
   if (text === 'twice messagesPerSecond') return DEFAULTS.limits.messagesPerSecond * 2;
   if (text.startsWith('one for each 64 bytes')) return DEFAULTS.limits.payload / 64;
   if (text.startsWith("'same' for requests with cookies")) return undefined;
@@ -159,6 +161,7 @@ describe('resolveOptions', () => {
       ['history.budget', 1024],
       ['history.recoveries', 1],
       ['limits.connections', 1],
+      ['limits.publication', 1],
       ['limits.topicsPerConnection', 0],
       ['limits.messagesPerSecond', 0],
       ['limits.burst', 1],
@@ -205,6 +208,14 @@ describe('resolveOptions', () => {
       expect(burst({ messagesPerSecond: 7 })).toBe(14);
       expect(burst({ messagesPerSecond: 0 })).toBe(1);
       expect(burst({ messagesPerSecond: 7, burst: 3 })).toBe(3);
+    });
+
+    it('of publication follows slowConsumer.maxBytes, and may be more or less', () => {
+      const publication = (options: FanoutOptions): number => resolveOptions(options).limits.publication;
+      const slowConsumer = { maxBytes: 5000 };
+      expect(publication({ slowConsumer })).toBe(5000);
+      expect(publication({ slowConsumer, limits: { publication: 6000 } })).toBe(6000);
+      expect(publication({ slowConsumer, limits: { publication: 10 } })).toBe(10);
     });
 
     it('of bufferedChunks follows payload, and is at least 1024', () => {
@@ -287,6 +298,7 @@ describe('resolveOptions', () => {
       ['history', 5, 'an object'],
       ['limits.connections', 0, 'an integer of at least 1 (connections)'],
       ['limits.payload', 0, 'an integer of at least 1 (bytes)'],
+      ['limits.publication', 0, 'an integer of at least 1 (bytes)'],
       ['limits.fragments', 0, 'an integer of at least 1 (fragments)'],
       ['limits.topicsPerConnection', -1, 'an integer of at least 0 (topics)'],
       ['limits.messagesPerSecond', -1, 'an integer of at least 0 (messages)'],

@@ -83,6 +83,7 @@ export class Core {
         flush: { ...TIMING, ...timing },
         slowConsumer: { maxBytes: maxUnsentBytes, grace, lag, budget },
         history: { budget: historyBudget, recoveries },
+        limits: { publication: maxUnsentBytes },
         compression: { threshold: 100, level: 1 },
         publishing: { check },
       },
