@@ -1,4 +1,4 @@
-import { addressGroup } from './client-address.js';
+import { addressGroup } from './address-group.js';
 
 /** Addresses that are remembered. More at the same time are a flood that this cannot tell apart. */
 const MOST_ADDRESSES = 65_536;

@@ -1,5 +1,5 @@
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
-import { addressGroup } from './client-address.js';
+import { addressGroup } from './address-group.js';
 
 /**
  * Counts the connections of this process and of each client address, those included whose handshake is under way. A

@@ -4,14 +4,21 @@ import type { Subscription as RxSubscription } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../connection/socket-connection.js';
 import type { Subscription } from '../topic/subscription.js';
-import type { Endpoint } from './endpoint.js';
+import type { ClientEndpoint } from './client-endpoint.js';
 import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
-import type { MessageCall } from './message-call.js';
+import type { MessageId } from './message.js';
 import type { UnreadyBytes } from './unready-bytes.js';
 import type { Usage } from './usage-limits.js';
 
 /** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
 export type ClientConnection = SocketConnection<Subscription>;
+
+/** Request that its client may cancel. */
+export interface Cancellable {
+  readonly id: MessageId | undefined;
+  /** Ends the stream of the request. Does nothing to a request that is answered without a stream. */
+  cancel(): void;
+}
 
 /** What a session asks of the rest of the rim. One object serves them all. */
 export interface SessionHost {
@@ -27,7 +34,7 @@ export class ClientSession implements Usage, InboundOwner {
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
   /** Requests with an id that have or may get a stream, for `cancel`. */
-  requests: Set<MessageCall> | undefined;
+  requests: Set<Cancellable> | undefined;
   /** Subscribes on their way through a handler, which count towards the topic limit. */
   subscribing = 0;
   /** How often its credentials were renewed. */
@@ -45,7 +52,7 @@ export class ClientSession implements Usage, InboundOwner {
 
   constructor(
     readonly connection: ClientConnection,
-    readonly endpoint: Endpoint,
+    readonly endpoint: ClientEndpoint,
     host: SessionHost,
   ) {
     this.#host = host;

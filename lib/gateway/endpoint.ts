@@ -2,22 +2,12 @@ import { FanoutError } from '../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../heartbeat/heartbeat-monitor.js';
 import { resolveHeartbeat } from '../options/resolve-options.js';
 import { type TopicPattern, TopicPatterns } from '../topic/topic-pattern.js';
+import type { ClientEndpoint, Doorkeeper, Route } from './client-endpoint.js';
 import type { EndpointServer } from './endpoint-server.js';
-import type { GatewayHandler } from './protection/gateway-handler.js';
 import type { Gateway } from './gateway-explorer.js';
-import type { GatewayHandlers, GatewayHook } from './gateway-handlers.js';
-import type { PathOptions } from './gateway-options.js';
-import type { HandshakeGuards } from './handshake-guards.js';
-import type { VerifyClient } from './verify-client.js';
-
-/** What serves an event or a topic. */
-export interface Route {
-  readonly handle: GatewayHandler;
-  /** The event or pattern, as `getPattern()` of an execution context gives it. */
-  readonly pattern: string;
-  /** `Class.method`, for messages. */
-  readonly name: string;
-}
+import type { GatewayHandlers } from './gateway-handlers.js';
+import type { GatewayHook } from './gateway-hook.js';
+import type { PathOptions, VerifyClient } from './gateway-options.js';
 
 /** Events of the protocol, which a gateway with topics cannot take for itself. */
 const TOPIC_EVENTS = ['subscribe', 'unsubscribe'];
@@ -26,13 +16,13 @@ const TOPIC_EVENTS = ['subscribe', 'unsubscribe'];
 const RENEWAL_EVENTS = ['refresh'];
 
 /** One path on one port, and every gateway that shares it: one parse and one lookup for each message. */
-export class Endpoint {
+export class Endpoint implements ClientEndpoint {
   readonly events = new Map<string, Route>();
   readonly topics = new TopicPatterns<Route>();
   readonly connectHooks: GatewayHook[] = [];
   readonly disconnectHooks: GatewayHook[] = [];
   /** Those of each gateway that has any: all of them have to let a client in. */
-  readonly handshakeGuards: HandshakeGuards[] = [];
+  readonly handshakeGuards: Doorkeeper[] = [];
   /** The option of each gateway that has it: here too, all of them have to let a client in. */
   readonly verifyClients: VerifyClient[] = [];
   heartbeat: HeartbeatPolicy | false;
@@ -103,7 +93,7 @@ export class Endpoint {
     this.#assertProtocolEvents();
   }
 
-  #useGuards(gateway: Gateway, guards: HandshakeGuards | undefined): void {
+  #useGuards(gateway: Gateway, guards: Doorkeeper | undefined): void {
     if (guards === undefined) return;
     this.handshakeGuards.push(guards);
     this.#guardedBy ??= guardsOf(gateway);

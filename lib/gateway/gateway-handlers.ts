@@ -1,13 +1,10 @@
-import type { WebSocket } from 'ws';
 import { scopedInstance } from './connection-context.js';
 import type { Gateway } from './gateway-explorer.js';
+import type { GatewayHook } from './gateway-hook.js';
 import type { HandshakeEnhancers } from './handshake-enhancers.js';
 import { HandshakeGuards } from './handshake-guards.js';
 import type { GatewayHandler } from './protection/gateway-handler.js';
 import type { Protection } from './protection/protection.js';
-
-/** A gateway's lifecycle hook, bound to the instance that serves the client. */
-export type GatewayHook = (client: WebSocket, ...args: unknown[]) => unknown;
 
 /**
  * Makes the methods of a gateway callable. A static gateway has one instance and its handlers are built once; a

@@ -1,3 +1,4 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import { GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/constants.js';
 import { FanoutError, shown } from '../errors/fanout-error.js';
@@ -10,7 +11,12 @@ import {
   type Rule,
   type Rules,
 } from '../options/rules.js';
-import type { VerifyClient } from './verify-client.js';
+
+/** Option `verifyClient` of a gateway, as in `ws`. A function with two parameters answers through the second one. */
+export type VerifyClient = (
+  info: { readonly origin: string | undefined; readonly secure: boolean; readonly req: IncomingMessage },
+  done?: (verified: unknown, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
+) => unknown;
 
 /** Options by name, as `@WebSocketGateway()` or an adapter gives them. */
 export type Given = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { shown } from '../errors/fanout-error.js';
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { Arrival, Credentials, HandshakeCheck } from './arrival.js';
-import type { Endpoint } from './endpoint.js';
+import type { ClientEndpoint } from './client-endpoint.js';
 import { expired, refusalBy, refusalOf, refusalWith } from './handshake-refusal.js';
 import { handshakeRequest, type HandshakeRequest } from './handshake-request.js';
 import { HandshakeResponse } from './handshake-response.js';
@@ -26,7 +26,7 @@ export class HandshakeGate implements HandshakeCheck {
    * Asks the guards of an endpoint, in the order of its gateways. All of them have to let the request in.
    * Rejects with an UpgradeRefusal.
    */
-  async ask(endpoint: Endpoint, request: HandshakeRequest): Promise<Credentials> {
+  async ask(endpoint: Pick<ClientEndpoint, 'handshakeGuards'>, request: HandshakeRequest): Promise<Credentials> {
     const response = new HandshakeResponse(request);
     try {
       for (const guards of endpoint.handshakeGuards) {

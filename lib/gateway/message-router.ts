@@ -4,7 +4,7 @@ import { Refusal } from '../errors/refusals.js';
 import { outgoingJson } from '../json/outgoing.js';
 import type { ErrorLog } from '../observe/sampled-errors.js';
 import type { ClientSession } from './client-session.js';
-import type { Endpoint, Route } from './endpoint.js';
+import type { ClientEndpoint, Route } from './client-endpoint.js';
 import { errorAnswer, errorFrame, isAnswer, unreadFrame } from './error-frame.js';
 import { readableError } from './exception-meaning.js';
 import type { Incoming } from './inbound.js';
@@ -47,7 +47,7 @@ export class MessageRouter implements Answers {
   readonly #streams: number;
   readonly #warn: (line: string) => void;
   /** Endpoints whose first unknown event was logged. */
-  readonly #named = new WeakSet<Endpoint>();
+  readonly #named = new WeakSet<ClientEndpoint>();
   #active = 0;
 
   constructor({ subscribes, refreshes, offenders, streams, errors, warn }: RouterParts) {
@@ -115,7 +115,7 @@ export class MessageRouter implements Answers {
   }
 
   /** Logs the first unknown event of each path: a mistake of a client, or a handler that is missing. */
-  #nameUnknown(endpoint: Endpoint, event: string): void {
+  #nameUnknown(endpoint: ClientEndpoint, event: string): void {
     if (this.#named.has(endpoint)) return;
     this.#named.add(endpoint);
     this.#warn(

@@ -1,12 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { VerifyClient } from './gateway-options.js';
 import { refusal } from './handshake-refusal.js';
 import { isThenable } from './wrapped-method.js';
-
-/** A gateway's option `verifyClient`, as `ws` describes it: with two parameters it answers by calling the second. */
-export type VerifyClient = (
-  info: { readonly origin: string | undefined; readonly secure: boolean; readonly req: IncomingMessage },
-  done?: (verified: unknown, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
-) => unknown;
 
 /** Asks one after the other, all as {@link askVerifyClient} does. */
 export function askVerifyClients(

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { addressGroup, ClientAddresses } from '../../../lib/gateway/client-address.js';
+import { addressGroup } from '../../../lib/gateway/address-group.js';
+import { ClientAddresses } from '../../../lib/gateway/client-address.js';
 import { collectGarbage } from '../support/garbage.js';
 
 type Trust = number | readonly string[];
