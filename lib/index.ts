@@ -17,14 +17,14 @@ export type {
 } from './options/fanout-options.js';
 export type { PresenceOptions, TopicHistoryOptions, TopicOptions } from './options/topic-options.js';
 
-export { Topic } from './gateway/topic.decorator.js';
-export { CurrentConnection, TopicName, TopicParam } from './gateway/param.decorators.js';
-export { Publish, type TopicOf } from './gateway/publish.decorator.js';
-export { type HandshakeGuard, UseHandshakeGuards } from './gateway/handshake-guards.decorator.js';
-export { Heartbeat } from './gateway/heartbeat.decorator.js';
-export { HeartbeatGuard } from './gateway/heartbeat.guard.js';
-export { FanoutAdapter } from './gateway/fanout-adapter.js';
-export type { MessageParser } from './gateway/message.js';
+export { Topic } from './gateway/nest/topic.decorator.js';
+export { CurrentConnection, TopicName, TopicParam } from './gateway/session/param.decorators.js';
+export { Publish, type TopicOf } from './gateway/nest/publish.decorator.js';
+export { type HandshakeGuard, UseHandshakeGuards } from './gateway/nest/handshake-guards.decorator.js';
+export { Heartbeat } from './gateway/nest/heartbeat.decorator.js';
+export { HeartbeatGuard } from './gateway/messages/heartbeat.guard.js';
+export { FanoutAdapter } from './gateway/server/fanout-adapter.js';
+export type { MessageParser } from './gateway/session/message.js';
 export type { HeartbeatPolicy } from './heartbeat/heartbeat-monitor.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';

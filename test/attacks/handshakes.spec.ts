@@ -28,7 +28,7 @@ async function isServing({ url }: RunningApp): Promise<boolean> {
 const LIB = fileURLToPath(new URL('../../lib', import.meta.url));
 
 /** Reads the headers of our own 101, which `ws` wrote. */
-const NO_READERS = ['gateway/deflate-agreement.ts'];
+const NO_READERS = ['ws/deflate-agreement.ts'];
 
 /** The sources that may see what a client wrote into its headers. */
 const readers = readdirSync(LIB, { recursive: true, encoding: 'utf8' })

@@ -13,6 +13,8 @@ const MAY: Record<string, readonly string[]> = {
   options: ['errors', 'heartbeat', 'topic', 'connection'],
   connection: ['errors', 'json', 'wire'],
   broadcast: ['errors', 'memory', 'json', 'wire', 'topic', 'connection'],
+  limits: ['errors', 'observe', 'options'],
+  ws: ['wire', 'connection'],
   gateway: [
     'errors',
     'memory',
@@ -24,6 +26,8 @@ const MAY: Record<string, readonly string[]> = {
     'options',
     'connection',
     'broadcast',
+    'limits',
+    'ws',
   ],
   '': [
     'errors',
@@ -36,9 +40,23 @@ const MAY: Record<string, readonly string[]> = {
     'options',
     'connection',
     'broadcast',
+    'limits',
+    'ws',
     'gateway',
   ],
 };
+
+/** Rooms of the gateway, from the bottom to the top. A room may import itself and the rooms below it, types included. */
+const WING = [
+  'nest',
+  'session',
+  'protection',
+  'handshake',
+  'admission',
+  'subscribe',
+  'messages',
+  'server',
+] as const;
 
 /** Rooms from which another may take types, but nothing that runs. */
 const TYPES_ONLY: Record<string, readonly string[]> = {
@@ -58,6 +76,9 @@ const HOT = [
 
 const roomOf = (path: string): string => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
 
+/** Room of a file of the gateway, or undefined for other files. */
+const wingRoomOf = (path: string): string | undefined => /^gateway\/(?:([^/]+)\/)?[^/]+$/.exec(path)?.[1];
+
 describe('the rooms of lib', () => {
   it('are those with a rule', () => {
     expect([...new Set(libFiles.map(({ room }) => room))].sort()).toEqual(Object.keys(MAY).sort());
@@ -71,6 +92,21 @@ describe('the rooms of lib', () => {
       expect(TYPES_ONLY[room] ?? [], `${path} -> ${from} at run time`).not.toContain(roomOf(from));
     }
   });
+
+  it('of the gateway are those with a place in the order', () => {
+    const rooms = libFiles.filter(({ room }) => room === 'gateway').map(({ path }) => wingRoomOf(path));
+    expect([...new Set(rooms)].sort()).toEqual([...WING].sort());
+  });
+
+  it.each(libFiles.filter(({ room }) => room === 'gateway'))(
+    'of the gateway import only what is below them: $path',
+    ({ path, imports }) => {
+      const below: readonly string[] = WING.slice(0, WING.indexOf(wingRoomOf(path) as never) + 1);
+      for (const from of imports) {
+        if (roomOf(from) === 'gateway') expect(below, `${path} -> ${from}`).toContain(wingRoomOf(from));
+      }
+    },
+  );
 
   it('import files that exist', () => {
     const paths = new Set(libFiles.map(({ path }) => path));
@@ -95,9 +131,15 @@ describe('the rooms of lib', () => {
     expect(users.length).toBeGreaterThan(5);
   });
 
-  it('have no import cycle: types are erased, and between rooms the table has none either', () => {
+  it('have no import cycle, and between rooms the table has none either', () => {
     const edges = libFiles.map(({ path, runtimeImports }) => [path, runtimeImports] as const);
     expect(cycleIn(new Map(edges))).toBeUndefined();
+    // In the gateway no types go round in a circle either.
+    const inWing = libFiles.filter(({ room }) => room === 'gateway');
+    const withTypes = inWing.map(
+      ({ path, imports }) => [path, imports.filter(from => roomOf(from) === 'gateway')] as const,
+    );
+    expect(cycleIn(new Map(withTypes))).toBeUndefined();
     expect(cycleIn(new Map(Object.entries(MAY)))).toBeUndefined();
   });
 

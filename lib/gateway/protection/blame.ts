@@ -1,6 +1,6 @@
 import type { CallHandler, CanActivate, ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { isAnswer } from '../error-frame.js';
-import { isThenable } from '../wrapped-method.js';
+import { isAnswer } from '../session/error-frame.js';
+import { isThenable } from '../nest/wrapped-method.js';
 
 /** Most guards and interceptors named in the log. */
 const MOST_NAMES = 100;

@@ -19,8 +19,8 @@ import type { Observable } from 'rxjs';
 import { isObservable, lastValueFrom, map } from 'rxjs';
 import type { WebSocket } from 'ws';
 import { FanoutError } from '../../errors/fanout-error.js';
-import type { Invocation } from '../invocation.js';
-import { GuardRefusal } from './guard-refusal.js';
+import type { Invocation } from '../nest/invocation.js';
+import { GuardRefusal } from '../nest/guard-refusal.js';
 import { Blame } from './blame.js';
 import { type GlobalEnhancers, Protection } from './protection.js';
 

@@ -1,8 +1,8 @@
 import { types } from 'node:util';
-import { passOn } from '../async-values.js';
-import type { Invocation } from '../invocation.js';
-import { isThenable } from '../wrapped-method.js';
-import type { HandlerFunction } from './gateway-handler.js';
+import { passOn } from '../nest/async-values.js';
+import type { Invocation } from '../nest/invocation.js';
+import { isThenable } from '../nest/wrapped-method.js';
+import type { HandlerFunction } from '../nest/gateway-handler.js';
 import type { HandlerParameter, ReadParameter } from './parameters.js';
 
 /** Method of a gateway, called with its instance. */

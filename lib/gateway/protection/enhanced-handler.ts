@@ -3,12 +3,12 @@ import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { PipesConsumer } from '@nestjs/core/pipes/pipes-consumer.js';
 import { catchError, defer, ignoreElements, isObservable, lastValueFrom } from 'rxjs';
-import { type CallArguments, callArguments, invocationIn } from '../invocation.js';
+import { type CallArguments, callArguments, invocationIn } from '../nest/invocation.js';
 import { coverBaseFilter, FilterHost } from './base-filter.js';
-import type { DeclaredRoute } from './declared.js';
+import type { DeclaredRoute } from '../nest/declared.js';
 import { type Method, observe, parameterCount } from './direct-handler.js';
-import type { HandlerFunction } from './gateway-handler.js';
-import { GuardRefusal } from './guard-refusal.js';
+import type { HandlerFunction } from '../nest/gateway-handler.js';
+import { GuardRefusal } from '../nest/guard-refusal.js';
 import { contextOf, type HandlerParameter } from './parameters.js';
 
 /** Filter of a handler. */

@@ -2,9 +2,9 @@ import type { PipeTransform } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 import { WsParamsFactory } from '@nestjs/websockets/factories/ws-params-factory.js';
-import { type CallArguments, callArguments } from '../invocation.js';
-import type { DeclaredParameter, DeclaredRoute } from './declared.js';
-import type { HandlerFunction } from './gateway-handler.js';
+import { type CallArguments, callArguments } from '../nest/invocation.js';
+import type { DeclaredParameter, DeclaredRoute } from '../nest/declared.js';
+import type { HandlerFunction } from '../nest/gateway-handler.js';
 
 /** Reads a parameter's value. `args` are those of the execution context, where the call has one. */
 export type ReadParameter = (...call: [...Parameters<HandlerFunction>, args?: CallArguments]) => unknown;

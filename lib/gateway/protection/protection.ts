@@ -3,7 +3,7 @@ import type { ApplicationConfig, ContextId } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type { WebSocket } from 'ws';
 import { FanoutError } from '../../errors/fanout-error.js';
-import { connectionContext, scopedInstance } from '../connection-context.js';
+import { connectionContext, scopedInstance } from '../session/connection-context.js';
 import type { Blame } from './blame.js';
 import {
   declaredRoute,
@@ -11,12 +11,12 @@ import {
   ENHANCER_KINDS,
   type EnhancerKind,
   type EnhancerRef,
-} from './declared.js';
+} from '../nest/declared.js';
 import { directHandler, type Method } from './direct-handler.js';
 import { enhancedHandler, type Enhancers } from './enhanced-handler.js';
-import type { GatewayHandler, HandlerFunction } from './gateway-handler.js';
+import type { GatewayHandler, HandlerFunction } from '../nest/gateway-handler.js';
 import { readerOf } from './parameters.js';
-import { globalSupply, load, scopedSupply, type Supply, supplyOf } from './supply.js';
+import { globalSupply, load, scopedSupply, type Supply, supplyOf } from '../nest/supply.js';
 
 /** Class whose methods are served: a gateway. */
 export interface ProtectedHost {

@@ -3,7 +3,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import type { Broadcaster, BufferPool, Connections } from '../../../lib/index.js';
 import type { Delivery } from '../../../lib/broadcast/delivery.js';
 import type { HeartbeatMonitor } from '../../../lib/heartbeat/heartbeat-monitor.js';
-import type { MessageRouter } from '../../../lib/gateway/message-router.js';
+import type { MessageRouter } from '../../../lib/gateway/messages/message-router.js';
 
 /** What attackers must not leave behind. */
 export interface Census {

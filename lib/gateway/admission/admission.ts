@@ -1,0 +1,228 @@
+import type { IncomingMessage } from 'node:http';
+import type { WebSocket } from 'ws';
+import { canonicalOrigin } from '../../options/addresses.js';
+import { CLOSE } from '../../errors/close-codes.js';
+import type { Load } from '../../observe/load.js';
+import type { Preflight } from '../../observe/preflight.js';
+import type { RejectionCause } from '../../observe/rejections.js';
+import type { ErrorLog } from '../../observe/sampled-errors.js';
+import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
+import type { AdmissionRates } from '../../limits/admission-rates.js';
+import type { AdmissionSlots } from '../../limits/admission-slots.js';
+import type { AdmissionUsers } from './admission-users.js';
+import type { Bans } from '../../limits/bans.js';
+import type { Arrival, Credentials, HandshakeCheck } from '../handshake/arrival.js';
+import type { OriginCheck } from './origin-check.js';
+import { refusalBy } from '../handshake/handshake-refusal.js';
+import { PendingUpgrade } from './pending-upgrade.js';
+import type { Turnstile } from './turnstile.js';
+import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
+import { askVerifyClients } from '../handshake/verify-client.js';
+
+/** The collaborators of {@link Admission}. */
+export interface AdmissionParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly load: Load;
+  readonly preflight: Preflight;
+  readonly bans: Bans;
+  readonly slots: AdmissionSlots;
+  readonly rates: AdmissionRates;
+  readonly users: AdmissionUsers;
+  readonly origins: OriginCheck;
+  readonly guards: HandshakeCheck;
+  readonly turnstile: Turnstile;
+  /** A client can make functions of the application throw. */
+  readonly errors: ErrorLog;
+  /** Log for refusals that may be a mistake of the application. */
+  readonly refusals: ErrorLog;
+  /** Takes over a client whose handshake is done, and gives its slot back when it has gone. */
+  open(arrival: Arrival, client: WebSocket, credentials: Credentials | undefined): void;
+}
+
+/** Limits of one client, and not of the server: the client may come back when it has less. */
+const OWN_LIMITS: ReadonlySet<RejectionCause> = new Set([
+  'connections-per-ip',
+  'connections-per-user',
+  'connection-rate-per-ip',
+]);
+
+/**
+ * Who may come in. What costs nothing to find out is asked first. Whoever is on the way has a slot, which is given back
+ * when it is refused or goes.
+ */
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #pending = new Set<PendingUpgrade>();
+  /** Cause to refuse every upgrade: set before the gateways are bound, and when they close. */
+  #closed: 'start' | 'shutdown' | undefined = 'start';
+  /** The last `Host` that was good. There are few, so most need no second look. */
+  #goodHost: string | undefined;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /** Lets upgrades in from now on: every gateway has its guards. */
+  open(): void {
+    if (this.#closed === 'start') this.#closed = undefined;
+  }
+
+  /** From now on everybody is refused, those included whose handshake is under way. */
+  close(): void {
+    this.#closed = 'shutdown';
+    for (const pending of this.#pending) pending.cut(noRoom('shutdown'));
+  }
+
+  /** Opens a connection for an upgrade, or refuses it. */
+  admit(arrival: Arrival): void {
+    const { bans, slots, rates, turnstile, preflight } = this.#parts;
+    preflight.upgrade(arrival.request.headers);
+    if (this.#closed !== undefined) return turnstile.refuse(arrival, noRoom(this.#closed));
+    if (!this.#hasHost(arrival.request)) return turnstile.refuse(arrival, new UpgradeRefusal(400, 'request'));
+    const banned = bans.left(arrival.ip);
+    if (banned > 0) return turnstile.refuse(arrival, ban(banned));
+    const cause = this.#shortOf(arrival.ip);
+    if (cause !== undefined) return turnstile.refuse(arrival, noRoom(cause));
+    slots.take(arrival.ip);
+    rates.count(arrival.ip);
+    let answer: Promise<Credentials | undefined> | undefined;
+    try {
+      answer = this.#ask(arrival);
+    } catch (error) {
+      return this.#refuse(arrival, error);
+    }
+    if (answer === undefined) this.#enter(arrival, undefined);
+    else void this.#await(arrival, answer);
+  }
+
+  /** What an upgrade to a path without a gateway is refused with. While nobody is let in, nobody is told which paths there are. */
+  unknownPath(): UpgradeRefusal {
+    return this.#closed === undefined ? new UpgradeRefusal(404, 'path') : noRoom(this.#closed);
+  }
+
+  /** What there is not enough of for one more. */
+  #shortOf(ip: string): RejectionCause | undefined {
+    const { load, slots, rates } = this.#parts;
+    if (load.overload !== undefined) return load.overload;
+    if (slots.full) return 'connections';
+    return rates.exceededBy(ip) ?? (slots.fullFor(ip) ? 'connections-per-ip' : undefined);
+  }
+
+  /** Throws or rejects when the origin, `verifyClient` or a guard refuses. Undefined when all have agreed at once. */
+  #ask(arrival: Arrival): Promise<Credentials | undefined> | undefined {
+    const admitted = this.#parts.origins.admits(arrival.request);
+    if (typeof admitted !== 'boolean') {
+      return admitted.then(later => {
+        this.#assertOrigin(later, arrival);
+        assertWaiting(arrival);
+        return this.#identify(arrival);
+      });
+    }
+    this.#assertOrigin(admitted, arrival);
+    return this.#identify(arrival);
+  }
+
+  #assertOrigin(admitted: boolean, { request }: Arrival): void {
+    if (admitted) return;
+    const { refusals, origins } = this.#parts;
+    refusals.error(origins.refusalOf(request));
+    throw new UpgradeRefusal(403, 'origin', { close: CLOSE.FORBIDDEN });
+  }
+
+  #identify(arrival: Arrival): Promise<Credentials | undefined> | undefined {
+    const verified = askVerifyClients(arrival.endpoint.verifyClients, arrival.request);
+    const { guards } = this.#parts;
+    if (verified === undefined) return guards.check(arrival);
+    return verified.then(() => {
+      assertWaiting(arrival);
+      return guards.check(arrival);
+    });
+  }
+
+  async #await(arrival: Arrival, answer: Promise<Credentials | undefined>): Promise<void> {
+    const { options, slots, turnstile, users, preflight } = this.#parts;
+    const pending = new PendingUpgrade(arrival.socket, options.limits.handshake, refusal => {
+      this.#pending.delete(pending);
+      slots.give(arrival.ip);
+      if (refusal !== undefined) turnstile.refuse(arrival, refusal);
+      // A listener of the application has ended the socket.
+      else if (arrival.socket.writableEnded) preflight.conflict(arrival.request.url ?? '/');
+    });
+    this.#pending.add(pending);
+    let credentials: Credentials | undefined;
+    try {
+      credentials = await answer;
+    } catch (error) {
+      if (this.#finish(pending)) this.#refuse(arrival, error);
+      return;
+    }
+    if (!this.#finish(pending)) return;
+    try {
+      // Reads the id of a user, which the application may have as a getter that throws.
+      if (users.full(credentials?.user)) throw noRoom('connections-per-user');
+    } catch (error) {
+      return this.#refuse(arrival, error);
+    }
+    this.#enter(arrival, credentials);
+  }
+
+  #finish(pending: PendingUpgrade): boolean {
+    this.#pending.delete(pending);
+    return pending.finish();
+  }
+
+  /** The handshake of WebSocket itself: `ws` refuses what is none. */
+  #enter(arrival: Arrival, credentials: Credentials | undefined): void {
+    const { slots, turnstile, errors, open } = this.#parts;
+    const { endpoint, request, socket, head } = arrival;
+    let opened = false;
+    try {
+      endpoint.server.handleUpgrade(request, socket, head, client => {
+        opened = true;
+        open(arrival, client, credentials);
+      });
+    } catch (error) {
+      // A function of the application: handleProtocols, or a listener of the `ws` server.
+      if (!opened) return this.#refuse(arrival, error);
+      errors.error(error, 'a listener for new connections failed');
+    }
+    if (opened) return;
+    slots.give(arrival.ip);
+    turnstile.linger(socket);
+  }
+
+  /** Refuses who has a slot. */
+  #refuse(arrival: Arrival, error: unknown): void {
+    this.#parts.slots.give(arrival.ip);
+    const meant = refusalBy(error, {});
+    const untold = meant === undefined ? { error } : meant.untold;
+    if (untold !== undefined)
+      this.#parts.errors.error(untold.error, 'a handshake failed; its upgrade is refused');
+    const refusal = meant?.refusal ?? new UpgradeRefusal(500, 'guard', { close: CLOSE.HOOK_FAILED });
+    this.#parts.turnstile.refuse(arrival, refusal);
+  }
+
+  /** RFC 6455 section 4.1 wants one, and what is none must not end up in a link that the application makes of it. */
+  #hasHost({ headers: { host } }: IncomingMessage): boolean {
+    if (host === undefined) return false;
+    if (host === this.#goodHost) return true;
+    if (host.endsWith('/') || canonicalOrigin(`http://${host}`) === undefined) return false;
+    this.#goodHost = host;
+    return true;
+  }
+}
+
+function noRoom(cause: RejectionCause): UpgradeRefusal {
+  return OWN_LIMITS.has(cause)
+    ? new UpgradeRefusal(429, cause, { close: CLOSE.RATE_LIMITED })
+    : new UpgradeRefusal(503, cause, { close: CLOSE.BUSY });
+}
+
+function ban(retryAfter: number): UpgradeRefusal {
+  return new UpgradeRefusal(429, 'banned', { close: CLOSE.BANNED, retryAfter });
+}
+
+/** Whoever was cut meanwhile has its answer: nobody is to be asked about it any more. */
+function assertWaiting({ socket }: Arrival): void {
+  if (socket.destroyed || socket.writableEnded) throw new UpgradeRefusal(503, 'handshake-time');
+}

@@ -1,0 +1,115 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Rejections } from '../../observe/rejections.js';
+import type { ClientAddresses } from './client-address.js';
+import type { Turnstile } from './turnstile.js';
+import type { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
+
+/** Milliseconds that another listener has during a shutdown. */
+const HURRIED_MS = 1000;
+
+/** The collaborators of {@link UnclaimedUpgrades}. */
+export interface UnclaimedParts {
+  readonly addresses: ClientAddresses;
+  readonly turnstile: Turnstile;
+  readonly rejections: Rejections;
+  /** Milliseconds that another listener has to take an upgrade. */
+  readonly handshakeMs: number;
+}
+
+/** Upgrades to paths without a gateway that another listener of the HTTP server may take, and perhaps none does. */
+export class UnclaimedUpgrades {
+  readonly #parts: UnclaimedParts;
+  readonly #waiting = new Map<Duplex, Waiting>();
+  #handshakeMs: number;
+
+  constructor(parts: UnclaimedParts) {
+    this.#parts = parts;
+    this.#handshakeMs = parts.handshakeMs;
+  }
+
+  /** Upgrades that no listener has taken yet. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Waits until a listener takes an upgrade, and refuses it when none does. */
+  leave(request: IncomingMessage, socket: Duplex, head: Buffer, refusal: UpgradeRefusal): void {
+    const { addresses, turnstile, rejections } = this.#parts;
+    // Read now, because a closed socket has no address.
+    const ip = addresses.of(request);
+    const waiting = new Waiting(socket, this.#handshakeMs, taken => {
+      this.#waiting.delete(socket);
+      if (taken) return;
+      // The client has left, or a listener has ended the socket.
+      if (socket.destroyed || socket.writableEnded) rejections.count(refusal.cause, ip);
+      else turnstile.refuse({ request, socket, head, ip }, refusal);
+    });
+    this.#waiting.set(socket, waiting);
+  }
+
+  /** Gives later ones less time: the application goes down, and the client should look for another one. */
+  hurry(): void {
+    this.#handshakeMs = Math.min(this.#handshakeMs, HURRIED_MS);
+  }
+
+  /** Refuses those that wait: the server is closed. Later ones have the rest of the turn in which they come. */
+  stop(): void {
+    this.#handshakeMs = 0;
+    for (const waiting of this.#waiting.values()) waiting.settle();
+  }
+}
+
+/** One upgrade that waits to be taken. */
+class Waiting {
+  readonly #socket: Duplex;
+  readonly #timer: NodeJS.Timeout;
+  readonly #written: number;
+  readonly #onSettled: (taken: boolean) => void;
+
+  /** @param onSettled called once, with true if a listener has taken the upgrade */
+  constructor(socket: Duplex, ms: number, onSettled: (taken: boolean) => void) {
+    this.#socket = socket;
+    this.#written = bytesWritten(socket);
+    this.#onSettled = onSettled;
+    this.#timer = setTimeout(this.settle, ms);
+    // Without this listener an error could end the process.
+    socket.on('error', destroy);
+    // Emitted only for a socket that is read or has no unread bytes.
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.settle);
+  }
+
+  readonly settle = (): void => {
+    clearTimeout(this.#timer);
+    this.#socket.off('end', this.#onEnd);
+    this.#socket.off('close', this.settle);
+    // An error of a socket that is closed already needs no listener; of one that is taken, the taker has one.
+    const taken = this.#taken;
+    if (taken) this.#socket.off('error', destroy);
+    this.#onSettled(taken);
+  };
+
+  readonly #onEnd = (): void => {
+    if (!this.#taken) this.#socket.destroy();
+  };
+
+  get #taken(): boolean {
+    return bytesWritten(this.#socket) > this.#written || isRead(this.#socket);
+  }
+}
+
+/** Whether a listener reads a socket, and so has taken it. */
+export function isRead(socket: Duplex): boolean {
+  return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0;
+}
+
+/** Bytes written to a socket, those in its buffer included. */
+export function bytesWritten(socket: Duplex): number {
+  return (socket as Socket).bytesWritten ?? 0;
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}

@@ -1,0 +1,156 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Arrival } from '../handshake/arrival.js';
+import type { ClientAddresses } from './client-address.js';
+import type { Endpoint } from '../handshake/endpoint.js';
+import { afterAnswers, handBack } from './handed-back.js';
+import { NO_PARAMS, type PathParams, PathPattern, PathPatterns } from './path-pattern.js';
+import type { Turnstile } from './turnstile.js';
+import { bytesWritten, isRead, type UnclaimedUpgrades } from './unclaimed-upgrades.js';
+import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
+import { asksForWebSocket, normalize, type Target, targetOf } from './upgrade-request.js';
+
+/** The collaborators of {@link UpgradeRouter}. */
+export interface RouterParts {
+  readonly admission: { admit(arrival: Arrival): void; unknownPath(): UpgradeRefusal };
+  readonly addresses: ClientAddresses;
+  readonly turnstile: Turnstile;
+  readonly unclaimed: UnclaimedUpgrades;
+  readonly preflight: { conflict(url: string): void };
+  /** What becomes of upgrades to a path without a gateway. */
+  readonly unmatched: 'ignore' | 'refuse';
+}
+
+/** An upgrade, as emitted by the HTTP server. */
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/**
+ * Takes the WebSocket upgrades of one HTTP server to their endpoint. Paths are compared as they were sent, so nothing can
+ * be hidden in an encoding; only the value of a parameter is decoded. Upgrades to other protocols are requests like any other.
+ */
+export class UpgradeRouter {
+  readonly #server: Server;
+  readonly #parts: RouterParts;
+  /** By path without parameters. */
+  readonly #endpoints = new Map<string | undefined, Endpoint>();
+  readonly #patterns = new PathPatterns<Endpoint>();
+
+  constructor(server: Server, parts: RouterParts) {
+    this.#server = server;
+    this.#parts = parts;
+    server.on('upgrade', this.#onUpgrade);
+  }
+
+  /** @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS */
+  add(endpoint: Endpoint): void {
+    const pattern = endpoint.path === undefined ? undefined : new PathPattern(endpoint.path);
+    if (pattern === undefined || pattern.literal) this.#endpoints.set(endpoint.path, endpoint);
+    else this.#patterns.add(pattern, endpoint);
+  }
+
+  /** Leaves the server to others: one that was borrowed lives on. */
+  stop(): void {
+    this.#server.off('upgrade', this.#onUpgrade);
+  }
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const upgrade = { request, socket, head };
+    if (!asksForWebSocket(request)) return this.#serve(upgrade);
+    const target = request.url ?? '/';
+    // Mostly a target is a path and nothing else, and then it is the key itself.
+    const endpoint = this.#endpoints.get(target);
+    if (endpoint !== undefined) return this.#admit(upgrade, endpoint, NO_PARAMS, undefined);
+    this.#find(upgrade, targetOf(target));
+  };
+
+  #find(upgrade: Upgrade, target: Target): void {
+    const literal = this.#endpoints.get(target.path);
+    if (literal !== undefined) return this.#admit(upgrade, literal, NO_PARAMS, target);
+    const found = this.#patterns.find(target.path);
+    const endpoint = found?.value ?? this.#endpoints.get(undefined);
+    if (endpoint === undefined) return this.#leave(upgrade);
+    this.#admit(upgrade, endpoint, found?.params ?? NO_PARAMS, target);
+  }
+
+  #admit(upgrade: Upgrade, endpoint: Endpoint, params: PathParams, target: Target | undefined): void {
+    if (this.#alone) return this.#take(upgrade, endpoint, params, target);
+    this.#behindOthers(upgrade.socket, taken => {
+      if (!taken) return this.#take(upgrade, endpoint, params, target);
+      const { preflight, turnstile } = this.#parts;
+      preflight.conflict(target?.url ?? upgrade.request.url!);
+      // A listener that reads the socket has taken it.
+      if (upgrade.socket.writableEnded) turnstile.linger(upgrade.socket);
+    });
+  }
+
+  #take(upgrade: Upgrade, endpoint: Endpoint, params: PathParams, target: Target | undefined): void {
+    const { admission, addresses } = this.#parts;
+    normalize(upgrade.request, target);
+    afterAnswers(upgrade.socket, () =>
+      admission.admit({ ...upgrade, endpoint, ip: addresses.of(upgrade.request), params }),
+    );
+  }
+
+  /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
+  #leave({ request, socket, head }: Upgrade): void {
+    const { addresses, admission, turnstile, unmatched, unclaimed } = this.#parts;
+    const shared = unmatched === 'ignore' && !this.#alone;
+    afterAnswers(socket, () => {
+      const refusal = admission.unknownPath();
+      if (shared) return unclaimed.leave(request, socket, head, refusal);
+      turnstile.refuse({ request, socket, head, ip: addresses.of(request) }, refusal);
+    });
+  }
+
+  /** An offer of another protocol, which a server may ignore. Other listeners of the server come first. */
+  #serve(upgrade: Upgrade): void {
+    if (this.#alone) return this.#handBack(upgrade);
+    this.#behindOthers(upgrade.socket, taken => {
+      if (!taken) this.#handBack(upgrade);
+    });
+  }
+
+  /** Goes on when every listener of the server has been called. They are called in this turn. */
+  #behindOthers(socket: Duplex, goOn: (taken: boolean) => void): void {
+    const written = bytesWritten(socket);
+    socket.on('error', destroy);
+    process.nextTick(() => {
+      socket.off('error', destroy);
+      const taken =
+        socket.destroyed || socket.writableEnded || bytesWritten(socket) > written || isRead(socket);
+      if (!taken) keepFromIdleCheck(socket);
+      goOn(taken);
+    });
+  }
+
+  #handBack({ request, socket, head }: Upgrade): void {
+    if (handBack(this.#server, request, socket, head)) return;
+    const ip = this.#parts.addresses.of(request);
+    this.#parts.turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
+  }
+
+  /** Whether the HTTP server has no other listener for upgrades. */
+  get #alone(): boolean {
+    return this.#server.listenerCount('upgrade') === 1;
+  }
+}
+
+/**
+ * Makes a socket look as if bytes were written to it. Socket.IO ends an upgrade to another path after a second if nothing was
+ * written, so a handshake guard would have only a second.
+ */
+function keepFromIdleCheck(socket: Duplex): void {
+  const prototype = Object.getPrototypeOf(socket) as object;
+  Object.defineProperty(socket, 'bytesWritten', {
+    configurable: true,
+    get: () => Math.max(1, (Reflect.get(prototype, 'bytesWritten', socket) as number | undefined) ?? 0),
+  });
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}

@@ -1,0 +1,62 @@
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { noteEvent } from '../nest/event-slips.js';
+import { orderedSocket } from './ordered-socket.js';
+import { stopAtError } from '../../ws/receiver-guard.js';
+
+/**
+ * A `ws` server that keeps `clients` without a listener of its own on each socket. Those of `ws` cost 170 bytes a
+ * connection and time to make, and here every connection has a `close` listener anyway, which calls {@link forget}.
+ */
+export class EndpointServer extends WebSocketServer {
+  /** Closed while there were clients: it ends with the last of them. */
+  #ending = false;
+  #ended = false;
+
+  constructor(options: ServerOptions) {
+    super({ ...options, WebSocket: orderedSocket(options.WebSocket) });
+  }
+
+  override on(...args: unknown[]): this {
+    noteEvent('server.on', args[0]);
+    return super.on(...(args as Parameters<WebSocketServer['on']>)) as this;
+  }
+
+  override emit(...args: unknown[]): boolean {
+    const heard = super.emit(...(args as Parameters<WebSocketServer['emit']>));
+    if (!heard) noteEvent('server.emit', args[0]);
+    return heard;
+  }
+
+  /** Changes options of the server, before it has clients: `ws` reads them at each handshake. */
+  configure(options: Readonly<Record<string, unknown>>): void {
+    const { perMessageDeflate } = options;
+    Object.assign(this.options, options, perMessageDeflate === true && { perMessageDeflate: {} });
+    this.options.WebSocket = orderedSocket(this.options.WebSocket);
+    // As the constructor does it, which had the default only.
+    if (options.clientTracking === false) Reflect.deleteProperty(this, 'clients');
+  }
+
+  /** Takes over a client from `ws`, before anybody else listens to it. */
+  adopt(client: WebSocket): void {
+    // With `clientTracking: false` there are no clients, and a socket class of the application's may listen too.
+    if (this.clients !== undefined && client.listenerCount('close') === 1) client.removeAllListeners('close');
+    // Otherwise every chunk is parsed as it comes, and none can wait behind a bad one.
+    if (client.extensions !== '' || this.options.allowSynchronousEvents === false) stopAtError(client);
+  }
+
+  /** To be called when an adopted client has closed. */
+  forget(client: WebSocket): void {
+    if (this.clients?.delete(client) !== true || !this.#ending || this.clients.size > 0) return;
+    this.#ended = true;
+    process.nextTick(() => this.emit('close'));
+  }
+
+  override close(callback?: (error?: Error) => void): void {
+    if (this.#ended) {
+      if (callback !== undefined) process.nextTick(callback, new Error('The server is not running'));
+      return;
+    }
+    if (this.clients?.size > 0) this.#ending = true;
+    super.close(callback);
+  }
+}

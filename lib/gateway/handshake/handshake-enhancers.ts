@@ -1,0 +1,80 @@
+import type { CanActivate, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { ApplicationConfig, ContextIdFactory } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { defer, lastValueFrom, mergeMap, type Observable, of } from 'rxjs';
+import { shown } from '../../errors/fanout-error.js';
+import { canActivate } from '../nest/handshake-guards.decorator.js';
+import type { GlobalEnhancers } from '../protection/protection.js';
+import { load, scopedSupply } from '../nest/supply.js';
+import { isScopedSerializer, isSerializer } from '../nest/publication-serializers.js';
+
+/** The scope of one handshake, as Nest makes it. */
+export type HandshakeScope = ReturnType<typeof ContextIdFactory.create>;
+
+/**
+ * The global guards and interceptors of an application. They are read at each handshake, because `useGlobalGuards()` may add
+ * one after the start. Request-scoped and transient ones are built for each handshake.
+ */
+export class HandshakeEnhancers {
+  readonly #config: GlobalEnhancers;
+
+  constructor(config: GlobalEnhancers) {
+    this.#config = config;
+  }
+
+  /** @throws TypeError for a guard that cannot be asked, so that nobody is let in without it */
+  async guards(scope: () => HandshakeScope): Promise<readonly CanActivate[]> {
+    const scoped = await built('guards', this.#config.getGlobalRequestGuards(), scope);
+    const guards: readonly unknown[] = [...this.#config.getGlobalGuards(), ...scoped];
+    for (const guard of guards)
+      if (!canActivate(guard)) throw new TypeError(`A global guard has no canActivate(): ${shown(guard)}.`);
+    return guards as readonly CanActivate[];
+  }
+
+  /** Runs the interceptors around an empty handler. Rejects with the error of an interceptor. */
+  async intercept(context: ExecutionContext, scope: () => HandshakeScope): Promise<void> {
+    const scoped = await built('interceptors', this.#config.getGlobalRequestInterceptors(), scope);
+    const interceptors = [...this.#config.getGlobalInterceptors(), ...scoped] as readonly NestInterceptor[];
+    if (interceptors.length > 0)
+      await lastValueFrom(within(interceptors, context), { defaultValue: undefined });
+  }
+}
+
+/** Builds request-scoped and transient enhancers for one handshake. */
+function built(
+  kind: 'guards' | 'interceptors',
+  wrappers: readonly InstanceWrapper[],
+  scope: () => HandshakeScope,
+): Promise<readonly unknown[]> {
+  return Promise.all(wrappers.map(wrapper => load(scopedSupply(kind, wrapper), scope())));
+}
+
+/** The global enhancers of messages, and those of the handshake if there are any, by the option `globalEnhancers`. */
+export function globalsOf(
+  config: ApplicationConfig,
+  where: 'messages' | 'handshake',
+): { readonly globals: GlobalEnhancers; readonly enhancers: HandshakeEnhancers | undefined } {
+  if (where === 'messages') return { globals: config, enhancers: undefined };
+  const none = () => [];
+  const globals: GlobalEnhancers = {
+    getGlobalGuards: none,
+    getGlobalRequestGuards: none,
+    // They hide fields, and read no request.
+    getGlobalInterceptors: () => config.getGlobalInterceptors().filter(isSerializer),
+    getGlobalRequestInterceptors: () => config.getGlobalRequestInterceptors().filter(isScopedSerializer),
+    getGlobalPipes: () => config.getGlobalPipes(),
+    getGlobalRequestPipes: () => config.getGlobalRequestPipes(),
+  };
+  return { globals, enhancers: new HandshakeEnhancers(config) };
+}
+
+/** The rest of a chain of interceptors: the first one around the others. */
+function within(
+  [first, ...others]: readonly NestInterceptor[],
+  context: ExecutionContext,
+): Observable<unknown> {
+  if (first === undefined) return of(undefined);
+  return defer(async () => first.intercept(context, { handle: () => within(others, context) })).pipe(
+    mergeMap(result => result),
+  );
+}

@@ -1,0 +1,99 @@
+import type { CanActivate } from '@nestjs/common';
+import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import type { Module } from '@nestjs/core/injector/module.js';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { FanoutError } from '../../errors/fanout-error.js';
+import type { Gateway } from '../nest/gateway-explorer.js';
+import type { HandshakeEnhancers, HandshakeScope } from './handshake-enhancers.js';
+import { type HandshakeGuard, handshakeHandlerOf } from '../nest/handshake-guards.decorator.js';
+import type { HandshakeRequest } from '../session/handshake-request.js';
+import type { HandshakeResponse } from '../session/handshake-response.js';
+import { type Supply, supplyOf } from '../nest/supply.js';
+
+/**
+ * The handshake guards of one gateway, and with `globalEnhancers: 'handshake'` the global guards before them and the global
+ * interceptors behind them. The decorator has them registered by Nest's scanner, in the module of the gateway,
+ * so that they are built, overridden by tests and shut down like any other guard: `docs/decisions/009-handshake-guards.md`.
+ */
+export class HandshakeGuards {
+  readonly #gateway: Gateway;
+  readonly #host: Module;
+  readonly #handler: Function;
+  readonly #guards: readonly Supply<CanActivate>[];
+  readonly #globals: HandshakeEnhancers | undefined;
+
+  /**
+   * @param globals undefined where global guards and interceptors apply to messages
+   * @throws FanoutError FANOUT_HANDSHAKE_GUARD when one of them cannot be asked, so that nobody is let in without it
+   */
+  constructor(gateway: Gateway, globals: HandshakeEnhancers | undefined) {
+    this.#gateway = gateway;
+    this.#globals = globals;
+    this.#host = gateway.wrapper.host!;
+    this.#handler = handshakeHandlerOf(gateway.metatype.prototype as object);
+    this.#guards = gateway.handshakeGuards.map(guard => this.#supply(guard));
+    if (this.#guards.length > 0) this.#release();
+  }
+
+  /** Asks one after the other; false as soon as one refuses, or has answered the request by itself. Rejects with what it throws. */
+  async admit(request: HandshakeRequest, response: HandshakeResponse): Promise<boolean> {
+    let made: HandshakeScope | undefined;
+    const scope = (): HandshakeScope => (made ??= this.#scopeOf(request));
+    const host = new ExecutionContextHost(
+      [request, response, ignore],
+      this.#gateway.metatype as never,
+      this.#handler,
+    );
+    host.setType('http');
+    for (const guard of (await this.#globals?.guards(scope)) ?? [])
+      if (!(await passes(guard, host)) || response.writableEnded) return false;
+    for (const supply of this.#guards) {
+      const guard = supply.load === undefined ? supply.instance : await supply.load(scope());
+      if (!(await passes(guard, host)) || response.writableEnded) return false;
+    }
+    await this.#globals?.intercept(host, scope);
+    return !response.writableEnded;
+  }
+
+  #supply(guard: HandshakeGuard): Supply<CanActivate> {
+    try {
+      return supplyOf('guards', guard, this.#host) as Supply<CanActivate>;
+    } catch (error) {
+      throw new FanoutError('FANOUT_HANDSHAKE_GUARD', this.#gateway.name, (error as Error).message);
+    }
+  }
+
+  /** `@Inject(REQUEST)` gives the upgrade request in it. */
+  #scopeOf(request: HandshakeRequest): HandshakeScope {
+    const scope = ContextIdFactory.getByRequest(request);
+    const moduleRef = this.#host.providers.get(ModuleRef)!.instance as ModuleRef;
+    moduleRef.registerRequestByContextId(request, scope);
+    return scope;
+  }
+
+  /**
+   * Guards of a scope make the gateway one of that scope, as everywhere in Nest. For the connection's own context, where
+   * the request is a socket, they must not be built once more: the scanner has noted each of them once for that.
+   */
+  #release(): void {
+    const { wrapper } = this.#gateway;
+    // What Nest has found with them holds: it looks again now and then, and would take the gateway for one that is built.
+    const isStatic = wrapper.isDependencyTreeStatic();
+    Object.defineProperty(wrapper, 'isDependencyTreeStatic', { value: () => isStatic });
+    const enhancers = wrapper.getEnhancersMetadata() ?? [];
+    for (const guard of this.#gateway.handshakeGuards) {
+      const at = enhancers.findIndex(({ token }) => token === guard);
+      if (at >= 0) enhancers.splice(at, 1);
+    }
+  }
+}
+
+/** Whether a guard lets a request pass; of an Observable the last value counts. */
+async function passes(guard: CanActivate, host: ExecutionContextHost): Promise<unknown> {
+  const result = await guard.canActivate(host);
+  return isObservable(result) ? lastValueFrom(result) : result;
+}
+
+/** Express hands `next` to guards as well. */
+function ignore(): void {}

@@ -1,0 +1,61 @@
+import { inNoContext } from '../../connection/own-context.js';
+import { CLOSE } from '../../errors/close-codes.js';
+import type { ErrorLog } from '../../observe/sampled-errors.js';
+import type { Rejections } from '../../observe/rejections.js';
+import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
+import type { TopicRegistry } from '../../topic/topic-registry.js';
+import type { ClientSession } from '../session/client-session.js';
+import { Expiries } from '../handshake/expiries.js';
+import { HandshakeGate } from '../handshake/handshake-gate.js';
+import { Refreshes } from './refreshes.js';
+import type { TopicRequests } from '../subscribe/topic-requests.js';
+import { TopicReview } from '../subscribe/topic-review.js';
+import type { UsageLimits } from '../../limits/usage-limits.js';
+
+/** What {@link createCredentials} needs of the rest of the server. */
+export interface CredentialParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly topics: TopicRegistry;
+  readonly requests: TopicRequests;
+  readonly rejections: Rejections;
+  readonly usage: UsageLimits;
+  readonly errors: ErrorLog;
+}
+
+/** Tokens are made by the clock on the wall, which may be set. */
+const clock = {
+  now: () => Date.now(),
+  setInterval: (callback: () => void, ms: number) => inNoContext(setInterval<[]>, callback, ms),
+  clearInterval: (timer: unknown) => clearInterval(timer as NodeJS.Timeout),
+  setImmediate: (callback: () => void) => inNoContext(setImmediate<[]>, callback),
+  clearImmediate: (handle: unknown) => clearImmediate(handle as NodeJS.Immediate),
+};
+
+/** What asks for credentials, lets them end and takes new ones. */
+export function createCredentials({
+  options,
+  topics,
+  requests,
+  rejections,
+  usage,
+  errors,
+}: CredentialParts): {
+  readonly gate: HandshakeGate;
+  readonly expiries: Expiries<ClientSession>;
+  readonly refreshes: Refreshes;
+} {
+  const gate = new HandshakeGate(clock.now, errors);
+  const expiries = new Expiries<ClientSession>({
+    renewBefore: options.handshake.renewBefore,
+    clock,
+    announce: ({ connection }, expiresAt) => connection.send('refresh', { expiresAt }),
+    expire: ({ connection }) => {
+      rejections.count('expired', connection.handshake.ip);
+      connection.closeAs(CLOSE.EXPIRED);
+    },
+  });
+  const review = new TopicReview(topics, requests);
+  const handshakeMs = options.limits.handshake;
+  const refreshes = new Refreshes({ gate, expiries, review, handshakeMs, usage });
+  return { gate, expiries, refreshes };
+}

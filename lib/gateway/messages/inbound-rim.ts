@@ -1,0 +1,53 @@
+import type { Rejections } from '../../observe/rejections.js';
+import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
+import { Bans } from '../../limits/bans.js';
+import type { SessionHost } from '../session/client-session.js';
+import type { MessageRouter } from './message-router.js';
+import { Offenders } from './offenders.js';
+import { Reception } from './reception.js';
+import { type SweepClock, UnfinishedMessages, type Watched } from './unfinished-messages.js';
+import { UnreadyBytes } from '../../limits/unready-bytes.js';
+import { UsageLimits } from '../../limits/usage-limits.js';
+
+/** What {@link InboundRim} is made of and for. */
+export interface InboundParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly rejections: Rejections;
+  readonly connections: Watched;
+  readonly clock: SweepClock;
+  readonly logger: { warn(line: string): void };
+}
+
+/** Puts together what bounds the messages of clients. */
+export class InboundRim {
+  readonly usage: UsageLimits;
+  readonly bans: Bans;
+  readonly offenders: Offenders;
+  readonly unfinished: UnfinishedMessages;
+  readonly #unreadyBytes: number;
+
+  constructor({ options, rejections, connections, clock, logger }: InboundParts) {
+    const { messageTime, unreadyBytes, banTime } = options.limits;
+    this.usage = new UsageLimits(options, clock.now);
+    this.bans = new Bans(banTime, clock.now);
+    const offenders = (this.offenders = new Offenders(rejections, this.usage, this.bans));
+    this.unfinished = new UnfinishedMessages({ messageTime, connections, offenders, clock, logger });
+    this.#unreadyBytes = unreadyBytes;
+  }
+
+  /** What the lifecycle of connections needs of all this. */
+  leadingTo(router: MessageRouter): {
+    readonly reception: Reception;
+    readonly offenders: Offenders;
+    readonly sessionHost: SessionHost;
+    readonly unfinished: UnfinishedMessages;
+  } {
+    const { usage, offenders, unfinished } = this;
+    return {
+      reception: new Reception({ router, usage, offenders }),
+      sessionHost: { unready: new UnreadyBytes(this.#unreadyBytes), route: router.route },
+      offenders,
+      unfinished,
+    };
+  }
+}

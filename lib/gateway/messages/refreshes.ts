@@ -1,0 +1,108 @@
+import type { Socket } from 'node:net';
+import { userIdOf } from '../../connection/connection-registry.js';
+import { Refusal, type RefusalCode } from '../../errors/refusals.js';
+import type { Credentials } from '../handshake/arrival.js';
+import { isToken } from '../session/bearer-token.js';
+import type { ClientSession } from '../session/client-session.js';
+import { CountedRefusal } from '../session/counted-refusal.js';
+import type { Expiries } from '../handshake/expiries.js';
+import type { HandshakeGate } from '../handshake/handshake-gate.js';
+import { renewalRequest } from '../session/handshake-request.js';
+import type { Message } from '../session/message.js';
+import type { Fail } from '../subscribe/subscribe-router.js';
+import type { TopicReview } from '../subscribe/topic-review.js';
+import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
+import type { UsageLimits } from '../../limits/usage-limits.js';
+
+/** The collaborators of {@link Refreshes}. */
+export interface RefreshParts {
+  readonly gate: HandshakeGate;
+  readonly expiries: Expiries<ClientSession>;
+  readonly review: TopicReview;
+  /** Milliseconds that the guards have. */
+  readonly handshakeMs: number;
+  readonly usage: UsageLimits;
+}
+
+/** Takes new credentials from a client that stays connected: asks the handshake guards again, and then about its topics. */
+export class Refreshes {
+  readonly #parts: RefreshParts;
+  /** The last one of each client that has one under way. The next waits for it: the credentials of the later one count. */
+  readonly #last = new Map<ClientSession, Promise<void>>();
+
+  constructor(parts: RefreshParts) {
+    this.#parts = parts;
+  }
+
+  /** Handles a `refresh` message. Resolves when it is answered; never rejects. */
+  refresh(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
+    const { token } = (message.data ?? {}) as { token?: unknown };
+    if (!isToken(token)) return fail(session, message.id, new Refusal('BAD_TOKEN'));
+    if (!this.#parts.usage.mayRefresh(session))
+      return fail(session, message.id, new CountedRefusal('RATE_LIMITED', 'refresh-rate'));
+    const refreshed = this.#after(this.#last.get(session), session, message, token, fail);
+    this.#last.set(session, refreshed);
+    return refreshed.finally(() => {
+      if (this.#last.get(session) === refreshed) this.#last.delete(session);
+    });
+  }
+
+  async #after(
+    last: Promise<void> | undefined,
+    session: ClientSession,
+    { id }: Message,
+    token: string,
+    fail: Fail,
+  ): Promise<void> {
+    await last;
+    const { connection } = session;
+    try {
+      const credentials = await this.#ask(session, token);
+      if (!connection.open) return;
+      this.#take(session, credentials);
+      await this.#parts.review.run(session, fail);
+      const { expiresAt } = credentials;
+      connection.sendText(JSON.stringify({ event: 'refreshed', id, data: { expiresAt } }));
+    } catch (error) {
+      fail(session, id, error);
+    }
+  }
+
+  /** @throws Refusal when the guards refuse, or take too long */
+  async #ask({ connection, endpoint }: ClientSession, token: string): Promise<Credentials> {
+    const { gate, handshakeMs } = this.#parts;
+    let deadline: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      deadline = setTimeout(() => reject(new Refusal('BUSY')), handshakeMs);
+    });
+    const request = renewalRequest(connection.transport as Socket, connection.handshake, token);
+    try {
+      return await Promise.race([gate.ask(endpoint, request), late]);
+    } catch (error) {
+      throw error instanceof UpgradeRefusal ? refusalFor(error.status) : error;
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  /** @throws Refusal FORBIDDEN for the credentials of somebody else: what the connection has is for whom it was opened */
+  #take(session: ClientSession, { user, expiresAt }: Credentials): void {
+    const { connection } = session;
+    if (userIdOf(user) !== userIdOf(connection.user)) throw refusalFor(403);
+    connection.user = user;
+    session.renewals++;
+    this.#parts.expiries.renew(session, expiresAt);
+  }
+}
+
+/** What a client is told in a frame for what it would be told over HTTP. Whoever tries out tokens is one that offends. */
+function refusalFor(status: number): Refusal {
+  if (status === 500) return new Refusal('INTERNAL');
+  if (status > 500) return new Refusal('BUSY');
+  return new CountedRefusal(codeOf(status), 'denied');
+}
+
+function codeOf(status: number): RefusalCode {
+  if (status === 429) return 'RATE_LIMITED';
+  return status === 401 ? 'UNAUTHORIZED' : 'FORBIDDEN';
+}

@@ -1,0 +1,116 @@
+import { FanoutError, shown } from '../../errors/fanout-error.js';
+import { resolveTopicOptions } from '../../options/resolve-topic-options.js';
+import type { ResolvedTopicOptions, TopicOptions } from '../../options/topic-options.js';
+import { TopicPattern } from '../../topic/topic-pattern.js';
+import { ownKey } from './own-metadata.js';
+import { keepsMetadata } from './declared.js';
+import { remindOfService } from './served.js';
+
+/** What one `@Topic` leaves on a class. */
+export interface TopicMetadata {
+  /** Name of the decorated method, which may have several. */
+  readonly method: string;
+  readonly pattern: TopicPattern;
+  readonly options: ResolvedTopicOptions;
+  /** Function that the class was written with: decorators below `@Topic` may have put another in its place. */
+  readonly written: unknown;
+}
+
+const TOPIC_METADATA = ownKey('topic');
+
+/** Mark on the decorated function itself: the declarations it belongs to. Wrappers that copy metadata carry it on. */
+const MARK = ownKey('topic-method');
+
+/**
+ * Lets clients subscribe to the topics that match a pattern, on the path of the gateway that declares it. Topics that
+ * no `@Topic` matches are refused.
+ *
+ * The method runs for each subscribe, with its guards, pipes, interceptors and filters. What it returns is the
+ * snapshot for that subscriber. An Observable is a source: the library subscribes to it once per topic, while the topic has
+ * subscribers, and publishes its values. An async iterable, a Node stream and a web stream are sources too.
+ *
+ * A subclass inherits the topic with its method. A subclass that overrides the method without `@Topic` does not have the
+ * topic, as with `@SubscribeMessage`.
+ *
+ * @param pattern segments joined by dots; `:name` stands for one segment, and `@TopicParam('name')` gives it
+ * @param options every one has a default; a topic that several paths declare has to have the same, but for `history`
+ * @throws FanoutError FANOUT_TOPIC_PATTERN, FANOUT_TOPIC_METHOD, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
+ */
+export function Topic(pattern: string, options: TopicOptions = {}): MethodDecorator {
+  const declared = { options: resolveTopicOptions(options), pattern: new TopicPattern(pattern) };
+  return (target, name, descriptor?: PropertyDescriptor) => {
+    const method: unknown = descriptor?.value;
+    if (typeof target === 'function' || typeof name !== 'string' || typeof method !== 'function')
+      throw new FanoutError('FANOUT_TOPIC_METHOD', pattern, described(target, name, method));
+    // The prototype still has the original function: decorators change it when all of them have run.
+    const written: unknown = Object.getOwnPropertyDescriptor(target, name)?.value;
+    const topic: TopicMetadata = { ...declared, method: name, written };
+    // Noted on the class too, in case another decorator replaces the function.
+    const metatype = target.constructor;
+    Reflect.defineMetadata(TOPIC_METADATA, [...ownTopicsOf(metatype), topic], metatype);
+    Reflect.defineMetadata(MARK, [...marksOf(method), topic], method);
+    remindOfService(metatype);
+  };
+}
+
+/**
+ * Every `@Topic` of a class and its base classes, in no order, without overridden methods.
+ * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more, or not the metadata
+ *   of the function that it replaces
+ */
+export function topicsOf(metatype: object | null): readonly TopicMetadata[] {
+  return declarationsOf(metatype)
+    .filter(({ overriddenBy }) => overriddenBy === undefined)
+    .map(({ topic }) => topic);
+}
+
+/** Topics of base classes that a subclass has lost by overriding the method without a decorator. */
+export function overriddenTopicsOf(metatype: object): readonly { topic: TopicMetadata; by: string }[] {
+  return declarationsOf(metatype).flatMap(({ topic, overriddenBy, isDeclaredAnew }) =>
+    overriddenBy === undefined || isDeclaredAnew ? [] : [{ topic, by: overriddenBy.name }],
+  );
+}
+
+interface Declaration {
+  readonly topic: TopicMetadata;
+  /** Subclass with a method of its own of that name. */
+  readonly overriddenBy: Function | undefined;
+  /** Whether the subclass has decorated its method. */
+  readonly isDeclaredAnew: boolean;
+}
+
+function declarationsOf(metatype: object | null): Declaration[] {
+  const declarations: Declaration[] = [];
+  const subclasses: Function[] = [];
+  for (let base = metatype; typeof base === 'function'; base = Object.getPrototypeOf(base) as object | null) {
+    for (const topic of ownTopicsOf(base)) {
+      const lower = subclasses.find(subclass => Object.hasOwn(subclass.prototype as object, topic.method));
+      const current = ((lower ?? base).prototype as Record<string, unknown>)[topic.method];
+      const isMarked = typeof current === 'function' && marksOf(current).includes(topic);
+      if (isMarked && keepsMetadata(current, topic.written)) {
+        declarations.push({ topic, overriddenBy: undefined, isDeclaredAnew: false });
+      } else if (isMarked || lower === undefined) {
+        throw new FanoutError('FANOUT_ROUTE_REPLACED', `${base.name}.${topic.method}`, topic.pattern.text);
+      } else {
+        const isDeclaredAnew = ownTopicsOf(lower).some(({ method }) => method === topic.method);
+        declarations.push({ topic, overriddenBy: lower, isDeclaredAnew });
+      }
+    }
+    subclasses.push(base);
+  }
+  return declarations;
+}
+
+function ownTopicsOf(metatype: object): readonly TopicMetadata[] {
+  return (Reflect.getOwnMetadata(TOPIC_METADATA, metatype) as TopicMetadata[] | undefined) ?? [];
+}
+
+function marksOf(method: Function): readonly TopicMetadata[] {
+  return (Reflect.getMetadata(MARK, method) as TopicMetadata[] | undefined) ?? [];
+}
+
+function described(target: object, name: string | symbol, method: unknown): string {
+  if (typeof target === 'function') return `the static ${target.name}.${String(name)}`;
+  if (typeof name !== 'string') return `${target.constructor.name}[${String(name)}]`;
+  return `${target.constructor.name}.${name}, which is ${method === undefined ? 'a property or accessor' : shown(method)}`;
+}

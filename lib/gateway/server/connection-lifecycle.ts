@@ -1,0 +1,190 @@
+import type { IncomingMessage } from 'node:http';
+import type { WebSocket } from 'ws';
+import type { ConnectionRegistry } from '../../connection/connection-registry.js';
+import { Handshake } from '../../connection/handshake.js';
+import { inOwnContext } from '../../connection/own-context.js';
+import { type ConnectionHost, SocketConnection } from '../../connection/socket-connection.js';
+import { CLOSE, type Close } from '../../errors/close-codes.js';
+import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
+import type { ErrorLog } from '../../observe/sampled-errors.js';
+import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
+import type { TopicRegistry } from '../../topic/topic-registry.js';
+import type { Subscription } from '../../topic/subscription.js';
+import type { WireFormat } from '../../wire/json-format.js';
+import type { AdmissionSlots } from '../../limits/admission-slots.js';
+import type { Arrival, Credentials } from '../handshake/arrival.js';
+import { attachSession, ClientSession, type SessionHost, sessionOf } from '../session/client-session.js';
+import type { Expiries } from '../handshake/expiries.js';
+import type { Offenders } from '../messages/offenders.js';
+import type { Reception } from '../messages/reception.js';
+import type { UnfinishedMessages } from '../messages/unfinished-messages.js';
+
+/** The collaborators of {@link ConnectionLifecycle}. */
+export interface LifecycleParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly connections: ConnectionRegistry;
+  readonly topics: TopicRegistry;
+  readonly heartbeat: HeartbeatMonitor;
+  readonly expiries: Expiries<ClientSession>;
+  readonly slots: AdmissionSlots;
+  readonly reception: Reception;
+  readonly offenders: Offenders;
+  readonly unfinished: UnfinishedMessages;
+  readonly host: ConnectionHost;
+  /** For gateways without a heartbeat. */
+  readonly hostWithoutPings: ConnectionHost;
+  readonly sessionHost: SessionHost;
+  readonly logger: ErrorLog;
+}
+
+/**
+ * A connection from the 101 to its end. `handleConnection` of every gateway on the path has settled before the first
+ * message is handled; a hook that throws closes its own connection and never the process.
+ */
+export class ConnectionLifecycle {
+  readonly #parts: LifecycleParts;
+  /** Hooks on their way, which a shutdown waits for. */
+  readonly #hooks = new Set<Promise<unknown>>();
+
+  /** One function for all sockets, so that a connection costs no closure: `this` is the socket. */
+  readonly #onClose: (this: WebSocket, code: number, reason: Buffer) => void;
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts;
+    const disconnect = this.#disconnect.bind(this);
+    this.#onClose = function (code, reason) {
+      disconnect(sessionOf(this)!, { code, reason: reason.toString() });
+    };
+  }
+
+  /** Takes over a WebSocket whose handshake is done, and the slot it has. */
+  open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
+    const { connections, heartbeat, expiries, reception, sessionHost, unfinished } = this.#parts;
+    const { endpoint, request, ip, params } = arrival;
+    const url = ownString(request.url ?? '/', endpoint.path);
+    const handshake = new Handshake(url, ip, request.headers, params);
+    const host = endpoint.heartbeat === false ? this.#parts.hostWithoutPings : this.#parts.host;
+    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
+    const session = new ClientSession(connection, endpoint, sessionHost);
+    endpoint.server.adopt(socket);
+    attachSession(socket, session);
+    connections.add(connection);
+    if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);
+    unfinished.watch();
+    reception.listen(socket);
+    socket.on('close', this.#onClose);
+    if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
+    if (credentials?.user !== undefined) connection.user = credentials.user;
+    // Listeners added by `afterInit` come before the hooks, as under `WsAdapter`. The hooks run although a listener throws.
+    try {
+      endpoint.server.emit('connection', socket, request);
+    } finally {
+      this.#begin(session, request);
+    }
+  }
+
+  #begin(session: ClientSession, request: IncomingMessage): void {
+    if (session.endpoint.connectHooks.length === 0) this.#ready(session, request);
+    else session.connected = this.#track(this.#connect(session, request));
+  }
+
+  /** From now on no further message is taken: the server goes down. */
+  drain(): void {
+    this.#parts.reception.drain();
+  }
+
+  /** Resolves when no hook runs any more. */
+  async settled(): Promise<void> {
+    while (this.#hooks.size > 0) await Promise.allSettled(this.#hooks);
+  }
+
+  async #connect(session: ClientSession, request: IncomingMessage): Promise<void> {
+    const { connection, endpoint } = session;
+    const { logger, offenders, options } = this.#parts;
+    let deadline: NodeJS.Timeout | undefined;
+    const late = new Promise<[]>(resolve => {
+      deadline = setTimeout(() => {
+        // It may have gone meanwhile, and that is no fault of its own.
+        if (connection.open) offenders.close(session, 'handshake-time', CLOSE.HANDSHAKE_TIMEOUT);
+        resolve([]);
+      }, options.limits.handshake);
+    });
+    const hooks = Promise.allSettled(
+      endpoint.connectHooks.map(async hook => {
+        await inOwnContext(hook, connection.socket, request);
+      }),
+    );
+    const outcomes = await Promise.race([hooks, late]);
+    clearTimeout(deadline);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') continue;
+      logger.error(outcome.reason, 'handleConnection failed; its connection is closed');
+      connection.closeAs(CLOSE.HOOK_FAILED);
+    }
+    this.#ready(session, request);
+  }
+
+  #ready(session: ClientSession, request: IncomingMessage): void {
+    const { connection, inbound, endpoint } = session;
+    const { user } = request as { user?: unknown };
+    if (connection.open && connection.user === undefined && user !== undefined) connection.user = user;
+    // A hook may have refused the client by closing the socket itself, and a user has a limit: nothing of one that is
+    // gone is handled.
+    if (!connection.open) return inbound.clear();
+    const { keep } = this.#parts.options.handshake;
+    // Guards that ask for the host are asked again when the client renews.
+    connection.handshake.keep(endpoint.handshakeGuards.length > 0 ? [...keep, 'host'] : keep);
+    this.#parts.expiries.begin(session);
+    inbound.open(this.#parts.options.limits.inFlight);
+  }
+
+  #disconnect(session: ClientSession, close: Close): void {
+    const { connections, topics, heartbeat, expiries, host, unfinished, slots, logger } = this.#parts;
+    const { connection, endpoint } = session;
+    slots.give(connection.handshake.ip);
+    endpoint.server.forget(connection.socket);
+    heartbeat.delete(connection);
+    expiries.delete(session);
+    unfinished.forget(session);
+    topics.leaveAll(connection);
+    connection.sink.end();
+    connections.delete(connection);
+    // What a client sent before it left is still its wish; after our own close it is not.
+    if (connection.closedWith !== undefined) session.inbound.clear();
+    else session.inbound.leave();
+    host.waiting.end(connection);
+    for (const reply of session.replies ?? []) {
+      try {
+        reply.unsubscribe();
+      } catch (error) {
+        logger.error(error, 'a reply stream failed in its teardown');
+      }
+    }
+    if (endpoint.disconnectHooks.length > 0)
+      this.#track(this.#tellDisconnected(session, connection.closedWith ?? close));
+  }
+
+  async #tellDisconnected({ connection, endpoint, connected }: ClientSession, reason: Close): Promise<void> {
+    // A gateway learns of the end after it has learned of the beginning.
+    await connected;
+    // Side by side, so that one that hangs does not keep the end from the other gateways.
+    const outcomes = await Promise.allSettled(
+      endpoint.disconnectHooks.map(async hook => {
+        await inOwnContext(hook, connection.socket, reason);
+      }),
+    );
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') this.#parts.logger.error(outcome.reason, 'handleDisconnect failed');
+    }
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    this.#hooks.add(work);
+    return work.finally(() => this.#hooks.delete(work));
+  }
+}
+
+/** The same text is in every request for a path: with ours in its place, none of them stays in memory. */
+function ownString(url: string, path: string | undefined): string {
+  return url === path ? path : url;
+}

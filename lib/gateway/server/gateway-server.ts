@@ -1,0 +1,289 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Logger } from '@nestjs/common';
+import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import { wallTime } from '../../connection/wall-time.js';
+import { FanoutError, shown } from '../../errors/fanout-error.js';
+import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
+import type { Load } from '../../observe/load.js';
+import type { Preflight } from '../../observe/preflight.js';
+import type { Rejections } from '../../observe/rejections.js';
+import { type ErrorLog, SampledErrors } from '../../observe/sampled-errors.js';
+import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
+import { deflated, formatOf, type WireFormat } from '../../wire/json-format.js';
+import { Admission } from '../admission/admission.js';
+import { AdmissionRates } from '../../limits/admission-rates.js';
+import type { AdmissionSlots } from '../../limits/admission-slots.js';
+import type { AdmissionUsers } from '../admission/admission-users.js';
+import type { HandshakeCheck } from '../handshake/arrival.js';
+import type { Bans } from '../../limits/bans.js';
+import { ClientAddresses } from '../admission/client-address.js';
+import { chosenProtocol } from '../handshake/chosen-protocol.js';
+import type { ConnectionLifecycle } from './connection-lifecycle.js';
+import { DEFLATE_OFFER, takesSharedFrames } from '../../ws/deflate-agreement.js';
+import { Endpoint } from '../handshake/endpoint.js';
+import { EndpointServer } from '../handshake/endpoint-server.js';
+import type { Gateway, GatewayExplorer } from '../nest/gateway-explorer.js';
+import type { GatewayHandlers } from '../handshake/gateway-handlers.js';
+import {
+  gatewayOptions,
+  type Given,
+  type OptionLayer,
+  pathOptions,
+  portOptions,
+} from '../nest/gateway-options.js';
+import { OriginCheck } from '../admission/origin-check.js';
+import { OwnServers } from '../nest/own-servers.js';
+import { Placements, placeOf } from '../subscribe/placements.js';
+import { Turnstile } from '../admission/turnstile.js';
+import { badRequest } from '../handshake/upgrade-refusal.js';
+import { UnclaimedUpgrades } from '../admission/unclaimed-upgrades.js';
+import { trimmed } from '../admission/upgrade-request.js';
+import { UpgradeServers } from '../admission/upgrade-servers.js';
+
+/** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** Connections that may wait to be accepted by the application's own server: Node's default. */
+const NODE_BACKLOG = 511;
+
+/** The collaborators of {@link GatewayServer}. */
+export interface ServerParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly explorer: GatewayExplorer;
+  readonly handlers: GatewayHandlers;
+  readonly lifecycle: ConnectionLifecycle;
+  readonly guards: HandshakeCheck;
+  readonly load: Load;
+  readonly bans: Bans;
+  readonly slots: AdmissionSlots;
+  readonly users: AdmissionUsers;
+  readonly rejections: Rejections;
+  readonly heartbeat: HeartbeatMonitor;
+  readonly preflight: Preflight;
+  readonly logger: Logger;
+  /** For errors that clients can bring about. */
+  readonly errors: ErrorLog;
+}
+
+/** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */
+export class GatewayServer {
+  readonly #parts: ServerParts;
+  readonly #placements = new Placements();
+  readonly #ownServers: OwnServers;
+  /** Requests whose client takes compressed frames. */
+  readonly #deflating = new WeakSet<IncomingMessage>();
+  readonly #addresses: ClientAddresses;
+  readonly #turnstile: Turnstile;
+  readonly #unclaimed: UnclaimedUpgrades;
+  readonly #admission: Admission;
+  readonly #servers: UpgradeServers;
+  #drained = false;
+  #disposed = false;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    const { options, lifecycle, rejections } = parts;
+    this.#ownServers = new OwnServers(options.limits.handshake);
+    this.#addresses = new ClientAddresses(options.trustProxy);
+    this.#turnstile = new Turnstile(rejections);
+    this.#unclaimed = new UnclaimedUpgrades({
+      addresses: this.#addresses,
+      turnstile: this.#turnstile,
+      rejections,
+      handshakeMs: options.limits.handshake,
+    });
+    this.#admission = new Admission({
+      ...parts,
+      rates: new AdmissionRates(options.limits, () => performance.now()),
+      origins: new OriginCheck(options.origins, this.#addresses),
+      refusals: new SampledErrors(wallTime, { error: line => parts.logger.warn(line) }),
+      turnstile: this.#turnstile,
+      open: (arrival, client, credentials) =>
+        lifecycle.open(arrival, client, this.#formatOf(client, arrival.request), credentials),
+    });
+    this.#servers = new UpgradeServers({
+      admission: this.#admission,
+      addresses: this.#addresses,
+      turnstile: this.#turnstile,
+      unclaimed: this.#unclaimed,
+      preflight: parts.preflight,
+      unmatched: options.unmatched,
+    });
+  }
+
+  /** Whether there are gateways with a server. Without them the application needs no monitors. */
+  get serves(): boolean {
+    return this.#servers.size > 0;
+  }
+
+  /** Connections that may wait to be accepted: the most that one of its servers asks the system for. */
+  get backlog(): number {
+    return Math.max(NODE_BACKLOG, this.#ownServers.backlog);
+  }
+
+  /** Calls `create()` of an adapter for Nest. The result tells which endpoint serves the gateways of that port and path. */
+  answer(adapter: string, port: number, options: Given, create: () => unknown): unknown {
+    return this.#placements.answer(adapter, port, options, create);
+  }
+
+  /**
+   * Makes the endpoint of a port and path. Upgrades are refused until `listen`, also where the HTTP server listens already.
+   * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS and those of options that an adapter has put in place
+   */
+  create(port: number, options: ServerOptions, httpServer?: Server): WebSocketServer {
+    const path = servedPath(port, options.path);
+    // Nest tells 'm' from '/m' and no path from '/'; a client cannot.
+    const present = this.#placements.endpoints.find(other => other.port === port && other.path === path);
+    const endpoint = present ?? this.#endpointAt(port, path, httpServer);
+    this.#placements.asked(endpoint, options as Given);
+    return endpoint.server;
+  }
+
+  /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other, or have no endpoint */
+  bind(): void {
+    const { explorer, handlers, heartbeat, logger } = this.#parts;
+    explorer.assertProviders();
+    for (const gateway of explorer.gateways) gatewayOptions(gateway.metatype);
+    const placed = this.#placements.match(explorer.gateways);
+    for (const [gateway, endpoint] of placed) {
+      endpoint.add(gateway, handlers);
+      // As Nest does for messages, so that a typo in a path or pattern is seen at start.
+      for (const { pattern } of gateway.topics) logger.log(topicLine(gateway.name, endpoint, pattern.text));
+    }
+    for (const endpoint of this.#placements.endpoints)
+      if (endpoint.heartbeat !== false) heartbeat.prepare(endpoint.heartbeat);
+    this.#configure(placed);
+  }
+
+  /** Gives each endpoint and port the combined options of its gateways and the adapter. */
+  #configure(placed: ReadonlyMap<Gateway, Endpoint>): void {
+    const { preflight } = this.#parts;
+    const ofPorts = new Map<number, OptionLayer[]>();
+    for (const endpoint of this.#placements.endpoints) {
+      const gateways = [...placed].filter(([, other]) => other === endpoint).map(([gateway]) => gateway);
+      const layers = this.#placements.layersOf(endpoint, gateways);
+      const options = pathOptions(`the path ${placeOf(endpoint)}`, layers);
+      endpoint.configure(options);
+      preflight.gateway(placeOf(endpoint), options.ws);
+      if (!this.#placements.served(endpoint)) preflight.unserved(gateways.map(({ name }) => name));
+      ofPorts.set(endpoint.port, [...(ofPorts.get(endpoint.port) ?? []), ...layers]);
+    }
+    for (const [port, layers] of ofPorts) this.#ownServers.configure(port, portOptions(port, layers));
+  }
+
+  /** Opens the gateways' own ports. @throws FanoutError FANOUT_PORT */
+  async listen(): Promise<void> {
+    this.#admission.open();
+    await this.#ownServers.listen((port, { message }) => {
+      const path = this.#placements.endpoints.find(endpoint => endpoint.port === port)?.path ?? '*';
+      return new FanoutError('FANOUT_PORT', port, path, message);
+    });
+  }
+
+  /** From now on every upgrade is refused, and so are those under way. Called at the beginning of a shutdown. */
+  refuseUpgrades(): void {
+    this.#admission.close();
+    this.#unclaimed.hurry();
+    this.#servers.retire();
+  }
+
+  /**
+   * Called when the clients have been closed. The HTTP server may be closed from now on, by Nest or by another module.
+   * @param leftMs time that is left of the shutdown
+   */
+  async drained(leftMs: number): Promise<void> {
+    this.#drained = true;
+    this.#servers.closing(leftMs);
+    this.#unclaimed.stop();
+    this.#turnstile.hurry(leftMs);
+    if (this.#disposed) await this.#stop();
+  }
+
+  /** Called by Nest before it closes the HTTP server; under a microservice before the clients are closed. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    this.refuseUpgrades();
+    if (this.#drained) await this.#stop();
+  }
+
+  /** Closes our own servers. A borrowed one is closed by its owner, which may take a while: until then upgrades are refused. */
+  async #stop(): Promise<void> {
+    for (const { server } of this.#placements.endpoints) server.close();
+    await this.#ownServers.stop();
+    this.#placements.clear();
+  }
+
+  /** Gives borrowed servers back. Called when their owner has closed them. */
+  release(): void {
+    this.#servers.release();
+    this.#turnstile.stop();
+  }
+
+  /** Called by `ws` with the headers of each 101 before it is sent. */
+  readonly #noteAgreement = (headers: readonly string[], request: IncomingMessage): void => {
+    if (takesSharedFrames(headers)) this.#deflating.add(request);
+  };
+
+  /** Answers a request that is no handshake, as `ws` has found out. */
+  #refuseBad(error: Error, socket: Duplex, request: IncomingMessage): void {
+    const arrival = { request, socket, head: Buffer.alloc(0), ip: this.#addresses.of(request) };
+    this.#turnstile.refuse(arrival, badRequest(request.method, error.message));
+  }
+
+  #formatOf(client: WebSocket, request: IncomingMessage): WireFormat {
+    const format = formatOf(client.protocol);
+    return this.#deflating.has(request) ? deflated(format) : format;
+  }
+
+  #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
+    const endpoint = new Endpoint(port, path, this.#socketServer(), this.#parts.options.heartbeat);
+    if (port === 0) assertUpgrades(httpServer, placeOf(endpoint));
+    // To the system port 0 means a random port, which no client could know.
+    const server = port === 0 ? httpServer : this.#ownServers.at(port);
+    if (server !== undefined) this.#servers.routerOf(server).add(endpoint);
+    this.#placements.add(endpoint, server !== undefined);
+    return endpoint;
+  }
+
+  #socketServer(): EndpointServer {
+    const { limits, compression } = this.#parts.options;
+    const server = new EndpointServer({
+      maxPayload: limits.payload,
+      maxFragments: limits.fragments,
+      maxBufferedChunks: limits.bufferedChunks,
+      // We answer pings ourselves, unless the gateway sets `autoPong`.
+      autoPong: undefined,
+      perMessageDeflate: compression !== false && DEFLATE_OFFER,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+      handleProtocols: chosenProtocol,
+      noServer: true,
+    } as ServerOptions);
+    if (compression !== false) server.on('headers', this.#noteAgreement);
+    server.on('wsClientError', (error: Error, socket: Duplex, request: IncomingMessage) => {
+      // The application's own listener answers, if it has one.
+      if (server.listenerCount('wsClientError') === 1) this.#refuseBad(error, socket, request);
+    });
+    return server;
+  }
+}
+
+/** Class names of the servers of `node:http2`. */
+const HTTP2_SERVERS: ReadonlySet<string> = new Set(['Http2Server', 'Http2SecureServer']);
+
+/** @throws FanoutError FANOUT_HTTP2 for a server without HTTP/1.1. Node exports no class of such servers, so the class name is compared. */
+function assertUpgrades(server: Server | undefined, place: string): void {
+  const isHttp2 = server !== undefined && HTTP2_SERVERS.has(server.constructor.name);
+  // A server that has `allowHTTP1` has the timeouts of HTTP/1.1 too.
+  if (isHttp2 && !('requestTimeout' in server)) throw new FanoutError('FANOUT_HTTP2', place);
+}
+
+function topicLine(gateway: string, endpoint: Endpoint, pattern: string): string {
+  return `${gateway} ${placeOf(endpoint)} offers the topic "${pattern}"`;
+}
+
+/** The path a gateway is served on. A port of its own without a path takes every path, as under `WsAdapter`. */
+function servedPath(port: number, path: string | undefined): string | undefined {
+  if (path !== undefined && typeof path !== 'string') throw new FanoutError('FANOUT_PATH', shown(path));
+  return path === undefined && port !== 0 ? undefined : trimmed(path ?? '/');
+}

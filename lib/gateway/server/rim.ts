@@ -1,0 +1,183 @@
+import type { Logger } from '@nestjs/common';
+import type { ApplicationConfig } from '@nestjs/core';
+import type { Delivery } from '../../broadcast/delivery.js';
+import type { ConnectionRegistry } from '../../connection/connection-registry.js';
+import { FirstGrants } from '../../connection/first-grants.js';
+import { flightTimeOf } from '../../connection/flight-time.js';
+import type { LineClock } from '../../connection/outbox-owner.js';
+import { TurnWrites } from '../../connection/turn-writes.js';
+import { WaitingAnswers } from '../../connection/waiting-answers.js';
+import { Refusal } from '../../errors/refusals.js';
+import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
+import type { Observation } from '../../observe/observation.js';
+import type { ErrorLog } from '../../observe/sampled-errors.js';
+import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
+import type { TopicRegistry } from '../../topic/topic-registry.js';
+import { AdmissionSlots } from '../../limits/admission-slots.js';
+import { AdmissionUsers } from '../admission/admission-users.js';
+import { type ClientConnection, type ClientSession, sessionOf } from '../session/client-session.js';
+import { ConnectionLifecycle } from './connection-lifecycle.js';
+import { createCredentials } from '../messages/credentials.js';
+import { errorAnswer, errorFrame } from '../session/error-frame.js';
+import type { Expiries } from '../handshake/expiries.js';
+import type { GatewayExplorer } from '../nest/gateway-explorer.js';
+import { GatewayHandlers } from '../handshake/gateway-handlers.js';
+import { GatewayServer } from './gateway-server.js';
+import { globalsOf } from '../handshake/handshake-enhancers.js';
+import { InboundRim } from '../messages/inbound-rim.js';
+import { MessageRouter } from '../messages/message-router.js';
+import { Blame } from '../protection/blame.js';
+import { Protection } from '../protection/protection.js';
+import { Shutdown } from './shutdown.js';
+import { SnapshotRenewal } from '../subscribe/snapshot-renewal.js';
+import { SubscribeRouter } from '../subscribe/subscribe-router.js';
+import { TopicRequests } from '../subscribe/topic-requests.js';
+import { TopicRoom } from '../subscribe/topic-room.js';
+import { TopicSources } from '../subscribe/topic-sources.js';
+import type { SweepClock } from '../messages/unfinished-messages.js';
+
+/** What {@link createRim} needs of the rooms behind the gateway. */
+export interface RimParts {
+  readonly options: ResolvedFanoutOptions;
+  readonly explorer: GatewayExplorer;
+  readonly config: ApplicationConfig;
+  readonly delivery: Delivery;
+  readonly connections: ConnectionRegistry;
+  readonly heartbeat: HeartbeatMonitor;
+  readonly observation: Observation;
+  readonly clock: LineClock & { setImmediate(callback: () => void): unknown };
+  readonly wallClock: SweepClock;
+  readonly logger: Logger;
+  /** For errors that clients can bring about. */
+  readonly errors: ErrorLog;
+}
+
+/** The parts of the rim that others call. */
+export interface Rim {
+  readonly sources: TopicSources;
+  readonly renewal: SnapshotRenewal;
+  readonly expiries: Expiries<ClientSession>;
+  readonly router: MessageRouter;
+  readonly server: GatewayServer;
+  readonly shutdown: Shutdown;
+}
+
+/** Puts the gateway room together: who comes in, what clients send, and what they are told. */
+export function createRim(parts: RimParts): Rim {
+  const {
+    options,
+    explorer,
+    config,
+    delivery,
+    connections,
+    heartbeat,
+    observation,
+    clock,
+    wallClock,
+    logger,
+    errors,
+  } = parts;
+  const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
+  const { rejections, load, preflight } = observation;
+  const slots = new AdmissionSlots(options.limits);
+  const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
+  const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), errors);
+  const room = new TopicRoom(topics, options.limits.topics);
+  const requests = new TopicRequests(delivery, sources, room);
+  const inbound = new InboundRim({ options, rejections, connections, clock: wallClock, logger });
+  const subscribes = new SubscribeRouter({
+    delivery,
+    sources,
+    requests,
+    usage: inbound.usage,
+    room,
+    load,
+    topicsPerConnection: options.limits.topicsPerConnection,
+  });
+  const { gate, expiries, refreshes } = createCredentials({
+    options,
+    topics,
+    requests,
+    rejections,
+    usage: inbound.usage,
+    errors,
+  });
+  const { streams } = options.limits;
+  const warn = (line: string): void => logger.warn(line);
+  const router = new MessageRouter({
+    subscribes,
+    refreshes,
+    streams,
+    offenders: inbound.offenders,
+    errors,
+    warn,
+  });
+  const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
+  const flightTime = flightTimeOf(options.slowConsumer.lag);
+  const host = {
+    turnWrites: new TurnWrites(clock.setImmediate),
+    waiting: new WaitingAnswers(laggards),
+    maxUnsentBytes: options.slowConsumer.maxBytes,
+    flightTime,
+    firstGrants: new FirstGrants(flightTime),
+    clock,
+    pinned: backlog.add.bind(backlog),
+    drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
+    subscribe: subscribes.subscribeFromServer.bind(subscribes),
+    unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
+    userChanged: (connection: ClientConnection) => {
+      // First where others look for it: the application may look while it is asked about the member.
+      connections.userChanged(connection);
+      presence.userChanged(connection);
+      users.assigned(connection);
+    },
+    finishing: subscribes.finish.bind(subscribes),
+    closing: (connection: ClientConnection) => {
+      topics.leaveAll(connection);
+      sessionOf(connection.socket)?.inbound.clear();
+    },
+  };
+  const lifecycle = new ConnectionLifecycle({
+    options,
+    connections,
+    topics,
+    heartbeat,
+    expiries,
+    ...inbound.leadingTo(router),
+    host,
+    // Without pings nothing tells what a client has read.
+    hostWithoutPings: { ...host, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
+    slots,
+    logger: errors,
+  });
+  const blame = new Blame(warn);
+  const { enhancers, globals } = globalsOf(config, options.globalEnhancers);
+  const handlers = new GatewayHandlers(new Protection(globals, blame), enhancers);
+  const server = new GatewayServer({
+    options,
+    explorer,
+    handlers,
+    guards: gate,
+    lifecycle,
+    load,
+    bans: inbound.bans,
+    slots,
+    users,
+    rejections,
+    heartbeat,
+    preflight,
+    logger,
+    errors,
+  });
+  const shutdown = new Shutdown(
+    { server, broadcaster, connections, lifecycle, router },
+    options.shutdown.drain,
+  );
+  return { sources, renewal, expiries, router, server, shutdown };
+}
+
+function tellSourceFailed(topics: TopicRegistry, connections: ConnectionRegistry, name: string): void {
+  const text = errorFrame(undefined, errorAnswer(new Refusal('SOURCE_FAILED', name)));
+  for (const { subscriber } of topics.find(name)?.listeners() ?? [])
+    connections.get(subscriber.id)?.sendText(text);
+}

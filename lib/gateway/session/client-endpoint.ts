@@ -1,0 +1,44 @@
+import type { WebSocket, WebSocketServer } from 'ws';
+import type { HeartbeatPolicy } from '../../heartbeat/heartbeat-monitor.js';
+import type { TopicPatterns } from '../../topic/topic-pattern.js';
+import type { GatewayHook } from '../nest/gateway-hook.js';
+import type { HandshakeRequest } from './handshake-request.js';
+import type { HandshakeResponse } from './handshake-response.js';
+import type { GatewayHandler } from '../nest/gateway-handler.js';
+
+/** Handler of an event or a topic. */
+export interface Route {
+  readonly handle: GatewayHandler;
+  /** Event or pattern, as `getPattern()` of an execution context gives it. */
+  readonly pattern: string;
+  /** `Class.method`, for messages. */
+  readonly name: string;
+}
+
+/** Guards of the handshake of one gateway. */
+export interface Doorkeeper {
+  /** Asks the guards in order. Resolves to false when a guard refuses, or has answered the request by itself. */
+  admit(request: HandshakeRequest, response: HandshakeResponse): Promise<boolean>;
+}
+
+/** Server of the sockets of an endpoint. */
+export interface EndpointSockets extends WebSocketServer {
+  /** Takes over a client from `ws`, before anybody else listens to it. */
+  adopt(client: WebSocket): void;
+  /** Removes an adopted client that has closed. */
+  forget(client: WebSocket): void;
+}
+
+/** Parts of an endpoint that serve its clients. */
+export interface ClientEndpoint {
+  /** Path with its parameters, if any. Undefined for every path of the port. */
+  readonly path: string | undefined;
+  readonly server: EndpointSockets;
+  readonly heartbeat: HeartbeatPolicy | false;
+  readonly events: ReadonlyMap<string, Route>;
+  readonly topics: Pick<TopicPatterns<Route>, 'find'>;
+  readonly connectHooks: readonly GatewayHook[];
+  readonly disconnectHooks: readonly GatewayHook[];
+  /** Guards of each gateway that has any. All of them have to let a client in. */
+  readonly handshakeGuards: readonly Doorkeeper[];
+}

@@ -1,0 +1,106 @@
+import { inCopiedContext } from '../../connection/own-context.js';
+import type { ContextId } from '@nestjs/core';
+import type { Subscription as RxSubscription } from 'rxjs';
+import type { WebSocket } from 'ws';
+import type { SocketConnection } from '../../connection/socket-connection.js';
+import type { Subscription } from '../../topic/subscription.js';
+import type { ClientEndpoint } from './client-endpoint.js';
+import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
+import type { MessageId } from './message.js';
+import type { UnreadyBytes } from '../../limits/unready-bytes.js';
+import type { Usage } from '../../limits/usage-limits.js';
+
+/** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
+export type ClientConnection = SocketConnection<Subscription>;
+
+/** Request that its client may cancel. */
+export interface Cancellable {
+  readonly id: MessageId | undefined;
+  /** Ends the stream of the request. Does nothing to a request that is answered without a stream. */
+  cancel(): void;
+}
+
+/** What a session asks of the rest of the rim. One object serves them all. */
+export interface SessionHost {
+  /** Bytes that wait for their connections to be ready. */
+  readonly unready: UnreadyBytes;
+  /** Takes a client's message to where it belongs; must not throw or reject. */
+  route(session: ClientSession, message: Incoming): void | Promise<void>;
+}
+
+/** What the rim knows of one client beyond its connection. Hangs on the `ws` socket, so that listeners need no closures. */
+export class ClientSession implements Usage, InboundOwner {
+  readonly inbound = new Inbound(this);
+  /** Observables that handlers returned and that still emit; ended with the connection. */
+  replies: Set<RxSubscription> | undefined;
+  /** Requests with an id that have or may get a stream, for `cancel`. */
+  requests: Set<Cancellable> | undefined;
+  /** Subscribes on their way through a handler, which count towards the topic limit. */
+  subscribing = 0;
+  /** How often its credentials were renewed. */
+  renewals = 0;
+  /** The context of request-scoped gateways: one for the life of the connection. */
+  contextId: ContextId | undefined;
+  /** Settles when every `handleConnection` has; undefined where there is none. */
+  connected: Promise<void> | undefined;
+  usedAt = 0;
+  messages = 0;
+  bytes = 0;
+  subscribes = 0;
+  conduct: Usage['conduct'];
+  readonly #host: SessionHost;
+
+  constructor(
+    readonly connection: ClientConnection,
+    readonly endpoint: ClientEndpoint,
+    host: SessionHost,
+  ) {
+    this.#host = host;
+  }
+
+  get socket(): WebSocket {
+    return this.connection.socket;
+  }
+
+  /** Bytes. A gateway may have set its own; 0 is no limit there. */
+  get maxPayload(): number {
+    return this.endpoint.server.options.maxPayload || Infinity;
+  }
+
+  get unready(): UnreadyBytes {
+    return this.#host.unready;
+  }
+
+  get full(): boolean {
+    return this.connection.full;
+  }
+
+  awaitRoom(): void {
+    void this.connection.whenRead(() => this.inbound.goOn());
+  }
+
+  handle(message: Incoming): void | Promise<void> {
+    const { connection } = this;
+    connection.handlerBegins();
+    const handled = inCopiedContext(this.#host.route, this, message);
+    if (handled === undefined) connection.handlerEnds();
+    else void handled.then(() => connection.handlerEnds());
+    return handled;
+  }
+}
+
+const SESSION = Symbol('fanout:session');
+
+type Carrier = WebSocket & { [SESSION]?: ClientSession };
+
+export function attachSession(socket: WebSocket, session: ClientSession): void {
+  (socket as Carrier)[SESSION] = session;
+}
+
+export function sessionOf(socket: WebSocket): ClientSession | undefined {
+  return (socket as Carrier)[SESSION];
+}
+
+export function connectionOf(socket: WebSocket): ClientConnection | undefined {
+  return sessionOf(socket)?.connection;
+}

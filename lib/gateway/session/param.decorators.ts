@@ -1,0 +1,46 @@
+import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import type { WebSocket } from 'ws';
+import { connectionOf } from './client-session.js';
+import { invocationOf } from '../nest/invocation.js';
+import { ownParameter } from '../nest/own-metadata.js';
+
+const topicParamOf = ownParameter(
+  (name: string, context: ExecutionContext) => invocationOf(context)?.topic?.params[name],
+);
+const topicNameOf = ownParameter(
+  (_: unknown, context: ExecutionContext) => invocationOf(context)?.topic?.name,
+);
+const currentConnection = ownParameter((_: unknown, context: ExecutionContext) =>
+  connectionOf(context.switchToWs().getClient<WebSocket>()),
+);
+
+const topicParam = createParamDecorator(topicParamOf);
+
+/** Names of our decorators by the function that Nest notes for a parameter. */
+const DECORATORS = new Map<object, string>([
+  [topicParamOf, 'TopicParam'],
+  [topicNameOf, 'TopicName'],
+  [currentConnection, 'CurrentConnection'],
+]);
+
+/** The name of the decorator that gave Nest this function for a parameter; undefined for one that is not ours. */
+export function decoratorOf(factory: object | undefined): string | undefined {
+  return factory && DECORATORS.get(factory);
+}
+
+/**
+ * The value of a `:name` of the `@Topic` pattern, in a `@Topic` method: `BRK.B` for the topic `prices.BRK~2EB`. Pipes are
+ * applied as with `@Param()`.
+ */
+export function TopicParam(
+  name: string,
+  ...pipes: (Type<PipeTransform> | PipeTransform)[]
+): ParameterDecorator {
+  return topicParam(name, ...pipes);
+}
+
+/** The full name of the topic that is subscribed to, in a `@Topic` method. */
+export const TopicName: () => ParameterDecorator = createParamDecorator(topicNameOf);
+
+/** The {@link Connection} of the client, in every handler of a gateway. */
+export const CurrentConnection: () => ParameterDecorator = createParamDecorator(currentConnection);

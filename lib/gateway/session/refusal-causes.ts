@@ -1,0 +1,22 @@
+import { Refusal, type RefusalCode } from '../../errors/refusals.js';
+import type { RejectionCause } from '../../observe/rejections.js';
+import { CountedRefusal } from './counted-refusal.js';
+import { GuardRefusal } from '../nest/guard-refusal.js';
+
+/** What a refusal of this code is counted as, where the code says it. */
+const CAUSES: Partial<Record<RefusalCode, RejectionCause>> = {
+  BAD_MESSAGE: 'message',
+  UNKNOWN_EVENT: 'message',
+  BAD_TOKEN: 'message',
+  BAD_TOPIC: 'topic',
+  UNKNOWN_TOPIC: 'topic',
+  BAD_RATE: 'topic',
+  TOO_MANY_TOPICS: 'topics-per-connection',
+};
+
+/** What a message that was answered with this error is counted as; undefined when the answer is the application's own. */
+export function causeOf(error: unknown): RejectionCause | undefined {
+  if (error instanceof CountedRefusal) return error.cause;
+  if (error instanceof Refusal) return CAUSES[error.code];
+  return error instanceof GuardRefusal ? 'denied' : undefined;
+}
