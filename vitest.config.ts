@@ -12,7 +12,7 @@ export default defineConfig({
     // Most of a test is waiting for sockets: on two cores one worker would leave one of them idle.
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.spec.ts'], testTimeout: 30_000 } },
       {
         extends: true,
         test: { name: 'e2e', include: ['test/e2e/**/*.spec.ts'], testTimeout: 20_000, hookTimeout: 30_000 },

@@ -15,7 +15,7 @@ const UNKNOWN: Copy = { folder: 'an unknown folder' };
 
 const OWN: Copy = {
   folder:
-    /\(?(?:file:\/\/)?([^\s(]*)[/\\]gateway[/\\]own-metadata\.[cm]?[jt]s/.exec(
+    /\(?(?:file:\/\/)?([^\s(]*)[/\\]gateway[/\\]nest[/\\]own-metadata\.[cm]?[jt]s/.exec(
       new Error().stack ?? '',
     )?.[1] ?? UNKNOWN.folder,
 };
