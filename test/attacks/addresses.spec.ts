@@ -1,8 +1,8 @@
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Connections, FanoutMetrics, type FanoutOptions } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
-import { upgradeStatus } from './support/raw-request.js';
-import { startFanout } from './support/servers.js';
+import { upgradeStatus } from '../support/attacks/raw-request.js';
+import { startFanout } from '../support/attacks/servers.js';
 
 @WebSocketGateway()
 class Gateway {}

@@ -2,7 +2,7 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, type Connection, Connections, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client } from '../support/client.js';
-import { startFanout } from './support/servers.js';
+import { startFanout } from '../support/attacks/servers.js';
 
 @WebSocketGateway()
 class Gateway {

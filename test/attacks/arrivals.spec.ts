@@ -3,11 +3,11 @@ import type { Server } from 'node:http';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Connections, FanoutMetrics, type FanoutOptions, UseHandshakeGuards } from 'nestjs-fanout';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Gate } from '../e2e/nest/gate.js';
+import { Gate } from '../support/gate.js';
 import type { RunningApp } from '../support/app.js';
 import { Client, eventually } from '../support/client.js';
-import { RawRequest, upgrade, upgradeStatus } from './support/raw-request.js';
-import { startFanout, startPlain } from './support/servers.js';
+import { RawRequest, upgrade, upgradeStatus } from '../support/attacks/raw-request.js';
+import { startFanout, startPlain } from '../support/attacks/servers.js';
 
 let gate: Gate;
 let asked: number;

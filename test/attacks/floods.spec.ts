@@ -2,11 +2,11 @@ import { UseGuards } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, BufferPool, CLOSE, Connections, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
-import { maskedText, RawClient } from '../e2e/delivery/support/raw-client.js';
-import { Gate } from '../e2e/nest/gate.js';
+import { maskedText, RawClient } from '../support/raw-client.js';
+import { Gate } from '../support/gate.js';
 import type { RunningApp } from '../support/app.js';
 import { Client, eventually } from '../support/client.js';
-import { startFanout, startPlain } from './support/servers.js';
+import { startFanout, startPlain } from '../support/attacks/servers.js';
 
 /** Waits for what never comes, until the test opens the gate. */
 class SlowGateway {

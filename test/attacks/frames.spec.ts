@@ -4,12 +4,12 @@ import { SubscribeMessage, MessageBody, WebSocketGateway, WsException } from '@n
 import { CLOSE, Connections, FanoutMetrics } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { masked, maskedText, RawClient } from '../e2e/delivery/support/raw-client.js';
-import { Gate } from '../e2e/nest/gate.js';
+import { masked, maskedText, RawClient } from '../support/raw-client.js';
+import { Gate } from '../support/gate.js';
 import type { RunningApp } from '../support/app.js';
 import { Client, eventually } from '../support/client.js';
-import { upgradeStatus } from './support/raw-request.js';
-import { CountingLogger, startFanout, startPlain } from './support/servers.js';
+import { upgradeStatus } from '../support/attacks/raw-request.js';
+import { CountingLogger, startFanout, startPlain } from '../support/attacks/servers.js';
 
 @WebSocketGateway()
 class Gateway {

@@ -5,8 +5,8 @@ import { Connections } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import type { RunningApp } from '../support/app.js';
 import { Client } from '../support/client.js';
-import { RawRequest, upgrade, upgradeStatus } from './support/raw-request.js';
-import { startFanout, startPlain } from './support/servers.js';
+import { RawRequest, upgrade, upgradeStatus } from '../support/attacks/raw-request.js';
+import { startFanout, startPlain } from '../support/attacks/servers.js';
 
 @WebSocketGateway({ path: '/live' })
 class Gateway {

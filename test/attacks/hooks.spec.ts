@@ -4,9 +4,9 @@ import { CLOSE, Connections } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import type { RunningApp } from '../support/app.js';
 import { Client, eventually } from '../support/client.js';
-import { Gate } from '../e2e/nest/gate.js';
-import { startChild } from './support/child-server.js';
-import { startFanout, startPlain } from './support/servers.js';
+import { Gate } from '../support/gate.js';
+import { startChild } from '../support/attacks/child-server.js';
+import { startFanout, startPlain } from '../support/attacks/servers.js';
 
 describe('A34 a client that makes a hook throw', () => {
   const paths = [

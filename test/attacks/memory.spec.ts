@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { CLOSE } from 'nestjs-fanout';
-import { masked, maskedDeflatedText, maskedText, RawClient } from '../e2e/delivery/support/raw-client.js';
+import { masked, maskedDeflatedText, maskedText, RawClient } from '../support/raw-client.js';
 import { eventually } from '../support/client.js';
-import { unfinished } from './support/fragments.js';
-import { type ChildServer, type ChildSetup, startChild } from './support/child-server.js';
+import { unfinished } from '../support/attacks/fragments.js';
+import { type ChildServer, type ChildSetup, startChild } from '../support/attacks/child-server.js';
 
 // Scaled down from the thousand connections of the attack table, so that the suite stays small: what counts is what one
 // connection costs. The servers run in processes of their own, so that what the attackers hold is not counted.

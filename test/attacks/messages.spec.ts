@@ -2,9 +2,9 @@ import { type ExecutionContext, UseGuards } from '@nestjs/common';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
-import { maskedText, RawClient } from '../e2e/delivery/support/raw-client.js';
+import { maskedText, RawClient } from '../support/raw-client.js';
 import { Client } from '../support/client.js';
-import { startFanout } from './support/servers.js';
+import { startFanout } from '../support/attacks/servers.js';
 
 /** Names that an object has without being given them, and events that Node acts upon. */
 const TREACHEROUS = [

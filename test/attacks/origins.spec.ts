@@ -2,8 +2,8 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { CLOSE, Connections, FanoutMetrics, type FanoutOptions } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client } from '../support/client.js';
-import { upgradeStatus } from './support/raw-request.js';
-import { startFanout, startPlain } from './support/servers.js';
+import { upgradeStatus } from '../support/attacks/raw-request.js';
+import { startFanout, startPlain } from '../support/attacks/servers.js';
 
 @WebSocketGateway()
 class Gateway {}

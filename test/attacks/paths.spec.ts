@@ -3,8 +3,8 @@ import type { ExecutionContext } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Connections, UseHandshakeGuards } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
-import { upgradeStatus } from './support/raw-request.js';
-import { startFanout } from './support/servers.js';
+import { upgradeStatus } from '../support/attacks/raw-request.js';
+import { startFanout } from '../support/attacks/servers.js';
 
 type PathRequest = IncomingMessage & { params: Record<string, string> };
 

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
 
 const FOLDER = 'test/attacks';
@@ -35,7 +36,7 @@ it.each(rows)('$row is tested where README.md says', ({ row, files }) => {
   expect(files.length > 0).toBe(!WAITING.includes(row));
   for (const file of files) {
     expect(existsSync(file), `${file} does not exist`).toBe(true);
-    if (file.startsWith(FOLDER)) expect(rowsIn(file), file).toContain(row);
+    if (dirname(file) === FOLDER) expect(rowsIn(file), file).toContain(row);
   }
 });
 
@@ -52,7 +53,7 @@ it('README.md names every test', () => {
 it.each(CONTROLLED)('%s has a control', row => {
   const blocks = rows
     .find(other => other.row === row)!
-    .files.filter(file => file.startsWith(FOLDER))
+    .files.filter(file => dirname(file) === FOLDER)
     .flatMap(blocksOf);
   const own = blocks.filter(block => rowsInBlock(block).includes(row));
   expect(own.some(block => block.includes('control: '))).toBe(true);

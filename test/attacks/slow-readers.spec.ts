@@ -2,10 +2,10 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, CLOSE, type Connection, Connections, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { RawClient } from '../e2e/delivery/support/raw-client.js';
-import { Flood, KIB, paused } from '../e2e/delivery/support/slow.js';
+import { RawClient } from '../support/raw-client.js';
+import { Flood, KIB, paused } from '../support/slow.js';
 import { Client } from '../support/client.js';
-import { startFanout, startPlain } from './support/servers.js';
+import { startFanout, startPlain } from '../support/attacks/servers.js';
 
 // Policies, budgets and gaps in full: test/e2e/delivery/slow-consumer*.spec.ts.
 

@@ -1,9 +1,9 @@
 import { WebSocketGateway } from '@nestjs/websockets';
 import { CLOSE, FanoutMetrics, type FanoutOptions } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { masked, RawClient } from '../e2e/delivery/support/raw-client.js';
-import { unfinished } from './support/fragments.js';
-import { startFanout, startPlain } from './support/servers.js';
+import { masked, RawClient } from '../support/raw-client.js';
+import { unfinished } from '../support/attacks/fragments.js';
+import { startFanout, startPlain } from '../support/attacks/servers.js';
 
 // What these attacks cost in memory: memory.spec.ts.
 

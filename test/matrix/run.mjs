@@ -50,7 +50,7 @@ const USUAL = [
 const TLS = { nest: '12', node: '24' };
 /** What runs over TLS: all that reads and writes sockets. */
 const OVER_TLS = [
-  'test/e2e/attacks',
+  'test/attacks/portable',
   'test/e2e/delivery',
   'test/e2e/nest/admission',
   'test/e2e/nest/handshake',
@@ -165,7 +165,14 @@ function nestRange(name, range, version) {
 /** The suite, without lib/: nothing but the installed package can be under test. */
 function copySuite(folder) {
   rmSync(join(folder, 'test'), { recursive: true, force: true });
-  for (const path of ['test/e2e', 'test/support', 'test/tsconfig.json', 'tsconfig.json', 'vitest.config.ts'])
+  for (const path of [
+    'test/e2e',
+    'test/attacks/portable',
+    'test/support',
+    'test/tsconfig.json',
+    'tsconfig.json',
+    'vitest.config.ts',
+  ])
     cpSync(join(ROOT, path), join(folder, path), { recursive: true });
 }
 

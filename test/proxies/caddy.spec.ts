@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { holdsBehind, PINGS_SELDOM } from './contract.js';
-import { Configuration } from './support/configuration.js';
-import { chatter, connectTo, startBehind } from './support/market.js';
-import { caddy } from './support/programs.js';
+import { Configuration } from '../support/proxies/configuration.js';
+import { chatter, connectTo, startBehind } from '../support/proxies/market.js';
+import { caddy } from '../support/proxies/programs.js';
 
 const configuration = Configuration.of('Caddy', 'caddyfile');
 

@@ -2,9 +2,9 @@ import type { FanoutOptions } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/client.js';
 import { upgrade } from '../support/upgrade.js';
-import type { Configuration } from './support/configuration.js';
-import { CLIENT, connectTo, pinged, startBehind, startMarket } from './support/market.js';
-import type { Program } from './support/program.js';
+import type { Configuration } from '../support/proxies/configuration.js';
+import { CLIENT, connectTo, pinged, startBehind, startMarket } from '../support/proxies/market.js';
+import type { Program } from '../support/proxies/program.js';
 
 /** Options for a proxy that cuts what is idle for two seconds. */
 const PINGS_OFTEN: FanoutOptions = { heartbeat: { interval: 500, timeout: 10_000 } };

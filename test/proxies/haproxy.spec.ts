@@ -3,10 +3,10 @@ import { connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { upgrade } from '../support/upgrade.js';
 import { FORGED_HOST, holdsBehind, PINGS_SELDOM } from './contract.js';
-import { Configuration } from './support/configuration.js';
-import { connectTo, startBehind, startMarket, startSilent } from './support/market.js';
-import { Proxy } from './support/program.js';
-import { haproxy } from './support/programs.js';
+import { Configuration } from '../support/proxies/configuration.js';
+import { connectTo, startBehind, startMarket, startSilent } from '../support/proxies/market.js';
+import { Proxy } from '../support/proxies/program.js';
+import { haproxy } from '../support/proxies/programs.js';
 
 const configuration = Configuration.of('HAProxy', 'haproxy');
 

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { Configuration } from './support/configuration.js';
-import { freePlace, type Place, textOf } from './support/loopback.js';
-import { type Program, Proxy } from './support/program.js';
-import { apache, caddy, haproxy, nginx } from './support/programs.js';
+import { Configuration } from '../support/proxies/configuration.js';
+import { freePlace, type Place, textOf } from '../support/proxies/loopback.js';
+import { type Program, Proxy } from '../support/proxies/program.js';
+import { apache, caddy, haproxy, nginx } from '../support/proxies/programs.js';
 
 const CHUNK = Buffer.alloc(65_536, '.');
 

@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Client } from '../support/client.js';
 import { slowLine } from '../support/slow-line.js';
-import { Configuration } from './support/configuration.js';
-import { type Behind, startBehind } from './support/market.js';
-import type { Program } from './support/program.js';
-import { apache, caddy, haproxy, nginx } from './support/programs.js';
+import { Configuration } from '../support/proxies/configuration.js';
+import { type Behind, startBehind } from '../support/proxies/market.js';
+import type { Program } from '../support/proxies/program.js';
+import { apache, caddy, haproxy, nginx } from '../support/proxies/programs.js';
 
 /** Bytes a second that the client reads. */
 const LINE = 100_000;

@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { upgrade } from '../support/upgrade.js';
 import { FORGED_HOST, holdsBehind, PINGS_SELDOM } from './contract.js';
-import { Configuration } from './support/configuration.js';
-import { chatter, CLIENT, connectTo, startBehind, startMarket, startSilent } from './support/market.js';
-import { Proxy } from './support/program.js';
-import { nginx } from './support/programs.js';
+import { Configuration } from '../support/proxies/configuration.js';
+import {
+  chatter,
+  CLIENT,
+  connectTo,
+  startBehind,
+  startMarket,
+  startSilent,
+} from '../support/proxies/market.js';
+import { Proxy } from '../support/proxies/program.js';
+import { nginx } from '../support/proxies/programs.js';
 
 const configuration = Configuration.of('nginx', 'nginx');
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/client.js';
 import { upgrade } from '../support/upgrade.js';
-import { Configuration } from './support/configuration.js';
-import { connectTo, startMarket, startTwoBehind } from './support/market.js';
-import type { Program } from './support/program.js';
-import { apache, caddy, haproxy, nginx } from './support/programs.js';
+import { Configuration } from '../support/proxies/configuration.js';
+import { connectTo, startMarket, startTwoBehind } from '../support/proxies/market.js';
+import type { Program } from '../support/proxies/program.js';
+import { apache, caddy, haproxy, nginx } from '../support/proxies/programs.js';
 
 /** A configuration of the page with a block of "Several processes" in place of what that block replaces. */
 function several(program: Program, language: string, replaced: RegExp): Configuration {

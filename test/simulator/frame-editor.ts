@@ -1,5 +1,5 @@
 import { textFrame } from '../../lib/wire/frame.js';
-import { parseFrames } from '../unit/support/frames.js';
+import { parseFrames } from '../support/unit/frames.js';
 
 const WHOLE_TEXT = 0x81;
 

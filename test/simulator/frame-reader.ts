@@ -1,4 +1,4 @@
-import { inflated, parseFrame } from '../unit/support/frames.js';
+import { inflated, parseFrame } from '../support/unit/frames.js';
 import type { Moment, Piece } from './virtual-line.js';
 
 /** A message as its receiver has it. */

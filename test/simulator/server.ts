@@ -24,7 +24,7 @@ import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { Subscription } from '../../lib/topic/subscription.js';
 import type { TopicPolicy } from '../../lib/topic/topic-policy.js';
 import { batchedJson, deflated, plainJson, type WireFormat } from '../../lib/wire/json-format.js';
-import type { HandClock } from '../unit/support/hand-clock.js';
+import type { HandClock } from '../support/unit/hand-clock.js';
 import { type ClientSpec, PRESENCE, type Settings, subjectOf, type TopicSpec } from './scenario.js';
 import type { VirtualSocket } from './virtual-socket.js';
 import type { VirtualWebSocket } from './virtual-web-socket.js';

@@ -1,4 +1,4 @@
-import { HandClock } from '../unit/support/hand-clock.js';
+import { HandClock } from '../support/unit/hand-clock.js';
 import { Answers } from './answers.js';
 import type { Device } from './device.js';
 import { FrameReader } from './frame-reader.js';

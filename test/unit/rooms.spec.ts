@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cycleIn, libFiles } from './support/lib-files.js';
+import { cycleIn, libFiles } from '../support/unit/lib-files.js';
 
 /** The architecture: a room may import itself and the rooms named beside it. '' is the top of lib. */
 const MAY: Record<string, readonly string[]> = {

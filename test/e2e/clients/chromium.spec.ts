@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { CLOSE } from 'nestjs-fanout';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hasChromium, launchChromium } from '../../support/chromium.js';
-import { BYTES, COMPRESSION, startFeed, VALUES } from './feed.js';
+import { BYTES, COMPRESSION, startFeed, VALUES } from '../../support/feed.js';
 
 /** What Chromium says that it has agreed to. */
 const AGREED = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';

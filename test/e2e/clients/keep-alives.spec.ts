@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { eventually } from '../../support/client.js';
-import { Gate } from '../nest/gate.js';
+import { Gate } from '../../support/gate.js';
 
 let begun = new Gate();
 let working = new Gate();

@@ -4,10 +4,17 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasChromium, launchChromium } from '../../support/chromium.js';
 import { heldTime } from '../../support/held-time.js';
-import { account } from '../delivery/support/account.js';
-import { connectedThrough, firstSlowAnswer, startWithLine, steps } from '../delivery/support/lines.js';
-import { KIB } from '../delivery/support/slow.js';
-import { chromiumIn, type Follow, type Follower, hasPython, python, undici } from './followers.js';
+import { account } from '../../support/account.js';
+import { connectedThrough, firstSlowAnswer, startWithLine, steps } from '../../support/lines.js';
+import { KIB } from '../../support/slow.js';
+import {
+  chromiumIn,
+  type Follow,
+  type Follower,
+  hasPython,
+  python,
+  undici,
+} from '../../support/followers.js';
 
 const TOPICS = ['caught', 'newest', 'keyed'];
 const KEYS = ['a', 'b'];

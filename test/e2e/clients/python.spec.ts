@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { CLOSE } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../support/client.js';
-import { BYTES, COMPRESSION, startFeed, VALUES } from './feed.js';
-import { hasPython, PYTHON, SUBSCRIBER } from './followers.js';
+import { BYTES, COMPRESSION, startFeed, VALUES } from '../../support/feed.js';
+import { hasPython, PYTHON, SUBSCRIBER } from '../../support/followers.js';
 
 describe.skipIf(!hasPython)('websockets of Python', () => {
   describe.each(['ws', 'wss'] as const)('over %s', scheme => {

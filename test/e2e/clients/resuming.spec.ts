@@ -15,7 +15,7 @@ import { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { blocks, read, sections } from '../../unit/docs/markdown.js';
-import { failingLink } from './failing-link.js';
+import { failingLink } from '../../support/failing-link.js';
 
 /** The code of the page, as a reader copies it. */
 const CODE = blocks(

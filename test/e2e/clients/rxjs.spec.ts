@@ -10,7 +10,7 @@ import { WebSocket as WsSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { eventually } from '../../support/client.js';
 import { blocks, read, ROOT, sections } from '../../unit/docs/markdown.js';
-import { failingLink } from './failing-link.js';
+import { failingLink } from '../../support/failing-link.js';
 
 /** The code of the page, as a reader copies it. */
 const CODE = blocks(sections(read('docs/protocol.md')).find(({ title }) => title === 'With RxJS')!.body)[0]!

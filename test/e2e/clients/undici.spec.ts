@@ -2,7 +2,7 @@ import { Agent, WebSocket } from 'undici';
 import { CLOSE } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../support/client.js';
-import { BYTES, COMPRESSION, startFeed, VALUES } from './feed.js';
+import { BYTES, COMPRESSION, startFeed, VALUES } from '../../support/feed.js';
 
 describe.each(['ws', 'wss'] as const)('the WebSocket of undici over %s', scheme => {
   describe.each(COMPRESSION)('%s', (compression, options) => {

@@ -7,7 +7,7 @@ import { Broadcaster, Connections, Topic, TopicName } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { Gate } from '../nest/gate.js';
+import { Gate } from '../../support/gate.js';
 
 /** Streams that a test feeds and ends. Each kind counts those that were begun and those that were ended. */
 class Feeds {

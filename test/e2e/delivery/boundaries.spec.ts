@@ -2,9 +2,9 @@ import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websock
 import { Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
-import { account } from './support/account.js';
-import { startDelivery } from './support/delivery.js';
-import { Flood, KIB, paused, readOn } from './support/slow.js';
+import { account } from '../../support/account.js';
+import { startDelivery } from '../../support/delivery.js';
+import { Flood, KIB, paused, readOn } from '../../support/slow.js';
 
 /** Where delivery ends: what a client gets in spite of what, and what it cannot be given. */
 @WebSocketGateway()

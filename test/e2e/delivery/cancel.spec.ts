@@ -6,7 +6,7 @@ import { finalize, map, merge, NEVER, of, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { Gate } from '../nest/gate.js';
+import { Gate } from '../../support/gate.js';
 
 class Noted implements NestInterceptor {
   intercept(_: unknown, next: CallHandler) {

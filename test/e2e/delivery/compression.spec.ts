@@ -12,8 +12,8 @@ import {
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { countCompressions } from './support/compressions.js';
-import { maskedDeflatedText, RawClient } from './support/raw-client.js';
+import { countCompressions } from '../../support/compressions.js';
+import { maskedDeflatedText, RawClient } from '../../support/raw-client.js';
 
 const LONG = 'long '.repeat(400);
 

@@ -2,9 +2,9 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { type Broadcaster, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
-import { offsetOf } from './support/account.js';
-import { atRest, startDelivery } from './support/delivery.js';
-import { KIB, paused, readOn, turn } from './support/slow.js';
+import { offsetOf } from '../../support/account.js';
+import { atRest, startDelivery } from '../../support/delivery.js';
+import { KIB, paused, readOn, turn } from '../../support/slow.js';
 
 interface Quote {
   readonly key: string;

@@ -4,7 +4,7 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, BufferPool, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startApp } from '../../support/app.js';
-import { RawClient } from './support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 @WebSocketGateway()
 class Gateway {

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { Client } from '../../support/client.js';
 import { RawUpgrade } from '../../support/raw-upgrade.js';
-import { exitingProcesses } from './support/exiting-process.js';
-import { RawClient } from './support/raw-client.js';
-import { Trickle } from './support/trickle.js';
+import { exitingProcesses } from '../../support/exiting-process.js';
+import { RawClient } from '../../support/raw-client.js';
+import { Trickle } from '../../support/trickle.js';
 
 const startProcess = exitingProcesses();
 

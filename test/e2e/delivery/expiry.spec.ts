@@ -2,9 +2,9 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { Topic } from 'nestjs-fanout';
 import { expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
-import { account } from './support/account.js';
-import { atRest, startDelivery } from './support/delivery.js';
-import { Flood, KIB, paused, readOn } from './support/slow.js';
+import { account } from '../../support/account.js';
+import { atRest, startDelivery } from '../../support/delivery.js';
+import { Flood, KIB, paused, readOn } from '../../support/slow.js';
 
 /** Milliseconds: long enough for whoever keeps up, short enough to wait for. */
 const TTL = 700;

@@ -2,9 +2,9 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { type Broadcaster, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
-import { account } from './support/account.js';
-import { startDelivery } from './support/delivery.js';
-import { Flood, KIB, paused, readOn, turn } from './support/slow.js';
+import { account } from '../../support/account.js';
+import { startDelivery } from '../../support/delivery.js';
+import { Flood, KIB, paused, readOn, turn } from '../../support/slow.js';
 
 @WebSocketGateway()
 class Gateway {

@@ -3,7 +3,7 @@ import { Broadcaster, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
-import { RawClient } from './support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 @WebSocketGateway()
 class Gateway {

@@ -16,7 +16,7 @@ import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { certificate } from '../../support/certificate.js';
-import { masked, maskedText, RawClient } from './support/raw-client.js';
+import { masked, maskedText, RawClient } from '../../support/raw-client.js';
 
 const PONG = masked(0x8a, Buffer.alloc(0));
 

@@ -2,8 +2,8 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
-import { account, offsetOf } from './support/account.js';
-import { startDelivery } from './support/delivery.js';
+import { account, offsetOf } from '../../support/account.js';
+import { startDelivery } from '../../support/delivery.js';
 
 const TTL = 150;
 

@@ -11,9 +11,9 @@ import { from, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { Client, eventually } from '../../support/client.js';
-import { atRest, startDelivery } from './support/delivery.js';
-import { RawClient } from './support/raw-client.js';
-import { KIB, turn } from './support/slow.js';
+import { atRest, startDelivery } from '../../support/delivery.js';
+import { RawClient } from '../../support/raw-client.js';
+import { KIB, turn } from '../../support/slow.js';
 
 /** Of one answer. Many of them are more than the kernel takes for a client that does not read. */
 const SIZE = 900 * KIB;

@@ -3,9 +3,9 @@ import { type Close, type Connection, type FanoutOptions, Topic, TopicName } fro
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { Client, eventually } from '../../support/client.js';
-import { atRest, startDelivery } from './support/delivery.js';
-import { RawClient } from './support/raw-client.js';
-import { KIB, turn } from './support/slow.js';
+import { atRest, startDelivery } from '../../support/delivery.js';
+import { RawClient } from '../../support/raw-client.js';
+import { KIB, turn } from '../../support/slow.js';
 
 /** Of one snapshot. Many of them are more than the kernel takes for a client that does not read. */
 const SIZE = 600 * KIB;

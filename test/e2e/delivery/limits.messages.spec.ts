@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { masked, RawClient } from './support/raw-client.js';
+import { masked, RawClient } from '../../support/raw-client.js';
 
 /** Lets go on all who came to it, when the test says so. */
 class Gate {

@@ -3,7 +3,7 @@ import { CLOSE, type Connection, Connections, FanoutMetrics, type FanoutOptions 
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { masked, RawClient } from './support/raw-client.js';
+import { masked, RawClient } from '../../support/raw-client.js';
 
 @WebSocketGateway({ path: '/' })
 class Gateway {

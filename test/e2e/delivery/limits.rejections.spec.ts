@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { SocketConnection } from '../../../lib/connection/socket-connection.js';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { masked, maskedDeflatedText, maskedText, RawClient } from './support/raw-client.js';
+import { masked, maskedDeflatedText, maskedText, RawClient } from '../../support/raw-client.js';
 
 class Never implements CanActivate {
   canActivate(): boolean {

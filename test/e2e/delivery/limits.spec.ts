@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { RawClient } from './support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 @WebSocketGateway({ path: '/limited' })
 class Gateway {

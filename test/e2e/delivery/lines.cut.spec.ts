@@ -2,8 +2,8 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { CLOSE, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
-import { atRest } from './support/delivery.js';
-import { connectedThrough, firstAnswer, startWithLine } from './support/lines.js';
+import { atRest } from '../../support/delivery.js';
+import { connectedThrough, firstAnswer, startWithLine } from '../../support/lines.js';
 
 /** A window is far smaller, so it is cut. */
 const LARGE = 'large '.repeat(150_000);

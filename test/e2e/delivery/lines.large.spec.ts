@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { certificate } from '../../support/certificate.js';
 import { Client, eventually } from '../../support/client.js';
-import { atRest } from './support/delivery.js';
-import { connectedThrough, startWithLine } from './support/lines.js';
-import { RawClient } from './support/raw-client.js';
+import { atRest } from '../../support/delivery.js';
+import { connectedThrough, startWithLine } from '../../support/lines.js';
+import { RawClient } from '../../support/raw-client.js';
 
 /** 900 kB in which no two places look alike. */
 const LARGE = Array.from({ length: 150_000 }, (_, i) => String(i).padStart(5, '0'))

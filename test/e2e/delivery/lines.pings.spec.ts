@@ -3,8 +3,8 @@ import { Heartbeat, Topic } from 'nestjs-fanout';
 import { expect, it } from 'vitest';
 import { Client } from '../../support/client.js';
 import { heldTime } from '../../support/held-time.js';
-import { connectedThrough, firstAnswer, startWithLine, steps } from './support/lines.js';
-import { KIB } from './support/slow.js';
+import { connectedThrough, firstAnswer, startWithLine, steps } from '../../support/lines.js';
+import { KIB } from '../../support/slow.js';
 
 const LARGE = 'x'.repeat(900_000);
 

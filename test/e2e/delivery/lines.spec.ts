@@ -3,10 +3,10 @@ import { type Broadcaster, CLOSE, type FanoutOptions, Topic } from 'nestjs-fanou
 import { describe, expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
 import { type HeldTime, heldTime } from '../../support/held-time.js';
-import { account, offsetOf } from './support/account.js';
-import { atRest } from './support/delivery.js';
-import { connectedThrough, firstSlowAnswer, startWithLine, steps } from './support/lines.js';
-import { KIB } from './support/slow.js';
+import { account, offsetOf } from '../../support/account.js';
+import { atRest } from '../../support/delivery.js';
+import { connectedThrough, firstSlowAnswer, startWithLine, steps } from '../../support/lines.js';
+import { KIB } from '../../support/slow.js';
 
 /** The keys of a topic that conflates. */
 const KEYS = ['a', 'b', 'c', 'd'];

@@ -3,7 +3,7 @@ import { Broadcaster, BufferPool, Connections, Topic } from 'nestjs-fanout';
 import { expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { eventually } from '../../support/client.js';
-import { RawClient } from './support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 @WebSocketGateway()
 class Gateway {

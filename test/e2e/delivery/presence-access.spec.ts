@@ -18,7 +18,7 @@ import { interval, map, type Observable, of, tap } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { eventually } from '../../support/client.js';
-import { DEBOUNCE, startRooms, Watcher } from './support/presence-rooms.js';
+import { DEBOUNCE, startRooms, Watcher } from '../../support/presence-rooms.js';
 
 const calls: string[] = [];
 

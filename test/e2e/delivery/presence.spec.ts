@@ -2,7 +2,7 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
 import { type Client, eventually } from '../../support/client.js';
 import { Roster, shown } from '../../support/roster.js';
-import { DEBOUNCE, roomWith, startRooms, Watcher } from './support/presence-rooms.js';
+import { DEBOUNCE, roomWith, startRooms, Watcher } from '../../support/presence-rooms.js';
 
 const Room = roomWith({ debounce: DEBOUNCE });
 

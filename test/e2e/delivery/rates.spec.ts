@@ -2,8 +2,8 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client } from '../../support/client.js';
-import { startDelivery } from './support/delivery.js';
-import { turn } from './support/slow.js';
+import { startDelivery } from '../../support/delivery.js';
+import { turn } from '../../support/slow.js';
 
 @WebSocketGateway()
 class Gateway {

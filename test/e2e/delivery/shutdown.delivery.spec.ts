@@ -4,8 +4,8 @@ import { Broadcaster, CLOSE, Connections, type FanoutOptions, Topic } from 'nest
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { account, offsetOf } from './support/account.js';
-import { Flood, KIB, paused } from './support/slow.js';
+import { account, offsetOf } from '../../support/account.js';
+import { Flood, KIB, paused } from '../../support/slow.js';
 
 @WebSocketGateway()
 class Gateway {

@@ -5,7 +5,7 @@ import { Broadcaster, BufferPool, CLOSE, Connections, type FanoutOptions, Topic 
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { RawClient } from './support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 /** What happened, in order. */
 let log: string[] = [];

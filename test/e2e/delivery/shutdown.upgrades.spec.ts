@@ -19,9 +19,9 @@ import { WebSocketServer } from 'ws';
 import { type AppSetup, startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { RawUpgrade } from '../../support/raw-upgrade.js';
-import { freePort } from '../nest/free-port.js';
-import { Gate } from '../nest/gate.js';
-import { outcomeOf, Trickle } from './support/trickle.js';
+import { freePort } from '../../support/free-port.js';
+import { Gate } from '../../support/gate.js';
+import { outcomeOf, Trickle } from '../../support/trickle.js';
 
 const PLATFORMS = ['express', 'fastify'] as const;
 

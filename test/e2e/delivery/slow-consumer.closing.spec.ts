@@ -3,10 +3,10 @@ import { type Close, CLOSE, type FanoutOptions, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { Client, eventually } from '../../support/client.js';
-import { account } from './support/account.js';
-import { atRest, startDelivery } from './support/delivery.js';
-import { RawClient } from './support/raw-client.js';
-import { Flood, KIB, paused, readOn, turn } from './support/slow.js';
+import { account } from '../../support/account.js';
+import { atRest, startDelivery } from '../../support/delivery.js';
+import { RawClient } from '../../support/raw-client.js';
+import { Flood, KIB, paused, readOn, turn } from '../../support/slow.js';
 
 @WebSocketGateway()
 class Gateway {

@@ -3,9 +3,9 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { type Connection, Connections, Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/client.js';
-import { account } from './support/account.js';
-import { startDelivery } from './support/delivery.js';
-import { Flood, KIB, paused, turn } from './support/slow.js';
+import { account } from '../../support/account.js';
+import { startDelivery } from '../../support/delivery.js';
+import { Flood, KIB, paused, turn } from '../../support/slow.js';
 
 /** Lets a client through when it is open. */
 @Injectable()

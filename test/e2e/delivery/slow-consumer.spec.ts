@@ -3,10 +3,10 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { Topic } from 'nestjs-fanout';
 import { describe, expect, it } from 'vitest';
 import { Client, eventually } from '../../support/client.js';
-import { account } from './support/account.js';
-import { atRest, startDelivery } from './support/delivery.js';
-import type { RawClient } from './support/raw-client.js';
-import { Flood, KIB, paused, readOn } from './support/slow.js';
+import { account } from '../../support/account.js';
+import { atRest, startDelivery } from '../../support/delivery.js';
+import type { RawClient } from '../../support/raw-client.js';
+import { Flood, KIB, paused, readOn } from '../../support/slow.js';
 
 /** What may be subscribed to, and what the snapshots are. */
 @Injectable()

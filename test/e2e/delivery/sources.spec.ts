@@ -11,7 +11,7 @@ import { defer, endWith, finalize, map, type Observable, of, Subject, throwError
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { RawClient } from './support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 const seen: string[] = [];
 

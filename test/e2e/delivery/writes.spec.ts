@@ -4,7 +4,7 @@ import { Broadcaster, Connections, Topic } from 'nestjs-fanout';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
-import { RawClient } from './support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 @WebSocketGateway()
 class Gateway {

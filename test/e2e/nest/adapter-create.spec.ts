@@ -7,7 +7,7 @@ import { WebSocketServer as BareServer } from 'ws';
 import { type RunningApp, startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
 import { RawUpgrade } from '../../support/raw-upgrade.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 /** Lets in who says so in the query. */
 class Query implements CanActivate {

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type RunningApp, startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { RawUpgrade } from '../../support/raw-upgrade.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 @WebSocketGateway()
 class Gateway {}

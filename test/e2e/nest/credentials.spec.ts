@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { type RunningApp, startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
 import { upgrade } from '../../support/upgrade.js';
-import { type Claims, ClaimsGuard, tokenOf } from './claims.js';
-import { Gate } from './gate.js';
+import { type Claims, ClaimsGuard, tokenOf } from '../../support/claims.js';
+import { Gate } from '../../support/gate.js';
 
 const HOUR = 3_600_000;
 

@@ -5,7 +5,7 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { FanoutMetrics, FanoutModule, UseHandshakeGuards } from 'nestjs-fanout';
 import { expect, it, onTestFinished } from 'vitest';
 import { Client } from '../../support/client.js';
-import { Gate } from './gate.js';
+import { Gate } from '../../support/gate.js';
 
 @Injectable()
 class Deny implements CanActivate {

@@ -14,7 +14,15 @@ import { Ack, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/we
 import { map } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { isFirstOfMajor, Marked, NEST_MAJOR, same, type Setup, start, underBoth } from './both-adapters.js';
+import {
+  isFirstOfMajor,
+  Marked,
+  NEST_MAJOR,
+  same,
+  type Setup,
+  start,
+  underBoth,
+} from '../../support/both-adapters.js';
 
 /** What a guard can learn of the message. */
 class Recording {

@@ -17,7 +17,15 @@ import {
 import { concat, of, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { type Both, linesAt, Marked, NEST_MAJOR, same, underBoth, uncaught } from './both-adapters.js';
+import {
+  type Both,
+  linesAt,
+  Marked,
+  NEST_MAJOR,
+  same,
+  underBoth,
+  uncaught,
+} from '../../support/both-adapters.js';
 
 class Closed {
   canActivate(): boolean {

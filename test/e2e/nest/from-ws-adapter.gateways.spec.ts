@@ -14,8 +14,8 @@ import {
   type Setup,
   start,
   underBoth,
-} from './both-adapters.js';
-import { freePort } from './free-port.js';
+} from '../../support/both-adapters.js';
+import { freePort } from '../../support/free-port.js';
 
 @WebSocketGateway()
 class Echo extends Marked {

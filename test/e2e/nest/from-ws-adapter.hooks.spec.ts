@@ -11,7 +11,16 @@ import {
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket, WebSocketServer as Server } from 'ws';
 import { eventually } from '../../support/client.js';
-import { linesAt, Marked, NEST_MAJOR, same, start, turns, underBoth, uncaught } from './both-adapters.js';
+import {
+  linesAt,
+  Marked,
+  NEST_MAJOR,
+  same,
+  start,
+  turns,
+  underBoth,
+  uncaught,
+} from '../../support/both-adapters.js';
 
 const told: string[] = [];
 

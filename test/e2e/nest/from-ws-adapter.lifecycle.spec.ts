@@ -3,7 +3,7 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { beforeEach, expect, it } from 'vitest';
 import type { WebSocketServer } from 'ws';
 import { eventually } from '../../support/client.js';
-import { linesAt, Marked, outcomeOf, start, turns, underBoth } from './both-adapters.js';
+import { linesAt, Marked, outcomeOf, start, turns, underBoth } from '../../support/both-adapters.js';
 
 const told: string[] = [];
 

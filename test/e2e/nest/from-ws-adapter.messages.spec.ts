@@ -3,7 +3,7 @@ import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from
 import { concat, EMPTY, from, NEVER, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { type Both, Marked, same, underBoth } from './both-adapters.js';
+import { type Both, Marked, same, underBoth } from '../../support/both-adapters.js';
 
 @WebSocketGateway()
 class Messages extends Marked {

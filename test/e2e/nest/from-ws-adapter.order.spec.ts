@@ -3,7 +3,7 @@ import { Observable } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { eventually } from '../../support/client.js';
-import { linesAt, Marked, same, turns, underBoth } from './both-adapters.js';
+import { linesAt, Marked, same, turns, underBoth } from '../../support/both-adapters.js';
 
 const told: string[] = [];
 

@@ -3,7 +3,15 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { FanoutAdapter } from 'nestjs-fanout';
 import { expect, it } from 'vitest';
-import { isFirstOfMajor, linesAt, Marked, NEST_MAJOR, same, type Setup, underBoth } from './both-adapters.js';
+import {
+  isFirstOfMajor,
+  linesAt,
+  Marked,
+  NEST_MAJOR,
+  same,
+  type Setup,
+  underBoth,
+} from '../../support/both-adapters.js';
 
 @WebSocketGateway()
 class Echo extends Marked {

@@ -3,8 +3,17 @@ import { MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer as Server } from 'ws';
 import { eventually } from '../../support/client.js';
-import { linesAt, Marked, NEST_MAJOR, outcomeOf, same, start, turns, underBoth } from './both-adapters.js';
-import { freePort } from './free-port.js';
+import {
+  linesAt,
+  Marked,
+  NEST_MAJOR,
+  outcomeOf,
+  same,
+  start,
+  turns,
+  underBoth,
+} from '../../support/both-adapters.js';
+import { freePort } from '../../support/free-port.js';
 
 class Echo extends Marked {
   @WebSocketServer()

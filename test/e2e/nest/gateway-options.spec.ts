@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
 import { RawUpgrade } from '../../support/raw-upgrade.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 /** An address of this machine that is not a loopback address. */
 const outside = Object.values(networkInterfaces())

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { type RunningApp, startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { Gate } from './gate.js';
+import { Gate } from '../../support/gate.js';
 
 @WebSocketGateway()
 class FarewellGateway {

@@ -6,7 +6,7 @@ import { throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { Gate } from './gate.js';
+import { Gate } from '../../support/gate.js';
 
 /** What a client sends and must never read back in an error. */
 const SECRET = 'SECRET'.repeat(2000);

@@ -12,7 +12,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { WebSocket, WebSocketServer as WsServer } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { Gate } from './gate.js';
+import { Gate } from '../../support/gate.js';
 
 /** A gateway whose hook waits for the gate, and that remembers what reached its handler. */
 function gatedGateway(event = 'count') {

@@ -5,7 +5,7 @@ import { SocketModule } from '@nestjs/websockets/socket-module.js';
 import { Broadcaster, CLOSE, FanoutModule, Topic } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Client } from '../../support/client.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 /** Parts of Nest that `NestFactory.createMicroservice()` puts together. */
 interface Parts {

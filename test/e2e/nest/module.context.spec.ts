@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { Broadcaster, Connections, FanoutModule, Topic } from 'nestjs-fanout';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { builtEntry } from './built-entry.js';
+import { builtEntry } from '../../support/built-entry.js';
 
 @WebSocketGateway(1, { path: '/never opened' })
 class NewsGateway {

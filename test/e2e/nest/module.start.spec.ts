@@ -10,7 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { WebSocketServer } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 @WebSocketGateway()
 class EchoGateway {

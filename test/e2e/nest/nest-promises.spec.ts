@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer as WsServer } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 /** A gateway class of its own for each name and place: it answers `who` with its name and `echo` with what came. */
 function gatewayNamed(name: string, ...place: [number?, object?]) {

@@ -4,7 +4,7 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 @WebSocketGateway({ path: '/market' })
 class Market {}

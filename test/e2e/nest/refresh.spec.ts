@@ -20,8 +20,8 @@ import { Observable, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { type Claims, ClaimsGuard, tokenOf } from './claims.js';
-import { Gate } from './gate.js';
+import { type Claims, ClaimsGuard, tokenOf } from '../../support/claims.js';
+import { Gate } from '../../support/gate.js';
 
 /** Lets a user have the topics that its token is good for. */
 @Injectable()

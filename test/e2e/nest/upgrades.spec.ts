@@ -10,7 +10,7 @@ import { certificate } from '../../support/certificate.js';
 import { type AppSetup, startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
 import { RawUpgrade } from '../../support/raw-upgrade.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 
 @WebSocketGateway({ path: '/market' })
 class Market {

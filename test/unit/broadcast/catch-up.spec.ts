@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
 import type { Subscription } from '../../../lib/topic/subscription.js';
-import type { Core } from '../support/core.js';
+import type { Core } from '../../support/unit/core.js';
 import {
   connect,
   drain,
@@ -13,8 +13,8 @@ import {
   seen,
   turn,
   upTo,
-} from '../support/returning.js';
-import { payloadOf } from '../support/topics.js';
+} from '../../support/unit/returning.js';
+import { payloadOf } from '../../support/unit/topics.js';
 
 describe('CatchUp', () => {
   describe('a subscription whose socket is busy', () => {

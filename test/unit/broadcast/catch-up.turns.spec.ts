@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
-import type { Core, CoreOptions, Peer } from '../support/core.js';
-import { drain, IN_FLIGHT, publish, returning, rig, seen, upTo } from '../support/returning.js';
+import type { Core, CoreOptions, Peer } from '../../support/unit/core.js';
+import { drain, IN_FLIGHT, publish, returning, rig, seen, upTo } from '../../support/unit/returning.js';
 
 /** Longest time that one who does not read keeps others waiting. Milliseconds. */
 const TURN = 1250;

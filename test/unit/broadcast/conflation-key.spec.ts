@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { conflationKey } from '../../../lib/broadcast/conflation-key.js';
-import { topicOf } from '../support/topics.js';
+import { topicOf } from '../../support/unit/topics.js';
 
 const policyOf = (options?: Parameters<typeof topicOf>[1]) => topicOf('t', options).policy;
 

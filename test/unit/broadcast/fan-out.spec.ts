@@ -6,9 +6,9 @@ import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { batchedJson, deflated, plainJson } from '../../../lib/wire/json-format.js';
-import { messagesIn } from '../support/frames.js';
-import { type HandSubscriber, subscriber } from '../support/subscribers.js';
-import { append, topicOf } from '../support/topics.js';
+import { messagesIn } from '../../support/unit/frames.js';
+import { type HandSubscriber, subscriber } from '../../support/unit/subscribers.js';
+import { append, topicOf } from '../../support/unit/topics.js';
 
 let pool: BufferPool;
 let unsent: UnsentBatches;

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
 import type { Lane } from '../../../lib/topic/lane.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import { TIMING } from '../support/core.js';
-import { HandClock } from '../support/hand-clock.js';
-import { append, payloadOf, topicOf } from '../support/topics.js';
+import { TIMING } from '../../support/unit/core.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { append, payloadOf, topicOf } from '../../support/unit/topics.js';
 
 let clock: HandClock;
 let log: string[];

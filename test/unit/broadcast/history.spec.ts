@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
-import { Core } from '../support/core.js';
+import { Core } from '../../support/unit/core.js';
 
 let core: Core;
 let broadcaster: Broadcaster;

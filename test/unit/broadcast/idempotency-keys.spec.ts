@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { IdempotencyKeys, KEY_MS, MOST_KEYS, type Receipt } from '../../../lib/broadcast/idempotency-keys.js';
-import { HandClock } from '../support/hand-clock.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
 
 const receipt = (subscribers: number): Receipt => ({ subscribers, position: `e:${subscribers}` });
 

@@ -4,9 +4,9 @@ import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { Batch } from '../../../lib/wire/batch.js';
-import { HandClock } from '../support/hand-clock.js';
-import { type HandSink, subscriber } from '../support/subscribers.js';
-import { append, payloadOf, PLENTY, retentionOf, topicOf } from '../support/topics.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { type HandSink, subscriber } from '../../support/unit/subscribers.js';
+import { append, payloadOf, PLENTY, retentionOf, topicOf } from '../../support/unit/topics.js';
 
 const GRACE = 1000;
 

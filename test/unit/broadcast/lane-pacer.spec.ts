@@ -3,10 +3,10 @@ import { LanePacer } from '../../../lib/broadcast/lane-pacer.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Lane } from '../../../lib/topic/lane.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import { Core } from '../support/core.js';
-import { HandClock } from '../support/hand-clock.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, topicOf } from '../support/topics.js';
+import { Core } from '../../support/unit/core.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, topicOf } from '../../support/unit/topics.js';
 
 let clock: HandClock;
 /** The lanes that a flush was asked for, each with the time. */

@@ -5,10 +5,10 @@ import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { plainJson } from '../../../lib/wire/json-format.js';
-import { parseFrames } from '../support/frames.js';
-import { HandClock } from '../support/hand-clock.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, payloadOf, topicOf } from '../support/topics.js';
+import { parseFrames } from '../../support/unit/frames.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, payloadOf, topicOf } from '../../support/unit/topics.js';
 
 /** Publications that are encoded together. */
 const SEGMENT = 64;

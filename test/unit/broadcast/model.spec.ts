@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { batchedJson, deflated, plainJson } from '../../../lib/wire/json-format.js';
-import { Core } from '../support/core.js';
-import { Model } from '../support/model.js';
+import { Core } from '../../support/unit/core.js';
+import { Model } from '../../support/unit/model.js';
 
 const FORMATS = [plainJson, batchedJson].flatMap(format => [format, deflated(format)]);
 const TOPICS = ['a', 'b', 'kept.c', 'kept.d'];

@@ -4,8 +4,8 @@ import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, retentionOf, topicOf } from '../support/topics.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, retentionOf, topicOf } from '../../support/unit/topics.js';
 
 /** A topic with publications of these keys; those in capitals expire at 10. */
 function topicWith(keys: string, options: TopicOptions = {}, limit?: number): Topic {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Core, type Peer } from '../support/core.js';
+import { Core, type Peer } from '../../support/unit/core.js';
 
 function join(core: Core, protocol: string, ...names: string[]): Peer {
   const peer = core.connect(protocol);

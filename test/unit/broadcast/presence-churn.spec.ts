@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isPresenceName } from '../../../lib/topic/topic-name.js';
 import type { PresencePolicy } from '../../../lib/topic/topic-policy.js';
 import { Roster, shown } from '../../support/roster.js';
-import { Core, type Peer } from '../support/core.js';
+import { Core, type Peer } from '../../support/unit/core.js';
 
 const POLICY: PresencePolicy = {
   // Not the same for each connection of a user, so that who comes back may have changed.

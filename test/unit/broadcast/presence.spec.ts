@@ -3,7 +3,7 @@ import { isPresenceName } from '../../../lib/topic/topic-name.js';
 import type { PresenceOptions, TopicOptions } from '../../../lib/options/topic-options.js';
 import type { PresencePolicy } from '../../../lib/topic/topic-policy.js';
 import { Roster, shown } from '../../support/roster.js';
-import { Core, type CoreOptions, type Peer } from '../support/core.js';
+import { Core, type CoreOptions, type Peer } from '../../support/unit/core.js';
 
 const POLICY: PresencePolicy = { info: undefined, debounce: 200, members: 1000 };
 

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { NO_PRESSURE, pressureOf } from '../../../lib/broadcast/pressure.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, payloadOf, retentionOf, topicOf } from '../support/topics.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, payloadOf, retentionOf, topicOf } from '../../support/unit/topics.js';
 
 function behind(topic: Topic): Subscription {
   const subscription = new Subscription(topic, subscriber());

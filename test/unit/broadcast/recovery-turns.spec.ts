@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { RecoveryTurns } from '../../../lib/broadcast/recovery-turns.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { BatchSink } from '../../../lib/wire/batch.js';
-import { HandClock } from '../support/hand-clock.js';
-import { type HandSink, subscriber } from '../support/subscribers.js';
-import { topicOf } from '../support/topics.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { type HandSink, subscriber } from '../../support/unit/subscribers.js';
+import { topicOf } from '../../support/unit/topics.js';
 
 /** A turn is over at the fifth look, and there is one every quarter of a second. */
 const LOOK = 250;

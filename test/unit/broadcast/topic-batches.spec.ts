@@ -4,9 +4,9 @@ import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
-import { parseFrames, publicationsIn } from '../support/frames.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, topicOf } from '../support/topics.js';
+import { parseFrames, publicationsIn } from '../../support/unit/frames.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, topicOf } from '../../support/unit/topics.js';
 
 let topic: Topic;
 let made: { format: WireFormat; offsets: number[]; sent: boolean; batch: Batch }[];

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
 import { FanoutError } from '../../../lib/errors/fanout-error.js';
-import { Core, type CoreOptions, type Peer } from '../support/core.js';
+import { Core, type CoreOptions, type Peer } from '../../support/unit/core.js';
 
 function rig(options: CoreOptions = {}): Core {
   return new Core({ optionsOf: name => ({ history: name.startsWith('kept') ? 3 : 0 }), ...options });

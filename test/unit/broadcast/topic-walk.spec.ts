@@ -7,8 +7,8 @@ import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import type { BatchSink } from '../../../lib/wire/batch.js';
 import { batchedJson } from '../../../lib/wire/json-format.js';
-import { type HandSubscriber, subscriber } from '../support/subscribers.js';
-import { append, topicOf } from '../support/topics.js';
+import { type HandSubscriber, subscriber } from '../../support/unit/subscribers.js';
+import { append, topicOf } from '../../support/unit/topics.js';
 
 let pool: BufferPool;
 let walk: TopicWalk;

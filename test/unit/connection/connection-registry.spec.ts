@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { userIdOf } from '../../../lib/connection/connection-registry.js';
-import { Core, type Peer } from '../support/core.js';
+import { Core, type Peer } from '../../support/unit/core.js';
 
 let core: Core;
 

@@ -3,9 +3,9 @@ import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { textFrame, tokenOf } from '../../../lib/wire/frame.js';
-import { FakeSocket, FakeWebSocket } from '../support/fake-socket.js';
-import { textsIn } from '../support/frames.js';
-import { HandClock } from '../support/hand-clock.js';
+import { FakeSocket, FakeWebSocket } from '../../support/unit/fake-socket.js';
+import { textsIn } from '../../support/unit/frames.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
 
 const KIB = 1024;
 

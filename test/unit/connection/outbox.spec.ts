@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
-import { HandClock } from '../support/hand-clock.js';
-import { FakeSocket, FakeWebSocket } from '../support/fake-socket.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { FakeSocket, FakeWebSocket } from '../../support/unit/fake-socket.js';
 
 /** What is under way to a client is not bounded. */
 const UNBOUNDED = { flightTime: Infinity, firstGrant: () => 2 ** 30 - 1, clock: new HandClock() };

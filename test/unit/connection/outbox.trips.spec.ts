@@ -4,9 +4,9 @@ import { Outbox } from '../../../lib/connection/outbox.js';
 import type { SocketPort } from '../../../lib/connection/socket-port.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { textFrame, tokenOf } from '../../../lib/wire/frame.js';
-import { FakeWebSocket } from '../support/fake-socket.js';
-import { parseFrames } from '../support/frames.js';
-import { HandClock } from '../support/hand-clock.js';
+import { FakeWebSocket } from '../../support/unit/fake-socket.js';
+import { parseFrames } from '../../support/unit/frames.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
 
 const KIB = 1024;
 const TARGET = 2500;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
 import { batchedJson, plainJson } from '../../../lib/wire/json-format.js';
-import { Core, type Peer } from '../support/core.js';
+import { Core, type Peer } from '../../support/unit/core.js';
 
 let core: Core;
 let peer: Peer;

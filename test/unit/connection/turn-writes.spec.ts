@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
-import { HandClock } from '../support/hand-clock.js';
-import { HandSink } from '../support/subscribers.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { HandSink } from '../../support/unit/subscribers.js';
 
 describe('TurnWrites', () => {
   it('writes at the end of the turn, with one immediate for all', () => {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
-import { Core, type Peer } from '../support/core.js';
+import { Core, type Peer } from '../../support/unit/core.js';
 
 const GRACE = 1000;
 

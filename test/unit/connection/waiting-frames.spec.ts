@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { WaitingFrames } from '../../../lib/connection/waiting-frames.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { textFrame } from '../../../lib/wire/frame.js';
-import { textsIn } from '../support/frames.js';
+import { textsIn } from '../../support/unit/frames.js';
 
 let pinned: number;
 let waiting: WaitingFrames;

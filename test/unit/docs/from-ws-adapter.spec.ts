@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { testsIn } from '../support/spec-titles.js';
+import { testsIn } from '../../support/unit/spec-titles.js';
 import { read, ROOT, sections } from './markdown.js';
 import { faultsOf, notesIn } from './promises.js';
 

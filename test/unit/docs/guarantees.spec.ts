@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { testsIn } from '../support/spec-titles.js';
+import { testsIn } from '../../support/unit/spec-titles.js';
 import { read } from './markdown.js';
 import { faultsOf, marksOf, notesIn, sentences, statements } from './promises.js';
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { testsIn } from '../support/spec-titles.js';
+import { testsIn } from '../../support/unit/spec-titles.js';
 import { read, ROOT } from './markdown.js';
 
 /** `[^name]: [file](../path/of/file): title › title`. The titles may be the last ones only. */

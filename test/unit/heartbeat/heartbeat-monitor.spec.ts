@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Beat, expectFound, Peer, POLICY, TICK } from '../support/beat.js';
-import type { HandClock } from '../support/hand-clock.js';
+import { Beat, expectFound, Peer, POLICY, TICK } from '../../support/unit/beat.js';
+import type { HandClock } from '../../support/unit/hand-clock.js';
 
 let beat: Beat;
 let clock: HandClock;

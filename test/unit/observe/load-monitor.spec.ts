@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LoadMonitor } from '../../../lib/observe/load-monitor.js';
-import { HandClock } from '../support/hand-clock.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
 
 const MINUTE = 60_000;
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FanoutError } from '../../../lib/errors/fanout-error.js';
 import type { FanoutOptions } from '../../../lib/options/fanout-options.js';
 import { resolveHeartbeat, resolveOptions } from '../../../lib/options/resolve-options.js';
-import { fanoutOptions } from '../support/options-source.js';
+import { fanoutOptions } from '../../support/unit/options-source.js';
 
 const COMPRESSION = { threshold: 512, level: 6 };
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FanoutError } from '../../../lib/errors/fanout-error.js';
 import { resolveTopicOptions } from '../../../lib/options/resolve-topic-options.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
-import { topicOptions } from '../support/options-source.js';
+import { topicOptions } from '../../support/unit/options-source.js';
 
 const HISTORY = { size: 0, ttl: 300_000, bytes: 1_048_576 };
 const PRESENCE = { info: undefined, debounce: 200, members: 1000 };

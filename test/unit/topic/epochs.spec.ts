@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Epochs } from '../../../lib/topic/epochs.js';
-import { policiesOf } from '../support/policies.js';
-import { retentionOf } from '../support/topics.js';
+import { policiesOf } from '../../support/unit/policies.js';
+import { retentionOf } from '../../support/unit/topics.js';
 import { Topic } from '../../../lib/topic/topic.js';
-import { append } from '../support/topics.js';
+import { append } from '../../support/unit/topics.js';
 
 const TTL = 1000;
 /** Longer than the least time of a period, so that it is one. */

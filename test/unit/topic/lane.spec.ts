@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Subscription } from '../../../lib/topic/subscription.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, payloadOf, topicOf } from '../support/topics.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, payloadOf, topicOf } from '../../support/unit/topics.js';
 
 describe('Lane', () => {
   it('begins with what was published so far behind it', () => {

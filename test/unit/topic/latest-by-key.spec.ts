@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LatestByKey } from '../../../lib/topic/latest-by-key.js';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
-import { entryOf } from '../support/entries.js';
+import { entryOf } from '../../support/unit/entries.js';
 
 const entry = (offset: number, key: string, bytes = 1): LogEntry => ({
   ...entryOf(offset, offset),

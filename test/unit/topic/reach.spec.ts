@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reachOf } from '../../../lib/topic/reach.js';
-import { append, retentionOf, topicOf } from '../support/topics.js';
+import { append, retentionOf, topicOf } from '../../support/unit/topics.js';
 
 describe('reachOf', () => {
   it('is the offset before the oldest publication kept', () => {

@@ -7,10 +7,10 @@ import type { Subscription } from '../../../lib/topic/subscription.js';
 import type { Lane } from '../../../lib/topic/lane.js';
 import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import { HandClock } from '../support/hand-clock.js';
-import { policiesOf } from '../support/policies.js';
-import { type HandSubscriber, subscriber } from '../support/subscribers.js';
-import { append, payloadOf, PLENTY, topicOf } from '../support/topics.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { policiesOf } from '../../support/unit/policies.js';
+import { type HandSubscriber, subscriber } from '../../support/unit/subscribers.js';
+import { append, payloadOf, PLENTY, topicOf } from '../../support/unit/topics.js';
 
 /** What an entry takes beside its payload, as the ledgers count it. */
 const ENTRY = 128;

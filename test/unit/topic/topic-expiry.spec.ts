@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EXPIRY_BATCH, EXPIRY_STEP_MS, TopicExpiry } from '../../../lib/topic/topic-expiry.js';
-import { HandClock } from '../support/hand-clock.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
 
 let clock: HandClock;
 /** What was called back for, and when. */

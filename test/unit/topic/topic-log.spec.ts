@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TopicLog } from '../../../lib/topic/topic-log.js';
 import type { HistoryPolicy } from '../../../lib/topic/topic-policy.js';
-import { TERMS } from '../support/topics.js';
+import { TERMS } from '../../support/unit/topics.js';
 
 /** A log with publications of so many bytes each, published at so many milliseconds. */
 function logOf(bytes: readonly number[], times: readonly number[] = []): TopicLog {

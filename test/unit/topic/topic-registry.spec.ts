@@ -6,11 +6,11 @@ import { EXPIRY_STEP_MS } from '../../../lib/topic/topic-expiry.js';
 import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import type { Subscriber, Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import { collectGarbage } from '../support/garbage.js';
-import { HandClock } from '../support/hand-clock.js';
-import { policiesOf } from '../support/policies.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, payloadOf, PLENTY } from '../support/topics.js';
+import { collectGarbage } from '../../support/unit/garbage.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
+import { policiesOf } from '../../support/unit/policies.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, payloadOf, PLENTY } from '../../support/unit/topics.js';
 
 const TTL = 60_000;
 

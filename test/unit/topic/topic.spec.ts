@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { offsetIn, positionOf } from '../../../lib/topic/position.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import { subscriber } from '../support/subscribers.js';
-import { append, payloadOf, retentionOf, topicOf } from '../support/topics.js';
+import { subscriber } from '../../support/unit/subscribers.js';
+import { append, payloadOf, retentionOf, topicOf } from '../../support/unit/topics.js';
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -7,8 +7,8 @@ import { deflateOnce, MOST_DEFLATED_BYTES, WINDOW_BITS } from '../../../lib/wire
 import { encode } from '../../../lib/wire/encode.js';
 import { writeTextHeader } from '../../../lib/wire/frame.js';
 import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
-import { entriesOf, publicationsOf } from '../support/entries.js';
-import { messagesIn, parseFrames } from '../support/frames.js';
+import { entriesOf, publicationsOf } from '../../support/unit/entries.js';
+import { messagesIn, parseFrames } from '../../support/unit/frames.js';
 
 const SETTINGS = { threshold: 200, level: 6 };
 

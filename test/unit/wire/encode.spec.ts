@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { BufferPool, LARGEST_SLAB } from '../../../lib/memory/buffer-pool.js';
 import { encode } from '../../../lib/wire/encode.js';
 import { batchedJson, plainJson } from '../../../lib/wire/json-format.js';
-import { entriesOf, publicationsOf } from '../support/entries.js';
-import { parseFrames, publicationsIn } from '../support/frames.js';
+import { entriesOf, publicationsOf } from '../../support/unit/entries.js';
+import { parseFrames, publicationsIn } from '../../support/unit/frames.js';
 
 const text = (length: number, i = 0): string => String.fromCharCode(97 + (i % 26)).repeat(length);
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withoutExpired } from '../../../lib/wire/expired.js';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
-import { entryOf } from '../support/entries.js';
+import { entryOf } from '../../support/unit/entries.js';
 
 /** Entries from offset 11 on that expire at these times. */
 const entriesThatExpire = (...times: number[]): LogEntry[] =>

@@ -10,7 +10,7 @@ import {
   writeText,
   writeTextHeader,
 } from '../../../lib/wire/frame.js';
-import { parseFrames } from '../support/frames.js';
+import { parseFrames } from '../../support/unit/frames.js';
 
 /** The receiver of a `ws` client; `@types/ws` does not know that it is exported. */
 const { Receiver } = ws as unknown as {

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { batchedJson, deflated, formatOf, plainJson } from '../../../lib/wire/json-format.js';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
-import { entriesOf, entryOf, publicationsOf } from '../support/entries.js';
-import { parseFrames, publicationsIn } from '../support/frames.js';
+import { entriesOf, entryOf, publicationsOf } from '../../support/unit/entries.js';
+import { parseFrames, publicationsIn } from '../../support/unit/frames.js';
 
 const MARGIN = 8;
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
 import { newestPerKey } from '../../../lib/wire/newest-per-key.js';
-import { entryOf } from '../support/entries.js';
+import { entryOf } from '../../support/unit/entries.js';
 
 const keyed = (keys: readonly (string | undefined)[]): LogEntry[] =>
   keys.map((key, i) => ({ ...entryOf(i, i + 1), key }));

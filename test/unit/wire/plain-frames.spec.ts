@@ -7,8 +7,8 @@ import { plainJson } from '../../../lib/wire/json-format.js';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
 import { PlainFrames } from '../../../lib/wire/plain-frames.js';
 import type { Batch } from '../../../lib/wire/batch.js';
-import { entriesOf, entryOf } from '../support/entries.js';
-import { parseFrames } from '../support/frames.js';
+import { entriesOf, entryOf } from '../../support/unit/entries.js';
+import { parseFrames } from '../../support/unit/frames.js';
 
 const gap = (from: number, to: number, reason: string): string =>
   JSON.stringify({ event: 'gap', data: { topic: 't', from, to, position: `e:${to}`, reason } });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as ws from 'ws';
 import { isReceiving } from '../../../lib/ws/receiver-state.js';
-import { masked } from '../../e2e/delivery/support/raw-client.js';
+import { masked } from '../../support/raw-client.js';
 
 // Not in the types of ws; its users are meant to have no receiver of their own.
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => NodeJS.WritableStream };

@@ -7,7 +7,7 @@ import { constants, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { silence } from '../../../lib/ws/silence.js';
-import { masked, maskedDeflatedText, maskedText, RawClient } from '../../e2e/delivery/support/raw-client.js';
+import { masked, maskedDeflatedText, maskedText, RawClient } from '../../support/raw-client.js';
 import { certificate } from '../../support/certificate.js';
 
 /** Bytes that are read of an offender, so that its end is found. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { addressGroup } from '../../../../lib/limits/address-group.js';
 import { ClientAddresses } from '../../../../lib/gateway/admission/client-address.js';
-import { collectGarbage } from '../../support/garbage.js';
+import { collectGarbage } from '../../../support/unit/garbage.js';
 
 type Trust = number | readonly string[];
 

@@ -6,7 +6,7 @@ import { CLOSE } from '../../../../lib/errors/close-codes.js';
 import { Turnstile } from '../../../../lib/gateway/admission/turnstile.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
 import { Rejections } from '../../../../lib/observe/rejections.js';
-import { masked } from '../../../e2e/delivery/support/raw-client.js';
+import { masked } from '../../../support/raw-client.js';
 import { eventually } from '../../../support/client.js';
 
 const turnstile = (): Turnstile => new Turnstile(new Rejections(() => 0, { warn() {} }));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Expiries } from '../../../../lib/gateway/handshake/expiries.js';
-import { HandClock } from '../../support/hand-clock.js';
+import { HandClock } from '../../../support/unit/hand-clock.js';
 
 /** A moment that is no multiple of anything. */
 const START = 1_795_000_000_123;

@@ -6,7 +6,7 @@ import type { ClientSession } from '../../../../lib/gateway/session/client-sessi
 import { Offenders } from '../../../../lib/gateway/messages/offenders.js';
 import type { UsageLimits } from '../../../../lib/limits/usage-limits.js';
 import { Rejections } from '../../../../lib/observe/rejections.js';
-import { FakeSocket } from '../../support/fake-socket.js';
+import { FakeSocket } from '../../../support/unit/fake-socket.js';
 
 /** A client of a `ws` that cannot be stopped from parsing: it has nothing of what `ws` 8 parses with. */
 function sessionOf(closes: number[]): ClientSession {

@@ -3,9 +3,9 @@ import * as ws from 'ws';
 import { attachSession, type ClientSession } from '../../../../lib/gateway/session/client-session.js';
 import type { Offenders } from '../../../../lib/gateway/messages/offenders.js';
 import { UnfinishedMessages } from '../../../../lib/gateway/messages/unfinished-messages.js';
-import { masked } from '../../../e2e/delivery/support/raw-client.js';
-import { FakeWebSocket } from '../../support/fake-socket.js';
-import { HandClock } from '../../support/hand-clock.js';
+import { masked } from '../../../support/raw-client.js';
+import { FakeWebSocket } from '../../../support/unit/fake-socket.js';
+import { HandClock } from '../../../support/unit/hand-clock.js';
 
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => NodeJS.WritableStream };
 

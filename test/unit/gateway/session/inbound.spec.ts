@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Inbound, type Incoming } from '../../../../lib/gateway/session/inbound.js';
 import { UnreadyBytes } from '../../../../lib/limits/unready-bytes.js';
-import { FakeWebSocket } from '../../support/fake-socket.js';
+import { FakeWebSocket } from '../../../support/unit/fake-socket.js';
 
 /** Most bytes of one message. */
 const PAYLOAD = 65_536;

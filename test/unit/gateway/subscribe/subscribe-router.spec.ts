@@ -10,7 +10,7 @@ import { TopicSources } from '../../../../lib/gateway/subscribe/topic-sources.js
 import { UsageLimits } from '../../../../lib/limits/usage-limits.js';
 import { UnreadyBytes } from '../../../../lib/limits/unready-bytes.js';
 import { resolveOptions } from '../../../../lib/options/resolve-options.js';
-import { Core, type Peer } from '../../support/core.js';
+import { Core, type Peer } from '../../../support/unit/core.js';
 
 let core: Core;
 let peer: Peer;

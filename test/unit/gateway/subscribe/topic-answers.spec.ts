@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { subscribedText, unsubscribedText } from '../../../../lib/gateway/subscribe/topic-answers.js';
 import { Subscription } from '../../../../lib/topic/subscription.js';
-import { subscriber } from '../../support/subscribers.js';
-import { topicOf } from '../../support/topics.js';
+import { subscriber } from '../../../support/unit/subscribers.js';
+import { topicOf } from '../../../support/unit/topics.js';
 
 const NAME = 'a.B~1@_-';
 const subscription = new Subscription(topicOf(NAME), subscriber());

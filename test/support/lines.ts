@@ -2,9 +2,9 @@ import type { NestApplicationOptions, Provider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Broadcaster, Connection, Connections, FanoutOptions } from 'nestjs-fanout';
 import { expect } from 'vitest';
-import { eventually } from '../../../support/client.js';
-import type { HeldTime } from '../../../support/held-time.js';
-import { type Link, type SwallowingLine, swallowingLine } from '../../../support/swallowing-line.js';
+import { eventually } from './client.js';
+import type { HeldTime } from './held-time.js';
+import { type Link, type SwallowingLine, swallowingLine } from './swallowing-line.js';
 import { startDelivery } from './delivery.js';
 import { KIB } from './slow.js';
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { masked, maskedDeflatedText, maskedText, RawClient } from '../delivery/support/raw-client.js';
+import { masked, maskedDeflatedText, maskedText, RawClient } from '../../support/raw-client.js';
 
 const OFFER = 'permessage-deflate; client_max_window_bits';
 const MIB = 1024 * 1024;

@@ -10,7 +10,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { RawClient } from '../delivery/support/raw-client.js';
+import { RawClient } from '../../support/raw-client.js';
 
 /** 64 KiB, and one frame that does not fit, and 190 answers. A replay is a megabyte. */
 const MOST_BYTES = 128 * 1024;

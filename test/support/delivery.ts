@@ -1,8 +1,8 @@
 import type { INestApplication, NestApplicationOptions, Provider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { Broadcaster, BufferPool, Connections, type FanoutOptions } from 'nestjs-fanout';
-import { startApp } from '../../../support/app.js';
-import { eventually } from '../../../support/client.js';
+import { startApp } from './app.js';
+import { eventually } from './client.js';
 
 /** What of the delivery core no user can see, and tests look at to find what it left behind. */
 export interface Core {

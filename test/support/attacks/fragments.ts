@@ -1,4 +1,4 @@
-import { masked } from '../../e2e/delivery/support/raw-client.js';
+import { masked } from '../raw-client.js';
 
 /** First bytes of fragments: of a text message, and of what follows; neither is the last. */
 const TEXT = 0x01;

@@ -2,8 +2,8 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import type { Socket } from 'node:net';
 import { Broadcaster, type FanoutOptions, Topic, TopicParam } from 'nestjs-fanout';
-import { startApp } from '../../support/app.js';
-import { certificate } from '../../support/certificate.js';
+import { startApp } from './app.js';
+import { certificate } from './certificate.js';
 
 /** Ten lines of browser code are a client. The test reads `seen`. */
 const PAGE = `<!doctype html><title>feed</title><script>

@@ -3,7 +3,7 @@ import type { LoggerService } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { Test } from '@nestjs/testing';
 import { onTestFinished } from 'vitest';
-import { type AppSetup, type RunningApp, startApp } from '../../support/app.js';
+import { type AppSetup, type RunningApp, startApp } from '../app.js';
 
 /** A server for raw bytes, so never over TLS. */
 export type AttackedSetup = Omit<AppSetup, 'platform' | 'nest'> & { readonly logger?: LoggerService };

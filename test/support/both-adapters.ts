@@ -21,7 +21,7 @@ const PATIENCE = 5000;
 const TURNS = 25;
 
 /** Nest's own adapter behaves differently in each major version. */
-export { isFirstOfMajor, NEST_MAJOR } from '../../support/nest-version.js';
+export { isFirstOfMajor, NEST_MAJOR } from './nest-version.js';
 
 export type AdapterName = 'WsAdapter' | 'FanoutAdapter';
 

@@ -12,8 +12,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { RawClient } from '../delivery/support/raw-client.js';
-import { Gate } from '../nest/gate.js';
+import { RawClient } from '../../support/raw-client.js';
+import { Gate } from '../../support/gate.js';
 
 let gate: Gate;
 let handled: unknown[];

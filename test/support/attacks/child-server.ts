@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { FanoutOptions } from 'nestjs-fanout';
 import { inject, onTestFinished } from 'vitest';
 
-const FIXTURES = new URL('../fixtures/', import.meta.url);
+const FIXTURES = new URL('../../attacks/fixtures/', import.meta.url);
 
 export interface ChildSetup {
   /** `plain` is Nest's own WsAdapter. */

@@ -3,7 +3,7 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client } from '../../support/client.js';
-import { masked, maskedDeflatedText, RawClient } from '../delivery/support/raw-client.js';
+import { masked, maskedDeflatedText, RawClient } from '../../support/raw-client.js';
 
 const OFFER = 'permessage-deflate; client_max_window_bits';
 const MIB = 1024 * 1024;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
-import { type BuiltPackage, buildPackage } from '../../../support/built-package.js';
+import { type BuiltPackage, buildPackage } from './built-package.js';
 
-const FIXTURE = fileURLToPath(new URL('../fixtures/exiting-app.mjs', import.meta.url));
+const FIXTURE = fileURLToPath(new URL('../e2e/delivery/fixtures/exiting-app.mjs', import.meta.url));
 
 /** How a process ended. */
 export interface ProcessEnd {

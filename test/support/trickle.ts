@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import { RawUpgrade } from '../../../support/raw-upgrade.js';
-import { eventually } from '../../../support/client.js';
+import { RawUpgrade } from './raw-upgrade.js';
+import { eventually } from './client.js';
 
 /** Milliseconds between two upgrades. */
 const EVERY_MS = 2;

@@ -5,7 +5,7 @@ import { merge, NEVER, Observable, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/app.js';
 import { Client, eventually } from '../../support/client.js';
-import { Gate } from '../nest/gate.js';
+import { Gate } from '../../support/gate.js';
 
 /** Counts who is subscribed to something that never ends. */
 class Endless {

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { buildPackage } from '../../support/built-package.js';
+import { buildPackage } from '../built-package.js';
 
 declare module 'vitest' {
   export interface ProvidedContext {

@@ -4,10 +4,10 @@ import { type Close, CLOSE, FanoutMetrics, type FanoutOptions, Topic } from 'nes
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import { Client, eventually } from '../../support/client.js';
-import { account } from '../delivery/support/account.js';
-import { atRest, startDelivery } from '../delivery/support/delivery.js';
-import { masked, RawClient } from '../delivery/support/raw-client.js';
-import { Flood, KIB } from '../delivery/support/slow.js';
+import { account } from '../../support/account.js';
+import { atRest, startDelivery } from '../../support/delivery.js';
+import { masked, RawClient } from '../../support/raw-client.js';
+import { Flood, KIB } from '../../support/slow.js';
 
 /** Publications of 32 KiB: more than the systems take for a client that does not read, by far. */
 const MANY = 400;

@@ -8,9 +8,9 @@ import {
   Topic,
   type TopicOptions,
 } from 'nestjs-fanout';
-import { startApp } from '../../../support/app.js';
-import { Client } from '../../../support/client.js';
-import { Roster } from '../../../support/roster.js';
+import { startApp } from './app.js';
+import { Client } from './client.js';
+import { Roster } from './roster.js';
 
 /** Milliseconds: as short as may be, where a test does not depend on what falls into it. */
 export const DEBOUNCE = 20;

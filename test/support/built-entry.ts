@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { buildPackage } from '../../support/built-package.js';
+import { buildPackage } from './built-package.js';
 
 /** Path of the package as plain JavaScript, while the test runs. */
 export function builtEntry(): string {

@@ -17,8 +17,8 @@ import {
   Topic,
 } from 'nestjs-fanout';
 import { onTestFinished } from 'vitest';
-import { startApp } from '../../support/app.js';
-import { Client } from '../../support/client.js';
+import { startApp } from '../app.js';
+import { Client } from '../client.js';
 import type { Configuration } from './configuration.js';
 import { freePlace, type Place } from './loopback.js';
 import { type Program, Proxy, type Running } from './program.js';
