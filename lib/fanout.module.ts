@@ -199,6 +199,7 @@ export class FanoutModule
   readonly #lazyLoader: LazyModuleLoader;
   readonly #drains = new PostponedDrains();
 
+  /** @internal */
   constructor(
     config: ApplicationConfig,
     @Inject(RUNTIME) runtime: FanoutRuntime,

@@ -23,8 +23,10 @@ export { Publish, type TopicOf } from './gateway/nest/publish.decorator.js';
 export { type HandshakeGuard, UseHandshakeGuards } from './gateway/nest/handshake-guards.decorator.js';
 export { Heartbeat } from './gateway/nest/heartbeat.decorator.js';
 export { HeartbeatGuard } from './gateway/messages/heartbeat.guard.js';
-export { FanoutAdapter } from './gateway/server/fanout-adapter.js';
-export type { MessageParser } from './gateway/session/message.js';
+export { FanoutAdapter, type GatewayOptions } from './gateway/server/fanout-adapter.js';
+export type { HandshakeRequest } from './gateway/session/handshake-request.js';
+export type { Incoming } from './gateway/session/inbound.js';
+export type { MessageId, MessageParser } from './gateway/session/message.js';
 export type { HeartbeatPolicy } from './heartbeat/heartbeat-monitor.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';
@@ -33,10 +35,11 @@ export type {
   History,
   Publication,
   Position,
+  Pressure,
   PublishOptions,
   Target,
 } from './broadcast/broadcaster.js';
-export type { Member } from './broadcast/membership.js';
+export type { Member, MemberList, MembersChange, Occupancy } from './broadcast/membership.js';
 export { Connection } from './connection/connection.js';
 export { Connections } from './connection/connection-registry.js';
 export type { Handshake } from './connection/handshake.js';
@@ -50,7 +53,14 @@ export { FanoutError, type FanoutErrorCode } from './errors/fanout-error.js';
 export { CLOSE, type Close } from './errors/close-codes.js';
 export type { RefusalCode } from './errors/refusals.js';
 
-export { type FilledTopic, topicName, type TopicValues } from './topic/filled-topic.js';
+export {
+  type FilledSegment,
+  type FilledTopic,
+  type ParameterOf,
+  topicName,
+  type TopicParameters,
+  type TopicValues,
+} from './topic/filled-topic.js';
 export type { TopicValue } from './topic/topic-value.js';
 export type { SlowPolicy } from './topic/topic-policy.js';
 // A star, because declaration merging from an application reaches a re-exported interface only through one.

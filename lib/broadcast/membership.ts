@@ -8,18 +8,18 @@ export interface Member {
   readonly info?: unknown;
 }
 
-/** Who came and who went since the publication before. One who is in both has changed. */
+/** Publication of the topic `<topic>~presence`: members that came and members that went since the publication before. A member in both lists has changed. */
 export interface MembersChange {
   readonly joined: readonly Member[];
   readonly left: readonly Member[];
 }
 
-/** Everybody who is there. */
+/** Snapshot of the topic `<topic>~presence`: every member. */
 export interface MemberList {
   readonly members: readonly Member[];
 }
 
-/** How many are there, where they are too many to be named. */
+/** Snapshot or publication of the topic `<topic>~presence` in place of names, while there are more members than `presence.members`. */
 export interface Occupancy {
   readonly occupancy: number;
 }

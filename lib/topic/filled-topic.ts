@@ -2,18 +2,21 @@ import { FanoutError, shown } from '../errors/fanout-error.js';
 import { assertTopicName } from './topic-name.js';
 import { encodeSegment, isTopicValue, type TopicValue } from './topic-value.js';
 
-type ParameterOf<Segment extends string> = Segment extends `:${infer Name}` ? Name : never;
+/** The name of the parameter that a segment of a pattern stands for; `never` for a literal segment. */
+export type ParameterOf<Segment extends string> = Segment extends `:${infer Name}` ? Name : never;
 
-type ParametersOf<Pattern extends string> = Pattern extends `${infer Segment}.${infer Rest}`
-  ? ParameterOf<Segment> | ParametersOf<Rest>
+/** The names of the parameters of a pattern, as a union: `'symbol'` for `'prices.:symbol'`. */
+export type TopicParameters<Pattern extends string> = Pattern extends `${infer Segment}.${infer Rest}`
+  ? ParameterOf<Segment> | TopicParameters<Rest>
   : ParameterOf<Pattern>;
 
 /** A value for each `:name` of a pattern; any names for a pattern that is only known to be a string. */
 export type TopicValues<Pattern extends string> = {
-  readonly [Name in string extends Pattern ? string : ParametersOf<Pattern>]: TopicValue;
+  readonly [Name in string extends Pattern ? string : TopicParameters<Pattern>]: TopicValue;
 };
 
-type FilledSegment<Segment extends string> = Segment extends `:${string}` ? string : Segment;
+/** The topic segments that a segment of a pattern stands for. */
+export type FilledSegment<Segment extends string> = Segment extends `:${string}` ? string : Segment;
 
 /** The topics of a pattern as a type: `` `prices.${string}` `` for `'prices.:symbol'`. */
 export type FilledTopic<Pattern extends string> = string extends Pattern

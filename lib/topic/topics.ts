@@ -10,7 +10,8 @@
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type -- filled by declaration merging
 export interface Topics {}
 
-type MatchesSegment<Pattern extends string, Segment extends string> = Pattern extends `:${string}`
+/** Whether a segment of a topic name is one that a segment of a pattern stands for. */
+export type MatchesSegment<Pattern extends string, Segment extends string> = Pattern extends `:${string}`
   ? true
   : Segment extends Pattern
     ? true
@@ -31,7 +32,7 @@ export type MatchesPattern<
     : MatchesSegment<Pattern, Name>;
 
 /** The patterns of {@link Topics} that a name matches. */
-type PatternsOf<Name extends string> = {
+export type PatternsOf<Name extends string> = {
   [Pattern in keyof Topics & string]: MatchesPattern<Pattern, Name> extends true ? Pattern : never;
 }[keyof Topics & string];
 

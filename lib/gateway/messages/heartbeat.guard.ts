@@ -12,6 +12,7 @@ import { connectionOf } from '../session/client-session.js';
 export class HeartbeatGuard implements CanActivate {
   readonly #monitor: HeartbeatMonitor;
 
+  /** @internal */
   constructor(@Inject(HeartbeatMonitor) monitor: HeartbeatMonitor) {
     this.#monitor = monitor;
   }

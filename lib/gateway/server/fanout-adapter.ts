@@ -9,7 +9,7 @@ import { GatewayServer } from './gateway-server.js';
 import { MessageRouter } from '../messages/message-router.js';
 
 /** What `@WebSocketGateway()` was given, as Nest passes it on. */
-type GatewayOptions = ServerOptions & { path?: string; namespace?: unknown };
+export type GatewayOptions = ServerOptions & { path?: string; namespace?: unknown };
 
 /** `create()` of this class or of a subclass, as Nest calls it. */
 type Create = (port: number, options?: GatewayOptions) => WebSocketServer;
