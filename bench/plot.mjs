@@ -1,9 +1,5 @@
-/**
- * A bar chart as SVG, drawn by hand: a group of bars for each case, a bar for each peer.
- *
- * Text and lines are of a middle grey and the ground is left out, so that it can be read on white and on dark.
- */
-const INK = '#7d8590';
+/** Colours of text and lines, by the ground that the chart stands on. The chart itself has no ground. */
+export const INKS = { light: '#59636e', dark: '#9198a1' };
 const COLOURS = {
   fanout: '#2f81f7',
   nest: '#d29922',
@@ -23,10 +19,12 @@ const HEIGHT = 240;
 const LOG_FROM = 20; // a range wider than this is drawn on a logarithmic axis, or the small bars would not be seen
 
 /**
+ * A bar chart as SVG: a group of bars for each case, a bar for each peer.
  * @param {{ title: string, axis: string, figure: string, better: 'lower' | 'higher', footer: string }} text
  * @param {{ peer: string, case: string }[]} rows
+ * @param {string} ink colour of text and lines, of `INKS`
  */
-export function plot({ title, axis, figure, better, footer }, rows) {
+export function plot({ title, axis, figure, better, footer }, rows, ink) {
   const shown = rows.filter(row => row[figure] > 0);
   const peers = [...new Set(shown.map(row => row.peer))];
   const groups = [...new Set(shown.map(row => row.case))].map(name => shown.filter(row => row.case === name));
@@ -55,10 +53,10 @@ export function plot({ title, axis, figure, better, footer }, rows) {
   const width = Math.max(x, WIDTH);
   const kind = scale.log ? ', logarithmic' : '';
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${TOP + HEIGHT + 100}" font-family="system-ui, sans-serif" font-size="11" fill="${INK}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${TOP + HEIGHT + 100}" font-family="system-ui, sans-serif" font-size="11" fill="${ink}">`,
     text(LEFT, 20, escaped(title), 'font-size="14" font-weight="600"'),
     text(LEFT, 38, escaped(`${axis}${kind}; ${better} is better`)),
-    ...scale.ticks.map(tick => gridLine(tick, scale, width)),
+    ...scale.ticks.map(tick => gridLine(tick, scale, width, ink)),
     ...bars,
     ...legend(peers, TOP + HEIGHT + 58),
     text(LEFT, TOP + HEIGHT + 86, escaped(footer), 'font-size="10"'),
@@ -97,10 +95,10 @@ function bar({ value, peer, fill }, x, thick, scale) {
   );
 }
 
-function gridLine(tick, scale, width) {
+function gridLine(tick, scale, width, ink) {
   const y = TOP + HEIGHT - scale.height(tick);
   return (
-    `<line x1="${LEFT}" x2="${width - 8}" y1="${y}" y2="${y}" stroke="${INK}" stroke-opacity="0.3"/>` +
+    `<line x1="${LEFT}" x2="${width - 8}" y1="${y}" y2="${y}" stroke="${ink}" stroke-opacity="0.3"/>` +
     text(LEFT - 6, y + 4, short(tick), 'text-anchor="end"')
   );
 }

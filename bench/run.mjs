@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { isBrokenByChance, judge } from './gate.mjs';
 import { HELP, readOptions } from './options.mjs';
 import { whyNot } from './peers.mjs';
-import { plot } from './plot.mjs';
+import { INKS, plot } from './plot.mjs';
 import { stopAll } from './process/child.mjs';
 import { machine, openFileLimit } from './process/machine.mjs';
 import { repeatShape } from './repeat.mjs';
@@ -126,7 +126,8 @@ function drawPlot({ name, title, figure, barOf }, all, hardware) {
     better: figure.better,
     footer: `${machineLine(hardware)} · ${started.toISOString().slice(0, 10)}`,
   };
-  write(fileAt(`results/${name}.svg`), plot(text, rows));
+  for (const [ground, ink] of Object.entries(INKS))
+    write(fileAt(`results/${name}-${ground}.svg`), plot(text, rows, ink));
 }
 
 function defaultFile() {

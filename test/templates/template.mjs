@@ -7,7 +7,7 @@ import { talkTo } from './started-app.mjs';
 
 /** Where tests come from, beside the template's own. */
 const TESTS = [
-  ['README.md', '## Testing'],
+  ['docs/testing.md', '## The quick start'],
   ['docs/testing.md', '## A provider that publishes'],
   ['docs/testing.md', '## Guards'],
 ];
@@ -116,7 +116,10 @@ export class Template {
 
   /** Does what the README says, word for word, but takes the packed package in place of the published one. */
   async #followReadme() {
-    const commands = [...commandsOf('README.md', '## Quick start'), ...commandsOf('README.md', '## Testing')];
+    const commands = [
+      ...commandsOf('README.md', '## Quick start'),
+      ...commandsOf('docs/testing.md', '## The quick start'),
+    ];
     for (const command of commands) await this.#shell(this.#fromTarball(command));
     const files = writeFilesOf('README.md', '## Quick start', this.#folder);
     for (const [page, section] of TESTS) files.push(...writeFilesOf(page, section, this.#folder));
@@ -156,7 +159,7 @@ export class Template {
     const output = stdout + stderr;
     const [, count] = /^\s*Tests:?\s+(\d+) passed/m.exec(output) ?? [];
     // The template has one test of each kind; the README and docs/testing.md add to both.
-    if (!(Number(count) > 1)) throw new Error(`the tests of the README did not run:\n${output}`);
+    if (!(Number(count) > 1)) throw new Error(`the tests of the documentation did not run:\n${output}`);
     if (/did not exit|failed to exit/.test(output)) throw new Error(`something was left open:\n${output}`);
     return `${count} tests`;
   }

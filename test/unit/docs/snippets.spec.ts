@@ -82,14 +82,17 @@ function filesIn(body: string): Record<string, string> {
   return Object.fromEntries(files) as Record<string, string>;
 }
 
-/** The blocks of a section are one program; the section "Testing" has tests of the quick start. */
+/** The files of the README's quick start. */
+const quickStart = filesIn(
+  sections(read('README.md')).find(({ title }) => title === 'Quick start')?.body ?? '',
+);
+
+/** The blocks of a section are one program. The section "The quick start" has tests of the README's quick start. */
 const programs = pages().flatMap(page => {
-  const all = sections(read(page));
-  const tested = filesIn(all.find(({ title }) => title === 'Quick start')?.body ?? '');
-  return all.flatMap(({ title, body }) => {
+  return sections(read(page)).flatMap(({ title, body }) => {
     const files = filesIn(body);
     if (Object.keys(files).length === 0) return [];
-    return [{ page, title, files: title === 'Testing' ? { ...tested, ...files } : files }];
+    return [{ page, title, files: title === 'The quick start' ? { ...quickStart, ...files } : files }];
   });
 });
 
@@ -102,7 +105,11 @@ describe('TypeScript examples compile', { timeout: 60_000 }, () => {
 
   it('and are found where they are', () => {
     expect(programs.map(({ page, title }) => `${page} ${title}`)).toEqual(
-      expect.arrayContaining(['README.md Quick start', 'README.md What it looks like in an application']),
+      expect.arrayContaining([
+        'README.md Quick start',
+        'docs/application.md What it looks like in an application',
+        'docs/testing.md The quick start',
+      ]),
     );
   });
 
