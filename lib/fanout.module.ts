@@ -119,7 +119,7 @@ function compose(
     listeners: {
       vacated: topic => rim.sources.stop(topic.name),
       joined: () => {},
-      left: () => {},
+      left: (subscription, reason) => rim.leaveHooks.left(subscription, reason),
     },
     resync: subscription => rim.renewal.renew(subscription),
     logger: errors,

@@ -23,6 +23,8 @@ export { Publish, type TopicOf } from './gateway/nest/publish.decorator.js';
 export { type HandshakeGuard, UseHandshakeGuards } from './gateway/nest/handshake-guards.decorator.js';
 export { Heartbeat } from './gateway/nest/heartbeat.decorator.js';
 export { HeartbeatGuard } from './gateway/messages/heartbeat.guard.js';
+export type { OnTopicLeave } from './gateway/nest/gateway-hook.js';
+export type { LeaveReason } from './topic/subscription.js';
 export { FanoutAdapter, type GatewayOptions } from './gateway/server/fanout-adapter.js';
 export type { HandshakeRequest } from './gateway/session/handshake-request.js';
 export type { Incoming } from './gateway/session/inbound.js';

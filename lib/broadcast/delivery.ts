@@ -87,10 +87,10 @@ export class Delivery {
         presence.joined(subscription);
         listeners.joined(subscription);
       },
-      left: subscription => {
+      left: (subscription, reason) => {
         this.catchUp.forget(subscription);
         presence.left(subscription);
-        listeners.left(subscription);
+        listeners.left(subscription, reason);
       },
     });
     this.segments = new LogSegments(unsent, clock);

@@ -22,6 +22,14 @@ interface Subscriptions {
   values(): Iterable<Subscription>;
 }
 
+/**
+ * Cause of the end of a subscription: `unsubscribed` by the client's message, `removed` by `unsubscribe()` of the
+ * server, `revoked` because a guard or the `@Topic` method refused it when it was asked again, `disconnected` because the
+ * client or its line ended the connection, `closed` because the server closed the connection, `shutdown` because the
+ * server goes down.
+ */
+export type LeaveReason = 'unsubscribed' | 'removed' | 'revoked' | 'disconnected' | 'closed' | 'shutdown';
+
 /** Places of a subscription that is in no lane's list. */
 export const HELD = -1;
 export const BEHIND = -2;

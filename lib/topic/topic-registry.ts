@@ -1,7 +1,7 @@
 import { Epochs } from './epochs.js';
 import { OldestFirst } from './oldest-first.js';
 import { type ByteLedger, Retention } from './retention.js';
-import { type Subscriber, Subscription } from './subscription.js';
+import { type LeaveReason, type Subscriber, Subscription } from './subscription.js';
 import { type ExpiryClock, TopicExpiry } from './topic-expiry.js';
 import { assertTopicName } from './topic-name.js';
 import type { TopicPolicies, TopicPolicy } from './topic-policy.js';
@@ -14,7 +14,7 @@ export interface TopicListeners {
   /** A subscription was answered. */
   joined(subscription: Subscription): void;
   /** A subscription ends, whatever state it is in. */
-  left(subscription: Subscription): void;
+  left(subscription: Subscription, reason: LeaveReason): void;
 }
 
 /** What topics may keep; see {@link Retention}. */
@@ -131,11 +131,11 @@ export class TopicRegistry implements Iterable<Topic> {
   }
 
   /** Ends a subscription; the topic ends with its last one, or the map would grow with every name clients think of. */
-  leave(subscription: Subscription): void {
+  leave(subscription: Subscription, reason: LeaveReason = 'removed'): void {
     const { topic, subscriber } = subscription;
     if (subscriber.subscriptions.get(topic.name) !== subscription) return;
     subscriber.subscriptions.delete(topic.name);
-    this.#listeners.left(subscription);
+    this.#listeners.left(subscription, reason);
     const waited = !subscription.live;
     topic.remove(subscription);
     subscriber.sink.feeds--;
@@ -151,8 +151,8 @@ export class TopicRegistry implements Iterable<Topic> {
     this.#listeners.vacated(topic);
   }
 
-  leaveAll(subscriber: Subscriber): void {
-    for (const subscription of subscriber.subscriptions.values()) this.leave(subscription);
+  leaveAll(subscriber: Subscriber, reason: LeaveReason = 'disconnected'): void {
+    for (const subscription of subscriber.subscriptions.values()) this.leave(subscription, reason);
   }
 
   /** The newest position of a topic, whether it exists or not. @throws FanoutError FANOUT_TOPIC_NAME */

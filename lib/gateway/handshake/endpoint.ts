@@ -6,7 +6,7 @@ import type { ClientEndpoint, Doorkeeper, Route } from '../session/client-endpoi
 import type { EndpointServer } from './endpoint-server.js';
 import type { Gateway } from '../nest/gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
-import type { GatewayHook } from '../nest/gateway-hook.js';
+import type { GatewayHook, LeaveHook } from '../nest/gateway-hook.js';
 import type { PathOptions, VerifyClient } from '../nest/gateway-options.js';
 
 /** Events of the protocol, which a gateway with topics cannot take for itself. */
@@ -21,6 +21,7 @@ export class Endpoint implements ClientEndpoint {
   readonly topics = new TopicPatterns<Route>();
   readonly connectHooks: GatewayHook[] = [];
   readonly disconnectHooks: GatewayHook[] = [];
+  readonly leaveHooks: LeaveHook[] = [];
   /** Those of each gateway that has any: all of them have to let a client in. */
   readonly handshakeGuards: Doorkeeper[] = [];
   /** The option of each gateway that has it: here too, all of them have to let a client in. */
@@ -57,11 +58,14 @@ export class Endpoint implements ClientEndpoint {
         name: `${gateway.name}.${method}`,
       });
     }
+    const leaveHook = handlers.leaveHook(gateway);
+    if (leaveHook !== undefined) this.leaveHooks.push(leaveHook);
     for (const { pattern, method } of gateway.topics) {
       this.#addTopic(pattern, {
         handle: handlers.handler(gateway, method),
         pattern: pattern.text,
         name: `${gateway.name}.${method}`,
+        leaveHook,
       });
     }
     const connect = handlers.hook(gateway, 'handleConnection');

@@ -1,6 +1,7 @@
+import type { WebSocket } from 'ws';
 import { scopedInstance } from '../session/connection-context.js';
 import type { Gateway } from '../nest/gateway-explorer.js';
-import type { GatewayHook } from '../nest/gateway-hook.js';
+import type { GatewayHook, LeaveHook } from '../nest/gateway-hook.js';
 import type { HandshakeEnhancers } from './handshake-enhancers.js';
 import { HandshakeGuards } from './handshake-guards.js';
 import type { GatewayHandler } from '../nest/gateway-handler.js';
@@ -33,16 +34,31 @@ export class GatewayHandlers {
 
   /** `handleConnection` or `handleDisconnect`, or undefined when the gateway has none. */
   hook(gateway: Gateway, name: 'handleConnection' | 'handleDisconnect'): GatewayHook | undefined {
-    const isStatic = gateway.wrapper.isDependencyTreeStatic();
-    // A static gateway may have the hook as an arrow function in a property; of others there is no instance yet.
-    const host = (isStatic ? gateway.wrapper.instance : gateway.metatype.prototype) as Hooks;
-    if (typeof host[name] !== 'function') return undefined;
-    if (isStatic) return (client, ...args) => host[name]!(client, ...args);
-    return async (client, ...args) => {
-      const instance = (await scopedInstance(gateway.wrapper, client)) as Hooks;
-      return instance[name]!(client, ...args);
-    };
+    const call = hookOf(gateway, name);
+    return call && ((client, ...args) => call(client, [client, ...args]));
+  }
+
+  /** `handleUnsubscribe`, or undefined when the gateway has none. */
+  leaveHook(gateway: Gateway): LeaveHook | undefined {
+    const call = hookOf(gateway, 'handleUnsubscribe');
+    return call && ((connection, ...args) => call(connection.socket, [connection, ...args]));
   }
 }
 
-type Hooks = Record<string, GatewayHook | undefined>;
+type Hooks = Record<string, ((...args: unknown[]) => unknown) | undefined>;
+
+/** Calls a hook on the instance of a gateway that serves a client. Undefined when the gateway has no such method. */
+function hookOf(
+  { wrapper, metatype }: Gateway,
+  name: string,
+): ((client: WebSocket, args: unknown[]) => unknown) | undefined {
+  const isStatic = wrapper.isDependencyTreeStatic();
+  // A static gateway may have the hook as an arrow function in a property; of others there is no instance yet.
+  const host = (isStatic ? wrapper.instance : metatype.prototype) as Hooks;
+  if (typeof host[name] !== 'function') return undefined;
+  if (isStatic) return (_, args) => host[name]!(...args);
+  return async (client, args) => {
+    const instance = (await scopedInstance(wrapper, client)) as Hooks;
+    return instance[name]!(...args);
+  };
+}

@@ -146,7 +146,7 @@ export class ConnectionLifecycle {
     heartbeat.delete(connection);
     expiries.delete(session);
     unfinished.forget(session);
-    topics.leaveAll(connection);
+    topics.leaveAll(connection, 'disconnected');
     connection.sink.end();
     connections.delete(connection);
     // What a client sent before it left is still its wish; after our own close it is not.

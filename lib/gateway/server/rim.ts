@@ -29,6 +29,7 @@ import { MessageRouter } from '../messages/message-router.js';
 import { Blame } from '../protection/blame.js';
 import { Protection } from '../protection/protection.js';
 import { Shutdown } from './shutdown.js';
+import { LeaveHooks, reasonOfClosing } from '../subscribe/leave-hooks.js';
 import { SnapshotRenewal } from '../subscribe/snapshot-renewal.js';
 import { SubscribeRouter } from '../subscribe/subscribe-router.js';
 import { TopicRequests } from '../subscribe/topic-requests.js';
@@ -56,6 +57,7 @@ export interface RimParts {
 export interface Rim {
   readonly sources: TopicSources;
   readonly renewal: SnapshotRenewal;
+  readonly leaveHooks: LeaveHooks;
   readonly expiries: Expiries<ClientSession>;
   readonly router: MessageRouter;
   readonly server: GatewayServer;
@@ -82,6 +84,7 @@ export function createRim(parts: RimParts): Rim {
   const slots = new AdmissionSlots(options.limits);
   const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
   const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), errors);
+  const leaveHooks = new LeaveHooks(errors);
   const room = new TopicRoom(topics, options.limits.topics);
   const requests = new TopicRequests(delivery, sources, room);
   const inbound = new InboundRim({ options, rejections, connections, clock: wallClock, logger });
@@ -133,7 +136,7 @@ export function createRim(parts: RimParts): Rim {
     },
     finishing: subscribes.finish.bind(subscribes),
     closing: (connection: ClientConnection) => {
-      topics.leaveAll(connection);
+      topics.leaveAll(connection, reasonOfClosing(connection));
       sessionOf(connection.socket)?.inbound.clear();
     },
   };
@@ -170,10 +173,10 @@ export function createRim(parts: RimParts): Rim {
     errors,
   });
   const shutdown = new Shutdown(
-    { server, broadcaster, connections, lifecycle, router },
+    { server, broadcaster, connections, lifecycle, leaveHooks, router },
     options.shutdown.drain,
   );
-  return { sources, renewal, expiries, router, server, shutdown };
+  return { sources, renewal, leaveHooks, expiries, router, server, shutdown };
 }
 
 function tellSourceFailed(topics: TopicRegistry, connections: ConnectionRegistry, name: string): void {

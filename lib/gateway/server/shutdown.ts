@@ -1,6 +1,7 @@
 import type { Broadcaster } from '../../broadcast/broadcaster.js';
 import type { ConnectionRegistry } from '../../connection/connection-registry.js';
 import { CLOSE } from '../../errors/close-codes.js';
+import type { LeaveHooks } from '../subscribe/leave-hooks.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import type { GatewayServer } from './gateway-server.js';
 import type { MessageRouter } from '../messages/message-router.js';
@@ -26,6 +27,7 @@ export interface ShutdownParts {
   readonly broadcaster: Broadcaster;
   readonly connections: ConnectionRegistry;
   readonly lifecycle: ConnectionLifecycle;
+  readonly leaveHooks: LeaveHooks;
   readonly router: MessageRouter;
 }
 
@@ -47,7 +49,7 @@ export class Shutdown {
 
   /** Resolves with the milliseconds that are left, or a few of them when none are. */
   async run(): Promise<number> {
-    const { server, broadcaster, connections, lifecycle, router } = this.#parts;
+    const { server, broadcaster, connections, lifecycle, leaveHooks, router } = this.#parts;
     const deadline = performance.now() + this.#drainMs;
     server.refuseUpgrades();
     lifecycle.drain();
@@ -61,7 +63,7 @@ export class Shutdown {
     // Their sockets end in the next turn, and their handleDisconnect begins there: that needs time even when none is left.
     const last = Math.max(deadline, performance.now() + LAST_MS);
     await until(last, () => connections.size === 0);
-    await within(last, lifecycle.settled());
+    await within(last, Promise.all([lifecycle.settled(), leaveHooks.settled()]));
     await until(last, () => router.active === 0);
     return Math.max(LAST_MS, deadline - performance.now());
   }

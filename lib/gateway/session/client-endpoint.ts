@@ -1,7 +1,7 @@
 import type { WebSocket, WebSocketServer } from 'ws';
 import type { HeartbeatPolicy } from '../../heartbeat/heartbeat-monitor.js';
 import type { TopicPatterns } from '../../topic/topic-pattern.js';
-import type { GatewayHook } from '../nest/gateway-hook.js';
+import type { GatewayHook, LeaveHook } from '../nest/gateway-hook.js';
 import type { HandshakeRequest } from './handshake-request.js';
 import type { HandshakeResponse } from './handshake-response.js';
 import type { GatewayHandler } from '../nest/gateway-handler.js';
@@ -13,6 +13,8 @@ export interface Route {
   readonly pattern: string;
   /** `Class.method`, for messages. */
   readonly name: string;
+  /** Hook of the gateway of a topic for ended subscriptions, if the gateway has one. */
+  readonly leaveHook?: LeaveHook | undefined;
 }
 
 /** Guards of the handshake of one gateway. */
@@ -39,6 +41,7 @@ export interface ClientEndpoint {
   readonly topics: Pick<TopicPatterns<Route>, 'find'>;
   readonly connectHooks: readonly GatewayHook[];
   readonly disconnectHooks: readonly GatewayHook[];
+  readonly leaveHooks: readonly LeaveHook[];
   /** Guards of each gateway that has any. All of them have to let a client in. */
   readonly handshakeGuards: readonly Doorkeeper[];
 }

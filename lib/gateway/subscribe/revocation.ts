@@ -18,6 +18,6 @@ export function revoke(
   // No message of its own was refused, so nothing is held against it.
   const reason = error instanceof GuardRefusal ? new Refusal('FORBIDDEN', name) : error;
   if (error !== FILTERED) fail(session, undefined, reason, name);
-  topics.leave(subscription);
+  topics.leave(subscription, 'revoked');
   session.connection.sendText(unsubscribedText(name));
 }

@@ -106,7 +106,7 @@ export class SubscribeRouter {
         others.add(name);
         continue;
       }
-      this.#topics.leave(subscription);
+      this.#topics.leave(subscription, 'unsubscribed');
       connection.sendText(unsubscribedText(name as string, message.id));
     }
     if (others.size === 0) return;
@@ -150,7 +150,7 @@ export class SubscribeRouter {
     // What was published before is still for it; nobody else would write it, now that the topic lets go.
     this.#delivery.finish(subscription);
     connection.requestWrite();
-    this.#topics.leave(subscription);
+    this.#topics.leave(subscription, 'removed');
     connection.sendText(unsubscribedText(name));
     return true;
   }

@@ -33,6 +33,7 @@ function add(
     handler: (_: unknown, method: string) => method,
     handshakeGuards: () => (guards.length > 0 ? `guards of ${name}` : undefined),
     hook: (_: unknown, hook: string) => (hooks.includes(hook) ? `${name}.${hook}` : undefined),
+    leaveHook: () => (hooks.includes('handleUnsubscribe') ? `${name}.handleUnsubscribe` : undefined),
   };
   to.add(gateway as never, handlers as never);
 }
@@ -68,13 +69,16 @@ describe('Endpoint', () => {
       name: 'B',
       events: ['cancel'],
       topics: ['clock'],
-      hooks: ['handleConnection', 'handleDisconnect'],
+      hooks: ['handleConnection', 'handleDisconnect', 'handleUnsubscribe'],
     });
     expect([...to.events.keys()]).toEqual(['order', 'cancel']);
     expect(to.events.get('cancel')).toMatchObject({ name: 'B.cancel', pattern: 'cancel' });
     expect(to.topics.find('prices.AAPL')?.route).toMatchObject({ name: 'A.prices.:symbol' });
     expect(to.connectHooks).toEqual(['A.handleConnection', 'B.handleConnection']);
     expect(to.disconnectHooks).toEqual(['B.handleDisconnect']);
+    expect(to.leaveHooks).toEqual(['B.handleUnsubscribe']);
+    expect(to.topics.find('clock')?.route.leaveHook).toBe('B.handleUnsubscribe');
+    expect(to.topics.find('prices.AAPL')?.route.leaveHook).toBeUndefined();
   });
 
   it('refuses two handlers of one event, and names both', () => {

@@ -1,0 +1,61 @@
+import { inOwnContext } from '../../connection/own-context.js';
+import { CLOSE } from '../../errors/close-codes.js';
+import type { ErrorLog } from '../../observe/sampled-errors.js';
+import type { LeaveReason, Subscription } from '../../topic/subscription.js';
+import { subjectOf } from '../../topic/topic-name.js';
+import type { LeaveHook } from '../nest/gateway-hook.js';
+import type { ClientEndpoint } from '../session/client-endpoint.js';
+import { type ClientConnection, type ClientSession, sessionOf } from '../session/client-session.js';
+
+/** Calls `handleUnsubscribe` of gateways for each ended subscription that its client was told of. */
+export class LeaveHooks {
+  readonly #log: ErrorLog;
+  /** Running calls. A shutdown waits for them. */
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(log: ErrorLog) {
+    this.#log = log;
+  }
+
+  /** Tells the gateways of an end. The hooks run later: the topic is still at work on the end. */
+  left(subscription: Subscription, reason: LeaveReason): void {
+    if (!subscription.answered) return;
+    const connection = subscription.subscriber as unknown as ClientConnection;
+    const session = sessionOf(connection.socket);
+    if (session === undefined || session.endpoint.leaveHooks.length === 0) return;
+    const { name } = subscription.topic;
+    for (const hook of hooksFor(session.endpoint, name)) {
+      const call = this.#call(session, hook, name, reason);
+      this.#running.add(call);
+      void call.then(() => this.#running.delete(call));
+    }
+  }
+
+  /** Resolves when no hook runs any more. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  async #call(session: ClientSession, hook: LeaveHook, topic: string, reason: LeaveReason): Promise<void> {
+    try {
+      // A gateway learns of the end of a subscription after it has learned of the connection.
+      await session.connected;
+      await inOwnContext(hook, session.connection, topic, reason);
+    } catch (error) {
+      this.#log.error(error, 'handleUnsubscribe failed');
+    }
+  }
+}
+
+/** Why the subscriptions of a connection end that the server closes. */
+export function reasonOfClosing({ closedWith }: ClientConnection): LeaveReason {
+  return closedWith?.code === CLOSE.SHUTDOWN.code ? 'shutdown' : 'closed';
+}
+
+/** The hook of the gateway whose pattern matches, or all hooks of the path when no pattern does. */
+function hooksFor({ topics, leaveHooks }: ClientEndpoint, name: string): readonly LeaveHook[] {
+  const found = topics.find(name) ?? topics.find(subjectOf(name) ?? name);
+  if (found === undefined) return leaveHooks;
+  const { leaveHook } = found.route;
+  return leaveHook === undefined ? [] : [leaveHook];
+}
