@@ -10,6 +10,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { Rejections } from '../../observe/rejections.js';
 import { batchedJson } from '../../wire/json-format.js';
+import type { WsServerOptions } from '../../ws/server-options.js';
 import { deafen } from '../../ws/silence.js';
 import type { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 
@@ -31,6 +32,14 @@ const PASSING = new Set([429, 503]);
 /** Headers that say how long the answer is and what becomes of the connection. */
 const FRAMING = new Set(['connection', 'content-length', 'transfer-encoding', 'upgrade', 'trailer']);
 
+const OPTIONS: WsServerOptions = {
+  noServer: true,
+  maxPayload: MOST_PAYLOAD,
+  autoPong: false,
+  closeTimeout: LINGER_MS,
+  handleProtocols: () => batchedJson.protocol,
+};
+
 /** An upgrade that is to be refused. */
 export interface Refused {
   readonly request: IncomingMessage;
@@ -47,13 +56,7 @@ export class Turnstile {
   readonly #rejections: Rejections;
   readonly #lingering = new Set<Duplex>();
   #lingerMs = LINGER_MS;
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    maxPayload: MOST_PAYLOAD,
-    autoPong: false,
-    closeTimeout: LINGER_MS,
-    handleProtocols: () => batchedJson.protocol,
-  } as object);
+  readonly #server = new WebSocketServer(OPTIONS);
 
   constructor(rejections: Rejections) {
     this.#rejections = rejections;

@@ -21,6 +21,7 @@ import { ClientAddresses } from '../admission/client-address.js';
 import { chosenProtocol } from '../handshake/chosen-protocol.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import { DEFLATE_OFFER, takesSharedFrames } from '../../ws/deflate-agreement.js';
+import type { WsServerOptions } from '../../ws/server-options.js';
 import { Endpoint } from '../handshake/endpoint.js';
 import { EndpointServer } from '../handshake/endpoint-server.js';
 import type { Gateway, GatewayExplorer } from '../nest/gateway-explorer.js';
@@ -248,7 +249,7 @@ export class GatewayServer {
 
   #socketServer(): EndpointServer {
     const { limits, compression } = this.#parts.options;
-    const server = new EndpointServer({
+    const options: WsServerOptions = {
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
       maxBufferedChunks: limits.bufferedChunks,
@@ -258,7 +259,8 @@ export class GatewayServer {
       closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: chosenProtocol,
       noServer: true,
-    } as ServerOptions);
+    };
+    const server = new EndpointServer(options);
     if (compression !== false) server.on('headers', this.#noteAgreement);
     server.on('wsClientError', (error: Error, socket: Duplex, request: IncomingMessage) => {
       // The application's own listener answers, if it has one.

@@ -8,6 +8,7 @@ import type { Gateway, GatewayExplorer } from '../nest/gateway-explorer.js';
 import { heartbeatOf } from '../nest/heartbeat.decorator.js';
 import { decoratorOf } from '../session/param.decorators.js';
 import { publishedBy } from '../nest/publish.decorator.js';
+import { missingInternals } from '../../ws/internals.js';
 
 /** Log for the lines of these checks. */
 export interface CheckLog {
@@ -21,8 +22,9 @@ interface Parameter {
 }
 
 /**
- * Finds mistakes with decorators that show no error at run time: a value that is always undefined, a method that is never
- * called, a topic without possible subscribers. Reads the metadata once, at the start.
+ * Checks at the start. The first check is of the private parts of `ws` and Node that this library uses. The others find mistakes
+ * with decorators that show no error at run time: a value that is always undefined, a method that is never called, a topic
+ * without possible subscribers. The metadata is read once.
  */
 export class StartChecks {
   readonly #modules: ModulesContainer;
@@ -40,6 +42,7 @@ export class StartChecks {
 
   /** @throws FanoutError FANOUT_DECORATOR, FANOUT_EVENT_NAME */
   run(): void {
+    for (const line of missingInternals()) this.#log.warn(line);
     const { gateways } = this.#explorer;
     for (const gateway of gateways) this.#checkGateway(gateway);
     const declared = gateways.flatMap(({ name, topics }) =>
