@@ -48,8 +48,8 @@ export class CatchUp {
   /** Whose socket has room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
   #turn: unknown;
-  /** Those who come back and have not caught up yet, with where the topic was then: they are behind because they were away. */
-  readonly #returning = new WeakMap<Subscription, number>();
+  /** Newest flushed offset at the time when a client came back: what is older was missed because the client was away. */
+  readonly #awayUntil = new WeakMap<Subscription, number>();
   readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
 
   constructor(parts: CatchUpParts) {
@@ -59,12 +59,15 @@ export class CatchUp {
 
   /** The client was answered: what it missed goes to its sink, for the write at the end of this turn, then all that comes. */
   join(subscription: Subscription): void {
+    // What was sent to the client may have ended the subscription.
+    if (subscription.state === 'ended') return;
     if (this.#isCurrent(subscription)) this.#activate(subscription);
     else this.#start(this.#fallBehind(subscription));
   }
 
   /** The client was answered, and is set back to where it was: as {@link join}, when it is its turn. */
   recover(subscription: Subscription): void {
+    if (subscription.state === 'ended') return;
     if (this.#isCurrent(subscription)) return this.#activate(subscription);
     const laggard = this.#fallBehind(subscription);
     if (this.turns.take(subscription)) this.#start(laggard);
@@ -92,7 +95,7 @@ export class CatchUp {
 
   /** A subscription ends in good order, and its socket is busy: the client is told what it does not get any more. */
   giveUp(subscription: Subscription): void {
-    if (!subscription.held || subscription.lostFrom > 0)
+    if (subscription.served || subscription.lostFrom > 0)
       this.#skip(subscription, subscription.topic.log.head);
   }
 
@@ -124,8 +127,9 @@ export class CatchUp {
 
   #fallBehind(subscription: Subscription): Laggard {
     const { topic, lane } = subscription;
-    this.#returning.set(subscription, lane.flushed);
-    topic.defer(subscription);
+    this.#awayUntil.set(subscription, lane.flushed);
+    topic.replay(subscription);
+    this.turns.resume(subscription);
     topic.retention.count(topic);
     return this.#parts.laggards.add(subscription);
   }
@@ -150,9 +154,8 @@ export class CatchUp {
 
   /** Each in turn, until all have caught up or the socket has enough. Some may have to wait, and others be only slow. */
   #serve({ subscriptions, sink }: Laggard): void {
-    const waiting = this.turns.waitingOf(sink);
     for (const subscription of subscriptions) {
-      if (waiting?.has(subscription)) continue;
+      if (subscription.state === 'waiting') continue;
       // What was gathered for the next write counts: many may be served before it.
       const room = Math.min(ROUND_BYTES - sink.unsent, sink.room);
       if (room <= 0 || !this.#advance(subscription, room)) return;
@@ -165,8 +168,10 @@ export class CatchUp {
   #advance(subscription: Subscription, room: number): boolean {
     const { lane, sink } = subscription;
     if (this.#isTooFar(subscription)) {
+      const { state } = subscription;
       this.#giveWay(subscription);
-      if (!subscription.behind) return true;
+      // It has ended, or it waits for a new snapshot.
+      if (subscription.state !== state) return true;
     }
     const to = lane.flushed;
     const part = subscription.cursor < to ? this.#parts.segments.after(subscription, to, room) : undefined;
@@ -174,7 +179,7 @@ export class CatchUp {
       part.batch.release();
       return false;
     }
-    subscription.cursor = Math.max(subscription.cursor, part?.cursor ?? to);
+    subscription.advance(part?.cursor ?? to);
     if (part !== undefined) {
       sink.add(part.batch);
       part.batch.release();
@@ -188,7 +193,7 @@ export class CatchUp {
   #giveWay(subscription: Subscription): void {
     const { topic, lane, sink } = subscription;
     if (topic.policy.slow === 'disconnect') sink.tooSlow();
-    else if (subscription.snapshot && !topic.conflates && this.#parts.resync(subscription)) {
+    else if (subscription.renewable && !topic.conflates && this.#parts.resync(subscription)) {
       this.#remove(subscription);
     } else
       this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : this.#freshAfter(subscription));
@@ -197,7 +202,7 @@ export class CatchUp {
   #activate(subscription: Subscription): void {
     const { topic, cursor } = subscription;
     this.#remove(subscription);
-    this.#returning.delete(subscription);
+    this.#awayUntil.delete(subscription);
     topic.activate(subscription);
     // The log was kept for it. As long as it is kept for others too, the next flush will do.
     if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#parts.clock.now());
@@ -209,7 +214,7 @@ export class CatchUp {
     const { topic, cursor } = subscription;
     if (cursor < reachOf(topic) || this.#isStale(subscription)) return true;
     const { slow } = topic.policy;
-    if ((slow !== 'gap' && slow !== 'disconnect') || this.#returning.has(subscription)) return false;
+    if ((slow !== 'gap' && slow !== 'disconnect') || subscription.state !== 'behind') return false;
     return topic.log.bytesAfter(cursor) > this.#parts.maxBytes;
   }
 
@@ -221,7 +226,7 @@ export class CatchUp {
     const { topic, cursor, sink, lane } = subscription;
     const { lag, clock } = this.#parts;
     if (lag === 0 || topic.conflates || cursor >= lane.flushed) return false;
-    if (cursor < (this.#returning.get(subscription) ?? 0)) return false;
+    if (cursor < (this.#awayUntil.get(subscription) ?? 0)) return false;
     const age = clock.now() - topic.log.at(cursor + 1).at;
     return age + sink.lag > lag && topic.log.bytesAfter(cursor) > sink.rate * lag * MADE_UP_SHARE;
   }
@@ -250,8 +255,8 @@ export class CatchUp {
     const gap = new Batch([textFrame(gapText(topic.name, topic.log.epoch, from, to, 'slow'))]);
     sink.add(gap);
     gap.release();
-    subscription.cursor = to;
-    subscription.lostFrom = 0;
+    subscription.advance(to);
+    subscription.lossTold();
   }
 
   /** The next round: when the socket has drained, or with the next turn of the loop when it has taken everything. */

@@ -50,7 +50,7 @@ export class FanOut {
     const fits = batch === undefined || sink.room >= batch.bytes;
     if (batch !== undefined && fits) sink.add(batch);
     this.#batches.close();
-    if (fits) subscription.cursor = to;
+    if (fits) subscription.advance(to);
     return fits;
   }
 

@@ -57,20 +57,32 @@ export class RecoveryTurns {
     return this.#waiting.get(sink)?.subscriptions;
   }
 
-  /** A client has come back to a topic. Returns whether it may be served at once. Whoever takes gives, with {@link give}. */
+  /**
+   * Gives a subscription whose client has come back a turn, or makes the subscription wait for one. Returns whether it may
+   * be served at once. Each call needs a later call of {@link give}.
+   */
   take(subscription: Subscription): boolean {
     const { sink } = subscription;
     const held = this.#held.get(sink);
     const present = held ?? this.#waiting.get(sink);
     if (present !== undefined) {
       present.subscriptions.add(subscription);
+      if (held === undefined) subscription.enter('waiting');
       return held !== undefined;
     }
     const turn: Turn = { sink, subscriptions: new Set([subscription]), begun: 0 };
     const isFree = this.#held.size < this.#most;
     if (isFree) this.#hold(turn);
-    else this.#waiting.set(sink, turn);
+    else {
+      this.#waiting.set(sink, turn);
+      subscription.enter('waiting');
+    }
     return isFree;
+  }
+
+  /** Makes a subscription wait again for the turn it waited for before it was held. Others are not changed. */
+  resume(subscription: Subscription): void {
+    if (this.waitingOf(subscription.sink)?.has(subscription)) subscription.enter('waiting');
   }
 
   /** The subscription has caught up or has ended, or it never had a turn. */
@@ -86,7 +98,7 @@ export class RecoveryTurns {
   stop(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const { sink } of this.#waiting.values()) this.#waiting.delete(sink);
+    for (const turn of this.#waiting.values()) this.#endWait(turn);
     for (const { sink } of this.#held.values()) this.#held.delete(sink);
   }
 
@@ -94,10 +106,17 @@ export class RecoveryTurns {
     while (this.#held.size < this.#most) {
       const turn = this.#waiting.oldest;
       if (turn === undefined) return;
-      this.#waiting.delete(turn.sink);
+      this.#endWait(turn);
       this.#hold(turn);
       this.#begin(turn.sink);
     }
+  }
+
+  #endWait({ sink, subscriptions }: Turn): void {
+    this.#waiting.delete(sink);
+    // A subscription that is held meanwhile stays held.
+    for (const subscription of subscriptions)
+      if (subscription.state === 'waiting') subscription.enter('returning');
   }
 
   /** Whose socket has no room could only keep others waiting: it is slow already. */

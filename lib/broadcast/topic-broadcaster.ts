@@ -135,7 +135,8 @@ export class TopicBroadcaster extends Broadcaster {
     const expires = ttl === 0 ? 0 : Math.ceil(now + ttl);
     topic.append(json, bytes, { at: Math.floor(now), expires, key, except });
     pacer.request(topic);
-    const excepted = except !== undefined && connections.get(except)?.subscriptions.get(name)?.held === false;
+    const excepted =
+      except !== undefined && connections.get(except)?.subscriptions.get(name)?.served === true;
     return topic.subscribers - (excepted ? 1 : 0);
   }
 

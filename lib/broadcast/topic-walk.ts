@@ -120,6 +120,6 @@ export class TopicWalk {
         if (sink.add(batch)) later.push(sink);
       }
     }
-    subscription.cursor = Math.max(subscription.cursor, this.#batches.to);
+    subscription.advance(this.#batches.to);
   }
 }

@@ -71,6 +71,9 @@ export const FANOUT_ERRORS = {
   FANOUT_CANARY:
     'This version of Nest does not ask the %s of a test method that FanoutModule calls at start, so gateways would be ' +
     'served without protection. Use a supported version of Nest, or report this.',
+  FANOUT_SUBSCRIPTION_STATE:
+    'A subscription to topic "%s" must not go from state "%s" to state "%s". This is a fault of nestjs-fanout: report it, ' +
+    'with the stack trace.',
   FANOUT_TARGET: 'A target must be { connection: id } or { user: id }; got %s.',
   FANOUT_GATEWAY_OPTION: 'Option "%s" of %s cannot be used: %s.',
   FANOUT_GATEWAY_PORT: 'The port of @WebSocketGateway() on %s must be an integer from 0 to 65535; got %s.',

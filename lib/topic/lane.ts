@@ -1,4 +1,4 @@
-import { HELD, type Subscription } from './subscription.js';
+import type { Subscription } from './subscription.js';
 import type { Topic } from './topic.js';
 
 /**
@@ -54,16 +54,16 @@ export class Lane {
     // V8 makes room for 16 more at the first push, which is 128 bytes for a topic that one client has for itself.
     if (this.subscriptions.length === 0) this.subscriptions = [subscription];
     else this.subscriptions.push(subscription);
-    subscription.index = this.subscriptions.length - 1;
+    subscription.moveTo(this.subscriptions.length - 1);
   }
 
   remove(subscription: Subscription): void {
     const last = this.subscriptions.pop()!;
     if (last !== subscription) {
       this.subscriptions[subscription.index] = last;
-      last.index = subscription.index;
+      last.moveTo(subscription.index);
     }
-    subscription.index = HELD;
+    subscription.leaveList();
     this.departures++;
   }
 }

@@ -126,7 +126,7 @@ export class TopicRegistry implements Iterable<Topic> {
     // What was sent to it may have ended it: a socket can turn out to be beyond use.
     const isThere = subscriber.subscriptions.get(topic.name) === subscription;
     if (subscription.answered || !isThere) return;
-    subscription.answered = true;
+    subscription.markAnswered();
     this.#listeners.joined(subscription);
   }
 

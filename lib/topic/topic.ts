@@ -1,7 +1,8 @@
 import { positionOf } from './position.js';
 import { Lane } from './lane.js';
 import { LatestByKey } from './latest-by-key.js';
-import { BEHIND, HELD, type Subscription } from './subscription.js';
+import type { Subscription } from './subscription.js';
+import type { SubscriptionState } from './subscription-states.js';
 import { type Beginning, type EntryTerms, TopicLog } from './topic-log.js';
 import type { TopicPolicy } from './topic-policy.js';
 import type { Retention } from './retention.js';
@@ -49,7 +50,7 @@ export class Topic {
     return this.#lanes === undefined ? [this.lane] : [this.lane, ...this.#lanes.values()];
   }
 
-  /** Subscriptions that wait for their answer. */
+  /** Subscriptions that wait for their answer, or for a new snapshot. */
   get held(): ReadonlySet<Subscription> {
     return this.#held ?? NOBODY;
   }
@@ -88,38 +89,48 @@ export class Topic {
   /** Puts a subscription among those that get at most one flush in `interval` milliseconds. */
   assign(subscription: Subscription, interval: number): void {
     const lane = this.#laneOf(interval);
-    const { live } = subscription;
     if (lane === subscription.lane) return;
     this.#detach(subscription);
     this.#leaveLane(subscription);
     lane.members++;
-    subscription.lane = lane;
-    if (live) lane.add(subscription);
+    subscription.changeLane(lane);
+    if (subscription.live) lane.add(subscription);
     else this.hold(subscription);
   }
 
-  /** Out of the flushes until it is activated: its client waits for an answer. */
+  /** Takes a subscription out of the flushes: its client waits for an answer. */
   hold(subscription: Subscription): void {
-    this.#detach(subscription);
+    this.#move(subscription, 'held');
     (this.#held ??= new Set()).add(subscription);
   }
 
-  /** Out of the flushes until it is activated: it is served from the log. */
+  /** Takes a subscription out of the flushes: it has lost publications, and waits for a new snapshot. */
+  renew(subscription: Subscription): void {
+    this.#move(subscription, 'renewing');
+    (this.#held ??= new Set()).add(subscription);
+  }
+
+  /** Takes a subscription out of the flushes: its socket has no room, so the log serves it. */
   defer(subscription: Subscription): void {
-    this.#detach(subscription);
-    subscription.index = BEHIND;
+    this.#move(subscription, 'behind');
     (this.#behind ??= new Set()).add(subscription);
   }
 
-  /** From now on every flush hands it what is new. */
+  /** Takes a subscription out of the flushes: its client was away, so the log serves it. */
+  replay(subscription: Subscription): void {
+    this.#move(subscription, 'returning');
+    (this.#behind ??= new Set()).add(subscription);
+  }
+
+  /** Puts a subscription into the flushes: from now on each of them hands over the new publications. */
   activate(subscription: Subscription): void {
-    this.#detach(subscription);
+    this.#move(subscription, 'live');
     subscription.lane.add(subscription);
   }
 
   /** Ends a subscription. */
   remove(subscription: Subscription): void {
-    this.#detach(subscription);
+    this.#move(subscription, 'ended');
     this.#leaveLane(subscription);
   }
 
@@ -141,9 +152,13 @@ export class Topic {
     if (this.#lanes!.size === 0) this.#lanes = undefined;
   }
 
+  #move(subscription: Subscription, state: SubscriptionState): void {
+    subscription.enter(state);
+    this.#detach(subscription);
+  }
+
   #detach(subscription: Subscription): void {
-    if (subscription.live) return subscription.lane.remove(subscription);
-    subscription.index = HELD;
+    if (subscription.index >= 0) return subscription.lane.remove(subscription);
     if (this.#held?.delete(subscription) && this.#held.size === 0) this.#held = undefined;
     if (this.#behind?.delete(subscription) && this.#behind.size === 0) this.#behind = undefined;
   }

@@ -72,7 +72,7 @@ function publishing(forgotten: 'ttl' | 'except' | 'idempotencyKey'): PlayOptions
         const id = forgotten === 'except' ? (options?.except as string | undefined) : undefined;
         const count = publish(name, data, { ...options, [forgotten]: undefined });
         // The receipt is as it should be, so that the frames must show it.
-        const excepted = connections.get(id ?? '')?.subscriptions.get(name)?.held === false;
+        const excepted = connections.get(id ?? '')?.subscriptions.get(name)?.served === true;
         return excepted ? count - 1 : count;
       };
     },

@@ -178,7 +178,7 @@ export class Watch {
   /** How long a connection has been behind: on the same subscriptions, or some of them. */
   #lagOf(life: Life): Lag | undefined {
     const behind = new Set<Subscription>();
-    for (const one of life.connection.subscriptions.values()) if (one.behind) behind.add(one);
+    for (const one of life.connection.subscriptions.values()) if (one.catchingUp) behind.add(one);
     const before = this.#lags.get(life);
     const goesOn = before !== undefined && [...behind].some(one => before.behind.has(one));
     if (behind.size === 0) this.#lags.delete(life);
@@ -271,13 +271,13 @@ function isFlushed({ log, lane }: Topic): boolean {
 }
 
 function isBehind({ subscriptions }: Connection): boolean {
-  for (const { behind } of subscriptions.values()) if (behind) return true;
+  for (const { catchingUp } of subscriptions.values()) if (catchingUp) return true;
   return false;
 }
 
 function costOf({ sink, subscriptions }: Connection): number {
   let bytes = sink.unsent;
-  for (const { behind, topic, cursor } of subscriptions.values() as Iterable<Subscription>)
-    if (behind) bytes += topic.log.bytesAfter(cursor);
+  for (const { catchingUp, topic, cursor } of subscriptions.values() as Iterable<Subscription>)
+    if (catchingUp) bytes += topic.log.bytesAfter(cursor);
   return bytes;
 }

@@ -278,7 +278,7 @@ export class World implements SocketWorld {
   #receivers(topic: string, except: string | undefined): number {
     let count = 0;
     for (const { connection } of this.lives) {
-      if (connection.subscriptions.get(topic)?.held === false && connection.id !== except) count++;
+      if (connection.subscriptions.get(topic)?.served === true && connection.id !== except) count++;
     }
     return count;
   }

@@ -64,16 +64,6 @@ const TYPES_ONLY: Record<string, readonly string[]> = {
   options: ['heartbeat', 'topic', 'connection'],
 };
 
-/** Files that every publication goes through. */
-const HOT = [
-  /^json\//,
-  /^wire\//,
-  /^topic\/(topic|topic-log|lane|subscription)\.ts$/,
-  /^broadcast\/(fan-out|flush-scheduler|flush-walk|topic-batches|topic-walk|topic-broadcaster|lane-pacer)\.ts$/,
-  /^broadcast\/(payload|publish-options|idempotency-keys|new-publications)\.ts$/,
-  /^connection\/(held-batches|outbox|turn-writes|write-batches)\.ts$/,
-];
-
 const roomOf = (path: string): string => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
 
 /** Room of a file of the gateway, or undefined for other files. */
@@ -143,11 +133,8 @@ describe('the rooms of lib', () => {
     expect(cycleIn(new Map(Object.entries(MAY)))).toBeUndefined();
   });
 
-  it('have short files: hot paths up to 150 lines, others up to 300', () => {
-    const limitOf = (path: string): number => (HOT.some(pattern => pattern.test(path)) ? 150 : 300);
-    expect(libFiles.filter(({ path, lines }) => lines > limitOf(path)).map(({ path }) => path)).toEqual([]);
-    for (const pattern of HOT) expect(libFiles.some(({ path }) => pattern.test(path))).toBe(true);
-    expect(libFiles.filter(({ path }) => HOT.some(pattern => pattern.test(path)))).toHaveLength(37);
+  it('have short files: up to 300 lines', () => {
+    expect(libFiles.filter(({ lines }) => lines > 300).map(({ path }) => path)).toEqual([]);
   });
 
   it('have names that say what is in them', () => {

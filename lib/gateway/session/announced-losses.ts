@@ -7,7 +7,7 @@ import type { ClientConnection } from './client-session.js';
 export function announceLoss(connection: ClientConnection, subscription: Subscription): void {
   const { lostFrom, cursor, topic } = subscription;
   if (lostFrom === 0) return;
-  subscription.lostFrom = 0;
+  subscription.lossTold();
   connection.sendText(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow'));
 }
 
@@ -17,6 +17,6 @@ export function announceGap(connection: ClientConnection, subscription: Subscrip
   const from = subscription.cursor + 1;
   const to = reachOf(subscription.topic);
   if (from > to) return;
-  subscription.cursor = to;
+  subscription.advance(to);
   connection.sendText(gapText(name, log.epoch, from, to, 'slow'));
 }

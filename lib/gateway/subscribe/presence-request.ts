@@ -70,7 +70,7 @@ export class PresenceRequest extends TopicRequest {
     const { connection } = this.#client;
     if (!connection.open) return undefined;
     const subscription = this.hold();
-    if (subscription.held) subscription.cursor = subscription.topic.log.head;
+    if (!subscription.served) subscription.advance(subscription.topic.log.head);
     else {
       this.#delivery.finish(subscription);
       connection.requestWrite();

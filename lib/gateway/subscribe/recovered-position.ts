@@ -20,6 +20,6 @@ export function recover(
   if (isSetBack) topics.refresh(topic);
   const oldest = isSetBack ? reachOf(topic) : subscription.cursor;
   if (from < oldest || from > topic.log.head) return false;
-  if (isSetBack) subscription.cursor = from;
+  if (isSetBack) subscription.rewind(from);
   return true;
 }

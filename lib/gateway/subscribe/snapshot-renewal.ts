@@ -38,10 +38,9 @@ export class SnapshotRenewal {
     const request = session && this.#parts.requests.for(session, topic.name);
     if (request === undefined) return false;
     request.adopt(subscription);
-    topic.hold(subscription);
-    subscription.lostFrom ||= subscription.cursor + 1;
+    topic.renew(subscription);
     // The snapshot is newer than this; what comes while it is made follows it.
-    subscription.cursor = subscription.lane.flushed;
+    subscription.lose(subscription.lane.flushed);
     this.#renewing.set(subscription, request);
     // Called in a flush, in a publisher's turn, or when a socket drains.
     void inOwnContext(this.#ask, session!, request, subscription);
@@ -72,14 +71,12 @@ export class SnapshotRenewal {
     if (!this.#isWaiting(subscription, request)) return;
     const { topic, lostFrom, cursor } = subscription;
     session.connection.answer(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow', snapshot));
-    subscription.lostFrom = 0;
+    subscription.lossTold();
     if (this.#isWaiting(subscription, request)) this.#parts.catchUp.join(subscription);
   }
 
   /** False when it has ended meanwhile, or its client has subscribed anew. */
   #isWaiting(subscription: Subscription, request: TopicRequest): boolean {
-    const { topic, subscriber, held } = subscription;
-    const present = subscriber.subscriptions.get(topic.name) === subscription;
-    return held && present && this.#renewing.get(subscription) === request;
+    return subscription.state === 'renewing' && this.#renewing.get(subscription) === request;
   }
 }

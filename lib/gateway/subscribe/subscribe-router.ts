@@ -119,19 +119,19 @@ export class SubscribeRouter {
   subscribeFromServer(connection: ClientConnection, name: string): boolean {
     if (!connection.open) return false;
     const subscription = this.#topics.hold(connection, name);
-    if (!subscription.held || subscription.answered) return false;
+    if (subscription.served || subscription.answered) return false;
     if (connection.full) void connection.whenRead(() => this.#startFromServer(connection, subscription));
     else this.#startFromServer(connection, subscription);
     return true;
   }
 
   #startFromServer(connection: ClientConnection, subscription: Subscription): void {
-    const { topic, held, answered } = subscription;
+    const { topic, served, answered } = subscription;
     // The server may have ended it meanwhile, or it was the answer to a request of the client's own.
-    if (!held || answered || connection.subscriptions.get(topic.name) !== subscription) return;
+    if (served || answered || connection.subscriptions.get(topic.name) !== subscription) return;
     const snapshot = this.#requests.snapshotOf(topic.name);
     // It may be held already, for a request of the client's own, and what came since is in the snapshot.
-    if (snapshot !== undefined) subscription.cursor = topic.log.head;
+    if (snapshot !== undefined) subscription.advance(topic.log.head);
     this.#start(connection, subscription, {}, snapshot);
   }
 
@@ -275,9 +275,9 @@ export class SubscribeRouter {
     announceLoss(connection, subscription);
     connection.answer(answer);
     // The snapshot's toJSON may have closed the connection or ended the subscription.
-    if (subscription.held && connection.subscriptions.get(topic.name) === subscription) {
+    if (!subscription.served && subscription.state !== 'ended') {
       // The method is not asked again about whom the server has subscribed.
-      subscription.snapshot = subscription.requested && snapshot !== undefined;
+      subscription.markRenewable(subscription.requested && snapshot !== undefined);
       announceGap(connection, subscription);
       if (recovered) this.#delivery.catchUp.recover(subscription);
       else this.#delivery.catchUp.join(subscription);

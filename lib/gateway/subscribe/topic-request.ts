@@ -77,7 +77,7 @@ export class TopicRequest implements Invocation {
 
   /** Whether what is published from now on follows the answer. */
   get held(): boolean {
-    return this.#subscription?.held === true;
+    return this.#subscription?.served === false;
   }
 
   /** Taken apart only when a parameter of the method asks for it. */
@@ -154,7 +154,7 @@ export class TopicRequest implements Invocation {
       this.#room.assert(this.name);
       this.#subscription = this.#topics.hold(connection, this.name);
     }
-    this.#subscription.requested = true;
+    this.#subscription.markRequested();
     return this.#subscription;
   }
 
@@ -198,7 +198,7 @@ export class TopicRequest implements Invocation {
   /** Gives back what was taken for a client that is refused. */
   abandon(): void {
     const subscription = this.#session.connection.subscriptions.get(this.name);
-    if (this.#isNew && subscription?.held) this.#topics.leave(subscription);
+    if (this.#isNew && subscription?.served === false) this.#topics.leave(subscription);
   }
 
   /** Called in the end, whatever it was. */

@@ -163,7 +163,7 @@ export class Core {
 
   /** What the gateway does once a client has its answer. */
   activate(subscription: Subscription): void {
-    if (!subscription.held) return;
+    if (subscription.served) return;
     this.delivery.catchUp.join(subscription);
     this.#answered(subscription);
   }

@@ -73,7 +73,7 @@ export class Model {
     if ((this.#bytes += size + 100) > 1_000_000) return;
     const seq = ++this.#seq;
     const receivers = this.clients.filter(client => this.#isOpen(client, topic) && client !== except);
-    const live = receivers.filter(({ connection }) => !connection.subscriptions.get(topic)!.held);
+    const live = receivers.filter(({ connection }) => connection.subscriptions.get(topic)!.served);
     const fill = String.fromCharCode(97 + (seq % 26)).repeat(size);
     const options = except && { except: except.connection };
     expect(this.core.broadcaster.publish(topic, { seq, fill }, options)).toBe(live.length);

@@ -27,7 +27,7 @@ export function connect(core: Core, ...topics: string[]): Reader {
 /** A subscription as the gateway has it when a client comes back with a position; it is still to be answered. */
 export function returning(core: Core, peer: Peer, topic: string, cursor: number): Subscription {
   const subscription = core.topics.hold(peer.connection, topic);
-  subscription.cursor = cursor;
+  subscription.rewind(cursor);
   return subscription;
 }
 

@@ -23,7 +23,7 @@ describe('CatchUp', () => {
       const [slow, fast] = [connect(core, 't'), connect(core, 't')];
       slow.socket.stalled = true;
       publish(core, 't', 100);
-      expect(slow.of('t').behind).toBe(true);
+      expect(slow.of('t').state).toBe('behind');
       expect(slow.socket.writableLength).toBeLessThanOrEqual(IN_FLIGHT);
       expect(seen(fast)).toEqual(upTo(1, 100));
       expect(drain(core, slow)).toBeGreaterThan(5);
@@ -303,7 +303,7 @@ describe('CatchUp', () => {
     describe('of a topic with a snapshot', () => {
       function slowWithSnapshot(core: Core): Reader {
         const slow = connect(core, 't');
-        slow.of('t').snapshot = true;
+        slow.of('t').markRenewable(true);
         slow.socket.stalled = true;
         return slow;
       }
@@ -312,8 +312,8 @@ describe('CatchUp', () => {
         const asked: Subscription[] = [];
         const resync = (subscription: Subscription): boolean => {
           asked.push(subscription);
-          subscription.topic.hold(subscription);
-          subscription.cursor = subscription.lane.flushed;
+          subscription.topic.renew(subscription);
+          subscription.lose(subscription.lane.flushed);
           return true;
         };
         const core = rig({}, { ...LIMIT, resync });
@@ -357,7 +357,7 @@ describe('CatchUp', () => {
       it('is not asked for when the topic gave it none', () => {
         const core = rig({}, { ...LIMIT, resync: () => expect.unreachable('asked') });
         const slow = slowWithSnapshot(core);
-        slow.of('t').snapshot = false;
+        slow.of('t').markRenewable(false);
         publish(core, 't', 100);
         drain(core, slow);
         expect(seen(slow).filter(Array.isArray)).toHaveLength(1);
@@ -486,7 +486,7 @@ describe('CatchUp', () => {
         slow.socket.drain(slow.socket.writableLength);
         last = slow.of('t').cursor;
       }
-      expect(slow.of('t').behind).toBe(true);
+      expect(slow.of('t').state).toBe('behind');
       expect(await isDone(done)).toBe(true);
     });
 
@@ -518,18 +518,18 @@ describe('CatchUp', () => {
 
     it('resolves when who lost publications has its new snapshot', async () => {
       const resync = (subscription: Subscription): boolean => {
-        subscription.topic.hold(subscription);
-        subscription.cursor = subscription.lane.flushed;
+        subscription.topic.renew(subscription);
+        subscription.lose(subscription.lane.flushed);
         return true;
       };
       const core = rig({}, { maxUnsentBytes: 200_000, resync });
       const slow = connect(core, 't');
-      slow.of('t').snapshot = true;
+      slow.of('t').markRenewable(true);
       slow.socket.stalled = true;
       publish(core, 't', 100);
       const done = core.delivery.catchUp.caughtUp();
       drain(core, slow);
-      expect(slow.of('t').held).toBe(true);
+      expect(slow.of('t').state).toBe('renewing');
       expect(await isDone(done)).toBe(false);
       core.activate(slow.of('t'));
       expect(await isDone(done)).toBe(true);

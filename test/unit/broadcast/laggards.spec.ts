@@ -28,7 +28,7 @@ function behind(topic: Topic): Subscription & { readonly sink: HandSink } {
   const who = subscriber();
   const subscription = new Subscription(topic, who);
   sinks.push(who.sink);
-  topic.defer(subscription);
+  topic.replay(subscription);
   laggards.add(subscription);
   who.sink.onEvict = () => {
     laggards.delete(subscription);

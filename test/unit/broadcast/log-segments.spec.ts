@@ -30,7 +30,7 @@ beforeEach(() => {
 
 function at(topic: Topic, cursor: number, id?: string): Subscription {
   const subscription = new Subscription(topic, { ...subscriber(plainJson), ...(id && { id }) });
-  subscription.cursor = cursor;
+  subscription.rewind(cursor);
   return subscription;
 }
 
@@ -51,7 +51,7 @@ function read(subscription: Subscription, to = subscription.topic.log.head, limi
     const parsed = parseFrames(bytes);
     if (parsed.length > 1) expect(bytes.length).toBeLessThanOrEqual(limit);
     for (const { payload } of parsed) frames.push(shown(JSON.parse(String(payload))));
-    subscription.cursor = part.cursor;
+    subscription.rewind(part.cursor);
     part.batch.release();
   }
   return frames;
@@ -60,7 +60,7 @@ function read(subscription: Subscription, to = subscription.topic.log.head, limi
 /** Takes the next piece. */
 function piece(subscription: Subscription): void {
   const part = segments.after(subscription, subscription.topic.log.head, 65_536)!;
-  subscription.cursor = part.cursor;
+  subscription.rewind(part.cursor);
   part.batch.release();
 }
 

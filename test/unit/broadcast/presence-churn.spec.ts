@@ -56,7 +56,8 @@ class Rig {
     this.watchers.push(watcher);
     const subscription = this.core.topics.hold(watcher.peer.connection, 'room~presence');
     const answer = (): void => {
-      subscription.cursor = watcher.offset = subscription.topic.log.head;
+      watcher.offset = subscription.topic.log.head;
+      subscription.rewind(watcher.offset);
       watcher.roster = new Roster(this.core.presence.told('room', POLICY));
       this.core.activate(subscription);
     };

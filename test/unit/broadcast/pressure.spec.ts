@@ -7,7 +7,7 @@ import { append, payloadOf, retentionOf, topicOf } from '../../support/unit/topi
 
 function behind(topic: Topic): Subscription {
   const subscription = new Subscription(topic, subscriber());
-  topic.defer(subscription);
+  topic.replay(subscription);
   return subscription;
 }
 

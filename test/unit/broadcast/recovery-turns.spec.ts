@@ -25,7 +25,9 @@ beforeEach(() => {
 
 /** A client with a connection of its own, or one more topic of a connection. */
 function returning(who = subscriber()): Returning {
-  return new Subscription(topicOf(), who) as Returning;
+  const subscription = new Subscription(topicOf(), who);
+  subscription.topic.replay(subscription);
+  return subscription as Returning;
 }
 
 /** So many come back, one after the other. */

@@ -22,7 +22,7 @@ const encode: Encode = (format, name, publications) => {
 
 function at(cursor: number, format: WireFormat = plainJson, id?: string): Subscription {
   const subscription = new Subscription(topic, { ...subscriber(format), ...(id && { id }) });
-  subscription.cursor = cursor;
+  subscription.rewind(cursor);
   return subscription;
 }
 

@@ -316,7 +316,7 @@ describe('TopicBroadcaster', () => {
         expect(core.broadcaster.publish('a', 'x'.repeat(39_998))).toBe(1);
         void core.scheduler.flush();
       }
-      expect(slow.connection.subscriptions.get('a')!.behind).toBe(true);
+      expect(slow.connection.subscriptions.get('a')!.state).toBe('behind');
       expect(core.broadcaster.subscribers('a')).toBe(1);
     });
 

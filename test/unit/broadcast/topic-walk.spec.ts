@@ -195,7 +195,7 @@ describe('TopicWalk', () => {
       handOut();
       expect(everything(all)).toEqual([[1, 2, 3], [1], [1, 2, 3]]);
       expect(deferred).toEqual([all[1]!.subscription]);
-      expect(all[1]!.subscription).toMatchObject({ cursor: 1, behind: true });
+      expect(all[1]!.subscription).toMatchObject({ cursor: 1, state: 'behind' });
       publish(4);
       handOut();
       expect(everything(all)).toEqual([[1, 2, 3, 4], [1], [1, 2, 3, 4]]);
@@ -417,11 +417,11 @@ describe('TopicWalk', () => {
       publish(1);
       const late = subscriber();
       const subscription = new Subscription(topic, late);
-      subscription.cursor = 0;
+      subscription.rewind(0);
       walk.begin(topic.lane);
       walk.step(now + 1, undefined);
       topic.activate(subscription);
-      subscription.cursor = topic.lane.flushed;
+      subscription.rewind(topic.lane.flushed);
       publish(2);
       while (!walk.step(now + 1, undefined));
       handOut();

@@ -165,6 +165,10 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     ['guard'],
     `This version of Nest does not ask the guard of a test method that FanoutModule calls at start, so gateways would be served without protection. Use a supported version of Nest, or report this.`,
   ],
+  FANOUT_SUBSCRIPTION_STATE: [
+    ['prices.AAPL', 'ended', 'live'],
+    `A subscription to topic "prices.AAPL" must not go from state "ended" to state "live". This is a fault of nestjs-fanout: report it, with the stack trace.`,
+  ],
   FANOUT_GATEWAY_OPTION: [
     ['port', '@WebSocketGateway of Chat', 'give the port as the first argument'],
     'Option "port" of @WebSocketGateway of Chat cannot be used: give the port as the first argument.',

@@ -58,7 +58,7 @@ describe('Retention', () => {
     const topics = registryOf(history, backlog);
     const [one, other] = [topics.hold(subscriber(), 'kept'), topics.hold(subscriber(), 'kept')];
     const { topic } = one;
-    for (const subscription of [one, other]) topic.defer(subscription);
+    for (const subscription of [one, other]) topic.replay(subscription);
     append(
       topic,
       [1, 2, 3, 4, 5].map(() => payloadOf(10)),
@@ -91,10 +91,10 @@ describe('Retention', () => {
       topic.activate(left);
       topic.activate(back);
       append(topic, [payloadOf(100), payloadOf(100)], { key: 'k' });
-      for (const each of [left, back]) each.cursor = 2;
+      for (const each of [left, back]) each.rewind(2);
       topic.latest!.settle(2);
-      back.cursor = 0;
-      topic.defer(back);
+      back.rewind(0);
+      topic.replay(back);
       append(topic, [payloadOf(100)], { key: 'k' });
       flush(topic.lane, 2 * TTL);
       return topic;
@@ -103,7 +103,7 @@ describe('Retention', () => {
     it('keeps the log for who needs what is not kept beside it', () => {
       const topic = comesBack();
       expect([topic.log.first, topic.latest!.reach]).toEqual([1, 2]);
-      for (const subscription of topic.behind) subscription.cursor = 2;
+      for (const subscription of topic.behind) subscription.rewind(2);
       topic.trim(2 * TTL);
       expect(topic.log.first).toBe(4);
     });
@@ -193,7 +193,7 @@ function registryOf(
 
 function flush(lane: Lane, now: number): void {
   const to = lane.handOut();
-  for (const subscription of lane.subscriptions) subscription.cursor = to;
+  for (const subscription of lane.subscriptions) subscription.rewind(to);
   lane.settle(to, now);
 }
 
@@ -225,11 +225,13 @@ function run(
   else if (what === 'gone') topics.leaveAll(who);
   else if (subscription === undefined) return;
   else if (what === 'leave') topics.leave(subscription);
-  else if (what === 'defer') subscription.topic.defer(subscription);
-  else if (what === 'assign' && subscription.topic.conflates)
+  else if (what === 'defer') {
+    if (subscription.live) subscription.topic.defer(subscription);
+    else if (!subscription.served) subscription.topic.replay(subscription);
+  } else if (what === 'assign' && subscription.topic.conflates)
     subscription.topic.assign(subscription, amount * 100);
   else if (what === 'activate') {
-    subscription.cursor = Math.max(subscription.cursor, subscription.lane.flushed);
+    subscription.advance(subscription.lane.flushed);
     subscription.topic.activate(subscription);
   }
 }

@@ -50,7 +50,7 @@ function make(historyBudget = PLENTY): void {
 /** What the gateway does with a subscribe, and catching up after it. */
 function join(who: Subscriber, name: string): Subscription {
   const subscription = topics.hold(who, name);
-  if (subscription.held) {
+  if (!subscription.served) {
     topics.answered(subscription);
     subscription.topic.activate(subscription);
   }
@@ -68,7 +68,7 @@ function publish(name: string, bytes = 3): Topic | undefined {
 
 function flush(topic: Topic): void {
   const to = topic.lane.handOut();
-  for (const subscription of topic.lane.subscriptions) subscription.cursor = to;
+  for (const subscription of topic.lane.subscriptions) subscription.rewind(to);
   topic.lane.settle(to, clock.now());
 }
 
@@ -126,7 +126,7 @@ describe('TopicRegistry', () => {
         join(subscriber(), 'a'),
         topics.hold(subscriber(), 'a'),
       ];
-      slow.topic.defer(slow);
+      slow.topic.replay(slow);
       told = [];
       for (const subscription of [slow, live, held, held]) topics.leave(subscription);
       expect(told).toEqual(['left a', 'left a', 'left a', 'vacated a']);
@@ -140,7 +140,7 @@ describe('TopicRegistry', () => {
         join(subscriber(), 'x'),
         topics.hold(subscriber(), 'x'),
       ];
-      slow.topic.defer(slow);
+      slow.topic.replay(slow);
       topics.leave(live);
       topics.leave(slow);
       expect(topics.size).toBe(1);
@@ -162,7 +162,7 @@ describe('TopicRegistry', () => {
 
     it.each(['held', 'behind'] as const)('gives back what was kept for the last one that was %s', state => {
       const [waiting, other] = [topics.hold(subscriber(), 'x'), join(subscriber(), 'x')];
-      if (state === 'behind') waiting.topic.defer(waiting);
+      if (state === 'behind') waiting.topic.replay(waiting);
       const topic = publish('x', 100)!;
       expect(topic.log.bytes).toBe(100);
       // Nobody can be made to pay for a handler that is still running.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { offsetIn, positionOf } from '../../../lib/topic/position.js';
+import { type SubscriptionState, TRANSITIONS } from '../../../lib/topic/subscription-states.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { subscriber } from '../../support/unit/subscribers.js';
@@ -22,9 +23,7 @@ function live(at: Topic): Subscription {
 /** Where a subscription is, as the topic and the subscription say. */
 function placeOf(at: Topic, subscription: Subscription): string[] {
   const places: [string, boolean][] = [
-    ['held', subscription.held],
-    ['behind', subscription.behind],
-    ['live', subscription.live],
+    [subscription.state, true],
     ['among the held', at.held.has(subscription)],
     ['among those behind', at.behind.has(subscription)],
     ['in its lane', subscription.lane.subscriptions.includes(subscription)],
@@ -37,8 +36,8 @@ describe('Subscription', () => {
     const at = topicOf();
     append(at, [1, 2, 3]);
     const subscription = new Subscription(at, subscriber());
-    expect(subscription).toMatchObject({ cursor: 3, lane: at.lane, answered: false, snapshot: false });
-    expect(subscription).toMatchObject({ held: true, behind: false, live: false });
+    expect(subscription).toMatchObject({ cursor: 3, lane: at.lane, answered: false, renewable: false });
+    expect(subscription).toMatchObject({ state: 'held', served: false, live: false, catchingUp: false });
   });
 });
 
@@ -63,27 +62,58 @@ describe('Topic', () => {
   });
 
   describe('a subscription', () => {
-    it('is in one place at a time, wherever it comes from', () => {
-      const moves = {
-        hold: ['held', 'among the held'],
-        defer: ['behind', 'among those behind'],
-        activate: ['live', 'in its lane'],
-      } as const;
-      const names = Object.keys(moves) as (keyof typeof moves)[];
-      for (const first of names) {
-        for (const second of names) {
-          const at = topicOf();
-          const subscription = held(at);
-          const other = live(at);
-          at[first](subscription);
-          at[second](subscription);
-          expect(placeOf(at, subscription), `${first}, ${second}`).toEqual(moves[second]);
-          expect(placeOf(at, other)).toEqual(moves.activate);
-          at.remove(subscription);
-          expect(placeOf(at, subscription), `${first}, ${second}, removed`).toEqual(['held']);
+    const SET = {
+      held: ['held', 'among the held'],
+      renewing: ['renewing', 'among the held'],
+      behind: ['behind', 'among those behind'],
+      returning: ['returning', 'among those behind'],
+      waiting: ['waiting', 'among those behind'],
+      live: ['live', 'in its lane'],
+      ended: ['ended'],
+    } satisfies Record<SubscriptionState, string[]>;
+    const STATES = Object.keys(SET) as SubscriptionState[];
+
+    function enter(at: Topic, subscription: Subscription, state: SubscriptionState): void {
+      if (state === 'held') at.hold(subscription);
+      else if (state === 'renewing') at.renew(subscription);
+      else if (state === 'behind') at.defer(subscription);
+      else if (state === 'returning') at.replay(subscription);
+      else if (state === 'live') at.activate(subscription);
+      else if (state === 'ended') at.remove(subscription);
+      else subscription.enter(state);
+    }
+
+    /** A subscription that has come to a state on the shortest way. */
+    function inState(at: Topic, state: SubscriptionState): Subscription {
+      const ways: SubscriptionState[][] = [['held']];
+      for (const way of ways) {
+        const last = way.at(-1)!;
+        if (last !== state) {
+          for (const next of TRANSITIONS[last]) if (!way.includes(next)) ways.push([...way, next]);
+          continue;
         }
+        const subscription = new Subscription(at, subscriber());
+        for (const each of way) enter(at, subscription, each);
+        return subscription;
       }
-    });
+      return expect.unreachable(`no way to ${state}`);
+    }
+
+    it.each(STATES.flatMap(from => STATES.map(to => [from, to] as const)))(
+      'is in one place at a time on the way from %s to %s, or stays where it is',
+      (from, to) => {
+        const at = topicOf();
+        const other = live(at);
+        const subscription = inState(at, from);
+        const isAllowed = from === to || TRANSITIONS[from].includes(to);
+        if (isAllowed) enter(at, subscription, to);
+        else expect(() => enter(at, subscription, to)).toThrow(`from state "${from}" to state "${to}"`);
+        expect(placeOf(at, subscription)).toEqual(SET[isAllowed ? to : from]);
+        expect(placeOf(at, other)).toEqual(SET.live);
+        at.remove(subscription);
+        expect(placeOf(at, subscription)).toEqual(['ended']);
+      },
+    );
 
     it('counts once it was answered, also while it is behind', () => {
       const at = topicOf();
@@ -239,12 +269,13 @@ describe('Topic', () => {
       expect(at.log).toMatchObject({ first: 1, remembered: 4 });
     });
 
-    it.each(['hold', 'defer'] as const)(
+    it.each(['held', 'behind'] as const)(
       'is no more than the limit for those that wait (%s), but always the history',
-      wait => {
+      state => {
         const options = { history: { size: 1, bytes: 2 * MEBIBYTE } };
         const at = topicOf('t', options, retentionOf(MEBIBYTE));
-        at[wait](live(at));
+        if (state === 'held') held(at);
+        else at.defer(live(at));
         append(at, [payloadOf(MEBIBYTE)]);
         flush(at);
         expect(at.log.first).toBe(1);
@@ -262,7 +293,7 @@ describe('Topic', () => {
       append(at, [1, 2, 3, 4, 5]);
       at.lane.settle(3, 0);
       expect(at.log.first).toBe(4);
-      held(at).cursor = 2;
+      held(at).rewind(2);
       at.trim(0);
       expect(at.log.first).toBe(4);
     });

@@ -111,8 +111,9 @@ describe('SubscribeRouter and a client that lost publications', () => {
     send('subscribe', 'a');
     const subscription = peer.connection.subscriptions.get('a')!;
     for (let i = 0; i < 3; i++) core.broadcaster.publish('a', i);
-    subscription.topic.hold(subscription);
-    Object.assign(subscription, { lostFrom: 1, cursor: 3 });
+    subscription.topic.defer(subscription);
+    subscription.topic.renew(subscription);
+    subscription.lose(3);
     core.clock.turn();
     return core.broadcaster.position('a');
   }

@@ -6,7 +6,7 @@ import { topicOf } from '../../../support/unit/topics.js';
 
 const NAME = 'a.B~1@_-';
 const subscription = new Subscription(topicOf(NAME), subscriber());
-subscription.cursor = 7;
+subscription.rewind(7);
 const position = 'e:7';
 
 class Money {
