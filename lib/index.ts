@@ -17,9 +17,19 @@ export type {
 } from './options/fanout-options.js';
 export type { PresenceOptions, TopicHistoryOptions, TopicOptions } from './options/topic-options.js';
 
-export { Topic } from './gateway/nest/topic.decorator.js';
+export {
+  Topic,
+  type TopicDecorator,
+  type TopicResult,
+  type TopicSource,
+} from './gateway/nest/topic.decorator.js';
 export { CurrentConnection, TopicName, TopicParam } from './gateway/session/param.decorators.js';
-export { Publish, type TopicOf } from './gateway/nest/publish.decorator.js';
+export {
+  Publish,
+  type PublishDecorator,
+  type Published,
+  type TopicOf,
+} from './gateway/nest/publish.decorator.js';
 export { type HandshakeGuard, UseHandshakeGuards } from './gateway/nest/handshake-guards.decorator.js';
 export { Heartbeat } from './gateway/nest/heartbeat.decorator.js';
 export { HeartbeatGuard } from './gateway/messages/heartbeat.guard.js';
@@ -65,5 +75,6 @@ export {
 } from './topic/filled-topic.js';
 export type { TopicValue } from './topic/topic-value.js';
 export type { SlowPolicy } from './topic/topic-policy.js';
-// A star, because declaration merging from an application reaches a re-exported interface only through one.
+// Stars, because declaration merging from an application reaches a re-exported interface only through one.
 export * from './topic/topics.js';
+export * from './connection/user.js';

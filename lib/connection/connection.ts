@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { Handshake } from './handshake.js';
+import type { ConnectionUser } from './user.js';
 
 /**
  * One WebSocket client. Get it with `@CurrentConnection()` in any handler of a gateway, or from `Connections`.
@@ -7,8 +8,11 @@ import type { Handshake } from './handshake.js';
 export abstract class Connection {
   /** 128 random bits, base64url. */
   abstract readonly id: string;
-  /** Who it is: what the handshake set as `request.user`, or what the application assigns. Its `id` (or `sub`) is the user's id. */
-  abstract user: any;
+  /**
+   * User of the connection: the `request.user` that a handshake guard set, or the value that the application assigned;
+   * undefined where neither did. Its `id` (or `sub`) is the user's id. `FanoutUser` types it.
+   */
+  abstract user: ConnectionUser;
   /** The HTTP request it began with. */
   abstract readonly handshake: Handshake;
   /** Names of the topics it is subscribed to, those included whose subscribe is still being answered. */

@@ -12,6 +12,7 @@ import { Outbox } from './outbox.js';
 import { SendingConnection, type SendingHost } from './sending-connection.js';
 import { bytesLeft, OPEN, type SocketPort, writesLater } from './socket-port.js';
 import { Subscriptions } from './subscriptions.js';
+import type { ConnectionUser } from './user.js';
 import { wallTime } from './wall-time.js';
 
 /** What a connection asks of the rest of the server. One object serves them all. */
@@ -48,7 +49,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   #bytesRead: number;
   /** What the kernel had not taken at the last look. */
   #left = 0;
-  #user: unknown;
+  #user: ConnectionUser | undefined;
 
   constructor(
     readonly socket: WebSocket,
@@ -65,11 +66,11 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.sink = new Outbox(socket, transport, this);
   }
 
-  get user(): unknown {
-    return this.#user;
+  get user(): ConnectionUser {
+    return this.#user as ConnectionUser;
   }
 
-  set user(user: unknown) {
+  set user(user: ConnectionUser) {
     this.#user = user;
     this.#host.userChanged(this);
   }

@@ -25,8 +25,8 @@ export interface PresenceOptions {
   members?: number;
 }
 
-/** Options of one `@Topic`. An unknown name is refused. */
-export interface TopicOptions {
+/** Options of one `@Topic`. An unknown name is refused. `Data` is the type of a payload. */
+export interface TopicOptions<Data = any> {
   /**
    * Publications kept for clients that come back with `since`, and for `Broadcaster.history()`; a number is a size.
    * 0 keeps none. @default 0
@@ -44,7 +44,7 @@ export interface TopicOptions {
    * gives. Then a subscriber may miss what was replaced, and is told of no gap; the newest always arrives. The function
    * gets the data as published, once for each publication, so it should be fast. No default: every publication counts.
    */
-  conflate?: true | ((data: any) => string | number);
+  conflate?: true | ((data: Data) => string | number);
   /**
    * Milliseconds between two flushes of this topic, for everybody; what was replaced meanwhile is not sent. 0 conflates
    * for slow subscribers only. Needs `conflate`. @default 0

@@ -31,6 +31,9 @@ export type MatchesPattern<
     ? false
     : MatchesSegment<Pattern, Name>;
 
+/** {@link TopicData}, with `any` in place of `unknown`: for functions that an application writes. */
+export type TopicPayload<Name extends string> = unknown extends TopicData<Name> ? any : TopicData<Name>;
+
 /** The patterns of {@link Topics} that a name matches. */
 export type PatternsOf<Name extends string> = {
   [Pattern in keyof Topics & string]: MatchesPattern<Pattern, Name> extends true ? Pattern : never;

@@ -30,8 +30,11 @@ describe('nestjs-fanout', () => {
     );
   });
 
-  it('exports by name, but for the interface that applications add to', () => {
-    expect(source.match(/^export \*.*$/gm)).toEqual(["export * from './topic/topics.js';"]);
+  it('exports by name, but for the interfaces that applications add to', () => {
+    expect(source.match(/^export \*.*$/gm)).toEqual([
+      "export * from './topic/topics.js';",
+      "export * from './connection/user.js';",
+    ]);
   });
 
   it('has the types of every part of its API', () => {

@@ -1,3 +1,4 @@
+import type { ConnectionUser } from '../../connection/user.js';
 import type { Socket } from 'node:net';
 import { userIdOf } from '../../connection/connection-registry.js';
 import { Refusal, type RefusalCode } from '../../errors/refusals.js';
@@ -89,7 +90,7 @@ export class Refreshes {
   #take(session: ClientSession, { user, expiresAt }: Credentials): void {
     const { connection } = session;
     if (userIdOf(user) !== userIdOf(connection.user)) throw refusalFor(403);
-    connection.user = user;
+    connection.user = user as ConnectionUser;
     session.renewals++;
     this.#parts.expiries.renew(session, expiresAt);
   }

@@ -1,9 +1,10 @@
 import { Inject } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { isObservable, tap } from 'rxjs';
+import { isObservable, type Observable, tap } from 'rxjs';
 import { Broadcaster } from '../../broadcast/broadcaster.js';
 import { FanoutError } from '../../errors/fanout-error.js';
 import { TopicPattern } from '../../topic/topic-pattern.js';
+import type { TopicData } from '../../topic/topics.js';
 import { encodeSegment, isTopicValue } from '../../topic/topic-value.js';
 import { ownKey } from './own-metadata.js';
 import { serializedPublication } from './publication-serializers.js';
@@ -26,6 +27,23 @@ const PUBLISHED = ownKey('published');
 /** Tells the topic of a result. */
 export type TopicOf = (result: any, args: any[]) => string;
 
+/** Results of a `@Publish` method: a payload, nothing, or payloads over time. */
+export type Published<Data> =
+  | Data
+  | void
+  | Observable<Data | undefined>
+  | AsyncIterable<Data | undefined>
+  | ReadableStream<Data | undefined>;
+
+/** Decorator of a `@Publish` method. Checks the method's result where `Topics` declares the topic. */
+export type PublishDecorator<Data> = unknown extends Data
+  ? MethodDecorator
+  : <Method extends (...args: any[]) => Published<Data> | PromiseLike<Published<Data>>>(
+      target: object,
+      name: string | symbol,
+      descriptor: TypedPropertyDescriptor<Method>,
+    ) => void;
+
 /**
  * Publishes what a provider's method returns, what its promise resolves to, or each value its Observable emits (while
  * somebody is subscribed to that). An async iterable, a Node stream and a web stream are published value by value, when the
@@ -39,10 +57,12 @@ export type TopicOf = (result: any, args: any[]) => string;
  * @throws FanoutError FANOUT_TOPIC_PATTERN; the decorated method throws FANOUT_PUBLISH_HOST when its instance has no
  *   broadcaster, FANOUT_TOPIC_UNRESOLVED when a `:name` has no value, and the errors of `Broadcaster.publish`
  */
-export function Publish(topic: string | TopicOf): MethodDecorator {
+export function Publish<const Pattern extends string>(
+  topic: Pattern | TopicOf,
+): PublishDecorator<TopicData<Pattern>> {
   const pattern = typeof topic === 'function' ? undefined : new TopicPattern(topic);
   const topicOf = typeof topic === 'function' ? () => topic : patternFiller(pattern!);
-  return (target, name, descriptor: PropertyDescriptor) => {
+  const decorate = (target: object, name: string | symbol, descriptor: PropertyDescriptor): void => {
     // Injected as a property, so that instances of every scope get the broadcaster.
     Inject(Broadcaster)(target, BROADCASTER);
     publishers.add(target);
@@ -75,6 +95,7 @@ export function Publish(topic: string | TopicOf): MethodDecorator {
     wearMetadata(publishing, method);
     descriptor.value = publishing;
   };
+  return decorate as PublishDecorator<TopicData<Pattern>>;
 }
 
 /** An instance with a `@Publish` method. */

@@ -1,10 +1,28 @@
+import type { Observable } from 'rxjs';
 import { FanoutError, shown } from '../../errors/fanout-error.js';
 import { resolveTopicOptions } from '../../options/resolve-topic-options.js';
 import type { ResolvedTopicOptions, TopicOptions } from '../../options/topic-options.js';
 import { TopicPattern } from '../../topic/topic-pattern.js';
+import type { TopicData, TopicPayload } from '../../topic/topics.js';
 import { ownKey } from './own-metadata.js';
 import { keepsMetadata } from './declared.js';
 import { remindOfService } from './served.js';
+
+/** Source of a topic: the library publishes each value while the topic has subscribers. Node streams are async iterables. */
+export type TopicSource<Data> = Observable<Data> | AsyncIterable<Data> | ReadableStream<Data>;
+
+/** Results of a `@Topic` method: a snapshot of the type of the topic's payloads, none, or a source. */
+export type TopicResult<Data> =
+  Data | null | void | TopicSource<Data> | PromiseLike<Data | null | void | TopicSource<Data>>;
+
+/** Decorator of a `@Topic` method. Checks the method's result where `Topics` declares the topic. */
+export type TopicDecorator<Data> = unknown extends Data
+  ? MethodDecorator
+  : <Method extends (...args: any[]) => TopicResult<Data>>(
+      target: object,
+      name: string | symbol,
+      descriptor: TypedPropertyDescriptor<Method>,
+    ) => void;
 
 /** What one `@Topic` leaves on a class. */
 export interface TopicMetadata {
@@ -36,9 +54,12 @@ const MARK = ownKey('topic-method');
  * @param options every one has a default; a topic that several paths declare has to have the same, but for `history`
  * @throws FanoutError FANOUT_TOPIC_PATTERN, FANOUT_TOPIC_METHOD, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
-export function Topic(pattern: string, options: TopicOptions = {}): MethodDecorator {
+export function Topic<const Pattern extends string>(
+  pattern: Pattern,
+  options: TopicOptions<TopicPayload<Pattern>> = {},
+): TopicDecorator<TopicData<Pattern>> {
   const declared = { options: resolveTopicOptions(options), pattern: new TopicPattern(pattern) };
-  return (target, name, descriptor?: PropertyDescriptor) => {
+  const decorate = (target: object, name: string | symbol, descriptor?: PropertyDescriptor): void => {
     const method: unknown = descriptor?.value;
     if (typeof target === 'function' || typeof name !== 'string' || typeof method !== 'function')
       throw new FanoutError('FANOUT_TOPIC_METHOD', pattern, described(target, name, method));
@@ -51,6 +72,7 @@ export function Topic(pattern: string, options: TopicOptions = {}): MethodDecora
     Reflect.defineMetadata(MARK, [...marksOf(method), topic], method);
     remindOfService(metatype);
   };
+  return decorate as TopicDecorator<TopicData<Pattern>>;
 }
 
 /**

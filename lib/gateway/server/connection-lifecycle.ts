@@ -4,6 +4,7 @@ import type { ConnectionRegistry } from '../../connection/connection-registry.js
 import { Handshake } from '../../connection/handshake.js';
 import { inOwnContext } from '../../connection/own-context.js';
 import { type ConnectionHost, SocketConnection } from '../../connection/socket-connection.js';
+import type { ConnectionUser } from '../../connection/user.js';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
 import type { ErrorLog } from '../../observe/sampled-errors.js';
@@ -74,7 +75,7 @@ export class ConnectionLifecycle {
     reception.listen(socket);
     socket.on('close', this.#onClose);
     if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
-    if (credentials?.user !== undefined) connection.user = credentials.user;
+    if (credentials?.user !== undefined) connection.user = credentials.user as ConnectionUser;
     // Listeners added by `afterInit` come before the hooks, as under `WsAdapter`. The hooks run although a listener throws.
     try {
       endpoint.server.emit('connection', socket, request);
@@ -126,7 +127,7 @@ export class ConnectionLifecycle {
 
   #ready(session: ClientSession, request: IncomingMessage): void {
     const { connection, inbound, endpoint } = session;
-    const { user } = request as { user?: unknown };
+    const { user } = request as { user?: ConnectionUser };
     if (connection.open && connection.user === undefined && user !== undefined) connection.user = user;
     // A hook may have refused the client by closing the socket itself, and a user has a limit: nothing of one that is
     // gone is handled.

@@ -1,5 +1,7 @@
 import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import type { WebSocket } from 'ws';
+import type { TopicParameters } from '../../topic/filled-topic.js';
+import type { Topics } from '../../topic/topics.js';
 import { connectionOf } from './client-session.js';
 import { invocationOf } from '../nest/invocation.js';
 import { ownParameter } from '../nest/own-metadata.js';
@@ -30,8 +32,17 @@ export function decoratorOf(factory: object | undefined): string | undefined {
 
 /**
  * The value of a `:name` of the `@Topic` pattern, in a `@Topic` method: `BRK.B` for the topic `prices.BRK~2EB`. Pipes are
- * applied as with `@Param()`.
+ * applied as with `@Param()`. The parameters of declared `Topics` are suggested as names. `@TopicParam<'prices.:symbol'>('symbol')`
+ * takes the names of that pattern only.
  */
+export function TopicParam(
+  name: TopicParameters<keyof Topics & string> | (string & {}),
+  ...pipes: (Type<PipeTransform> | PipeTransform)[]
+): ParameterDecorator;
+export function TopicParam<Pattern extends string>(
+  name: TopicParameters<Pattern>,
+  ...pipes: (Type<PipeTransform> | PipeTransform)[]
+): ParameterDecorator;
 export function TopicParam(
   name: string,
   ...pipes: (Type<PipeTransform> | PipeTransform)[]
