@@ -66,6 +66,43 @@ describe('CatchUp, when more come back at once than are served', () => {
     expect(turnsOf(core)).toEqual([0, 0]);
   });
 
+  it('changes the state of a subscription from waiting to returning when its turn begins, and to live in the end', () => {
+    const core = missed(1);
+    const peers = comeBack(core, 2);
+    const states = (): unknown[] => peers.map(({ connection }) => connection.subscriptions.get('t')!.state);
+    expect(states()).toEqual(['returning', 'waiting']);
+    read(core, peers[0]!);
+    core.clock.turn();
+    expect(states()).toEqual(['live', 'returning']);
+    read(core, peers[1]!);
+    core.clock.turn();
+    expect(states()).toEqual(['live', 'live']);
+  });
+
+  it('lets a subscription wait on when its client asks for another rate', () => {
+    const core = rig({ history: 1000, conflate: ({ key }) => key as string }, { recoveries: 1 });
+    for (let i = 0; i < MISSED; i++) core.broadcaster.publish('t', { key: `${i}`, fill: 'x'.repeat(BYTES) });
+    core.clock.turn();
+    const waiting = comeBack(core, 2)[1]!.connection.subscriptions.get('t')!;
+    const { topic } = waiting;
+    topic.assign(waiting, 100);
+    expect(waiting.state).toBe('held');
+    core.delivery.catchUp.join(waiting);
+    expect(waiting.state).toBe('waiting');
+    expect(turnsOf(core)).toEqual([1, 1]);
+  });
+
+  it.each(['join', 'recover'] as const)('leaves an ended subscription as it is: %s', how => {
+    const core = missed(1);
+    const { connection } = core.connect();
+    const subscription = returning(core, { connection } as Peer, 't', 0);
+    core.topics.leave(subscription);
+    core.delivery.catchUp[how](subscription);
+    expect(subscription.state).toBe('ended');
+    expect(subscription.topic.vacant).toBe(true);
+    expect(turnsOf(core)).toEqual([0, 0]);
+  });
+
   it('gives who waits what is published meanwhile after what it missed', () => {
     const core = missed(1);
     const [first, waiting] = comeBack(core, 2) as [Peer, Peer];
