@@ -14,7 +14,7 @@ import {
 import { ApplicationConfig, LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Delivery } from './broadcast/delivery.js';
-import type { TopicBroadcaster } from './broadcast/topic-broadcaster.js';
+import { ProcessBroadcaster } from './broadcast/process-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
 import { inNoContext } from './connection/own-context.js';
 import { wallTime } from './connection/wall-time.js';
@@ -59,7 +59,7 @@ interface FanoutRuntime {
   readonly delivery: Delivery;
   readonly policies: GatewayTopicPolicies;
   readonly checks: StartChecks;
-  readonly broadcaster: TopicBroadcaster;
+  readonly broadcaster: Broadcaster;
   readonly router: MessageRouter;
   readonly server: GatewayServer;
   readonly shutdown: Shutdown;
@@ -148,7 +148,7 @@ function compose(
     delivery,
     policies,
     checks: new StartChecks(modules, explorer, logger),
-    broadcaster: delivery.broadcaster,
+    broadcaster: new ProcessBroadcaster(delivery.broadcaster),
     router,
     server,
     shutdown,

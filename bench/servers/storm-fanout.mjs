@@ -26,14 +26,15 @@ Module({
 const app = await NestFactory.create(StormModule, { logger: false, abortOnError: false });
 await app.listen(0, '127.0.0.1');
 const broadcaster = app.get(Broadcaster);
-const nowhere = broadcaster.position('nobody.listens');
+const nowhere = await broadcaster.position('nobody.listens');
 
 answerOnly(app.getHttpServer().address().port, {
-  leftBehind() {
+  async leftBehind() {
     const rooms = Array.from({ length: TOPICS }, (_, i) => roomName(i));
+    const positions = await Promise.all(rooms.map(room => broadcaster.position(room)));
     return {
       // A topic that is there has a position of its own.
-      topics: rooms.filter(room => broadcaster.position(room) !== nowhere).length,
+      topics: positions.filter(position => position !== nowhere).length,
       subscriptions: [...app.get(Connections)].reduce((sum, { topics }) => sum + topics.size, 0),
     };
   },

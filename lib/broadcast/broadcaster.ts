@@ -88,15 +88,15 @@ export abstract class Broadcaster {
   /** How many connections of this process are subscribed. @throws FanoutError FANOUT_TOPIC_NAME */
   abstract subscribers(topic: string): number;
 
-  /** The newest position of a topic. @throws FanoutError FANOUT_TOPIC_NAME */
-  abstract position(topic: string): Position;
+  /** Resolves with the newest position of a topic. Rejects with FanoutError FANOUT_TOPIC_NAME. */
+  abstract position(topic: string): Promise<Position>;
 
   /**
    * What was published on a topic whose `@Topic` keeps history, oldest first.
    * @param since leave out what is not after this position
-   * @throws FanoutError FANOUT_TOPIC_NAME
+   * @returns a promise, which rejects with FanoutError FANOUT_TOPIC_NAME
    */
-  abstract history<Name extends string>(topic: Name, since?: Position): History<TopicData<Name>>;
+  abstract history<Name extends string>(topic: Name, since?: Position): Promise<History<TopicData<Name>>>;
 
   /**
    * How far the subscribers of a topic are behind. A publisher that can wait, or leave out, does so when this grows.
@@ -107,23 +107,21 @@ export abstract class Broadcaster {
   /**
    * Who is subscribed to a topic whose `@Topic` has `presence`, in no order; nobody for another topic. Knows the
    * subscribers of this process only.
-   * @throws FanoutError FANOUT_TOPIC_NAME
+   * @returns a promise, which rejects with FanoutError FANOUT_TOPIC_NAME
    */
-  abstract presence(topic: string): Member[];
+  abstract presence(topic: string): Promise<Member[]>;
 
   /**
    * Closes the connections of a target, after what was sent to them.
    * @param close code and reason. @default CLOSE.REMOVED
-   * @returns how many connections there were
-   * @throws FanoutError FANOUT_TARGET, FANOUT_CLOSE
+   * @returns a promise of how many connections there were, which rejects with FanoutError FANOUT_TARGET, FANOUT_CLOSE
    */
-  abstract disconnect(target: Target, close?: CloseRequest): number;
+  abstract disconnect(target: Target, close?: CloseRequest): Promise<number>;
 
   /**
    * Ends the subscription of a target to a topic and tells its clients with an `unsubscribed` frame. With it ends that
    * to the presence of the topic, which is for those who may have the topic.
-   * @returns how many connections were subscribed to either
-   * @throws FanoutError FANOUT_TARGET, FANOUT_TOPIC_NAME
+   * @returns a promise of how many connections were subscribed to either, which rejects with FanoutError FANOUT_TARGET, FANOUT_TOPIC_NAME
    */
-  abstract unsubscribe(target: Target, topic: string): number;
+  abstract unsubscribe(target: Target, topic: string): Promise<number>;
 }

@@ -4,15 +4,7 @@ import type { SocketConnection } from '../connection/socket-connection.js';
 import { CLOSE } from '../errors/close-codes.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { TopicData } from '../topic/topics.js';
-import {
-  Broadcaster,
-  type CloseRequest,
-  type History,
-  type Position,
-  type Pressure,
-  type PublishOptions,
-  type Target,
-} from './broadcaster.js';
+import type { CloseRequest, History, Position, Pressure, PublishOptions, Target } from './broadcaster.js';
 import type { CatchUp } from './catch-up.js';
 import { conflationKey } from './conflation-key.js';
 import type { FlushScheduler } from './flush-scheduler.js';
@@ -44,13 +36,12 @@ export interface BroadcasterParts {
   readonly unheard: UnheardCheck;
 }
 
-/** The {@link Broadcaster} of one process. */
-export class TopicBroadcaster extends Broadcaster {
+/** Publishes to the topics of one process, and answers at once what this process knows. */
+export class TopicBroadcaster {
   readonly #parts: BroadcasterParts;
   readonly #keys: IdempotencyKeys;
 
   constructor(parts: BroadcasterParts) {
-    super();
     this.#parts = parts;
     this.#keys = new IdempotencyKeys(() => parts.clock.now());
   }

@@ -41,10 +41,10 @@ describe('A1, A6 memory that the application never meant to send', () => {
     const user = { user: 7 } as never;
     expect(() => connection.close(4000, reason as string)).toThrow(withCode('FANOUT_CLOSE'));
     const close = { code: 4000, reason: reason as string };
-    expect(() => broadcaster.disconnect({ connection: connection.id }, close)).toThrow(
+    await expect(broadcaster.disconnect({ connection: connection.id }, close)).rejects.toThrow(
       withCode('FANOUT_CLOSE'),
     );
-    expect(() => broadcaster.disconnect(user, close)).toThrow(withCode('FANOUT_CLOSE'));
+    await expect(broadcaster.disconnect(user, close)).rejects.toThrow(withCode('FANOUT_CLOSE'));
     expect((await client.request('ping')).event).toBe('pong');
   });
 

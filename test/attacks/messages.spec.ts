@@ -166,7 +166,7 @@ describe('A18 positions that were never given out', () => {
     const { client, broadcaster } = await connect();
     broadcaster.publish('news', 'old');
     await broadcaster.flush();
-    const epoch = broadcaster.position('news').split(':')[0];
+    const epoch = (await broadcaster.position('news')).split(':')[0];
     const offsets = [
       '-1',
       '2',

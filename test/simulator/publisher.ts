@@ -1,11 +1,11 @@
-import type { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import type { TopicBroadcaster } from '../../lib/broadcast/topic-broadcaster.js';
 import { type Ledger, parsePosition } from './ledger.js';
 import { type Publish, type Settings, subjectOf, type TopicSpec } from './scenario.js';
 import { demand } from './violation.js';
 
 /** What the publisher needs of the world. */
 export interface Newsroom {
-  readonly broadcaster: Broadcaster;
+  readonly broadcaster: TopicBroadcaster;
   readonly ledger: Ledger;
   readonly settings: Settings;
   readonly topics: Readonly<Record<string, TopicSpec>>;

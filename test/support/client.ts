@@ -92,9 +92,9 @@ export class Client {
 }
 
 /** Polls for what no event announces; fails the test when it does not come about. */
-export async function eventually(holds: () => boolean, what = 'condition'): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, what = 'condition'): Promise<void> {
   const deadline = Date.now() + PATIENCE;
-  while (!holds()) {
+  while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`${what} did not come about within ${PATIENCE} ms`);
     await new Promise(resolve => setTimeout(resolve, 5));
   }

@@ -73,22 +73,22 @@ describe('Broadcaster', () => {
     broadcaster.publish(anyName, undefined);
   });
 
-  it('gives the declared type back from history', () => {
-    expectTypeOf(broadcaster.history('typed-prices.AAPL')).toEqualTypeOf<History<Price>>();
-    expectTypeOf(broadcaster.history('typed-clock').publications[0]!.data).toEqualTypeOf<number>();
-    expectTypeOf(broadcaster.history(anyName).publications[0]!.data).toBeUnknown();
-    expectTypeOf(broadcaster.history('undeclared', 'e:1').publications[0]!.data).toBeUnknown();
+  it('gives the declared type back from history', async () => {
+    expectTypeOf(broadcaster.history('typed-prices.AAPL')).resolves.toEqualTypeOf<History<Price>>();
+    expectTypeOf((await broadcaster.history('typed-clock')).publications[0]!.data).toEqualTypeOf<number>();
+    expectTypeOf((await broadcaster.history(anyName)).publications[0]!.data).toBeUnknown();
+    expectTypeOf((await broadcaster.history('undeclared', 'e:1')).publications[0]!.data).toBeUnknown();
   });
 
   it('takes a connection or an id to except, and a connection or a user as target', () => {
     broadcaster.publish('undeclared', 1, { except: { id: 'x' } });
     // @ts-expect-error -- a number is no connection id
     broadcaster.publish('undeclared', 1, { except: 5 });
-    broadcaster.disconnect({ user: 7 });
+    void broadcaster.disconnect({ user: 7 });
     // @ts-expect-error -- a target is a connection or a user
-    broadcaster.disconnect({ topic: 'x' });
+    void broadcaster.disconnect({ topic: 'x' });
     // @ts-expect-error -- a close has a code
-    broadcaster.disconnect({ user: 7 }, { reason: 'bye' });
+    void broadcaster.disconnect({ user: 7 }, { reason: 'bye' });
   });
 });
 

@@ -24,7 +24,7 @@ const SHORTEST_RETURN_MS = 1000;
 /** The collaborators of {@link Shutdown}. */
 export interface ShutdownParts {
   readonly server: GatewayServer;
-  readonly broadcaster: Broadcaster;
+  readonly broadcaster: Pick<Broadcaster, 'flush'>;
   readonly connections: ConnectionRegistry;
   readonly lifecycle: ConnectionLifecycle;
   readonly leaveHooks: LeaveHooks;

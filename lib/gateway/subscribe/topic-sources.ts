@@ -20,12 +20,12 @@ interface Source {
  */
 export class TopicSources {
   readonly #sources = new Map<string, Source>();
-  readonly #broadcaster: Broadcaster;
+  readonly #broadcaster: Pick<Broadcaster, 'publish'>;
   readonly #failed: (topic: string) => void;
   readonly #logger: ErrorLog;
 
   /** @param failed called when a source broke, to tell the subscribers */
-  constructor(broadcaster: Broadcaster, failed: (topic: string) => void, logger: ErrorLog) {
+  constructor(broadcaster: Pick<Broadcaster, 'publish'>, failed: (topic: string) => void, logger: ErrorLog) {
     this.#broadcaster = broadcaster;
     this.#failed = failed;
     this.#logger = logger;

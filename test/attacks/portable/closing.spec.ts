@@ -172,7 +172,7 @@ describe('an unsubscribe by the server', () => {
     const [connection] = connections;
     const answer = client.subscribe('slow');
     await eventually(() => connection!.topics.has('slow'));
-    expect(broadcaster.unsubscribe({ connection: connection!.id }, 'slow')).toBe(1);
+    expect(await broadcaster.unsubscribe({ connection: connection!.id }, 'slow')).toBe(1);
     gate.open();
     expect(await answer).toMatchObject({ event: 'error', data: { code: 'FORBIDDEN', topic: 'slow' } });
     expect([...connection!.topics]).toEqual([]);

@@ -37,11 +37,11 @@ describe('a peer that asks for 95 replays in one chunk and reads nothing', () =>
       providers: [Gateway],
     });
     const broadcaster = get(Broadcaster);
-    const since = broadcaster.position('history');
+    const since = await broadcaster.position('history');
     for (let i = 0; i < 100; i++) broadcaster.publish('history', 'x'.repeat(10_000));
     await broadcaster.flush();
-    expect(broadcaster.history('history').publications).toHaveLength(100);
-    const epoch = broadcaster.position('history').split(':')[0];
+    expect((await broadcaster.history('history')).publications).toHaveLength(100);
+    const epoch = (await broadcaster.position('history')).split(':')[0];
     expect(since.endsWith(':0')).toBe(true);
     const peer = await RawClient.connect(url);
     const [connection] = get(Connections);

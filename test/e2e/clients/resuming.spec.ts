@@ -225,7 +225,7 @@ describe('the client of docs/protocol.md, behind a link that fails', () => {
     const { link, clock, heard, gateway, broadcaster, connections, follow } = await start();
     follow('/open', 'feed');
     await eventually(() => heard.length === 1, 'the snapshot');
-    broadcaster.unsubscribe({ connection: gateway.connection }, 'feed');
+    await broadcaster.unsubscribe({ connection: gateway.connection }, 'feed');
     await eventually(() => connections.size === 0, 'the end of the connection');
     expect(heard).toEqual([
       ['snapshot', 'snapshot'],

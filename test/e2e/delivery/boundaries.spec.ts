@@ -77,7 +77,7 @@ describe('a connection that breaks', () => {
     const { url, broadcaster, connections } = await start();
     const leaving = await paused(url, ['log', 'live']);
     const { last } = account(leaving.messages, 'log');
-    const since = broadcaster.position('log').replace(/\d+$/, String(last));
+    const since = (await broadcaster.position('log')).replace(/\d+$/, String(last));
     expect([broadcaster.publish('log', 'unread'), broadcaster.publish('live', 'unread')]).toEqual([1, 1]);
     await broadcaster.flush();
     expect([...connections].map(({ bufferedBytes }) => bufferedBytes)).toEqual([0]);
@@ -105,23 +105,23 @@ describe('a publication', () => {
     await there.broadcaster.flush();
     await theirs.request('ping');
     expect(dataOf(theirs, 'log')).toEqual([]);
-    expect(there.broadcaster.history('log').publications).toEqual([]);
+    expect((await there.broadcaster.history('log')).publications).toEqual([]);
     // Nor does anybody there count here.
-    expect(here.broadcaster.presence('log')).toEqual([{ user: null, connections: 1 }]);
+    expect(await here.broadcaster.presence('log')).toEqual([{ user: null, connections: 1 }]);
   });
 
   it('with an idempotency key is made once in each process', async () => {
     const processes = [await start(), await start()];
     for (const { broadcaster } of processes) {
       for (let i = 0; i < 2; i++) broadcaster.publish('log', 'once', { idempotencyKey: 'order-7' });
-      expect(broadcaster.history('log').publications).toHaveLength(1);
+      expect((await broadcaster.history('log')).publications).toHaveLength(1);
     }
   });
 
   it('comes again to a client that comes back with an older position than it has', async () => {
     const { url, broadcaster } = await start();
     broadcaster.publish('log', 0);
-    const older = broadcaster.position('log');
+    const older = await broadcaster.position('log');
     const client = await Client.connect(url);
     await client.subscribe('log');
     broadcaster.publish('log', 1);
@@ -136,7 +136,7 @@ describe('a publication', () => {
   it('that nobody listened to is there for those who come back where a history keeps it, and nowhere else', async () => {
     const { url, broadcaster } = await start();
     for (const topic of ['log', 'live']) expect(broadcaster.publish(topic, 'before')).toBe(0);
-    const [kept, lost] = [broadcaster.position('log'), broadcaster.position('live')];
+    const [kept, lost] = [await broadcaster.position('log'), await broadcaster.position('live')];
     for (const topic of ['log', 'live']) expect(broadcaster.publish(topic, 'unheard')).toBe(0);
     const client = await Client.connect(url);
     expect((await client.subscribe('log', kept)).data.recovered).toBe(true);

@@ -91,7 +91,7 @@ describe('Broadcaster#publish', () => {
     const except = speaker.connection;
     for (const theirs of [true, true, false, true])
       broadcaster.publish('chat.1', theirs, theirs ? { except } : {});
-    const position = broadcaster.position('chat.1');
+    const position = await broadcaster.position('chat.1');
     await settle(broadcaster, speaker.client);
     const [epoch] = position.split(':');
     expect(gapsOf(speaker.client)).toEqual([
@@ -129,7 +129,7 @@ describe('Broadcaster#publish', () => {
     const { client } = await join();
     const once = { idempotencyKey: 'order 7' };
     expect(broadcaster.publish('chat.1', 'first', once)).toBe(1);
-    const position = broadcaster.position('chat.1');
+    const position = await broadcaster.position('chat.1');
     await join();
     broadcaster.publish('chat.1', 'other');
     expect(broadcaster.publish('chat.1', 'again', once)).toBe(1);
@@ -143,11 +143,11 @@ describe('Broadcaster#publish', () => {
     async options => {
       const { broadcaster, join } = await start();
       await join();
-      const before = broadcaster.position('chat.1');
+      const before = await broadcaster.position('chat.1');
       const refused = expect.objectContaining({ code: 'FANOUT_PUBLISH_OPTION' });
       expect(() => broadcaster.publish('chat.1', 1, options)).toThrow(refused);
       await expect(broadcaster.publishConfirmed('chat.1', 1, options)).rejects.toThrow(refused);
-      expect(broadcaster.position('chat.1')).toBe(before);
+      expect(await broadcaster.position('chat.1')).toBe(before);
     },
   );
 
@@ -189,7 +189,7 @@ describe('Broadcaster#publishConfirmed', () => {
     const { broadcaster, join } = await start();
     const { client } = await join();
     const position = await broadcaster.publishConfirmed('chat.1', 'sure');
-    expect(position).toBe(broadcaster.position('chat.1'));
+    expect(position).toBe(await broadcaster.position('chat.1'));
     expect(position).toMatch(/:1$/);
     await client.until(() => said(client).length === 1);
   });
@@ -214,31 +214,31 @@ describe('Broadcaster#disconnect', () => {
     broadcaster.publish('chat.1', 'before');
     leaving.connection.send('farewell', { last: 'words' });
     await broadcaster.flush();
-    expect(broadcaster.disconnect({ connection: leaving.connection.id })).toBe(1);
+    expect(await broadcaster.disconnect({ connection: leaving.connection.id })).toBe(1);
     expect(await leaving.client.closed).toEqual(CLOSE.REMOVED);
     expect(said(leaving.client)).toEqual(['before']);
     expect(leaving.client.frames.at(-1)).not.toHaveProperty('code');
     expect(leaving.client.frames).toContainEqual({ event: 'farewell', data: { last: 'words' } });
     expect(broadcaster.publish('chat.1', 'after')).toBe(1);
     await staying.client.until(() => said(staying.client).length === 2);
-    expect(broadcaster.disconnect({ connection: leaving.connection.id })).toBe(0);
+    expect(await broadcaster.disconnect({ connection: leaving.connection.id })).toBe(0);
   });
 
   it('closes every connection of a user, with the close it is given', async () => {
     const { broadcaster, join } = await start();
     const ann = [await join('ann'), await join('ann')];
     const bob = await join('bob');
-    expect(broadcaster.disconnect({ user: 'ann' }, { code: 4321, reason: 'ändern' })).toBe(2);
+    expect(await broadcaster.disconnect({ user: 'ann' }, { code: 4321, reason: 'ändern' })).toBe(2);
     for (const { client } of ann) expect(await client.closed).toEqual({ code: 4321, reason: 'ändern' });
     expect((await bob.client.request('ping')).event).toBe('pong');
-    expect(broadcaster.disconnect({ user: 'nobody' })).toBe(0);
+    expect(await broadcaster.disconnect({ user: 'nobody' })).toBe(0);
   });
 
   it('refuses a bad target and a close that may not be sent', async () => {
     const { broadcaster, join } = await start();
     const { client } = await join('ann');
     for (const target of [{}, null, 'ann', { connection: 5 }, { user: {} }]) {
-      expect(() => broadcaster.disconnect(target as never)).toThrow(
+      await expect(broadcaster.disconnect(target as never)).rejects.toThrow(
         expect.objectContaining({ code: 'FANOUT_TARGET' }),
       );
     }
@@ -246,7 +246,7 @@ describe('Broadcaster#disconnect', () => {
       { code: 1006, reason: '' },
       { code: 4000, reason: 'x'.repeat(124) },
     ]) {
-      expect(() => broadcaster.disconnect({ user: 'ann' }, close)).toThrow(
+      await expect(broadcaster.disconnect({ user: 'ann' }, close)).rejects.toThrow(
         expect.objectContaining({ code: 'FANOUT_CLOSE' }),
       );
     }
@@ -259,10 +259,10 @@ describe('Broadcaster#unsubscribe', () => {
     const { broadcaster, join } = await start();
     const ann = [await join('ann'), await join('ann')];
     const bob = await join('bob');
-    expect(broadcaster.unsubscribe({ connection: bob.connection.id }, 'chat.1')).toBe(1);
-    expect(broadcaster.unsubscribe({ connection: bob.connection.id }, 'chat.1')).toBe(0);
+    expect(await broadcaster.unsubscribe({ connection: bob.connection.id }, 'chat.1')).toBe(1);
+    expect(await broadcaster.unsubscribe({ connection: bob.connection.id }, 'chat.1')).toBe(0);
     expect(broadcaster.subscribers('chat.1')).toBe(2);
-    expect(broadcaster.unsubscribe({ user: 'ann' }, 'chat.1')).toBe(2);
+    expect(await broadcaster.unsubscribe({ user: 'ann' }, 'chat.1')).toBe(2);
     expect(broadcaster.publish('chat.1', 'nobody')).toBe(0);
     for (const { client } of [...ann, bob]) {
       expect(await client.next(frame => frame.event === 'unsubscribed')).toStrictEqual({

@@ -129,12 +129,12 @@ it('a payload without a key is refused, and nothing is published', async () => {
   const { url, broadcaster } = await start();
   const client = await Client.connect(url);
   await client.subscribe('quotes');
-  const position = broadcaster.position('quotes');
+  const position = await broadcaster.position('quotes');
   for (const data of [{}, null, { key: null }])
     expect(() => broadcaster.publish('quotes', data)).toThrow(
       expect.objectContaining({ code: 'FANOUT_CONFLATION_KEY' }),
     );
-  expect(broadcaster.position('quotes')).toBe(position);
+  expect(await broadcaster.position('quotes')).toBe(position);
   publish(broadcaster, 'quotes', 'a1');
   expect(await got(client, 'quotes', 'a1')).toEqual(['a1']);
 });
@@ -191,7 +191,7 @@ describe.each([['quotes'], ['quotes.paced']])('a slow reader of %s', topic => {
     expect(messages[at - 1].offset).toBe(from - 1);
     // The newest are those that are kept.
     expect(messages.slice(at + 1).map(({ offset }) => offset)).toEqual(
-      Array.from({ length: offsetOf(broadcaster.position(topic)) - to }, (_, i) => to + 1 + i),
+      Array.from({ length: offsetOf(await broadcaster.position(topic)) - to }, (_, i) => to + 1 + i),
     );
     expect(messages.slice(at + 1).length).toBeGreaterThan(4);
   });
@@ -205,7 +205,7 @@ describe.each([['quotes.kept'], ['quotes.kept.every']])('subscribe with since on
     publish(broadcaster, topic, 'a1', 'b1');
     await got(client, topic, 'b1');
     await client.close();
-    return broadcaster.position(topic);
+    return await broadcaster.position(topic);
   }
 
   it('recovers the newest of each key that was missed', async () => {
@@ -231,7 +231,7 @@ describe.each([['quotes.kept'], ['quotes.kept.every']])('subscribe with since on
     const { data } = await back.subscribe(topic, since);
     expect(data).toMatchObject({
       recovered: false,
-      position: broadcaster.position(topic),
+      position: await broadcaster.position(topic),
       snapshot: 'state',
     });
     publish(broadcaster, topic, 'b2');

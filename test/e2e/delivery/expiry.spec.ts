@@ -31,7 +31,7 @@ async function start() {
     /** Waits until all that can go stale has. */
     stale: () =>
       eventually(
-        () => !broadcaster.history('big').publications.some(({ data }) => isMortal(data)),
+        async () => !(await broadcaster.history('big')).publications.some(({ data }) => isMortal(data)),
         'the end of what goes stale',
       ),
     /** Somebody who keeps up. */
@@ -119,12 +119,12 @@ it('who reads in time gets what has a ttl from the log too', async () => {
 it('who comes back gets a gap for what has gone stale meanwhile, and is recovered all the same', async () => {
   const { url, broadcaster, mortal, lasting, stale } = await start();
   lasting(1);
-  const since = broadcaster.position('big');
+  const since = await broadcaster.position('big');
   mortal(2, 3);
   lasting(4);
   mortal(5);
   await stale();
-  expect(broadcaster.history('big', since).publications.map(({ offset }) => offset)).toEqual([4]);
+  expect((await broadcaster.history('big', since)).publications.map(({ offset }) => offset)).toEqual([4]);
   const back = await Client.connect(url);
   const { data } = await back.subscribe('big', since);
   expect(data).toMatchObject({ recovered: true, position: since });

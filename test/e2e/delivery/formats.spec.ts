@@ -50,10 +50,10 @@ describe('publications of one batch', () => {
     const [plain, batched] = [await join(), await join('fanout.v1.json')];
     const empty = '{"topic":"mixed","offset":1,"data":""}'.length;
     const sizes = [125, 126, 65_535, 65_536, 200_000];
-    sizes.forEach((size, i) => {
+    for (const [i, size] of sizes.entries()) {
       broadcaster.publish('mixed', 'x'.repeat(size - empty));
-      expect(broadcaster.position('mixed')).toMatch(new RegExp(`:${i + 1}$`));
-    });
+      expect(await broadcaster.position('mixed')).toMatch(new RegExp(`:${i + 1}$`));
+    }
     await plain.until(() => plain.texts.length === sizes.length);
     expect(plain.texts.map(text => text.length)).toEqual(sizes);
     const parts = (): any[] => batched.texts.flatMap(text => JSON.parse(text));

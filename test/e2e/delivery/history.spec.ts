@@ -39,7 +39,8 @@ async function start(options: FanoutOptions = {}) {
       for (let n = 1; n <= count; n++) broadcaster.publish(topic, n);
     },
     /** What is remembered. */
-    remembered: (topic: string): unknown[] => broadcaster.history(topic).publications.map(({ data }) => data),
+    remembered: async (topic: string): Promise<unknown[]> =>
+      (await broadcaster.history(topic)).publications.map(({ data }) => data),
   };
 }
 
@@ -49,43 +50,43 @@ describe('history', () => {
   it('is bounded by its size', async () => {
     const { publish, remembered } = await start();
     publish('sized.a', 4);
-    expect(remembered('sized.a')).toEqual([1, 2, 3, 4]);
+    expect(await remembered('sized.a')).toEqual([1, 2, 3, 4]);
     publish('sized.b', 12);
-    expect(remembered('sized.b')).toEqual([8, 9, 10, 11, 12]);
+    expect(await remembered('sized.b')).toEqual([8, 9, 10, 11, 12]);
   });
 
   it('is bounded by its bytes, but never without the newest that fits', async () => {
     const { broadcaster, remembered } = await start();
     const text = (letter: string): string => letter.repeat(398);
     for (const letter of 'abcd') broadcaster.publish('bytes.a', text(letter));
-    expect(remembered('bytes.a')).toEqual([text('c'), text('d')]);
+    expect(await remembered('bytes.a')).toEqual([text('c'), text('d')]);
     broadcaster.publish('bytes.a', 'small');
-    expect(remembered('bytes.a')).toEqual([text('c'), text('d'), 'small']);
+    expect(await remembered('bytes.a')).toEqual([text('c'), text('d'), 'small']);
     broadcaster.publish('bytes.a', 'e'.repeat(2000));
-    expect(remembered('bytes.a')).toEqual([]);
-    expect(offsetOf(broadcaster.position('bytes.a'))).toBe(6);
+    expect(await remembered('bytes.a')).toEqual([]);
+    expect(offsetOf(await broadcaster.position('bytes.a'))).toBe(6);
   });
 
   it('forgets what is older than its ttl', async () => {
     const { broadcaster, publish, remembered } = await start();
     publish('brief.a', 3);
-    expect(remembered('brief.a')).toEqual([1, 2, 3]);
-    const { position, complete } = broadcaster.history('brief.a');
+    expect(await remembered('brief.a')).toEqual([1, 2, 3]);
+    const { position, complete } = await broadcaster.history('brief.a');
     expect(complete).toBe(true);
-    await eventually(() => remembered('brief.a').length === 0, 'the end of the history');
-    expect(broadcaster.history('brief.a', position).publications).toEqual([]);
-    expect(broadcaster.history('brief.a').complete).toBe(false);
+    await eventually(async () => (await remembered('brief.a')).length === 0, 'the end of the history');
+    expect((await broadcaster.history('brief.a', position)).publications).toEqual([]);
+    expect((await broadcaster.history('brief.a')).complete).toBe(false);
   });
 
   it('vanishes with its topic when nobody listens', async () => {
     const { broadcaster, core, publish } = await start();
     for (const id of ['a', 'b', 'c']) publish(`brief.${id}`, 2);
-    const before = broadcaster.position('brief.a');
+    const before = await broadcaster.position('brief.a');
     expect(core.topics.size).toBe(3);
     await eventually(() => core.topics.size === 0, 'the end of the topics');
     expect(core.history.used).toBe(0);
     publish('brief.a', 2);
-    expect(epochOf(broadcaster.position('brief.a'))).not.toBe(epochOf(before));
+    expect(epochOf(await broadcaster.position('brief.a'))).not.toBe(epochOf(before));
   });
 
   it('vanishes without its topic while somebody listens', async () => {
@@ -94,11 +95,11 @@ describe('history', () => {
     await client.subscribe('brief.a');
     publish('brief.a', 2);
     publish('brief.b', 2);
-    const position = broadcaster.position('brief.a');
+    const position = await broadcaster.position('brief.a');
     await eventually(() => core.topics.size === 1, 'the end of the other topic');
-    expect(remembered('brief.a')).toEqual([]);
+    expect(await remembered('brief.a')).toEqual([]);
     await eventually(() => core.history.used === 0, 'the return of its memory');
-    expect(broadcaster.position('brief.a')).toBe(position);
+    expect(await broadcaster.position('brief.a')).toBe(position);
     broadcaster.publish('brief.a', 3);
     await client.until(() => client.publications('brief.a').length === 3);
     expect(account(client.frames, 'brief.a').last).toBe(3);
@@ -127,17 +128,18 @@ describe('history', () => {
       broadcaster.publish(`long.t${i}`, 'x'.repeat(1000));
       expect(core.history.used).toBeLessThanOrEqual(BUDGET);
     }
-    const left = Array.from({ length: 100 }, (_, i) => remembered(`long.t${i}`).length);
+    const topics = await Promise.all(Array.from({ length: 100 }, (_, i) => remembered(`long.t${i}`)));
+    const left = topics.map(({ length }) => length);
     const kept = left.filter(length => length > 0).length;
     expect(kept).toBeGreaterThan(20);
     expect(left).toEqual([...Array<number>(100 - kept).fill(0), ...Array<number>(kept).fill(1)]);
     // Somebody is interested in this one.
-    expect(remembered('long.heard')).toHaveLength(1);
+    expect(await remembered('long.heard')).toHaveLength(1);
     // With nobody left to forget, who publishes gives way.
     for (let i = 0; i < 200; i++) broadcaster.publish('long.heard', 'y'.repeat(1000));
     expect(core.history.used).toBeLessThanOrEqual(BUDGET);
-    expect(remembered('long.heard').length).toBeGreaterThan(20);
-    expect(remembered('long.heard').at(-1)).toBe('y'.repeat(1000));
+    expect((await remembered('long.heard')).length).toBeGreaterThan(20);
+    expect((await remembered('long.heard')).at(-1)).toBe('y'.repeat(1000));
   });
 });
 
@@ -145,14 +147,14 @@ describe('a client that comes back', () => {
   it('is answered recovered: false, with the snapshot, when the topic has begun anew', async () => {
     const { url, broadcaster, core, publish } = await start();
     publish('brief.a', 2);
-    const since = broadcaster.position('brief.a');
+    const since = await broadcaster.position('brief.a');
     await eventually(() => core.topics.size === 0, 'the end of the topic');
     publish('brief.a', 3);
     const client = await Client.connect(url);
     const { data } = await client.subscribe('brief.a', since);
     expect(data).toEqual({
       topic: 'brief.a',
-      position: broadcaster.position('brief.a'),
+      position: await broadcaster.position('brief.a'),
       recovered: false,
       snapshot: 'state',
     });
@@ -167,9 +169,9 @@ describe('a client that comes back', () => {
     const [one, other] = [await start(), await start()];
     for (const { publish } of [one, other]) publish('long.a', 3);
     const client = await Client.connect(other.url);
-    const { data } = await client.subscribe('long.a', one.broadcaster.position('long.a'));
+    const { data } = await client.subscribe('long.a', await one.broadcaster.position('long.a'));
     expect(data).toMatchObject({ recovered: false, snapshot: 'state' });
-    expect(data.position).toBe(other.broadcaster.position('long.a'));
+    expect(data.position).toBe(await other.broadcaster.position('long.a'));
   });
 
   it('is answered recovered: false when what it missed is older than the ttl', async () => {
@@ -179,12 +181,14 @@ describe('a client that comes back', () => {
     const since = (await leaving.subscribe('brief.a')).data.position as string;
     await leaving.close();
     publish('brief.a', 3);
-    await eventually(() => remembered('brief.a').length === 0, 'the end of the history');
+    await eventually(async () => (await remembered('brief.a')).length === 0, 'the end of the history');
     const back = await Client.connect(url);
     expect((await back.subscribe('brief.a', since)).data).toMatchObject({ recovered: false });
     // Who has seen it all misses nothing.
     const other = await Client.connect(url);
-    expect((await other.subscribe('brief.a', broadcaster.position('brief.a'))).data.recovered).toBe(true);
+    expect((await other.subscribe('brief.a', await broadcaster.position('brief.a'))).data.recovered).toBe(
+      true,
+    );
   });
 });
 
@@ -196,7 +200,7 @@ it('when hundreds come back at once each gets what it missed, and each history i
   const positions: string[] = [];
   for (let n = 1; n <= BEFORE; n++) {
     publish(n);
-    positions.push(broadcaster.position('long.storm'));
+    positions.push(await broadcaster.position('long.storm'));
   }
   await broadcaster.flush();
   const formats = [[], ['fanout.v1.json']];

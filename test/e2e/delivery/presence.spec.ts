@@ -43,7 +43,7 @@ describe('the presence of a topic', () => {
       { joined: [], left: [{ user: 'ann', connections: 0 }] },
       { joined: [], left: [{ user: 'bob', connections: 0 }] },
     ]);
-    expect(broadcaster.presence('room')).toEqual([]);
+    expect(await broadcaster.presence('room')).toEqual([]);
   });
 
   it('holds whoever asks, if it is there, and tells it nothing of itself afterwards', async () => {
@@ -74,7 +74,7 @@ describe('the presence of a topic', () => {
     expect(watcher.changes).toHaveLength(1);
     for (const { seen, changes } of watchers) {
       expect(changes).toEqual([]);
-      expect(seen).toEqual(shown(broadcaster.presence('room')));
+      expect(seen).toEqual(shown(await broadcaster.presence('room')));
     }
   });
 
@@ -85,7 +85,10 @@ describe('the presence of a topic', () => {
     const watcher = await Watcher.of(await connect());
     expect(watcher.answer.data.snapshot).toEqual({ members: [{ user: 7, connections: 2 }] });
     await first.close();
-    await eventually(() => broadcaster.presence('room')[0]?.connections === 1, 'the end of the first');
+    await eventually(
+      async () => (await broadcaster.presence('room'))[0]?.connections === 1,
+      'the end of the first',
+    );
     await join(8);
     await watcher.sees(7, 8);
     await second.close();
@@ -141,7 +144,7 @@ describe('the presence of a topic', () => {
     await join({ id: 1, name: 'Ann' });
     await join({ id: 1, name: 'Ann on the phone' });
     const member = { user: 1, connections: 2, info: { name: 'Ann', path: '/rooms' } };
-    expect(broadcaster.presence('room')).toEqual([member]);
+    expect(await broadcaster.presence('room')).toEqual([member]);
     const watcher = await Watcher.of(await connect());
     expect(watcher.answer.data.snapshot).toEqual({ members: [member] });
   });
@@ -208,9 +211,9 @@ describe('the presence of a topic', () => {
     // Everybody goes and comes, until that is more than any kernel takes for a socket that nobody reads.
     for (let i = 0; i < 100; i++) {
       for (const act of ['unsubscribe', 'subscribe'] as const) {
-        const before = broadcaster.position('room~presence');
+        const before = await broadcaster.position('room~presence');
         for (const connection of members) connection[act]('room');
-        await eventually(() => broadcaster.position('room~presence') !== before, 'publication');
+        await eventually(async () => (await broadcaster.position('room~presence')) !== before, 'publication');
       }
     }
     client.socket.resume();
@@ -222,7 +225,7 @@ describe('the presence of a topic', () => {
     const roster = new Roster(gap.snapshot);
     const to = Number(/\d+$/.exec(gap.position)![0]);
     for (const { offset, data } of client.publications('room~presence')) if (offset > to) roster.take(data);
-    expect(roster.seen).toEqual(shown(broadcaster.presence('room')));
+    expect(roster.seen).toEqual(shown(await broadcaster.presence('room')));
     expect(watcher.seen).toEqual(roster.seen);
   });
 
@@ -234,7 +237,7 @@ describe('the presence of a topic', () => {
     await watcher.sees();
     await watcher.client.close();
     await eventually(() => connections.size === 0, 'the end of all');
-    expect(broadcaster.presence('room')).toEqual([]);
+    expect(await broadcaster.presence('room')).toEqual([]);
     expect(broadcaster.subscribers('room~presence')).toBe(0);
   });
 
@@ -249,7 +252,7 @@ describe('the presence of a topic', () => {
     // It waits for the handler, and the clients are still there.
     const closed = app.close();
     ann.socket.terminate();
-    await eventually(() => broadcaster.presence('room').length === 1, 'the end of ann');
+    await eventually(async () => (await broadcaster.presence('room')).length === 1, 'the end of ann');
     get(Slow).go();
     await closed;
     await watcher.client.closed;

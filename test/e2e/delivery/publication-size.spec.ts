@@ -48,7 +48,7 @@ describe('limits.publication', () => {
     for (let i = 0; i < 4; i++) broadcaster.publish('kept', textOf(64 * KIB));
     await client.until(() => client.publications('kept').length === 4);
     expect(client.publications('kept').map(({ offset }) => offset)).toEqual([1, 2, 3, 4]);
-    expect(broadcaster.history('kept').publications.map(({ offset }) => offset)).toEqual([3, 4]);
+    expect((await broadcaster.history('kept')).publications.map(({ offset }) => offset)).toEqual([3, 4]);
   });
 
   it('holds for a publication that reaches nobody', async () => {

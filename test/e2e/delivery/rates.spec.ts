@@ -177,7 +177,7 @@ describe('a client with a rate', () => {
     const first = await join('price.kept');
     broadcaster.publish('price.kept', 1);
     await got(first, 'price.kept', 1);
-    const since = broadcaster.position('price.kept');
+    const since = await broadcaster.position('price.kept');
     for (const n of [2, 3, 4]) {
       broadcaster.publish('price.kept', n);
       await got(first, 'price.kept', n);

@@ -55,7 +55,7 @@ describe('subscribe with since', () => {
       await first.subscribe('log.a');
       for (const n of [1, 2]) broadcaster.publish('log.a', n);
       await first.until(() => numbers(first, 'log.a').length === 2);
-      const since = broadcaster.position('log.a');
+      const since = await broadcaster.position('log.a');
       await first.close();
       for (const n of [3, 4, 5]) broadcaster.publish('log.a', n);
 
@@ -78,7 +78,7 @@ describe('subscribe with since', () => {
     const { broadcaster, connect } = await start();
     broadcaster.publish('log.a', 1);
     const client = await connect();
-    const since = broadcaster.position('log.a');
+    const since = await broadcaster.position('log.a');
     expect((await client.subscribe('log.a', since)).data).toMatchObject({ recovered: true, position: since });
     broadcaster.publish('log.a', 2);
     await client.until(() => numbers(client, 'log.a').length > 0);
@@ -88,12 +88,12 @@ describe('subscribe with since', () => {
   it('is answered recovered: false where the history ends too early', async () => {
     const { broadcaster, connect } = await start();
     broadcaster.publish('log.a', 1);
-    const since = broadcaster.position('log.a');
+    const since = await broadcaster.position('log.a');
     for (let n = 2; n <= 7; n++) broadcaster.publish('log.a', n);
     await broadcaster.flush();
     const client = await connect();
     const { data } = await client.subscribe('log.a', since);
-    expect(data).toMatchObject({ recovered: false, position: broadcaster.position('log.a') });
+    expect(data).toMatchObject({ recovered: false, position: await broadcaster.position('log.a') });
     broadcaster.publish('log.a', 8);
     await client.until(() => numbers(client, 'log.a').length > 0);
     expect(numbers(client, 'log.a')).toEqual([8]);
@@ -102,7 +102,7 @@ describe('subscribe with since', () => {
   it('reaches back exactly as far as the history', async () => {
     const { broadcaster, connect } = await start();
     for (let n = 1; n <= 2; n++) broadcaster.publish('log.a', n);
-    const since = broadcaster.position('log.a');
+    const since = await broadcaster.position('log.a');
     for (let n = 3; n <= 7; n++) broadcaster.publish('log.a', n);
     await broadcaster.flush();
     const client = await connect();
@@ -121,7 +121,7 @@ describe('subscribe with since', () => {
     const { broadcaster, connect } = await start();
     for (let n = 1; n <= 3; n++) broadcaster.publish('log.a', n);
     const client = await connect();
-    const { event, data } = await client.subscribe('log.a', sinceOf(broadcaster.position('log.a')));
+    const { event, data } = await client.subscribe('log.a', sinceOf(await broadcaster.position('log.a')));
     expect({ event, recovered: data.recovered }).toEqual({ event: 'subscribed', recovered: false });
     broadcaster.publish('log.a', 4);
     await client.until(() => numbers(client, 'log.a').includes(4));
@@ -134,14 +134,14 @@ describe('subscribe with since', () => {
     const client = await connect();
     expect((await client.subscribe('log.a')).data).toStrictEqual({
       topic: 'log.a',
-      position: broadcaster.position('log.a'),
+      position: await broadcaster.position('log.a'),
       snapshot: 'state',
     });
   });
 
   it('recovers from a position that was handed out before the first publication', async () => {
     const { broadcaster, connect } = await start();
-    const since = broadcaster.position('log.a');
+    const since = await broadcaster.position('log.a');
     broadcaster.publish('log.a', 1);
     const client = await connect();
     const { data } = await client.subscribe('log.a', since);
@@ -169,7 +169,7 @@ describe('subscribe with since', () => {
 
   it('recovers on a topic that refused a client in between', async () => {
     const { broadcaster, connect, gateway } = await start();
-    const since = broadcaster.position('guarded');
+    const since = await broadcaster.position('guarded');
     const client = await connect();
     gateway.open = false;
     expect((await client.subscribe('guarded', since)).event).toBe('error');
@@ -184,7 +184,9 @@ describe('subscribe with since', () => {
     async how => {
       const { broadcaster, connect } = await start();
       const since =
-        how === 'position' ? broadcaster.position('newest') : broadcaster.history('newest').position;
+        how === 'position'
+          ? await broadcaster.position('newest')
+          : (await broadcaster.history('newest')).position;
       broadcaster.publish('newest', 1);
       const client = await connect();
       expect((await client.subscribe('newest', since)).data).toMatchObject({ recovered: true });
@@ -195,7 +197,7 @@ describe('subscribe with since', () => {
   it('recovers nothing from a position of another topic', async () => {
     const { broadcaster, connect } = await start();
     const client = await connect();
-    expect((await client.subscribe('log.a', broadcaster.position('log.b'))).data.recovered).toBe(false);
+    expect((await client.subscribe('log.a', await broadcaster.position('log.b'))).data.recovered).toBe(false);
   });
 
   it('recovers nothing on a topic without history that has ended meanwhile', async () => {
@@ -228,7 +230,7 @@ describe('subscribe with since', () => {
     await first.close();
     await eventually(() => !gateway.feed.observed, 'the end of the source');
     gateway.feed.next(3); // nobody hears it
-    expect(broadcaster.history('fed').publications).toHaveLength(2);
+    expect((await broadcaster.history('fed')).publications).toHaveLength(2);
     const back = await connect();
     expect((await back.subscribe('fed', position)).data).toMatchObject({ recovered: true, position });
     gateway.feed.next(4);
@@ -239,7 +241,7 @@ describe('subscribe with since', () => {
   it('loses nothing when publications race the reconnect', async () => {
     const { broadcaster, connect } = await start();
     broadcaster.publish('log.a', 0);
-    let since = broadcaster.position('log.a');
+    let since = await broadcaster.position('log.a');
     const all: number[] = [];
     let published = 0;
     for (let round = 0; round < 20; round++) {
@@ -265,22 +267,22 @@ describe('Broadcaster#history', () => {
     const client = await connect();
     await client.subscribe('log.a');
     for (let n = 1; n <= 3; n++) broadcaster.publish('log.a', { n });
-    const since = broadcaster.position('log.a');
-    expect(broadcaster.history('log.a')).toEqual({
+    const since = await broadcaster.position('log.a');
+    expect(await broadcaster.history('log.a')).toEqual({
       publications: [1, 2, 3].map(n => ({ offset: n, data: { n } })),
       position: since,
       complete: true,
     });
     for (let n = 4; n <= 7; n++) broadcaster.publish('log.a', { n });
     await broadcaster.flush();
-    const offsets = (from?: string): unknown => {
-      const { publications, complete } = broadcaster.history('log.a', from);
+    const offsets = async (from?: string): Promise<unknown> => {
+      const { publications, complete } = await broadcaster.history('log.a', from);
       return [complete, ...publications.map(({ offset }) => offset)];
     };
-    expect(offsets(since)).toEqual([true, 4, 5, 6, 7]);
-    expect(offsets()).toEqual([false, 3, 4, 5, 6, 7]);
-    expect(offsets(broadcaster.position('log.a'))).toEqual([true]);
-    expect(offsets('Other.1:3')).toEqual([false, 3, 4, 5, 6, 7]);
+    expect(await offsets(since)).toEqual([true, 4, 5, 6, 7]);
+    expect(await offsets()).toEqual([false, 3, 4, 5, 6, 7]);
+    expect(await offsets(await broadcaster.position('log.a'))).toEqual([true]);
+    expect(await offsets('Other.1:3')).toEqual([false, 3, 4, 5, 6, 7]);
   });
 
   it('keeps the position of a topic that nobody listens to', async () => {
@@ -292,13 +294,13 @@ describe('Broadcaster#history', () => {
     await client.close();
     await eventually(() => broadcaster.subscribers('log.a') === 0, 'the end of the client');
     expect(broadcaster.publish('log.a', 2)).toBe(0);
-    expect(broadcaster.position('log.a')).toMatch(/:2$/);
-    expect(broadcaster.history('log.a').publications).toHaveLength(2);
+    expect(await broadcaster.position('log.a')).toMatch(/:2$/);
+    expect((await broadcaster.history('log.a')).publications).toHaveLength(2);
   });
 
   it('is empty for a topic without history', async () => {
     const { broadcaster } = await start();
     broadcaster.publish('live', 1);
-    expect(broadcaster.history('live').publications).toEqual([]);
+    expect((await broadcaster.history('live')).publications).toEqual([]);
   });
 });

@@ -125,7 +125,7 @@ describe('app.close()', () => {
     await client.subscribe('log');
     old.broadcaster.publish('log', 'seen');
     await client.until(() => dataOf(client, 'log').length === 1);
-    const since = old.broadcaster.position('log');
+    const since = await old.broadcaster.position('log');
     const closing = old.app.close();
     await client.closed;
     next.broadcaster.publish('log', 'meanwhile');

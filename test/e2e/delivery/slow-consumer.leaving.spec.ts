@@ -84,7 +84,7 @@ it('a client that the server unsubscribes while it is behind is told of what it 
   const running = await startBehind();
   const { broadcaster, connection, flood, slow } = running;
   const to = flood.count;
-  expect(broadcaster.unsubscribe({ connection: connection.id }, 'big')).toBe(1);
+  expect(await broadcaster.unsubscribe({ connection: connection.id }, 'big')).toBe(1);
   broadcaster.publish('small', LAST);
   const messages = await readOn(slow, LAST.n);
   expect(messages.slice(-3)).toEqual([
@@ -100,7 +100,7 @@ it('a client that the server disconnects while it is behind is told of what it d
   const running = await startBehind();
   const { broadcaster, connection, flood, slow } = running;
   const to = flood.count;
-  expect(broadcaster.disconnect({ connection: connection.id })).toBe(1);
+  expect(await broadcaster.disconnect({ connection: connection.id })).toBe(1);
   slow.socket.resume();
   await slow.until(() => slow.close !== undefined);
   expect(slow.close).toEqual(CLOSE.REMOVED);

@@ -169,7 +169,7 @@ describe('an Observable of a @Topic method', () => {
     const client = await connect();
     await client.subscribe('feed.a');
     const [connection] = connections;
-    expect(broadcaster.unsubscribe({ connection: connection!.id }, 'feed.a')).toBe(1);
+    expect(await broadcaster.unsubscribe({ connection: connection!.id }, 'feed.a')).toBe(1);
     expect(gateway.stopped).toEqual(['feed.a']);
   });
 

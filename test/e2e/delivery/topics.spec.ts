@@ -86,7 +86,7 @@ describe('subscribe', () => {
       values.map((data, i) => ({ topic: 'news', offset: i + 1, data })),
     );
     const [epoch] = answer.data.position.split(':');
-    expect(broadcaster.position('news')).toBe(`${epoch}:4`);
+    expect(await broadcaster.position('news')).toBe(`${epoch}:4`);
   });
 
   it('answers each of several topics by itself', async () => {

@@ -61,7 +61,7 @@ describe('FanoutModule in an application without a server', () => {
     const broadcaster = context.get(Broadcaster);
     for (const data of ['a', 'b', 'c']) expect(broadcaster.publish('news', data)).toBe(0);
     await broadcaster.flush();
-    expect(broadcaster.history('news').publications.map(({ data }) => data)).toEqual(['b', 'c']);
+    expect((await broadcaster.history('news')).publications.map(({ data }) => data)).toEqual(['b', 'c']);
     expect(broadcaster.subscribers('news')).toBe(0);
     expect(context.get(Connections).size).toBe(0);
   });

@@ -97,7 +97,7 @@ describe('publish() before the server listens', () => {
     const { url, get } = await startApp({ providers: [EchoGateway, EarlyFeed] });
     expect(get(EarlyFeed).delivered).toBe(0);
     const client = await Client.connect(url);
-    const { publications, position } = get(Broadcaster).history('news');
+    const { publications, position } = await get(Broadcaster).history('news');
     expect(publications).toEqual([{ offset: 1, data: 'early' }]);
     const { data } = await client.subscribe('news', position.replace(/:1$/, ':0'));
     expect(data).toMatchObject({ topic: 'news', recovered: true });

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
+import type { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
 import { Core } from '../../support/unit/core.js';
 
 let core: Core;
-let broadcaster: Broadcaster;
+let broadcaster: TopicBroadcaster;
 
 beforeEach(() => {
   core = new Core({ optionsOf: name => ({ history: name.startsWith('kept') ? 3 : 0 }) });
