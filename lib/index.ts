@@ -21,6 +21,7 @@ export {
   Topic,
   type TopicDecorator,
   type TopicResult,
+  type TopicSnapshot,
   type TopicSource,
 } from './gateway/nest/topic.decorator.js';
 export { CurrentConnection, TopicName, TopicParam } from './gateway/session/param.decorators.js';

@@ -12,6 +12,11 @@ describe('@Topic', () => {
   it('takes a snapshot or a source of the declared type, and no snapshot', () => {
     class Gateway {
       @Topic('typed-prices.:symbol')
+      list(): Price[] {
+        return [];
+      }
+
+      @Topic('typed-prices.:symbol')
       snapshot(@TopicParam('symbol') _symbol: string): Price {
         return { last: 1 };
       }

@@ -11,9 +11,12 @@ import { remindOfService } from './served.js';
 /** Source of a topic: the library publishes each value while the topic has subscribers. Node streams are async iterables. */
 export type TopicSource<Data> = Observable<Data> | AsyncIterable<Data> | ReadableStream<Data>;
 
-/** Results of a `@Topic` method: a snapshot of the type of the topic's payloads, none, or a source. */
+/** Snapshot of a topic: a payload, a list of payloads, or none. */
+export type TopicSnapshot<Data> = Data | readonly Data[] | null | void;
+
+/** Results of a `@Topic` method: a snapshot or a source. */
 export type TopicResult<Data> =
-  Data | null | void | TopicSource<Data> | PromiseLike<Data | null | void | TopicSource<Data>>;
+  TopicSnapshot<Data> | TopicSource<Data> | PromiseLike<TopicSnapshot<Data> | TopicSource<Data>>;
 
 /** Decorator of a `@Topic` method. Checks the method's result where `Topics` declares the topic. */
 export type TopicDecorator<Data> = unknown extends Data

@@ -69,7 +69,9 @@ export class OptionsSource {
   /** What the two groups of a pattern match in the interfaces, with the prefix of each. */
   #matches(pattern: RegExp): [prefix: string, first: string, second: string][] {
     return Object.entries(this.#groups).flatMap(([name, prefix]) => {
-      const body = new RegExp(`export interface ${name} \\{([^]*?)\\n\\}`).exec(this.#source)![1]!;
+      const body = new RegExp(`export interface ${name}(?:<[^{]*>)? \\{([^]*?)\\n\\}`).exec(
+        this.#source,
+      )![1]!;
       return [...body.matchAll(pattern)].map(([, first, second]): [string, string, string] => [
         prefix,
         first!,
