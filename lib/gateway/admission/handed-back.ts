@@ -28,8 +28,10 @@ export function afterAnswers(socket: Duplex, callback: () => void): void {
   if (!answer) return callback();
   socket.on('error', destroy);
   answer.once('close', () => {
+    // The error that destroyed the socket may still be emitted, so the listener stays.
+    if (socket.destroyed) return;
     socket.off('error', destroy);
-    if (!socket.destroyed && !socket.writableEnded) afterAnswers(socket, callback);
+    if (!socket.writableEnded) afterAnswers(socket, callback);
   });
 }
 

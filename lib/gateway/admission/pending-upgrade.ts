@@ -34,7 +34,8 @@ export class PendingUpgrade {
     clearTimeout(this.#timer);
     this.#socket.off('close', this.#onClose);
     this.#socket.off('end', destroy);
-    this.#socket.off('error', destroy);
+    // The error that destroyed a socket may still be emitted, so the listener stays.
+    if (!this.#socket.destroyed) this.#socket.off('error', destroy);
     return true;
   }
 

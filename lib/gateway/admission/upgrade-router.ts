@@ -119,7 +119,8 @@ export class UpgradeRouter {
     const written = bytesWritten(socket);
     socket.on('error', destroy);
     process.nextTick(() => {
-      socket.off('error', destroy);
+      // The error that destroyed a socket may still be emitted, so the listener stays.
+      if (!socket.destroyed) socket.off('error', destroy);
       const taken =
         socket.destroyed || socket.writableEnded || bytesWritten(socket) > written || isRead(socket);
       if (!taken) keepFromIdleCheck(socket);
