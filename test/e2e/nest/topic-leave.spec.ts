@@ -57,6 +57,11 @@ class NewsGateway implements OnTopicLeave {
   @Topic('news.:subject')
   read(): void {}
 
+  @Topic('doomed')
+  fail(): void {
+    failing();
+  }
+
   handleUnsubscribe(_: Connection, topic: string, reason: LeaveReason): unknown {
     this.ended.push([topic, reason]);
     return this.failure?.();
@@ -151,6 +156,15 @@ describe('handleUnsubscribe()', () => {
     expect(await client.subscribe('rooms.secret')).toMatchObject({ event: 'error' });
     await app.close();
     expect(gateway.ended).toEqual([]);
+  });
+
+  it('is not called for a subscribe whose topic method failed, after the subscription was held', async () => {
+    const { client, news } = await chat();
+    expect((await client.subscribe('doomed')).event).toBe('error');
+    await client.subscribe('news.today');
+    leave(client, 'news.today');
+    await eventually(() => news.ended.length > 0, 'the end of the second topic');
+    expect(news.ended).toEqual([['news.today', 'unsubscribed']]);
   });
 
   it('is called on the gateway of the topic, also for its presence', async () => {
