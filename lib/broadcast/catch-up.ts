@@ -22,7 +22,7 @@ const FRESH_SHARE = 1 / 2;
 export type Resync = (subscription: Subscription) => boolean;
 
 /** The collaborators of {@link CatchUp}. */
-export interface CatchUpParts {
+export interface CatchUpDeps {
   readonly segments: LogSegments;
   readonly laggards: Laggards;
   readonly clock: SchedulerClock;
@@ -44,7 +44,7 @@ export interface CatchUpParts {
 export class CatchUp {
   /** Who of those that come back is served, and who waits. */
   readonly turns: RecoveryTurns;
-  readonly #parts: CatchUpParts;
+  readonly #deps: CatchUpDeps;
   /** Whose socket has room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
   #turn: unknown;
@@ -52,9 +52,9 @@ export class CatchUp {
   readonly #awayUntil = new WeakMap<Subscription, number>();
   readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
 
-  constructor(parts: CatchUpParts) {
-    this.#parts = parts;
-    this.turns = new RecoveryTurns(parts.recoveries, parts.clock, sink => this.#goOn(sink));
+  constructor(deps: CatchUpDeps) {
+    this.#deps = deps;
+    this.turns = new RecoveryTurns(deps.recoveries, deps.clock, sink => this.#goOn(sink));
   }
 
   /** The client was answered: what it missed goes to its sink, for the write at the end of this turn, then all that comes. */
@@ -76,7 +76,7 @@ export class CatchUp {
   /** A flush found no room: the subscription keeps its cursor. */
   readonly defer = (subscription: Subscription): void => {
     subscription.topic.defer(subscription);
-    this.#parts.laggards.add(subscription);
+    this.#deps.laggards.add(subscription);
     this.#goOn(subscription.sink);
   };
 
@@ -88,8 +88,8 @@ export class CatchUp {
 
   /** The socket has taken what it was given. */
   drained(sink: BatchSink): void {
-    const laggard = this.#parts.laggards.of(sink);
-    if (laggard === undefined) this.#parts.laggards.drained(sink);
+    const laggard = this.#deps.laggards.of(sink);
+    if (laggard === undefined) this.#deps.laggards.drained(sink);
     else this.#round(laggard);
   }
 
@@ -108,14 +108,14 @@ export class CatchUp {
   /** Resolves when those who are behind have been handed all that was flushed by now, or have ended. */
   caughtUp(): Promise<void> {
     const targets = new Map<Subscription, number>();
-    for (const subscription of this.#parts.laggards.subscriptions())
+    for (const subscription of this.#deps.laggards.subscriptions())
       targets.set(subscription, subscription.lane.flushed);
     if (targets.size === 0) return Promise.resolve();
     return new Promise(done => this.#waiting.add({ targets, done }));
   }
 
   stop(): void {
-    this.#parts.clock.clearImmediate(this.#turn);
+    this.#deps.clock.clearImmediate(this.#turn);
     this.#turn = undefined;
     this.#ready.clear();
     this.turns.stop();
@@ -131,7 +131,7 @@ export class CatchUp {
     topic.replay(subscription);
     this.turns.resume(subscription);
     topic.retention.count(topic);
-    return this.#parts.laggards.add(subscription);
+    return this.#deps.laggards.add(subscription);
   }
 
   #start(laggard: Laggard): void {
@@ -141,7 +141,7 @@ export class CatchUp {
 
   /** It is behind no more. */
   #remove(subscription: Subscription): void {
-    this.#parts.laggards.delete(subscription);
+    this.#deps.laggards.delete(subscription);
     this.turns.give(subscription);
   }
 
@@ -174,7 +174,7 @@ export class CatchUp {
       if (subscription.state !== state) return true;
     }
     const to = lane.flushed;
-    const part = subscription.cursor < to ? this.#parts.segments.after(subscription, to, room) : undefined;
+    const part = subscription.cursor < to ? this.#deps.segments.after(subscription, to, room) : undefined;
     if (part !== undefined && part.batch.bytes > room && sink.unsent > 0) {
       part.batch.release();
       return false;
@@ -193,7 +193,7 @@ export class CatchUp {
   #giveWay(subscription: Subscription): void {
     const { topic, lane, sink } = subscription;
     if (topic.policy.slow === 'disconnect') sink.tooSlow();
-    else if (subscription.renewable && !topic.conflates && this.#parts.resync(subscription)) {
+    else if (subscription.renewable && !topic.conflates && this.#deps.resync(subscription)) {
       this.#remove(subscription);
     } else
       this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : this.#freshAfter(subscription));
@@ -205,7 +205,7 @@ export class CatchUp {
     this.#awayUntil.delete(subscription);
     topic.activate(subscription);
     // The log was kept for it. As long as it is kept for others too, the next flush will do.
-    if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#parts.clock.now());
+    if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#deps.clock.now());
     this.#reached(subscription, cursor);
   }
 
@@ -215,7 +215,7 @@ export class CatchUp {
     if (cursor < reachOf(topic) || this.#isStale(subscription)) return true;
     const { slow } = topic.policy;
     if ((slow !== 'gap' && slow !== 'disconnect') || subscription.state !== 'behind') return false;
-    return topic.log.bytesAfter(cursor) > this.#parts.maxBytes;
+    return topic.log.bytesAfter(cursor) > this.#deps.maxBytes;
   }
 
   /**
@@ -224,7 +224,7 @@ export class CatchUp {
    */
   #isStale(subscription: Subscription): boolean {
     const { topic, cursor, sink, lane } = subscription;
-    const { lag, clock } = this.#parts;
+    const { lag, clock } = this.#deps;
     if (lag === 0 || topic.conflates || cursor >= lane.flushed) return false;
     if (cursor < (this.#awayUntil.get(subscription) ?? 0)) return false;
     const age = clock.now() - topic.log.at(cursor + 1).at;
@@ -233,7 +233,7 @@ export class CatchUp {
 
   /** The cursor from which on publications are kept, and are young enough that not every next one is too old again. */
   #freshAfter({ topic, cursor, sink, lane }: Subscription): number {
-    const { lag, clock } = this.#parts;
+    const { lag, clock } = this.#deps;
     const reach = Math.max(reachOf(topic), cursor);
     // Of a line of which nothing is known, none is too old.
     if (lag === 0 || topic.conflates || sink.rate === Infinity) return reach;
@@ -261,17 +261,17 @@ export class CatchUp {
 
   /** The next round: when the socket has drained, or with the next turn of the loop when it has taken everything. */
   #goOn(sink: BatchSink): void {
-    const laggard = this.#parts.laggards.of(sink);
+    const laggard = this.#deps.laggards.of(sink);
     // Who only waits for its turn is told when it comes.
     if (laggard === undefined || laggard.subscriptions.size === this.turns.waitingOf(sink)?.size) return;
     if (!sink.isReady) return sink.awaitDrain();
     this.#ready.add(sink);
-    this.#turn ??= this.#parts.clock.setImmediate(this.#serveReady);
+    this.#turn ??= this.#deps.clock.setImmediate(this.#serveReady);
   }
 
   readonly #serveReady = (): void => {
     this.#turn = undefined;
-    const { clock, laggards, slice } = this.#parts;
+    const { clock, laggards, slice } = this.#deps;
     const until = clock.now() + slice;
     for (const sink of this.#ready) {
       if (clock.now() >= until) break;

@@ -36,7 +36,7 @@ export interface DeliverySettings {
 }
 
 /** What delivery needs of the rest. */
-export interface DeliveryParts {
+export interface DeliveryDeps {
   readonly settings: DeliverySettings;
   readonly clock: SchedulerClock & ExpiryClock;
   readonly pool: BufferPool;
@@ -63,7 +63,7 @@ export class Delivery {
   readonly presence: Presence;
   readonly #pacer: LanePacer;
 
-  constructor({ settings, clock, pool, policies, connections, listeners, resync, logger }: DeliveryParts) {
+  constructor({ settings, clock, pool, policies, connections, listeners, resync, logger }: DeliveryDeps) {
     const { flush, slowConsumer, history, limits, compression, publishing } = settings;
     const { maxBytes, lag } = slowConsumer;
     const unsent = new UnsentBatches();

@@ -20,7 +20,7 @@ const MAX_INFO_BYTES = 16_384;
 const INFO_SHARE = 0.5;
 
 /** The collaborators of {@link Presence}. */
-export interface PresenceParts {
+export interface PresenceDeps {
   /** Publishes as any other publication. */
   readonly publish: (topic: string, data: unknown) => unknown;
   /** Most bytes of one publication. */
@@ -52,12 +52,12 @@ interface Crowd {
  * come together cost each of the others one publication.
  */
 export class Presence {
-  readonly #parts: PresenceParts;
+  readonly #deps: PresenceDeps;
   readonly #crowds = new Map<string, Crowd>();
   #stopped = false;
 
-  constructor(parts: PresenceParts) {
-    this.#parts = parts;
+  constructor(deps: PresenceDeps) {
+    this.#deps = deps;
   }
 
   /** Topics that have members, or had them a moment ago. */
@@ -117,7 +117,7 @@ export class Presence {
   stop(): void {
     this.#stopped = true;
     for (const crowd of this.#crowds.values()) {
-      this.#parts.clock.clearTimeout(crowd.timer);
+      this.#deps.clock.clearTimeout(crowd.timer);
       this.#tell(crowd);
     }
   }
@@ -141,7 +141,7 @@ export class Presence {
     try {
       crowd.membership.describe(connection, this.#plain(crowd.topic, info(connection)));
     } catch (error) {
-      this.#parts.logger.error(error, `A member of topic "${crowd.topic}" has no info: presence.info failed`);
+      this.#deps.logger.error(error, `A member of topic "${crowd.topic}" has no info: presence.info failed`);
     }
   }
 
@@ -153,7 +153,7 @@ export class Presence {
     }
     const json = outgoingJson('FANOUT_PRESENCE_INFO', topic, info);
     if (json === undefined) return undefined;
-    const limit = Math.min(MAX_INFO_BYTES, this.#parts.maxPayload * INFO_SHARE);
+    const limit = Math.min(MAX_INFO_BYTES, this.#deps.maxPayload * INFO_SHARE);
     const bytes = Buffer.byteLength(json);
     if (bytes > limit) throw new RangeError(`info must be at most ${limit} bytes of JSON, and is ${bytes}`);
     return JSON.parse(json);
@@ -162,7 +162,7 @@ export class Presence {
   #changed(crowd: Crowd): void {
     if (this.#stopped) return this.#tell(crowd);
     if (crowd.timer !== undefined) return;
-    crowd.timer = this.#parts.clock.setTimeout(() => this.#tell(crowd), crowd.policy.debounce);
+    crowd.timer = this.#deps.clock.setTimeout(() => this.#tell(crowd), crowd.policy.debounce);
     crowd.timer.unref();
   }
 
@@ -180,11 +180,11 @@ export class Presence {
   /** What is too much for one publication becomes several. */
   #publish(name: string, news: MembersChange | MemberList | Occupancy): void {
     try {
-      this.#parts.publish(name, news);
+      this.#deps.publish(name, news);
     } catch (error) {
       const parts = isTooLarge(error) ? partsOf(news) : [];
       if (parts.length === 0)
-        this.#parts.logger.error(error, `Topic "${name}" could not be told who is there`);
+        this.#deps.logger.error(error, `Topic "${name}" could not be told who is there`);
       for (const part of parts) this.#publish(name, part);
     }
   }

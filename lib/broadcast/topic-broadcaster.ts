@@ -22,7 +22,7 @@ import { targeted } from './targeted.js';
 import type { UnsentBatches } from './unsent-batches.js';
 
 /** The collaborators of {@link TopicBroadcaster}. */
-export interface BroadcasterParts {
+export interface BroadcasterDeps {
   readonly topics: TopicRegistry;
   readonly scheduler: FlushScheduler;
   readonly pacer: LanePacer;
@@ -38,12 +38,12 @@ export interface BroadcasterParts {
 
 /** Publishes to the topics of one process, and answers at once what this process knows. */
 export class TopicBroadcaster {
-  readonly #parts: BroadcasterParts;
+  readonly #deps: BroadcasterDeps;
   readonly #keys: IdempotencyKeys;
 
-  constructor(parts: BroadcasterParts) {
-    this.#parts = parts;
-    this.#keys = new IdempotencyKeys(() => parts.clock.now());
+  constructor(deps: BroadcasterDeps) {
+    this.#deps = deps;
+    this.#keys = new IdempotencyKeys(() => deps.clock.now());
   }
 
   publish(name: string, data: unknown, options?: PublishOptions): number {
@@ -69,7 +69,7 @@ export class TopicBroadcaster {
   }
 
   async flush(): Promise<void> {
-    const { scheduler, pacer, catchUp, unsent } = this.#parts;
+    const { scheduler, pacer, catchUp, unsent } = this.#deps;
     pacer.flush();
     await scheduler.flush();
     await catchUp.caughtUp();
@@ -77,28 +77,28 @@ export class TopicBroadcaster {
   }
 
   subscribers(name: string): number {
-    return this.#parts.topics.find(name)?.subscribers ?? 0;
+    return this.#deps.topics.find(name)?.subscribers ?? 0;
   }
 
   position(name: string): Position {
-    return this.#parts.topics.positionOf(name);
+    return this.#deps.topics.positionOf(name);
   }
 
   history<Name extends string>(name: Name, since?: Position): History<TopicData<Name>> {
-    const { topics, clock } = this.#parts;
+    const { topics, clock } = this.#deps;
     const topic = topics.find(name);
     if (topic === undefined) return { publications: [], ...topics.placeOf(name, since) };
     return historyOf(topic, since === undefined ? 0 : topics.offsetOf(topic, since), clock.now());
   }
 
   pressure(name: string): Pressure {
-    const topic = this.#parts.topics.find(name);
-    return topic === undefined ? NO_PRESSURE : pressureOf(topic, this.#parts.clock.now());
+    const topic = this.#deps.topics.find(name);
+    return topic === undefined ? NO_PRESSURE : pressureOf(topic, this.#deps.clock.now());
   }
 
   presence(name: string): Member[] {
-    this.#parts.topics.find(name);
-    return this.#parts.presence.members(name);
+    this.#deps.topics.find(name);
+    return this.#deps.presence.members(name);
   }
 
   disconnect(target: Target, request: CloseRequest = CLOSE.REMOVED): number {
@@ -111,12 +111,12 @@ export class TopicBroadcaster {
   }
 
   unsubscribe(target: Target, name: string): number {
-    this.#parts.topics.find(name);
+    this.#deps.topics.find(name);
     return this.#each(target, connection => connection.unsubscribe(name));
   }
 
   #publish(name: string, data: unknown, except: string | undefined, ttl: number): number {
-    const { topics, pacer, connections, clock, maxPayload, unheard } = this.#parts;
+    const { topics, pacer, connections, clock, maxPayload, unheard } = this.#deps;
     const topic = topics.forPublication(name);
     // There is no subscriber, and no history keeps the publication.
     if (topic === undefined) return unheard.publish(name, data);
@@ -133,7 +133,7 @@ export class TopicBroadcaster {
 
   #each(target: Target, act: (connection: SocketConnection) => boolean): number {
     let count = 0;
-    for (const connection of targeted(this.#parts.connections, target)) if (act(connection)) count++;
+    for (const connection of targeted(this.#deps.connections, target)) if (act(connection)) count++;
     return count;
   }
 }

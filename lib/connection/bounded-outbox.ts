@@ -3,7 +3,7 @@ import { firstRoom } from './first-grants.js';
 import { Flight } from './flight.js';
 import { HeldBatches, MOST_IN_FLIGHT, NOTHING } from './held-batches.js';
 import { Line } from './line.js';
-import type { OutboxOwner } from './outbox-owner.js';
+import type { OutboxDeps } from './outbox-deps.js';
 import { bytesLeft, OPEN, type SocketPort, type WebSocketPort, writesLater } from './socket-port.js';
 import { writeBatches } from './write-batches.js';
 
@@ -30,13 +30,13 @@ export abstract class BoundedOutbox {
   readonly #firstGrant: number;
   /** Lag that the last answer to a ping has shown. Milliseconds. */
   #lag = 0;
-  protected readonly owner: OutboxOwner;
+  protected readonly deps: OutboxDeps;
 
-  constructor(ws: WebSocketPort, socket: SocketPort, owner: OutboxOwner) {
+  constructor(ws: WebSocketPort, socket: SocketPort, deps: OutboxDeps) {
     this.ws = ws;
     this.socket = socket;
-    this.owner = owner;
-    this.grant = this.#firstGrant = owner.firstGrant();
+    this.deps = deps;
+    this.grant = this.#firstGrant = deps.firstGrant();
   }
 
   abstract get room(): number;
@@ -60,7 +60,7 @@ export abstract class BoundedOutbox {
   }
 
   get lag(): number {
-    return this.line === undefined ? this.#lag : this.line.flight.lag(this.owner.clock.now());
+    return this.line === undefined ? this.#lag : this.line.flight.lag(this.deps.clock.now());
   }
 
   get rate(): number {
@@ -96,7 +96,7 @@ export abstract class BoundedOutbox {
     try {
       this.socket.write(NOTHING, done);
     } catch {
-      this.owner.broken();
+      this.deps.broken();
     }
   }
 
@@ -119,7 +119,7 @@ export abstract class BoundedOutbox {
   acknowledge(token: number): boolean {
     if (this.line === undefined) return false;
     const line = this.settled();
-    const now = this.owner.clock.now();
+    const now = this.deps.clock.now();
     const isKnown = line.flight.acknowledge(token, now);
     this.#lag = line.flight.lag(now);
     if (line.waiting > 0) this.writeWithin();
@@ -145,7 +145,7 @@ export abstract class BoundedOutbox {
       line.isAwaited = false;
       // A busy socket tells by itself when it drains. Until then the socket has taken nothing.
       if (this.socket.writableLength > 0) this.holder().awaitDrain();
-      else this.owner.drained();
+      else this.deps.drained();
     }
     // A fresh line is dropped: the memory of idle connections counts by the ten thousand.
     if (!line.isFresh) return;
@@ -164,11 +164,11 @@ export abstract class BoundedOutbox {
   }
 
   tooSlow(): void {
-    this.owner.tooSlow();
+    this.deps.tooSlow();
   }
 
   evict(): void {
-    this.owner.evict();
+    this.deps.evict();
   }
 
   /** Drops everything, because the socket has ended and reads the batches no longer. */
@@ -184,13 +184,13 @@ export abstract class BoundedOutbox {
 
   /** Bytes that still fit into the window. */
   protected get windowRoom(): number {
-    if (this.owner.flightTime === Infinity || this.ws.readyState !== OPEN) return Infinity;
+    if (this.deps.flightTime === Infinity || this.ws.readyState !== OPEN) return Infinity;
     const line = this.line;
     if (line === undefined)
       return this.ws.isPaused === true
         ? Infinity
-        : firstRoom(this.#firstGrant - this.grant, this.owner.flightTime);
-    return line.waiting > 0 ? 0 : line.flight.roomAt(this.owner.clock.now(), this.grant);
+        : firstRoom(this.#firstGrant - this.grant, this.deps.flightTime);
+    return line.waiting > 0 ? 0 : line.flight.roomAt(this.deps.clock.now(), this.grant);
   }
 
   /** Returns the line, with all written bytes counted. */
@@ -206,14 +206,14 @@ export abstract class BoundedOutbox {
   }
 
   #newLine(): Line {
-    const { flightTime, clock } = this.owner;
+    const { flightTime, clock } = this.deps;
     const flight = new Flight(flightTime, this.#lag > 0, this.#firstGrant, clock.now());
-    return new Line(this.socket, this.owner, flight, () => this.review());
+    return new Line(this.socket, this.deps, flight, () => this.review());
   }
 
   protected renew(line: Line): void {
     const { flight, waiting, onEmpty } = line;
-    this.grant = waiting > 0 ? 0 : flight.grant(this.owner.clock.now());
+    this.grant = waiting > 0 ? 0 : flight.grant(this.deps.clock.now());
     if (waiting > 0 || onEmpty === undefined) return;
     line.onEmpty = undefined;
     this.#ask(onEmpty);
@@ -284,6 +284,6 @@ export abstract class BoundedOutbox {
   }
 
   protected holder(): HeldBatches {
-    return (this.held ??= new HeldBatches(this.socket, this.owner));
+    return (this.held ??= new HeldBatches(this.socket, this.deps));
   }
 }

@@ -8,7 +8,7 @@ export const MOST_IN_FLIGHT = 64 * 1024;
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Who wants to know of them. */
-export interface HeldOwner {
+export interface HeldBatchesDeps {
   /** @param bytes that are kept for the socket from now on; negative for what is not any more */
   pinned(bytes: number): void;
   /** The socket has taken what it was given when it was asked for. */
@@ -23,7 +23,7 @@ export interface HeldOwner {
  */
 export class HeldBatches {
   readonly #socket: SocketPort;
-  readonly #owner: HeldOwner;
+  readonly #deps: HeldBatchesDeps;
   readonly #batches: Batch[] = [];
   /** How many of the batches each write under way covers, where every write calls back. */
   readonly #covered: number[] = [];
@@ -31,9 +31,9 @@ export class HeldBatches {
   /** Bytes that the socket was rightly given: when it had taken everything before, or because they were asked for. */
   #burst = 0;
 
-  constructor(socket: SocketPort, owner: HeldOwner) {
+  constructor(socket: SocketPort, deps: HeldBatchesDeps) {
     this.#socket = socket;
-    this.#owner = owner;
+    this.#deps = deps;
   }
 
   /** A write of so many bytes has made the socket busy, or has found it so. */
@@ -55,7 +55,7 @@ export class HeldBatches {
 
   keep(batch: Batch): void {
     batch.retain();
-    this.#owner.pinned(batch.pin());
+    this.#deps.pinned(batch.pin());
     this.#batches.push(batch);
   }
 
@@ -76,10 +76,10 @@ export class HeldBatches {
         this.#asked = false;
         this.#release(covered);
         if (this.#batches.length > 0 && !this.#socket.encrypted) this.awaitDrain();
-        this.#owner.drained();
+        this.#deps.drained();
       });
     } catch {
-      this.#owner.broken();
+      this.#deps.broken();
     }
   }
 
@@ -99,7 +99,7 @@ export class HeldBatches {
   /** Late call-backs find nothing: `end` has released it all. */
   #release(count: number): void {
     for (const batch of this.#batches.splice(0, count)) {
-      this.#owner.pinned(-batch.unpin());
+      this.#deps.pinned(-batch.unpin());
       batch.release();
     }
   }

@@ -1,7 +1,7 @@
 import type { Batch } from '../wire/batch.js';
 import { Flight } from './flight.js';
 import type { HeldBatches } from './held-batches.js';
-import type { OutboxOwner } from './outbox-owner.js';
+import type { OutboxDeps } from './outbox-deps.js';
 import type { SocketPort } from './socket-port.js';
 import { FIRST_RATE } from './trust.js';
 import { type Allowance, WaitingFrames } from './waiting-frames.js';
@@ -20,7 +20,7 @@ export class Line {
   onEmpty: (() => void) | undefined;
   readonly #waiting: WaitingFrames;
   readonly #socket: SocketPort;
-  readonly #owner: OutboxOwner;
+  readonly #deps: OutboxDeps;
   readonly #onMute: () => void;
   #timer: unknown;
   /** Time until which the first answer of the client is waited for. Undefined before the first ping. */
@@ -30,12 +30,12 @@ export class Line {
    * @param flight flight of the connection so far
    * @param onMute called when the wait for a client's first answer is given up
    */
-  constructor(socket: SocketPort, owner: OutboxOwner, flight: Flight, onMute: () => void) {
+  constructor(socket: SocketPort, deps: OutboxDeps, flight: Flight, onMute: () => void) {
     this.#socket = socket;
-    this.#owner = owner;
+    this.#deps = deps;
     this.#onMute = onMute;
     this.flight = flight;
-    this.#waiting = new WaitingFrames(bytes => owner.pinned(bytes));
+    this.#waiting = new WaitingFrames(bytes => deps.pinned(bytes));
   }
 
   /** Bytes that wait for acknowledgements. */
@@ -59,7 +59,7 @@ export class Line {
    */
   write(held: HeldBatches, most: number): void {
     const { flight } = this;
-    const now = this.#owner.clock.now();
+    const now = this.#deps.clock.now();
     const isBurst = flight.unmarked === 0;
     // The first ping goes before the data. A client with pings then answers at once, however slow its line is.
     if (!flight.answers && !flight.isMarked) this.ping(isBurst);
@@ -103,21 +103,21 @@ export class Line {
    * @param isBurst whether all data since the last ping is written now
    */
   mark(isBurst: boolean): Buffer {
-    const now = this.#owner.clock.now();
+    const now = this.#deps.clock.now();
     this.#patientUntil ??= now + FIRST_ANSWER_MS + this.flight.inFlight / FIRST_RATE;
     return this.flight.mark(now, isBurst);
   }
 
   /** Ends the wait for the first answer. */
   stop(): void {
-    this.#owner.clock.clearTimeout(this.#timer);
+    this.#deps.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   /** Bounds the wait for a client that has never answered. Afterwards the client is served as if there were no pings. */
   doubt(): void {
     if (this.#timer !== undefined || this.flight.answers || this.#patientUntil === undefined) return;
-    const { clock } = this.#owner;
+    const { clock } = this.#deps;
     const left = Math.max(0, this.#patientUntil - clock.now());
     this.#timer = clock.setTimeout(this.#giveUp, left);
   }

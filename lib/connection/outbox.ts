@@ -67,11 +67,11 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     const bytes = this.bytes;
     const queued = this.socket.writableLength;
     const isFree = queued === 0 && !this.isWaiting;
-    if (!isFree && !this.holder().admits(this.unsent, this.asked, this.owner.maxUnsentBytes)) {
+    if (!isFree && !this.holder().admits(this.unsent, this.asked, this.deps.maxUnsentBytes)) {
       // Only a write to the kernel can show now whether the peer reads at all.
       if (queued === 0) return this.writeLast();
       this.drop();
-      return this.owner.tooSlow();
+      return this.deps.tooSlow();
     }
     if (this.#isGranted(bytes)) {
       this.grant -= bytes;
@@ -89,7 +89,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     const { line } = this;
     if (line === undefined || line.waiting > 0 || line.onEmpty !== undefined) return false;
     const { flight } = this.settled();
-    const now = this.owner.clock.now();
+    const now = this.deps.clock.now();
     if (!flight.isCovered(bytes, now)) return false;
     this.grant = flight.grant(now);
     return this.#isGranted(bytes);
@@ -99,7 +99,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
   #writeBeyond(bytes: number): void {
     if (this.ws.readyState !== OPEN) return this.drop();
     const line = this.settled();
-    const now = this.owner.clock.now();
+    const now = this.deps.clock.now();
     if (line.waiting > 0 || !line.flight.takesWhole(bytes, now)) return this.writeWithin();
     const { flight } = line;
     const isBurst = flight.unmarked === 0;

@@ -9,7 +9,7 @@ import type { TurnWrites } from './turn-writes.js';
 import type { Reader, WaitingAnswers } from './waiting-answers.js';
 
 /** Parts of the server that sending needs. One object serves all connections. */
-export interface SendingHost {
+export interface SendingDeps {
   readonly turnWrites: TurnWrites;
   /** Work that waits for clients to read. */
   readonly waiting: WaitingAnswers;
@@ -22,7 +22,7 @@ export abstract class SendingConnection extends Connection implements Reader {
   abstract readonly open: boolean;
   abstract readonly sink: Outbox;
   abstract readonly transport: SocketPort;
-  protected abstract readonly host: SendingHost;
+  protected abstract readonly deps: SendingDeps;
   unread = 0;
   awaited = -1;
   /** Number of running handlers for messages of the client. */
@@ -34,7 +34,7 @@ export abstract class SendingConnection extends Connection implements Reader {
   abstract broken(): void;
 
   get maxUnsentBytes(): number {
-    return this.host.maxUnsentBytes;
+    return this.deps.maxUnsentBytes;
   }
 
   send(event: string, data?: unknown): boolean {
@@ -72,7 +72,7 @@ export abstract class SendingConnection extends Connection implements Reader {
     if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
     if (!this.open) return 0;
     const batch = new Batch([textFrame(text)]);
-    if (this.sink.add(batch)) this.host.turnWrites.request(this.sink);
+    if (this.sink.add(batch)) this.deps.turnWrites.request(this.sink);
     batch.release();
     return batch.bytes;
   }
@@ -99,12 +99,12 @@ export abstract class SendingConnection extends Connection implements Reader {
   /** Whether so many bytes of answers are unread that the next request of the client has to wait. */
   get full(): boolean {
     const { maxUnsentBytes } = this;
-    return this.unread > maxUnsentBytes && this.host.waiting.isAbove(maxUnsentBytes, this);
+    return this.unread > maxUnsentBytes && this.deps.waiting.isAbove(maxUnsentBytes, this);
   }
 
   /** Does the work when the client has read nearly all of its answers so far, or has gone. */
   whenRead(work: () => void | Promise<void>): Promise<void> {
-    return this.host.waiting.add(this, work);
+    return this.deps.waiting.add(this, work);
   }
 
   /** Writes the frames gathered in this loop turn now, as far as the window allows. */
@@ -124,6 +124,6 @@ export abstract class SendingConnection extends Connection implements Reader {
 
   /** Requests a write at the end of this loop turn, for batches that others have added to the sink. */
   requestWrite(): void {
-    this.host.turnWrites.request(this.sink);
+    this.deps.turnWrites.request(this.sink);
   }
 }

@@ -7,16 +7,16 @@ import { assertClose } from './close.js';
 import { connectionId } from './connection-id.js';
 import type { FirstGrants } from './first-grants.js';
 import type { Handshake } from './handshake.js';
-import type { LineClock, OutboxOwner } from './outbox-owner.js';
+import type { LineClock, OutboxDeps } from './outbox-deps.js';
 import { Outbox } from './outbox.js';
-import { SendingConnection, type SendingHost } from './sending-connection.js';
+import { SendingConnection, type SendingDeps } from './sending-connection.js';
 import { bytesLeft, OPEN, type SocketPort, writesLater } from './socket-port.js';
 import { Subscriptions } from './subscriptions.js';
 import type { ConnectionUser } from './user.js';
 import { wallTime } from './wall-time.js';
 
 /** What a connection asks of the rest of the server. One object serves them all. */
-export interface ConnectionHost extends SendingHost {
+export interface ConnectionDeps extends SendingDeps {
   /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
   readonly flightTime: number;
   readonly firstGrants: FirstGrants;
@@ -35,7 +35,7 @@ export interface ConnectionHost extends SendingHost {
 }
 
 /** A {@link Connection} over a `ws` socket. `T` is a subscription: what is in one is the business of the topic room. */
-export class SocketConnection<T = any> extends SendingConnection implements OutboxOwner {
+export class SocketConnection<T = any> extends SendingConnection implements OutboxDeps {
   readonly id = connectionId();
   readonly format: WireFormat;
   readonly sink: Outbox;
@@ -43,7 +43,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   lastSeen = wallTime();
   /** What the server closed it with, if the server did. */
   closedWith: Close | undefined;
-  readonly #host: ConnectionHost;
+  readonly #deps: ConnectionDeps;
   readonly #socket: SocketPort;
   /** What was read when the last sign of life was noted. Up to the start it is the request. */
   #bytesRead: number;
@@ -55,14 +55,14 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     readonly socket: WebSocket,
     transport: SocketPort,
     readonly handshake: Handshake,
-    host: ConnectionHost,
+    deps: ConnectionDeps,
     format: WireFormat = formatOf(socket.protocol),
   ) {
     super();
     this.format = format;
     this.#socket = transport;
     this.#bytesRead = transport.bytesRead;
-    this.#host = host;
+    this.#deps = deps;
     this.sink = new Outbox(socket, transport, this);
   }
 
@@ -72,7 +72,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   set user(user: ConnectionUser) {
     this.#user = user;
-    this.#host.userChanged(this);
+    this.#deps.userChanged(this);
   }
 
   get topics(): ReadonlySet<string> {
@@ -92,8 +92,8 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     return this.#socket;
   }
 
-  protected get host(): ConnectionHost {
-    return this.#host;
+  protected get deps(): ConnectionDeps {
+    return this.#deps;
   }
 
   get open(): boolean {
@@ -101,17 +101,17 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   subscribe(topic: string): boolean {
-    return this.#host.subscribe(this, topic);
+    return this.#deps.subscribe(this, topic);
   }
 
   unsubscribe(topic: string): boolean {
-    return this.#host.unsubscribe(this, topic);
+    return this.#deps.unsubscribe(this, topic);
   }
 
   close(code: number = 1000, reason: string = ''): void {
     const close = { code, reason };
     assertClose(close);
-    if (this.open) this.#host.finishing(this);
+    if (this.open) this.#deps.finishing(this);
     this.closeAs(close);
   }
 
@@ -119,7 +119,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   closeAs(close: Close): void {
     if (!this.open) return;
     this.closedWith = close;
-    this.#host.closing(this);
+    this.#deps.closing(this);
     this.sink.writeLast();
     // The write may have found the socket broken, which ends it as well.
     if (this.open) this.socket.close(close.code, close.reason);
@@ -136,7 +136,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   /** It is closed by other means: a frame was bad, and `ws` has closed it for that, or it is cut off. */
   closedAs(close: Close): void {
     this.closedWith ??= close;
-    this.#host.closing(this);
+    this.#deps.closing(this);
   }
 
   /** Ends it without a closing handshake: the peer is gone or has had its time. */
@@ -148,15 +148,15 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   // The outbox's view of it.
 
   get flightTime(): number {
-    return this.#host.flightTime;
+    return this.#deps.flightTime;
   }
 
   firstGrant(): number {
-    return this.#host.firstGrants.next();
+    return this.#deps.firstGrants.next();
   }
 
   get clock(): LineClock {
-    return this.#host.clock;
+    return this.#deps.clock;
   }
 
   tooSlow(): void {
@@ -169,7 +169,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   pinned(bytes: number): void {
-    this.#host.pinned(bytes);
+    this.#deps.pinned(bytes);
   }
 
   drained(): void {
@@ -177,7 +177,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     // A TLS socket may have had everything to encrypt and nothing that the kernel did not take at once.
     if (this.#socket.encrypted !== true) this.#took(wallTime());
     this.sink.resume();
-    this.#host.drained(this);
+    this.#deps.drained(this);
   }
 
   /** Its socket was paused or resumed: answers to pings come only while it is read. */

@@ -5,7 +5,7 @@ import { FirstGrants } from '../../lib/connection/first-grants.js';
 import { flightTimeOf } from '../../lib/connection/flight-time.js';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Handshake } from '../../lib/connection/handshake.js';
-import { type ConnectionHost, SocketConnection } from '../../lib/connection/socket-connection.js';
+import { type ConnectionDeps, SocketConnection } from '../../lib/connection/socket-connection.js';
 import { TurnWrites } from '../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../lib/connection/waiting-answers.js';
 import { Refusal } from '../../lib/errors/refusals.js';
@@ -61,7 +61,7 @@ export class Server {
   readonly connections = new ConnectionRegistry();
   readonly delivery: Delivery;
   readonly #router: SubscribeRouter;
-  readonly #host: ConnectionHost;
+  readonly #host: ConnectionDeps;
   readonly #method: TopicMethod;
   readonly #beat: { readonly interval: number | undefined; readonly clock: HandClock };
   readonly #beats = new Map<Connection, unknown>();

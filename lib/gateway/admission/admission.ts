@@ -20,7 +20,7 @@ import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 import { askVerifyClients } from '../handshake/verify-client.js';
 
 /** The collaborators of {@link Admission}. */
-export interface AdmissionParts {
+export interface AdmissionDeps {
   readonly options: ResolvedFanoutOptions;
   readonly load: Load;
   readonly preflight: Preflight;
@@ -51,15 +51,15 @@ const OWN_LIMITS: ReadonlySet<RejectionCause> = new Set([
  * when it is refused or goes.
  */
 export class Admission {
-  readonly #parts: AdmissionParts;
+  readonly #deps: AdmissionDeps;
   readonly #pending = new Set<PendingUpgrade>();
   /** Cause to refuse every upgrade: set before the gateways are bound, and when they close. */
   #closed: 'start' | 'shutdown' | undefined = 'start';
   /** The last `Host` that was good. There are few, so most need no second look. */
   #goodHost: string | undefined;
 
-  constructor(parts: AdmissionParts) {
-    this.#parts = parts;
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
   }
 
   /** Lets upgrades in from now on: every gateway has its guards. */
@@ -75,7 +75,7 @@ export class Admission {
 
   /** Opens a connection for an upgrade, or refuses it. */
   admit(arrival: Arrival): void {
-    const { bans, slots, rates, turnstile, preflight } = this.#parts;
+    const { bans, slots, rates, turnstile, preflight } = this.#deps;
     preflight.upgrade(arrival.request.headers);
     if (this.#closed !== undefined) return turnstile.refuse(arrival, noRoom(this.#closed));
     if (!this.#hasHost(arrival.request)) return turnstile.refuse(arrival, new UpgradeRefusal(400, 'request'));
@@ -102,7 +102,7 @@ export class Admission {
 
   /** What there is not enough of for one more. */
   #shortOf(ip: string): RejectionCause | undefined {
-    const { load, slots, rates } = this.#parts;
+    const { load, slots, rates } = this.#deps;
     if (load.overload !== undefined) return load.overload;
     if (slots.full) return 'connections';
     return rates.exceededBy(ip) ?? (slots.fullFor(ip) ? 'connections-per-ip' : undefined);
@@ -110,7 +110,7 @@ export class Admission {
 
   /** Throws or rejects when the origin, `verifyClient` or a guard refuses. Undefined when all have agreed at once. */
   #ask(arrival: Arrival): Promise<Credentials | undefined> | undefined {
-    const admitted = this.#parts.origins.admits(arrival.request);
+    const admitted = this.#deps.origins.admits(arrival.request);
     if (typeof admitted !== 'boolean') {
       return admitted.then(later => {
         this.#assertOrigin(later, arrival);
@@ -124,14 +124,14 @@ export class Admission {
 
   #assertOrigin(admitted: boolean, { request }: Arrival): void {
     if (admitted) return;
-    const { refusals, origins } = this.#parts;
+    const { refusals, origins } = this.#deps;
     refusals.error(origins.refusalOf(request));
     throw new UpgradeRefusal(403, 'origin', { close: CLOSE.FORBIDDEN });
   }
 
   #identify(arrival: Arrival): Promise<Credentials | undefined> | undefined {
     const verified = askVerifyClients(arrival.endpoint.verifyClients, arrival.request);
-    const { guards } = this.#parts;
+    const { guards } = this.#deps;
     if (verified === undefined) return guards.check(arrival);
     return verified.then(() => {
       assertWaiting(arrival);
@@ -140,7 +140,7 @@ export class Admission {
   }
 
   async #await(arrival: Arrival, answer: Promise<Credentials | undefined>): Promise<void> {
-    const { options, slots, turnstile, users, preflight } = this.#parts;
+    const { options, slots, turnstile, users, preflight } = this.#deps;
     const pending = new PendingUpgrade(arrival.socket, options.limits.handshake, refusal => {
       this.#pending.delete(pending);
       slots.give(arrival.ip);
@@ -173,7 +173,7 @@ export class Admission {
 
   /** The handshake of WebSocket itself: `ws` refuses what is none. */
   #enter(arrival: Arrival, credentials: Credentials | undefined): void {
-    const { slots, turnstile, errors, open } = this.#parts;
+    const { slots, turnstile, errors, open } = this.#deps;
     const { endpoint, request, socket, head } = arrival;
     let opened = false;
     try {
@@ -193,13 +193,13 @@ export class Admission {
 
   /** Refuses who has a slot. */
   #refuse(arrival: Arrival, error: unknown): void {
-    this.#parts.slots.give(arrival.ip);
+    this.#deps.slots.give(arrival.ip);
     const meant = refusalBy(error, {});
     const untold = meant === undefined ? { error } : meant.untold;
     if (untold !== undefined)
-      this.#parts.errors.error(untold.error, 'a handshake failed; its upgrade is refused');
+      this.#deps.errors.error(untold.error, 'a handshake failed; its upgrade is refused');
     const refusal = meant?.refusal ?? new UpgradeRefusal(500, 'guard', { close: CLOSE.HOOK_FAILED });
-    this.#parts.turnstile.refuse(arrival, refusal);
+    this.#deps.turnstile.refuse(arrival, refusal);
   }
 
   /** RFC 6455 section 4.1 wants one, and what is none must not end up in a link that the application makes of it. */

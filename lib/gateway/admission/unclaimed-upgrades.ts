@@ -10,7 +10,7 @@ import type { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 const HURRIED_MS = 1000;
 
 /** The collaborators of {@link UnclaimedUpgrades}. */
-export interface UnclaimedParts {
+export interface UnclaimedDeps {
   readonly addresses: ClientAddresses;
   readonly turnstile: Turnstile;
   readonly rejections: Rejections;
@@ -20,13 +20,13 @@ export interface UnclaimedParts {
 
 /** Upgrades to paths without a gateway that another listener of the HTTP server may take, and perhaps none does. */
 export class UnclaimedUpgrades {
-  readonly #parts: UnclaimedParts;
+  readonly #deps: UnclaimedDeps;
   readonly #waiting = new Map<Duplex, Waiting>();
   #handshakeMs: number;
 
-  constructor(parts: UnclaimedParts) {
-    this.#parts = parts;
-    this.#handshakeMs = parts.handshakeMs;
+  constructor(deps: UnclaimedDeps) {
+    this.#deps = deps;
+    this.#handshakeMs = deps.handshakeMs;
   }
 
   /** Upgrades that no listener has taken yet. */
@@ -36,7 +36,7 @@ export class UnclaimedUpgrades {
 
   /** Waits until a listener takes an upgrade, and refuses it when none does. */
   leave(request: IncomingMessage, socket: Duplex, head: Buffer, refusal: UpgradeRefusal): void {
-    const { addresses, turnstile, rejections } = this.#parts;
+    const { addresses, turnstile, rejections } = this.#deps;
     // Read now, because a closed socket has no address.
     const ip = addresses.of(request);
     const waiting = new Waiting(socket, this.#handshakeMs, taken => {

@@ -11,7 +11,7 @@ import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 import { asksForWebSocket, normalize, type Target, targetOf } from './upgrade-request.js';
 
 /** The collaborators of {@link UpgradeRouter}. */
-export interface RouterParts {
+export interface RouterDeps {
   readonly admission: { admit(arrival: Arrival): void; unknownPath(): UpgradeRefusal };
   readonly addresses: ClientAddresses;
   readonly turnstile: Turnstile;
@@ -34,14 +34,14 @@ interface Upgrade {
  */
 export class UpgradeRouter {
   readonly #server: Server;
-  readonly #parts: RouterParts;
+  readonly #deps: RouterDeps;
   /** By path without parameters. */
   readonly #endpoints = new Map<string | undefined, Endpoint>();
   readonly #patterns = new PathPatterns<Endpoint>();
 
-  constructor(server: Server, parts: RouterParts) {
+  constructor(server: Server, deps: RouterDeps) {
     this.#server = server;
-    this.#parts = parts;
+    this.#deps = deps;
     server.on('upgrade', this.#onUpgrade);
   }
 
@@ -80,7 +80,7 @@ export class UpgradeRouter {
     if (this.#alone) return this.#take(upgrade, endpoint, params, target);
     this.#behindOthers(upgrade.socket, taken => {
       if (!taken) return this.#take(upgrade, endpoint, params, target);
-      const { preflight, turnstile } = this.#parts;
+      const { preflight, turnstile } = this.#deps;
       preflight.conflict(target?.url ?? upgrade.request.url!);
       // A listener that reads the socket has taken it.
       if (upgrade.socket.writableEnded) turnstile.linger(upgrade.socket);
@@ -88,7 +88,7 @@ export class UpgradeRouter {
   }
 
   #take(upgrade: Upgrade, endpoint: Endpoint, params: PathParams, target: Target | undefined): void {
-    const { admission, addresses } = this.#parts;
+    const { admission, addresses } = this.#deps;
     normalize(upgrade.request, target);
     afterAnswers(upgrade.socket, () =>
       admission.admit({ ...upgrade, endpoint, ip: addresses.of(upgrade.request), params }),
@@ -97,7 +97,7 @@ export class UpgradeRouter {
 
   /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
   #leave({ request, socket, head }: Upgrade): void {
-    const { addresses, admission, turnstile, unmatched, unclaimed } = this.#parts;
+    const { addresses, admission, turnstile, unmatched, unclaimed } = this.#deps;
     const shared = unmatched === 'ignore' && !this.#alone;
     afterAnswers(socket, () => {
       const refusal = admission.unknownPath();
@@ -130,8 +130,8 @@ export class UpgradeRouter {
 
   #handBack({ request, socket, head }: Upgrade): void {
     if (handBack(this.#server, request, socket, head)) return;
-    const ip = this.#parts.addresses.of(request);
-    this.#parts.turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
+    const ip = this.#deps.addresses.of(request);
+    this.#deps.turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
   }
 
   /** Whether the HTTP server has no other listener for upgrades. */

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { LastAnswers } from '../session/last-answers.js';
-import { type RouterParts, UpgradeRouter } from './upgrade-router.js';
+import { type RouterDeps, UpgradeRouter } from './upgrade-router.js';
 
 /** What is done with one HTTP server. */
 interface Served {
@@ -10,10 +10,10 @@ interface Served {
 
 /** The HTTP servers whose upgrades go to gateways. */
 export class UpgradeServers {
-  readonly #routing: RouterParts;
+  readonly #routing: RouterDeps;
   readonly #served = new Map<Server, Served>();
 
-  constructor(routing: RouterParts) {
+  constructor(routing: RouterDeps) {
     this.#routing = routing;
   }
 

@@ -5,7 +5,7 @@ const TICK_MS = 250;
 const SLICE = 200;
 
 /** What {@link Expiries} does, and when it is told of time. */
-export interface ExpiryParts<T> {
+export interface ExpiryDeps<T> {
   /** Milliseconds before the end at which the client is asked to renew; 0 never asks. */
   readonly renewBefore: number;
   readonly clock: ExpiryClock;
@@ -36,7 +36,7 @@ interface Entry<T> {
  * {@link TICK_MS}, by the wall clock, which may be set: what is due is found by its time and not by counting.
  */
 export class Expiries<T extends object> {
-  readonly #parts: ExpiryParts<T>;
+  readonly #deps: ExpiryDeps<T>;
   readonly #entries = new Map<T, Entry<T>>();
   readonly #buckets = new Map<number, Set<Entry<T>>>();
   /** No bucket comes before this one. */
@@ -45,8 +45,8 @@ export class Expiries<T extends object> {
   #due: Entry<T>[] = [];
   #slice: unknown;
 
-  constructor(parts: ExpiryParts<T>) {
-    this.#parts = parts;
+  constructor(deps: ExpiryDeps<T>) {
+    this.#deps = deps;
   }
 
   /** How many connections have an end. */
@@ -62,11 +62,11 @@ export class Expiries<T extends object> {
   /** Its client can be told from now on: at once, if it is time for that. */
   begin(holder: T): void {
     const entry = this.#entries.get(holder);
-    const { renewBefore, clock } = this.#parts;
+    const { renewBefore, clock } = this.#deps;
     if (entry === undefined || renewBefore === 0) return;
     const announceAt = entry.expiresAt - renewBefore;
     if (announceAt > clock.now()) this.#put({ ...entry, announceAt });
-    else this.#parts.announce(holder, entry.expiresAt);
+    else this.#deps.announce(holder, entry.expiresAt);
   }
 
   /**
@@ -76,7 +76,7 @@ export class Expiries<T extends object> {
   renew(holder: T, expiresAt: number | undefined): void {
     this.delete(holder);
     if (expiresAt === undefined) return;
-    const { renewBefore, clock } = this.#parts;
+    const { renewBefore, clock } = this.#deps;
     const ahead = Math.min(renewBefore, (expiresAt - clock.now()) / 2);
     this.#put({ holder, expiresAt, announceAt: renewBefore === 0 ? Infinity : expiresAt - ahead });
   }
@@ -92,7 +92,7 @@ export class Expiries<T extends object> {
 
   /** Nothing ends any more. */
   stop(): void {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     clock.clearInterval(this.#timer);
     clock.clearImmediate(this.#slice);
     this.#timer = this.#slice = undefined;
@@ -122,13 +122,13 @@ export class Expiries<T extends object> {
   }
 
   #start(): void {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     this.#timer = clock.setInterval(this.#tick, TICK_MS);
     this.#timer.unref();
   }
 
   readonly #tick = (): void => {
-    const passed = Math.floor(this.#parts.clock.now() / TICK_MS);
+    const passed = Math.floor(this.#deps.clock.now() / TICK_MS);
     if (this.#earliest > passed) return;
     let earliest = Infinity;
     for (const [at, bucket] of this.#buckets) {
@@ -146,19 +146,19 @@ export class Expiries<T extends object> {
   readonly #look = (): void => {
     this.#slice = undefined;
     for (const entry of this.#due.splice(0, SLICE)) this.#meet(entry);
-    if (this.#due.length > 0) this.#slice = this.#parts.clock.setImmediate(this.#look);
+    if (this.#due.length > 0) this.#slice = this.#deps.clock.setImmediate(this.#look);
   };
 
   #meet(entry: Entry<T>): void {
     const { holder, expiresAt, announceAt } = entry;
     // It may have gone or renewed since its bucket was taken.
     if (this.#entries.get(holder) !== entry) return;
-    if (announceAt < expiresAt && this.#parts.clock.now() < expiresAt) {
+    if (announceAt < expiresAt && this.#deps.clock.now() < expiresAt) {
       this.#put({ ...entry, announceAt: Infinity });
-      this.#parts.announce(holder, expiresAt);
+      this.#deps.announce(holder, expiresAt);
     } else {
       this.delete(holder);
-      this.#parts.expire(holder);
+      this.#deps.expire(holder);
     }
   }
 }

@@ -13,7 +13,7 @@ import { TopicReview } from '../subscribe/topic-review.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
 
 /** What {@link createCredentials} needs of the rest of the server. */
-export interface CredentialParts {
+export interface CredentialDeps {
   readonly options: ResolvedFanoutOptions;
   readonly topics: TopicRegistry;
   readonly requests: TopicRequests;
@@ -32,14 +32,7 @@ const clock = {
 };
 
 /** What asks for credentials, lets them end and takes new ones. */
-export function createCredentials({
-  options,
-  topics,
-  requests,
-  rejections,
-  usage,
-  errors,
-}: CredentialParts): {
+export function createCredentials({ options, topics, requests, rejections, usage, errors }: CredentialDeps): {
   readonly gate: HandshakeGate;
   readonly expiries: Expiries<ClientSession>;
   readonly refreshes: Refreshes;

@@ -1,7 +1,7 @@
 import type { Rejections } from '../../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import { Bans } from '../../limits/bans.js';
-import type { SessionHost } from '../session/client-session.js';
+import type { SessionDeps } from '../session/client-session.js';
 import type { MessageRouter } from './message-router.js';
 import { Offenders } from './offenders.js';
 import { Reception } from './reception.js';
@@ -10,7 +10,7 @@ import { UnreadyBytes } from '../../limits/unready-bytes.js';
 import { UsageLimits } from '../../limits/usage-limits.js';
 
 /** What {@link InboundRim} is made of and for. */
-export interface InboundParts {
+export interface InboundDeps {
   readonly options: ResolvedFanoutOptions;
   readonly rejections: Rejections;
   readonly connections: Watched;
@@ -26,7 +26,7 @@ export class InboundRim {
   readonly unfinished: UnfinishedMessages;
   readonly #unreadyBytes: number;
 
-  constructor({ options, rejections, connections, clock, logger }: InboundParts) {
+  constructor({ options, rejections, connections, clock, logger }: InboundDeps) {
     const { messageTime, unreadyBytes, banTime } = options.limits;
     this.usage = new UsageLimits(options, clock.now);
     this.bans = new Bans(banTime, clock.now);
@@ -39,7 +39,7 @@ export class InboundRim {
   leadingTo(router: MessageRouter): {
     readonly reception: Reception;
     readonly offenders: Offenders;
-    readonly sessionHost: SessionHost;
+    readonly sessionHost: SessionDeps;
     readonly unfinished: UnfinishedMessages;
   } {
     const { usage, offenders, unfinished } = this;

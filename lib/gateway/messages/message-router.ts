@@ -25,7 +25,7 @@ import type { Fail, SubscribeRouter } from '../subscribe/subscribe-router.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
 /** The collaborators of {@link MessageRouter}. */
-export interface RouterParts {
+export interface RouterDeps {
   readonly subscribes: SubscribeRouter;
   readonly refreshes: Refreshes;
   readonly offenders: Offenders;
@@ -50,7 +50,7 @@ export class MessageRouter implements Answers {
   readonly #named = new WeakSet<ClientEndpoint>();
   #active = 0;
 
-  constructor({ subscribes, refreshes, offenders, streams, errors, warn }: RouterParts) {
+  constructor({ subscribes, refreshes, offenders, streams, errors, warn }: RouterDeps) {
     this.#subscribes = subscribes;
     this.#refreshes = refreshes;
     this.#offenders = offenders;

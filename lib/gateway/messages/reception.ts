@@ -17,7 +17,7 @@ import type { UsageLimits } from '../../limits/usage-limits.js';
 const MOST_BEFORE_PONG = 128 * 1024;
 
 /** The collaborators of {@link Reception}. */
-export interface ReceptionParts {
+export interface ReceptionDeps {
   readonly router: MessageRouter;
   readonly usage: UsageLimits;
   readonly offenders: Offenders;
@@ -25,7 +25,7 @@ export interface ReceptionParts {
 
 /** What comes in from the sockets: bounded before anything is made of it. */
 export class Reception {
-  readonly #parts: ReceptionParts;
+  readonly #deps: ReceptionDeps;
   #draining = false;
 
   // One function of each for all sockets, so that a connection costs no closures: `this` is the socket.
@@ -34,8 +34,8 @@ export class Reception {
   readonly #onPong: (this: WebSocket, data: Buffer) => void;
   readonly #onError: (this: WebSocket, error: Error) => void;
 
-  constructor(parts: ReceptionParts) {
-    this.#parts = parts;
+  constructor(deps: ReceptionDeps) {
+    this.#deps = deps;
     const receive = this.#receive.bind(this);
     this.#onMessage = function (data, isBinary) {
       receive(sessionOf(this)!, data, isBinary);
@@ -48,7 +48,7 @@ export class Reception {
     this.#onPong = function (data) {
       pong(sessionOf(this)!, data);
     };
-    const { offenders } = parts;
+    const { offenders } = deps;
     this.#onError = function (error) {
       const breach = breachOf(error);
       if (breach !== undefined) offenders.broke(sessionOf(this)!, breach.cause, breach.code);
@@ -74,7 +74,7 @@ export class Reception {
     const { connection } = session;
     const now = wallTime();
     connection.heard(now);
-    const { usage, router, offenders } = this.#parts;
+    const { usage, router, offenders } = this.#deps;
     const excess = usage.refusalOf(session, sizeOf(data), now);
     if (this.#draining || !connection.open) {
       // Nobody is answered any more. But who has been closed for something else may not flood us until it has gone.
@@ -89,7 +89,7 @@ export class Reception {
 
   #ping(session: ClientSession, data: Buffer): void {
     const { connection, endpoint } = session;
-    const { usage, offenders } = this.#parts;
+    const { usage, offenders } = this.#deps;
     if (!usage.mayPing(session)) return offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
     if (!connection.open) return;
     connection.heard(wallTime());
@@ -99,7 +99,7 @@ export class Reception {
   }
 
   #pong(session: ClientSession, data: Buffer): void {
-    const { usage, offenders } = this.#parts;
+    const { usage, offenders } = this.#deps;
     session.connection.answered(wallTime());
     // Those that were asked for are as many as our pings.
     if (session.connection.pong(data)) return;

@@ -16,7 +16,7 @@ import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
 
 /** The collaborators of {@link Refreshes}. */
-export interface RefreshParts {
+export interface RefreshDeps {
   readonly gate: HandshakeGate;
   readonly expiries: Expiries<ClientSession>;
   readonly review: TopicReview;
@@ -27,19 +27,19 @@ export interface RefreshParts {
 
 /** Takes new credentials from a client that stays connected: asks the handshake guards again, and then about its topics. */
 export class Refreshes {
-  readonly #parts: RefreshParts;
+  readonly #deps: RefreshDeps;
   /** The last one of each client that has one under way. The next waits for it: the credentials of the later one count. */
   readonly #last = new Map<ClientSession, Promise<void>>();
 
-  constructor(parts: RefreshParts) {
-    this.#parts = parts;
+  constructor(deps: RefreshDeps) {
+    this.#deps = deps;
   }
 
   /** Handles a `refresh` message. Resolves when it is answered; never rejects. */
   refresh(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
     const { token } = (message.data ?? {}) as { token?: unknown };
     if (!isToken(token)) return fail(session, message.id, new Refusal('BAD_TOKEN'));
-    if (!this.#parts.usage.mayRefresh(session))
+    if (!this.#deps.usage.mayRefresh(session))
       return fail(session, message.id, new CountedRefusal('RATE_LIMITED', 'refresh-rate'));
     const refreshed = this.#after(this.#last.get(session), session, message, token, fail);
     this.#last.set(session, refreshed);
@@ -61,7 +61,7 @@ export class Refreshes {
       const credentials = await this.#ask(session, token);
       if (!connection.open) return;
       this.#take(session, credentials);
-      await this.#parts.review.run(session, fail);
+      await this.#deps.review.run(session, fail);
       const { expiresAt } = credentials;
       connection.sendText(JSON.stringify({ event: 'refreshed', id, data: { expiresAt } }));
     } catch (error) {
@@ -71,7 +71,7 @@ export class Refreshes {
 
   /** @throws Refusal when the guards refuse, or take too long */
   async #ask({ connection, endpoint }: ClientSession, token: string): Promise<Credentials> {
-    const { gate, handshakeMs } = this.#parts;
+    const { gate, handshakeMs } = this.#deps;
     let deadline: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       deadline = setTimeout(() => reject(new Refusal('BUSY')), handshakeMs);
@@ -92,7 +92,7 @@ export class Refreshes {
     if (userIdOf(user) !== userIdOf(connection.user)) throw refusalFor(403);
     connection.user = user as ConnectionUser;
     session.renewals++;
-    this.#parts.expiries.renew(session, expiresAt);
+    this.#deps.expiries.renew(session, expiresAt);
   }
 }
 

@@ -25,7 +25,7 @@ export interface Watched extends Iterable<{ readonly socket: WebSocket }> {
 }
 
 /** The collaborators of {@link UnfinishedMessages}. */
-export interface UnfinishedParts {
+export interface UnfinishedDeps {
   /** Milliseconds a message may take, 0 for no limit. */
   readonly messageTime: number;
   readonly connections: Watched;
@@ -47,7 +47,7 @@ interface Note {
  * neither an idle connection nor a message costs anything.
  */
 export class UnfinishedMessages {
-  readonly #parts: UnfinishedParts;
+  readonly #deps: UnfinishedDeps;
   readonly #stepMs: number;
   readonly #steps: number;
   readonly #notes = new Map<ClientSession, Note>();
@@ -58,16 +58,16 @@ export class UnfinishedMessages {
   #steppedAt = 0;
   #blind = false;
 
-  constructor(parts: UnfinishedParts) {
-    this.#parts = parts;
-    const round = parts.messageTime / LOOKS;
+  constructor(deps: UnfinishedDeps) {
+    this.#deps = deps;
+    const round = deps.messageTime / LOOKS;
     this.#steps = Math.min(MOST_STEPS, Math.max(1, Math.floor(round / LEAST_STEP_MS)));
     this.#stepMs = Math.max(1, round / this.#steps);
   }
 
   /** Called for each new connection: the walk goes on while there is one. */
   watch(): void {
-    const { clock, messageTime } = this.#parts;
+    const { clock, messageTime } = this.#deps;
     if (this.#timer !== undefined || messageTime === 0 || this.#blind) return;
     this.#steppedAt = clock.now();
     this.#timer = clock.setInterval(this.#step, this.#stepMs);
@@ -80,13 +80,13 @@ export class UnfinishedMessages {
   }
 
   stop(): void {
-    this.#parts.clock.clearInterval(this.#timer);
+    this.#deps.clock.clearInterval(this.#timer);
     this.#timer = this.#walk = undefined;
     this.#notes.clear();
   }
 
   readonly #step = (): void => {
-    const { clock, connections } = this.#parts;
+    const { clock, connections } = this.#deps;
     if (connections.size === 0) return this.stop();
     const now = clock.now();
     // What came while the loop stood still is not read yet: nobody is late for that.
@@ -102,7 +102,7 @@ export class UnfinishedMessages {
 
   /** The next connection, the first again after the last; undefined when there is none. */
   #next(): { readonly socket: WebSocket } | undefined {
-    const { connections } = this.#parts;
+    const { connections } = this.#deps;
     const next = this.#walk?.next();
     if (next !== undefined && !next.done) return next.value;
     this.#walk = connections[Symbol.iterator]();
@@ -123,9 +123,9 @@ export class UnfinishedMessages {
     const note = this.#notes.get(session);
     if (note?.after !== usedAt) {
       this.#notes.set(session, { since: this.#time, after: usedAt });
-    } else if (this.#time - note.since >= this.#parts.messageTime) {
+    } else if (this.#time - note.since >= this.#deps.messageTime) {
       this.#notes.delete(session);
-      this.#parts.offenders.expel(session, 'message-time', CLOSE.UNFINISHED);
+      this.#deps.offenders.expel(session, 'message-time', CLOSE.UNFINISHED);
     }
   }
 
@@ -133,7 +133,7 @@ export class UnfinishedMessages {
   #giveUp(): void {
     this.#blind = true;
     this.stop();
-    this.#parts.logger.warn(
+    this.#deps.logger.warn(
       'limits.messageTime is not kept: this version of ws does not show which messages are unfinished',
     );
   }

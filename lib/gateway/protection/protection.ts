@@ -19,7 +19,7 @@ import { readerOf } from './parameters.js';
 import { globalSupply, load, scopedSupply, type Supply, supplyOf } from '../nest/supply.js';
 
 /** Class whose methods are served: a gateway. */
-export interface ProtectedHost {
+export interface GatewayClass {
   readonly metatype: Function;
   readonly wrapper: InstanceWrapper;
 }
@@ -60,7 +60,7 @@ export class Protection {
   }
 
   /** The method with everything around it. @throws FanoutError FANOUT_PROTECTION when an enhancer has no provider */
-  handler(host: ProtectedHost, method: string): GatewayHandler {
+  handler(host: GatewayClass, method: string): GatewayHandler {
     const { wrapper, metatype } = host;
     const isStatic = wrapper.isDependencyTreeStatic();
     const route = declaredRoute(metatype, method, isStatic ? (wrapper.instance as object) : undefined);
@@ -88,7 +88,7 @@ export class Protection {
   }
 
   /** One supply for each enhancer, global ones first. @throws FanoutError FANOUT_PROTECTION */
-  #suppliesOf(route: DeclaredRoute, { wrapper }: ProtectedHost): Supplies {
+  #suppliesOf(route: DeclaredRoute, { wrapper }: GatewayClass): Supplies {
     const found = <T>(kind: EnhancerKind, find: () => T): T => {
       try {
         return find();

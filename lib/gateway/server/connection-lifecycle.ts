@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import type { ConnectionRegistry } from '../../connection/connection-registry.js';
 import { Handshake } from '../../connection/handshake.js';
 import { inOwnContext } from '../../connection/own-context.js';
-import { type ConnectionHost, SocketConnection } from '../../connection/socket-connection.js';
+import { type ConnectionDeps, SocketConnection } from '../../connection/socket-connection.js';
 import type { ConnectionUser } from '../../connection/user.js';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
@@ -14,14 +14,14 @@ import type { Subscription } from '../../topic/subscription.js';
 import type { WireFormat } from '../../wire/json-format.js';
 import type { AdmissionSlots } from '../../limits/admission-slots.js';
 import type { Arrival, Credentials } from '../handshake/arrival.js';
-import { attachSession, ClientSession, type SessionHost, sessionOf } from '../session/client-session.js';
+import { attachSession, ClientSession, type SessionDeps, sessionOf } from '../session/client-session.js';
 import type { Expiries } from '../handshake/expiries.js';
 import type { Offenders } from '../messages/offenders.js';
 import type { Reception } from '../messages/reception.js';
 import type { UnfinishedMessages } from '../messages/unfinished-messages.js';
 
 /** The collaborators of {@link ConnectionLifecycle}. */
-export interface LifecycleParts {
+export interface LifecycleDeps {
   readonly options: ResolvedFanoutOptions;
   readonly connections: ConnectionRegistry;
   readonly topics: TopicRegistry;
@@ -31,10 +31,10 @@ export interface LifecycleParts {
   readonly reception: Reception;
   readonly offenders: Offenders;
   readonly unfinished: UnfinishedMessages;
-  readonly host: ConnectionHost;
+  readonly connection: ConnectionDeps;
   /** For gateways without a heartbeat. */
-  readonly hostWithoutPings: ConnectionHost;
-  readonly sessionHost: SessionHost;
+  readonly connectionWithoutPings: ConnectionDeps;
+  readonly sessionHost: SessionDeps;
   readonly logger: ErrorLog;
 }
 
@@ -43,15 +43,15 @@ export interface LifecycleParts {
  * message is handled; a hook that throws closes its own connection and never the process.
  */
 export class ConnectionLifecycle {
-  readonly #parts: LifecycleParts;
+  readonly #deps: LifecycleDeps;
   /** Hooks on their way, which a shutdown waits for. */
   readonly #hooks = new Set<Promise<unknown>>();
 
   /** One function for all sockets, so that a connection costs no closure: `this` is the socket. */
   readonly #onClose: (this: WebSocket, code: number, reason: Buffer) => void;
 
-  constructor(parts: LifecycleParts) {
-    this.#parts = parts;
+  constructor(deps: LifecycleDeps) {
+    this.#deps = deps;
     const disconnect = this.#disconnect.bind(this);
     this.#onClose = function (code, reason) {
       disconnect(sessionOf(this)!, { code, reason: reason.toString() });
@@ -60,12 +60,12 @@ export class ConnectionLifecycle {
 
   /** Takes over a WebSocket whose handshake is done, and the slot it has. */
   open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
-    const { connections, heartbeat, expiries, reception, sessionHost, unfinished } = this.#parts;
+    const { connections, heartbeat, expiries, reception, sessionHost, unfinished } = this.#deps;
     const { endpoint, request, ip, params } = arrival;
     const url = ownString(request.url ?? '/', endpoint.path);
     const handshake = new Handshake(url, ip, request.headers, params);
-    const host = endpoint.heartbeat === false ? this.#parts.hostWithoutPings : this.#parts.host;
-    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, host, format);
+    const deps = endpoint.heartbeat === false ? this.#deps.connectionWithoutPings : this.#deps.connection;
+    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, deps, format);
     const session = new ClientSession(connection, endpoint, sessionHost);
     endpoint.server.adopt(socket);
     attachSession(socket, session);
@@ -91,7 +91,7 @@ export class ConnectionLifecycle {
 
   /** From now on no further message is taken: the server goes down. */
   drain(): void {
-    this.#parts.reception.drain();
+    this.#deps.reception.drain();
   }
 
   /** Resolves when no hook runs any more. */
@@ -101,7 +101,7 @@ export class ConnectionLifecycle {
 
   async #connect(session: ClientSession, request: IncomingMessage): Promise<void> {
     const { connection, endpoint } = session;
-    const { logger, offenders, options } = this.#parts;
+    const { logger, offenders, options } = this.#deps;
     let deadline: NodeJS.Timeout | undefined;
     const late = new Promise<[]>(resolve => {
       deadline = setTimeout(() => {
@@ -132,15 +132,15 @@ export class ConnectionLifecycle {
     // A hook may have refused the client by closing the socket itself, and a user has a limit: nothing of one that is
     // gone is handled.
     if (!connection.open) return inbound.clear();
-    const { keep } = this.#parts.options.handshake;
+    const { keep } = this.#deps.options.handshake;
     // Guards that ask for the host are asked again when the client renews.
     connection.handshake.keep(endpoint.handshakeGuards.length > 0 ? [...keep, 'host'] : keep);
-    this.#parts.expiries.begin(session);
-    inbound.open(this.#parts.options.limits.inFlight);
+    this.#deps.expiries.begin(session);
+    inbound.open(this.#deps.options.limits.inFlight);
   }
 
   #disconnect(session: ClientSession, close: Close): void {
-    const { connections, topics, heartbeat, expiries, host, unfinished, slots, logger } = this.#parts;
+    const { connections, topics, heartbeat, expiries, unfinished, slots, logger } = this.#deps;
     const { connection, endpoint } = session;
     slots.give(connection.handshake.ip);
     endpoint.server.forget(connection.socket);
@@ -153,7 +153,7 @@ export class ConnectionLifecycle {
     // What a client sent before it left is still its wish; after our own close it is not.
     if (connection.closedWith !== undefined) session.inbound.clear();
     else session.inbound.leave();
-    host.waiting.end(connection);
+    this.#deps.connection.waiting.end(connection);
     for (const reply of session.replies ?? []) {
       try {
         reply.unsubscribe();
@@ -175,7 +175,7 @@ export class ConnectionLifecycle {
       }),
     );
     for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') this.#parts.logger.error(outcome.reason, 'handleDisconnect failed');
+      if (outcome.status === 'rejected') this.#deps.logger.error(outcome.reason, 'handleDisconnect failed');
     }
   }
 

@@ -49,7 +49,7 @@ const CLOSE_TIMEOUT_MS = 5000;
 const NODE_BACKLOG = 511;
 
 /** The collaborators of {@link GatewayServer}. */
-export interface ServerParts {
+export interface ServerDeps {
   readonly options: ResolvedFanoutOptions;
   readonly explorer: GatewayExplorer;
   readonly handlers: GatewayHandlers;
@@ -69,7 +69,7 @@ export interface ServerParts {
 
 /** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */
 export class GatewayServer {
-  readonly #parts: ServerParts;
+  readonly #deps: ServerDeps;
   readonly #placements = new Placements();
   readonly #ownServers: OwnServers;
   /** Requests whose client takes compressed frames. */
@@ -82,9 +82,9 @@ export class GatewayServer {
   #drained = false;
   #disposed = false;
 
-  constructor(parts: ServerParts) {
-    this.#parts = parts;
-    const { options, lifecycle, rejections } = parts;
+  constructor(deps: ServerDeps) {
+    this.#deps = deps;
+    const { options, lifecycle, rejections } = deps;
     this.#ownServers = new OwnServers(options.limits.handshake);
     this.#addresses = new ClientAddresses(options.trustProxy);
     this.#turnstile = new Turnstile(rejections);
@@ -95,10 +95,10 @@ export class GatewayServer {
       handshakeMs: options.limits.handshake,
     });
     this.#admission = new Admission({
-      ...parts,
+      ...deps,
       rates: new AdmissionRates(options.limits, () => performance.now()),
       origins: new OriginCheck(options.origins, this.#addresses),
-      refusals: new SampledErrors(wallTime, { error: line => parts.logger.warn(line) }),
+      refusals: new SampledErrors(wallTime, { error: line => deps.logger.warn(line) }),
       turnstile: this.#turnstile,
       open: (arrival, client, credentials) =>
         lifecycle.open(arrival, client, this.#formatOf(client, arrival.request), credentials),
@@ -108,7 +108,7 @@ export class GatewayServer {
       addresses: this.#addresses,
       turnstile: this.#turnstile,
       unclaimed: this.#unclaimed,
-      preflight: parts.preflight,
+      preflight: deps.preflight,
       unmatched: options.unmatched,
     });
   }
@@ -143,7 +143,7 @@ export class GatewayServer {
 
   /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other, or have no endpoint */
   bind(): void {
-    const { explorer, handlers, heartbeat, logger } = this.#parts;
+    const { explorer, handlers, heartbeat, logger } = this.#deps;
     explorer.assertProviders();
     for (const gateway of explorer.gateways) gatewayOptions(gateway.metatype);
     const placed = this.#placements.match(explorer.gateways);
@@ -159,7 +159,7 @@ export class GatewayServer {
 
   /** Gives each endpoint and port the combined options of its gateways and the adapter. */
   #configure(placed: ReadonlyMap<Gateway, Endpoint>): void {
-    const { preflight } = this.#parts;
+    const { preflight } = this.#deps;
     const ofPorts = new Map<number, OptionLayer[]>();
     for (const endpoint of this.#placements.endpoints) {
       const gateways = [...placed].filter(([, other]) => other === endpoint).map(([gateway]) => gateway);
@@ -238,7 +238,7 @@ export class GatewayServer {
   }
 
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
-    const endpoint = new Endpoint(port, path, this.#socketServer(), this.#parts.options.heartbeat);
+    const endpoint = new Endpoint(port, path, this.#socketServer(), this.#deps.options.heartbeat);
     if (port === 0) assertUpgrades(httpServer, placeOf(endpoint));
     // To the system port 0 means a random port, which no client could know.
     const server = port === 0 ? httpServer : this.#ownServers.at(port);
@@ -248,7 +248,7 @@ export class GatewayServer {
   }
 
   #socketServer(): EndpointServer {
-    const { limits, compression } = this.#parts.options;
+    const { limits, compression } = this.#deps.options;
     const options: WsServerOptions = {
       maxPayload: limits.payload,
       maxFragments: limits.fragments,

@@ -4,7 +4,7 @@ import type { Delivery } from '../../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../../connection/connection-registry.js';
 import { FirstGrants } from '../../connection/first-grants.js';
 import { flightTimeOf } from '../../connection/flight-time.js';
-import type { LineClock } from '../../connection/outbox-owner.js';
+import type { LineClock } from '../../connection/outbox-deps.js';
 import { TurnWrites } from '../../connection/turn-writes.js';
 import { WaitingAnswers } from '../../connection/waiting-answers.js';
 import { Refusal } from '../../errors/refusals.js';
@@ -38,7 +38,7 @@ import { TopicSources } from '../subscribe/topic-sources.js';
 import type { SweepClock } from '../messages/unfinished-messages.js';
 
 /** What {@link createRim} needs of the rooms behind the gateway. */
-export interface RimParts {
+export interface RimDeps {
   readonly options: ResolvedFanoutOptions;
   readonly explorer: GatewayExplorer;
   readonly config: ApplicationConfig;
@@ -65,7 +65,7 @@ export interface Rim {
 }
 
 /** Puts the gateway room together: who comes in, what clients send, and what they are told. */
-export function createRim(parts: RimParts): Rim {
+export function createRim(deps: RimDeps): Rim {
   const {
     options,
     explorer,
@@ -78,7 +78,7 @@ export function createRim(parts: RimParts): Rim {
     wallClock,
     logger,
     errors,
-  } = parts;
+  } = deps;
   const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
   const { rejections, load, preflight } = observation;
   const slots = new AdmissionSlots(options.limits);
@@ -117,7 +117,7 @@ export function createRim(parts: RimParts): Rim {
   });
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const flightTime = flightTimeOf(options.slowConsumer.lag);
-  const host = {
+  const ofConnection = {
     turnWrites: new TurnWrites(clock.setImmediate),
     waiting: new WaitingAnswers(laggards),
     maxUnsentBytes: options.slowConsumer.maxBytes,
@@ -147,9 +147,9 @@ export function createRim(parts: RimParts): Rim {
     heartbeat,
     expiries,
     ...inbound.leadingTo(router),
-    host,
+    connection: ofConnection,
     // Without pings nothing tells what a client has read.
-    hostWithoutPings: { ...host, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
+    connectionWithoutPings: { ...ofConnection, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
     slots,
     logger: errors,
   });

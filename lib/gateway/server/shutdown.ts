@@ -22,7 +22,7 @@ const HURRIED_MS = 200;
 const SHORTEST_RETURN_MS = 1000;
 
 /** The collaborators of {@link Shutdown}. */
-export interface ShutdownParts {
+export interface ShutdownDeps {
   readonly server: GatewayServer;
   readonly broadcaster: Pick<Broadcaster, 'flush'>;
   readonly connections: ConnectionRegistry;
@@ -33,12 +33,12 @@ export interface ShutdownParts {
 
 /** Takes the server down without losing what was published, and without all clients coming back in one moment. */
 export class Shutdown {
-  readonly #parts: ShutdownParts;
+  readonly #deps: ShutdownDeps;
   #drainMs: number;
 
   /** @param drainMs time until whoever is left is terminated */
-  constructor(parts: ShutdownParts, drainMs: number) {
-    this.#parts = parts;
+  constructor(deps: ShutdownDeps, drainMs: number) {
+    this.#deps = deps;
     this.#drainMs = drainMs;
   }
 
@@ -49,7 +49,7 @@ export class Shutdown {
 
   /** Resolves with the milliseconds that are left, or a few of them when none are. */
   async run(): Promise<number> {
-    const { server, broadcaster, connections, lifecycle, leaveHooks, router } = this.#parts;
+    const { server, broadcaster, connections, lifecycle, leaveHooks, router } = this.#deps;
     const deadline = performance.now() + this.#drainMs;
     server.refuseUpgrades();
     lifecycle.drain();
@@ -69,11 +69,11 @@ export class Shutdown {
   }
 
   async #closeInWaves(end: number): Promise<void> {
-    const connections = [...this.#parts.connections];
+    const connections = [...this.#deps.connections];
     const waves = Math.ceil(connections.length / WAVE);
     const gap = waves > 1 ? Math.max(0, end - performance.now()) / waves : 0;
     for (let wave = 0; wave < waves; wave++) {
-      if (wave > 0) await until(performance.now() + gap, () => this.#parts.connections.size === 0);
+      if (wave > 0) await until(performance.now() + gap, () => this.#deps.connections.size === 0);
       for (const connection of connections.slice(wave * WAVE, (wave + 1) * WAVE)) {
         const delay = Math.round(Math.random() * Math.max(SHORTEST_RETURN_MS, connections.length));
         // What sources and timers have published since the flush goes along.

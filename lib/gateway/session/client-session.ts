@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../../connection/socket-connection.js';
 import type { Subscription } from '../../topic/subscription.js';
 import type { ClientEndpoint } from './client-endpoint.js';
-import { Inbound, type InboundOwner, type Incoming } from './inbound.js';
+import { Inbound, type InboundSession, type Incoming } from './inbound.js';
 import type { MessageId } from './message.js';
 import type { UnreadyBytes } from '../../limits/unready-bytes.js';
 import type { Usage } from '../../limits/usage-limits.js';
@@ -21,7 +21,7 @@ export interface Cancellable {
 }
 
 /** What a session asks of the rest of the rim. One object serves them all. */
-export interface SessionHost {
+export interface SessionDeps {
   /** Bytes that wait for their connections to be ready. */
   readonly unready: UnreadyBytes;
   /** Takes a client's message to where it belongs; must not throw or reject. */
@@ -29,7 +29,7 @@ export interface SessionHost {
 }
 
 /** What the rim knows of one client beyond its connection. Hangs on the `ws` socket, so that listeners need no closures. */
-export class ClientSession implements Usage, InboundOwner {
+export class ClientSession implements Usage, InboundSession {
   readonly inbound = new Inbound(this);
   /** Observables that handlers returned and that still emit; ended with the connection. */
   replies: Set<RxSubscription> | undefined;
@@ -48,14 +48,14 @@ export class ClientSession implements Usage, InboundOwner {
   bytes = 0;
   subscribes = 0;
   conduct: Usage['conduct'];
-  readonly #host: SessionHost;
+  readonly #deps: SessionDeps;
 
   constructor(
     readonly connection: ClientConnection,
     readonly endpoint: ClientEndpoint,
-    host: SessionHost,
+    deps: SessionDeps,
   ) {
-    this.#host = host;
+    this.#deps = deps;
   }
 
   get socket(): WebSocket {
@@ -68,7 +68,7 @@ export class ClientSession implements Usage, InboundOwner {
   }
 
   get unready(): UnreadyBytes {
-    return this.#host.unready;
+    return this.#deps.unready;
   }
 
   get full(): boolean {
@@ -82,7 +82,7 @@ export class ClientSession implements Usage, InboundOwner {
   handle(message: Incoming): void | Promise<void> {
     const { connection } = this;
     connection.handlerBegins();
-    const handled = inCopiedContext(this.#host.route, this, message);
+    const handled = inCopiedContext(this.#deps.route, this, message);
     if (handled === undefined) connection.handlerEnds();
     else void handled.then(() => connection.handlerEnds());
     return handled;

@@ -13,7 +13,7 @@ const QUEUE_LIMIT = 16;
 const IN_HAND_BYTES = 256 * 1024;
 
 /** Whose messages they are. An object, so that no connection needs a function of its own. */
-export interface InboundOwner {
+export interface InboundSession {
   readonly socket: Pick<WebSocket, 'isPaused' | 'pause' | 'resume'>;
   /** Bytes of one message. */
   readonly maxPayload: number;
@@ -43,14 +43,14 @@ interface Waiting {
  * messages can be more than that, because a chunk of them inflates to a thousand times its size; those are refused.
  */
 export class Inbound {
-  readonly #owner: InboundOwner;
+  readonly #owner: InboundSession;
   #waiting: Waiting | undefined;
   /** Messages that may be handled beside those that are. */
   #free = 0;
   #opened = false;
   #cleared = false;
 
-  constructor(owner: InboundOwner) {
+  constructor(owner: InboundSession) {
     this.#owner = owner;
   }
 

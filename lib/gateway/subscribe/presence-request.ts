@@ -1,7 +1,7 @@
 import type { Delivery } from '../../broadcast/delivery.js';
 import type { PresencePolicy } from '../../topic/topic-policy.js';
 import type { ClientSession } from '../session/client-session.js';
-import { type Found, TopicRequest, type TopicRequestParts } from './topic-request.js';
+import { type Found, TopicRequest, type TopicRequestDeps } from './topic-request.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
 /** The topic whose presence is asked for. */
@@ -27,9 +27,9 @@ export class PresenceRequest extends TopicRequest {
     name: string,
     subject: PresenceSubject,
     delivery: Delivery,
-    parts: TopicRequestParts,
+    deps: TopicRequestDeps,
   ) {
-    super(session, name, subject.found, parts);
+    super(session, name, subject.found, deps);
     this.#client = session;
     this.#subject = subject;
     this.#delivery = delivery;

@@ -11,7 +11,7 @@ import type { TopicRequest } from './topic-request.js';
 import type { TopicRequests } from './topic-requests.js';
 
 /** The collaborators of {@link SnapshotRenewal}. */
-export interface RenewalParts {
+export interface RenewalDeps {
   readonly topics: TopicRegistry;
   readonly catchUp: CatchUp;
   readonly requests: TopicRequests;
@@ -23,19 +23,19 @@ export interface RenewalParts {
  * more, with its guards and all.
  */
 export class SnapshotRenewal {
-  readonly #parts: RenewalParts;
+  readonly #deps: RenewalDeps;
   /** What each subscription that was taken over waits for: one may be taken over again before the first is done. */
   readonly #renewing = new Map<Subscription, TopicRequest>();
 
-  constructor(parts: RenewalParts) {
-    this.#parts = parts;
+  constructor(deps: RenewalDeps) {
+    this.#deps = deps;
   }
 
   /** Takes over a subscription that is too far behind; false when there is no method to ask. */
   renew(subscription: Subscription): boolean {
     const { topic } = subscription;
     const session = sessionOf((subscription.subscriber as unknown as ClientConnection).socket);
-    const request = session && this.#parts.requests.for(session, topic.name);
+    const request = session && this.#deps.requests.for(session, topic.name);
     if (request === undefined) return false;
     request.adopt(subscription);
     topic.renew(subscription);
@@ -60,7 +60,7 @@ export class SnapshotRenewal {
       if (session.connection.full) await session.connection.whenRead(tell);
       else tell();
     } catch (error) {
-      if (this.#isWaiting(subscription, request)) revoke(this.#parts, session, subscription, error);
+      if (this.#isWaiting(subscription, request)) revoke(this.#deps, session, subscription, error);
     } finally {
       if (this.#renewing.get(subscription) === request) this.#renewing.delete(subscription);
       request.end();
@@ -72,7 +72,7 @@ export class SnapshotRenewal {
     const { topic, lostFrom, cursor } = subscription;
     session.connection.answer(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow', snapshot));
     subscription.lossTold();
-    if (this.#isWaiting(subscription, request)) this.#parts.catchUp.join(subscription);
+    if (this.#isWaiting(subscription, request)) this.#deps.catchUp.join(subscription);
   }
 
   /** False when it has ended meanwhile, or its client has subscribed anew. */

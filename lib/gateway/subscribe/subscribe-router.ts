@@ -27,7 +27,7 @@ export type Fail = (
 ) => void;
 
 /** The collaborators of {@link SubscribeRouter}. */
-export interface SubscribeParts {
+export interface SubscribeDeps {
   readonly delivery: Delivery;
   readonly sources: TopicSources;
   readonly requests: TopicRequests;
@@ -53,20 +53,20 @@ interface Asked {
 
 /** Subscribes and unsubscribes connections: by their own message, or from the server's side. */
 export class SubscribeRouter {
-  readonly #parts: SubscribeParts;
+  readonly #deps: SubscribeDeps;
   readonly #topics: TopicRegistry;
   readonly #delivery: Delivery;
   readonly #sources: TopicSources;
   readonly #requests: TopicRequests;
   readonly #limit: number;
 
-  constructor(parts: SubscribeParts) {
-    this.#parts = parts;
-    this.#delivery = parts.delivery;
-    this.#topics = parts.delivery.topics;
-    this.#sources = parts.sources;
-    this.#requests = parts.requests;
-    this.#limit = parts.topicsPerConnection;
+  constructor(deps: SubscribeDeps) {
+    this.#deps = deps;
+    this.#delivery = deps.delivery;
+    this.#topics = deps.delivery.topics;
+    this.#sources = deps.sources;
+    this.#requests = deps.requests;
+    this.#limit = deps.topicsPerConnection;
   }
 
   /**
@@ -161,13 +161,13 @@ export class SubscribeRouter {
   }
 
   #assertMayAsk(session: ClientSession, topics: number): void {
-    if (this.#parts.usage.mayAsk(session, topics)) return;
+    if (this.#deps.usage.mayAsk(session, topics)) return;
     throw new CountedRefusal('RATE_LIMITED', 'subscribe-rate');
   }
 
   /** Why a client may not have one more topic now; undefined when it may. */
   #refusalOf({ connection }: ClientSession, name: string): RejectionCause | undefined {
-    const { load, room } = this.#parts;
+    const { load, room } = this.#deps;
     if (connection.subscriptions.has(name)) return undefined;
     return load.overload ?? (room.has(name) ? undefined : 'topics');
   }

@@ -17,7 +17,7 @@ export const FILTERED = Symbol('filtered');
 export type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
 
 /** The collaborators of {@link TopicRequest}. */
-export interface TopicRequestParts {
+export interface TopicRequestDeps {
   readonly topics: TopicRegistry;
   readonly sources: TopicSources;
   readonly room: TopicRoom;
@@ -47,7 +47,7 @@ export class TopicRequest implements Invocation {
     session: ClientSession,
     name: string,
     found: Found,
-    { topics, sources, room }: TopicRequestParts,
+    { topics, sources, room }: TopicRequestDeps,
   ) {
     this.#session = session;
     this.name = name;

@@ -5,18 +5,18 @@ import type { PresencePolicy } from '../../topic/topic-policy.js';
 import { decodeSegment } from '../../topic/topic-value.js';
 import type { ClientSession } from '../session/client-session.js';
 import { PresenceRequest } from './presence-request.js';
-import { TopicRequest, type TopicRequestParts } from './topic-request.js';
+import { TopicRequest, type TopicRequestDeps } from './topic-request.js';
 import type { TopicRoom } from './topic-room.js';
 import type { TopicSources } from './topic-sources.js';
 
 /** Knows what is behind the name that a client asks for: a topic of its path, or the presence of one. */
 export class TopicRequests {
   readonly #delivery: Delivery;
-  readonly #parts: TopicRequestParts;
+  readonly #deps: TopicRequestDeps;
 
   constructor(delivery: Delivery, sources: TopicSources, room: TopicRoom) {
     this.#delivery = delivery;
-    this.#parts = { topics: delivery.topics, sources, room };
+    this.#deps = { topics: delivery.topics, sources, room };
   }
 
   /** The request for a topic; undefined when there is no such topic on the path of the client. */
@@ -26,7 +26,7 @@ export class TopicRequests {
     // A parameter matches the name of a presence, but nobody who wrote it had that in mind.
     if (isPresenceName(name) && !(found && isPresenceName(found.pattern.text)))
       return this.#forPresence(session, name);
-    return found && new TopicRequest(session, name, found, this.#parts);
+    return found && new TopicRequest(session, name, found, this.#deps);
   }
 
   /** What a client that the server subscribes is told at first: who is there, if the topic is a presence. */
@@ -47,7 +47,7 @@ export class TopicRequests {
     const found = policy && session.endpoint.topics.find(subject!);
     return (
       found &&
-      new PresenceRequest(session, name, { name: subject!, policy, found }, this.#delivery, this.#parts)
+      new PresenceRequest(session, name, { name: subject!, policy, found }, this.#delivery, this.#deps)
     );
   }
 

@@ -1,6 +1,6 @@
 import { ConnectionRegistry } from '../../../lib/connection/connection-registry.js';
 import { Handshake } from '../../../lib/connection/handshake.js';
-import { type ConnectionHost, SocketConnection } from '../../../lib/connection/socket-connection.js';
+import { type ConnectionDeps, SocketConnection } from '../../../lib/connection/socket-connection.js';
 import { FirstGrants } from '../../../lib/connection/first-grants.js';
 import { flightTimeOf } from '../../../lib/connection/flight-time.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
@@ -64,7 +64,7 @@ export class Core {
   /** What was logged as an error, and what about. */
   readonly errors: { readonly error: any; readonly what: string }[] = [];
   readonly delivery: Delivery;
-  readonly #host: ConnectionHost;
+  readonly #host: ConnectionDeps;
 
   constructor({
     timing,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
-  type UnclaimedParts,
+  type UnclaimedDeps,
   UnclaimedUpgrades,
 } from '../../../../lib/gateway/admission/unclaimed-upgrades.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
@@ -18,7 +18,7 @@ describe('UnclaimedUpgrades', () => {
       turnstile: { refuse },
       rejections: { count: () => {} },
       handshakeMs: 5000,
-    } as unknown as UnclaimedParts);
+    } as unknown as UnclaimedDeps);
     return { upgrades, refuse };
   }
 

@@ -1,4 +1,4 @@
-import type { HeldOwner } from './held-batches.js';
+import type { HeldBatchesDeps } from './held-batches.js';
 
 /** Time of a line, injected so that tests hold it. */
 export interface LineClock {
@@ -9,7 +9,7 @@ export interface LineClock {
 }
 
 /** Whose outbox it is. An object, because a closure would be 100 bytes for each connection. */
-export interface OutboxOwner extends HeldOwner {
+export interface OutboxDeps extends HeldBatchesDeps {
   /** Bytes that may be unsent. */
   readonly maxUnsentBytes: number;
   /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
