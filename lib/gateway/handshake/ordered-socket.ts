@@ -23,6 +23,7 @@ export function orderedSocket(base: SocketClass = WebSocket): SocketClass {
   return socketClass;
 }
 
+// oxlint-disable-next-line max-lines-per-function -- makes a class: each of its methods is a function of its own
 function derived(base: SocketClass): SocketClass {
   return class OrderedSocket extends base {
     override send(...args: unknown[]): void {

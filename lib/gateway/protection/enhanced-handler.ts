@@ -41,22 +41,7 @@ export function enhancedHandler(
   enhancers: Enhancers,
 ): HandlerFunction {
   const { guards, interceptors } = enhancers;
-  const filters = enhancers.filters.toReversed().map(filter => {
-    coverBaseFilter(filter);
-    return { types: caughtBy(filter), handle: filter.catch.bind(filter) };
-  });
-  const filtered = async (exception: unknown, args: CallArguments): Promise<undefined> => {
-    const entry = filters.find(
-      ({ types }) => types.length === 0 || types.some(type => exception instanceof type),
-    );
-    if (entry === undefined) throw exception;
-    const host = new FilterHost(args);
-    host.setType('ws');
-    await entry.handle(exception, host);
-    host.rethrow();
-    invocationIn(args).filtered?.();
-    return undefined;
-  };
+  const filtered = filteredBy(enhancers.filters);
   return async (client, data, invocation, pattern) => {
     const args = callArguments(client, data, invocation, pattern);
     try {
@@ -79,6 +64,28 @@ export function enhancedHandler(
     } catch (exception) {
       return filtered(exception, args);
     }
+  };
+}
+
+/** Makes a function that hands an exception to the last filter that catches it, or else throws it again. */
+function filteredBy(
+  filters: readonly Filter[],
+): (exception: unknown, args: CallArguments) => Promise<undefined> {
+  const entries = filters.toReversed().map(filter => {
+    coverBaseFilter(filter);
+    return { types: caughtBy(filter), handle: filter.catch.bind(filter) };
+  });
+  return async (exception, args) => {
+    const entry = entries.find(
+      ({ types }) => types.length === 0 || types.some(type => exception instanceof type),
+    );
+    if (entry === undefined) throw exception;
+    const host = new FilterHost(args);
+    host.setType('ws');
+    await entry.handle(exception, host);
+    host.rethrow();
+    invocationIn(args).filtered?.();
+    return undefined;
   };
 }
 
