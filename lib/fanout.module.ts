@@ -114,6 +114,7 @@ function compose(
     settings: options,
     clock,
     pool,
+    counters: observation.counters,
     policies,
     connections,
     listeners: {

@@ -58,7 +58,7 @@ export { Connections } from './connection/connection-registry.js';
 export type { Handshake } from './connection/handshake.js';
 export { BufferPool, type BufferPoolStats } from './memory/buffer-pool.js';
 
-export { FanoutMetrics } from './observe/metrics.js';
+export { FanoutMetrics, type MetricsSnapshot } from './observe/metrics.js';
 export type { Overload } from './observe/load.js';
 export type { RejectionCause } from './observe/rejections.js';
 

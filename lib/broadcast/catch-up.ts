@@ -1,3 +1,4 @@
+import type { Counters } from '../observe/counters.js';
 import { reachOf } from '../topic/reach.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
@@ -26,6 +27,7 @@ export interface CatchUpDeps {
   readonly segments: LogSegments;
   readonly laggards: Laggards;
   readonly clock: SchedulerClock;
+  readonly counters: Counters;
   /** Milliseconds after which the loop turns. */
   readonly slice: number;
   /** Milliseconds that publications may take to a client that is behind; 0 is no limit. */
@@ -75,6 +77,7 @@ export class CatchUp {
 
   /** A flush found no room: the subscription keeps its cursor. */
   readonly defer = (subscription: Subscription): void => {
+    this.#deps.counters.slow++;
     subscription.topic.defer(subscription);
     this.#deps.laggards.add(subscription);
     this.#goOn(subscription.sink);

@@ -1,6 +1,7 @@
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import { ByteLedger } from '../memory/byte-ledger.js';
+import type { Counters } from '../observe/counters.js';
 import type { ExpiryClock } from '../topic/topic-expiry.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
@@ -40,6 +41,7 @@ export interface DeliveryDeps {
   readonly settings: DeliverySettings;
   readonly clock: SchedulerClock & ExpiryClock;
   readonly pool: BufferPool;
+  readonly counters: Counters;
   readonly policies: TopicPolicies;
   readonly connections: ConnectionRegistry;
   readonly listeners: TopicListeners;
@@ -63,7 +65,8 @@ export class Delivery {
   readonly presence: Presence;
   readonly #pacer: LanePacer;
 
-  constructor({ settings, clock, pool, policies, connections, listeners, resync, logger }: DeliveryDeps) {
+  constructor(deps: DeliveryDeps) {
+    const { settings, clock, pool, counters, policies, connections, listeners, resync, logger } = deps;
     const { flush, slowConsumer, history, limits, compression, publishing } = settings;
     const { maxBytes, lag } = slowConsumer;
     const unsent = new UnsentBatches();
@@ -93,14 +96,24 @@ export class Delivery {
         listeners.left(subscription, reason);
       },
     });
-    this.segments = new LogSegments(unsent, clock);
+    this.segments = new LogSegments(unsent, counters, clock);
     const { laggards, segments } = this;
     const { slice } = flush;
     const { recoveries } = history;
-    this.catchUp = new CatchUp({ segments, laggards, clock, slice, lag, maxBytes, recoveries, resync });
-    this.fanOut = new FanOut(pool, unsent, clock.now, compression || undefined);
+    this.catchUp = new CatchUp({
+      segments,
+      laggards,
+      clock,
+      counters,
+      slice,
+      lag,
+      maxBytes,
+      recoveries,
+      resync,
+    });
+    this.fanOut = new FanOut(pool, unsent, counters, clock.now, compression || undefined);
     const walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
-    this.scheduler = new FlushScheduler(walk, flush, clock);
+    this.scheduler = new FlushScheduler(walk, flush, clock, counters);
     this.#pacer = new LanePacer(this.scheduler, clock);
     const { topics, scheduler, catchUp } = this;
     this.broadcaster = new TopicBroadcaster({
@@ -112,6 +125,7 @@ export class Delivery {
       connections,
       clock,
       presence,
+      counters,
       maxPayload: limits.publication,
       unheard: new UnheardCheck(topics, limits.publication, publishing.check),
     });

@@ -1,4 +1,5 @@
 import type { BufferPool } from '../memory/buffer-pool.js';
+import type { Counters } from '../observe/counters.js';
 import type { Subscription } from '../topic/subscription.js';
 import { type DeflateSettings, deflateOnce } from '../wire/deflate-once.js';
 import { encode } from '../wire/encode.js';
@@ -9,14 +10,22 @@ import type { UnsentBatches } from './unsent-batches.js';
 export class FanOut {
   readonly #pool: BufferPool;
   readonly #unsent: UnsentBatches;
+  readonly #counters: Counters;
   readonly #deflate: DeflateSettings | undefined;
   /** For single subscriptions, beside the walk that may be under way. */
   readonly #batches: TopicBatches;
 
   /** @param deflate for connections that take compressed frames; without it there is none */
-  constructor(pool: BufferPool, unsent: UnsentBatches, now: () => number, deflate?: DeflateSettings) {
+  constructor(
+    pool: BufferPool,
+    unsent: UnsentBatches,
+    counters: Counters,
+    now: () => number,
+    deflate?: DeflateSettings,
+  ) {
     this.#pool = pool;
     this.#unsent = unsent;
+    this.#counters = counters;
     this.#deflate = deflate;
     this.#batches = new TopicBatches(this.#encodeUncompressed, now);
   }
@@ -26,6 +35,7 @@ export class FanOut {
     if (this.#deflate === undefined || format.deflates === undefined) {
       return this.#encodeUncompressed(format, topic, publications);
     }
+    this.#counters.encodes++;
     const uncompressed = encode(format.deflates, topic, publications, this.#pool);
     try {
       const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#unsent.onSent);
@@ -56,6 +66,7 @@ export class FanOut {
 
   /** For a batch that one connection gets: compressing it would cost for each client what is meant to be paid once. */
   readonly #encodeUncompressed: Encode = (format, topic, publications) => {
+    this.#counters.encodes++;
     const batch = encode(format, topic, publications, this.#pool, this.#unsent.onSent);
     this.#unsent.add(batch);
     return batch;

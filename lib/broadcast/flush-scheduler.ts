@@ -1,3 +1,4 @@
+import type { Counters } from '../observe/counters.js';
 import type { Lane } from '../topic/lane.js';
 import { FairSlice } from './fair-slice.js';
 import { FlushWalk } from './flush-walk.js';
@@ -26,6 +27,7 @@ const SMOOTHING = 0.2;
 export class FlushScheduler {
   readonly #walk: FlushWalk;
   readonly #slice: FairSlice;
+  readonly #counters: Counters;
   #dirty: Lane[] = [];
   #walking = false;
   #timer: unknown;
@@ -39,9 +41,11 @@ export class FlushScheduler {
     topicWalk: Pick<TopicWalk, 'begin' | 'step' | 'clear'>,
     readonly timing: FlushTiming,
     readonly clock: SchedulerClock,
+    counters: Counters,
   ) {
     this.#walk = new FlushWalk(topicWalk, () => clock.now());
     this.#slice = new FairSlice(timing.slice);
+    this.#counters = counters;
   }
 
   /** The lane has something to flush. */
@@ -127,6 +131,8 @@ export class FlushScheduler {
   #end(): void {
     this.#cost += (this.#spent - this.#cost) * SMOOTHING;
     this.#endedAt = this.clock.now();
+    this.#counters.flushes++;
+    this.#counters.flushMs += this.#spent;
     this.#finish();
     if (this.#dirty.length > 0) this.#arm(this.#dirty.some(lane => this.#full(lane)) ? 0 : this.#wait());
   }

@@ -1,4 +1,5 @@
 import { BufferPool } from '../memory/buffer-pool.js';
+import type { Counters } from '../observe/counters.js';
 import type { Subscription } from '../topic/subscription.js';
 import { reachOf } from '../topic/reach.js';
 import type { Topic } from '../topic/topic.js';
@@ -38,14 +39,16 @@ export class LogSegments {
   readonly #memory = new BufferPool(0);
   readonly #unsent: UnsentBatches;
   readonly #clock: SchedulerClock;
+  readonly #counters: Counters;
   /** Least recently used first. */
   readonly #segments = new Map<string, Segment>();
   #bytes = 0;
   #encoded = 0;
   #timer: unknown;
 
-  constructor(unsent: UnsentBatches, clock: SchedulerClock) {
+  constructor(unsent: UnsentBatches, counters: Counters, clock: SchedulerClock) {
     this.#unsent = unsent;
+    this.#counters = counters;
     this.#clock = clock;
   }
 
@@ -91,6 +94,7 @@ export class LogSegments {
     const entries = missedIn(topic, begin, end, now);
     const batch = encode(plainJson, name, entries, this.#memory);
     this.#encoded++;
+    this.#counters.encodes++;
     this.#bytes += batch.bytes;
     return {
       frames: new PlainFrames(batch, name, log.epoch, entries, end, this.#unsent),

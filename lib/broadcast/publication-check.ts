@@ -18,11 +18,10 @@ export class UnheardCheck {
     this.#on = check === 'always' || (check === 'development' && process.env['NODE_ENV'] !== 'production');
   }
 
-  /** Returns the number of subscribers. @throws FanoutError FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY */
-  publish(topic: string, data: unknown): 0 {
-    if (!this.#on) return 0;
+  /** Checks a publication. @throws FanoutError FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY */
+  check(topic: string, data: unknown): void {
+    if (!this.#on) return;
     payloadOf(topic, data, this.#maxPayload);
     conflationKey(topic, this.#topics.policyOf(topic), data);
-    return 0;
   }
 }

@@ -2,6 +2,7 @@ import { assertClose } from '../connection/close.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SocketConnection } from '../connection/socket-connection.js';
 import { CLOSE } from '../errors/close-codes.js';
+import type { Counters } from '../observe/counters.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { TopicData } from '../topic/topics.js';
 import type { CloseRequest, History, Position, Pressure, PublishOptions, Target } from './broadcaster.js';
@@ -31,6 +32,7 @@ export interface BroadcasterDeps {
   readonly connections: ConnectionRegistry;
   readonly clock: SchedulerClock;
   readonly presence: Presence;
+  readonly counters: Counters;
   /** Bytes of JSON of one publication. */
   readonly maxPayload: number;
   readonly unheard: UnheardCheck;
@@ -116,14 +118,19 @@ export class TopicBroadcaster {
   }
 
   #publish(name: string, data: unknown, except: string | undefined, ttl: number): number {
-    const { topics, pacer, connections, clock, maxPayload, unheard } = this.#deps;
+    const { topics, pacer, connections, clock, counters, maxPayload, unheard } = this.#deps;
     const topic = topics.forPublication(name);
     // There is no subscriber, and no history keeps the publication.
-    if (topic === undefined) return unheard.publish(name, data);
+    if (topic === undefined) {
+      unheard.check(name, data);
+      counters.publications++;
+      return 0;
+    }
     const { json, bytes } = payloadOf(name, data, maxPayload);
     const key = conflationKey(name, topic.policy, data);
     const now = clock.now();
     const expires = ttl === 0 ? 0 : Math.ceil(now + ttl);
+    counters.publications++;
     topic.append(json, bytes, { at: Math.floor(now), expires, key, except });
     pacer.request(topic);
     const excepted =

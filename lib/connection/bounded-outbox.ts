@@ -1,3 +1,4 @@
+import type { Counters } from '../observe/counters.js';
 import type { Batch } from '../wire/batch.js';
 import { firstRoom } from './first-grants.js';
 import { Flight } from './flight.js';
@@ -14,11 +15,12 @@ import { writeBatches } from './write-batches.js';
 export abstract class BoundedOutbox {
   // The fields that each flush touches come first, so that they share a line of the processor's cache.
   protected readonly ws: WebSocketPort;
-  protected readonly socket: SocketPort;
+  readonly socket: SocketPort;
   protected count = 0;
   /** Bytes that may be written without a further check. 0 while frames wait for an acknowledgement. */
   protected grant: number;
   protected line: Line | undefined;
+  protected readonly counters: Counters;
   protected bytes = 0;
   /** Gathered bytes that the client has asked for. */
   asked = 0;
@@ -36,6 +38,7 @@ export abstract class BoundedOutbox {
     this.ws = ws;
     this.socket = socket;
     this.deps = deps;
+    this.counters = deps.counters;
     this.grant = this.#firstGrant = deps.firstGrant();
   }
 
@@ -257,6 +260,8 @@ export abstract class BoundedOutbox {
       this.#hold();
       return this.ws.terminate();
     }
+    this.counters.wrote(this.bytes + (ping?.length ?? 0));
+    for (let i = 0; i < this.count; i++) this.counters.deliveries += this.pending![i]!.publications;
     if (this.socket.encrypted) this.#hold();
     else if (this.socket.writableLength === 0) this.#dropGathered();
     else this.#hold().awaitDrain();

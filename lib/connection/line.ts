@@ -95,7 +95,9 @@ export class Line {
    * @param isBurst whether all data since the last ping was written now
    */
   ping(isBurst: boolean): void {
-    this.#socket.write(this.mark(isBurst));
+    const ping = this.mark(isBurst);
+    this.#socket.write(ping);
+    this.#deps.counters.wrote(ping.length);
   }
 
   /**
@@ -143,6 +145,9 @@ export class Line {
     try {
       const taken = socket.encrypted && done.length > 0 ? held.onTaken(done.length) : undefined;
       const bytes = writePieces(socket, pieces, taken);
+      const { counters } = this.#deps;
+      counters.wrote(bytes);
+      for (const { publications } of done) counters.deliveries += publications;
       isKept = socket.encrypted === true || socket.writableLength > 0;
       return bytes;
     } finally {

@@ -1,3 +1,4 @@
+import type { Counters } from '../observe/counters.js';
 import type { HeldBatchesDeps } from './held-batches.js';
 
 /** Time of a line, injected so that tests hold it. */
@@ -15,6 +16,7 @@ export interface OutboxDeps extends HeldBatchesDeps {
   /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
   readonly flightTime: number;
   readonly clock: LineClock;
+  readonly counters: Counters;
   /** Bytes after which the client gets its first ping. Asked once. */
   firstGrant(): number;
   /** Called instead of a write that would go over that, and when its subscriptions are too far behind. */

@@ -49,6 +49,10 @@ export class Outbox extends BoundedOutbox implements BatchSink {
       this.ws.terminate();
       return true;
     }
+    const { counters } = this;
+    counters.socketWrites++;
+    counters.bytes += batch.bytes;
+    counters.deliveries += batch.publications;
     if (socket.writableLength > 0) this.holder().keepUntilDrained(batch);
     this.grant -= batch.bytes;
     return true;

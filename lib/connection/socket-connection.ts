@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import type { Close } from '../errors/close-codes.js';
 import { CLOSE } from '../errors/close-codes.js';
+import type { Counters } from '../observe/counters.js';
 import { tokenOf } from '../wire/frame.js';
 import { formatOf, type WireFormat } from '../wire/json-format.js';
 import { assertClose } from './close.js';
@@ -21,6 +22,7 @@ export interface ConnectionDeps extends SendingDeps {
   readonly flightTime: number;
   readonly firstGrants: FirstGrants;
   readonly clock: LineClock;
+  readonly counters: Counters;
   /** @param bytes that are kept for a busy socket from now on; negative for what is not any more */
   pinned(bytes: number): void;
   /** There is room again: a busy socket has taken what it was given, or the client has read enough of it. */
@@ -44,7 +46,6 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   /** What the server closed it with, if the server did. */
   closedWith: Close | undefined;
   readonly #deps: ConnectionDeps;
-  readonly #socket: SocketPort;
   /** What was read when the last sign of life was noted. Up to the start it is the request. */
   #bytesRead: number;
   /** What the kernel had not taken at the last look. */
@@ -60,7 +61,6 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   ) {
     super();
     this.format = format;
-    this.#socket = transport;
     this.#bytesRead = transport.bytesRead;
     this.#deps = deps;
     this.sink = new Outbox(socket, transport, this);
@@ -89,7 +89,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   /** The socket below the WebSocket. */
   get transport(): SocketPort {
-    return this.#socket;
+    return this.sink.socket;
   }
 
   protected get deps(): ConnectionDeps {
@@ -130,7 +130,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     if (!this.open) return;
     this.closeAs(close);
     // While `ws` compresses a message of the application's, the close frame waits behind it and would find the end.
-    if (!writesLater(this.socket, this.#socket)) this.#socket.end();
+    if (!writesLater(this.socket, this.sink.socket)) this.sink.socket.end();
   }
 
   /** It is closed by other means: a frame was bad, and `ws` has closed it for that, or it is cut off. */
@@ -159,6 +159,10 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     return this.#deps.clock;
   }
 
+  get counters(): Counters {
+    return this.#deps.counters;
+  }
+
   tooSlow(): void {
     this.closeAs(CLOSE.SLOW);
   }
@@ -175,7 +179,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   drained(): void {
     // It was full, so somebody has read: a sign of life, though the answer to a ping waits behind megabytes in the kernel.
     // A TLS socket may have had everything to encrypt and nothing that the kernel did not take at once.
-    if (this.#socket.encrypted !== true) this.#took(wallTime());
+    if (this.sink.socket.encrypted !== true) this.#took(wallTime());
     this.sink.resume();
     this.#deps.drained(this);
   }
@@ -200,7 +204,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   /** Notes that the peer has said something, and that this is what the bytes read so far were. */
   heard(now: number): void {
     this.lastSeen = now;
-    this.#bytesRead = this.#socket.bytesRead;
+    this.#bytesRead = this.sink.socket.bytesRead;
     this.beatPing = 0;
   }
 
@@ -213,13 +217,13 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   /** Notes that something was read which is no whole message yet, if there is such. */
   noteParts(): void {
-    if (this.#socket.bytesRead !== this.#bytesRead) this.heard(wallTime());
+    if (this.sink.socket.bytesRead !== this.#bytesRead) this.heard(wallTime());
   }
 
   /** Notes what no event tells of: parts of frames that come, and parts of a write that leave. */
   observe(now: number): boolean {
-    const arriving = this.#socket.bytesRead !== this.#bytesRead;
-    const left = bytesLeft(this.#socket);
+    const arriving = this.sink.socket.bytesRead !== this.#bytesRead;
+    const left = bytesLeft(this.sink.socket);
     const leaving = left > 0 || this.bufferedBytes > 0;
     if (arriving) this.heard(now);
     // The kernel takes the rest of a write when the peer has acknowledged something. What it takes at once proves nothing.
@@ -232,7 +236,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   #took(now: number): void {
     this.lastSeen = now;
-    this.#left = bytesLeft(this.#socket);
+    this.#left = bytesLeft(this.sink.socket);
     this.beatPing = 0;
   }
 

@@ -1,3 +1,4 @@
+import { Counters } from './counters.js';
 import { type LoadLimits, LoadMonitor } from './load-monitor.js';
 import { type FanoutMetrics, ProcessMetrics } from './metrics.js';
 import { Preflight, type PreflightOptions } from './preflight.js';
@@ -6,6 +7,7 @@ import { Rejections } from './rejections.js';
 
 /** The parts that watch over this process. */
 export interface Observation {
+  readonly counters: Counters;
   readonly rejections: Rejections;
   readonly load: LoadMonitor;
   readonly preflight: Preflight;
@@ -23,8 +25,9 @@ export function observeProcess(
   options: PreflightOptions & { readonly limits: LoadLimits },
   log: ObservationLog,
 ): Observation {
+  const counters = new Counters();
   const rejections = new Rejections(processProbe.now, log);
   const load = new LoadMonitor(processProbe, options.limits, log);
   const preflight = new Preflight(options, log);
-  return { rejections, load, preflight, metrics: new ProcessMetrics(rejections, load) };
+  return { counters, rejections, load, preflight, metrics: new ProcessMetrics(rejections, load, counters) };
 }

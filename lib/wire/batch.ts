@@ -12,6 +12,8 @@ export class Batch {
   readonly buffers: readonly Buffer[];
   /** Sum of the buffers' lengths. */
   readonly bytes: number;
+  /** Number of publications in the frames, for the counters. Set by the maker of the batch. */
+  publications = 0;
   readonly #slabs: readonly Buffer[];
   readonly #pool: BufferPool | undefined;
   readonly #sent: ((batch: Batch) => void) | undefined;

@@ -40,12 +40,26 @@ export function deflateOnce(
 ): Batch {
   const frames = new FrameDeflater(settings);
   const pieces = batch.buffers.map(buffer => frames.shrink(buffer));
-  if (!frames.shrunk) {
-    return new Batch(batch.buffers, undefined, [], same => {
-      batch.release();
-      sent?.(same);
-    });
-  }
+  const result = frames.shrunk ? packed(pieces, pool, sent) : sameAs(batch, sent);
+  result.publications = batch.publications;
+  if (frames.shrunk) batch.release();
+  return result;
+}
+
+/** A batch of the same memory, which the result releases in the end. */
+function sameAs(batch: Batch, sent?: (batch: Batch) => void): Batch {
+  return new Batch(batch.buffers, undefined, [], same => {
+    batch.release();
+    sent?.(same);
+  });
+}
+
+/** A batch of one slab for each group of parts. */
+function packed(
+  pieces: readonly (readonly Buffer[])[],
+  pool: BufferPool,
+  sent?: (batch: Batch) => void,
+): Batch {
   const slabs: Buffer[] = [];
   const buffers = pieces.map(parts => {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
@@ -55,7 +69,6 @@ export function deflateOnce(
     slabs.push(slab);
     return slab.subarray(0, size);
   });
-  batch.release();
   return new Batch(buffers, pool, slabs, sent);
 }
 

@@ -25,7 +25,15 @@ export function encode(
     buffers.push(memory.subarray(0, size));
     if (pooled) slabs.push(memory);
   }
-  return new Batch(buffers, pool, slabs, sent);
+  const batch = new Batch(buffers, pool, slabs, sent);
+  batch.publications = publications.length - gapsIn(publications);
+  return batch;
+}
+
+function gapsIn(entries: readonly LogEntry[]): number {
+  let gaps = 0;
+  for (const { gapFrom } of entries) if (gapFrom !== 0) gaps++;
+  return gaps;
 }
 
 /** Bytes around one payload: keys, braces, an offset of up to 16 digits and a frame header. */

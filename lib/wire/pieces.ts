@@ -1,6 +1,8 @@
 /** What a part is put together from. */
 export class Pieces {
   readonly buffers: Buffer[] = [];
+  /** Number of publications among the frames that were added. */
+  publications = 0;
 
   /** @param room bytes that may be added; the first frame is, whatever its size */
   constructor(public room: number) {}

@@ -32,6 +32,8 @@ export class PlainFrames {
   /** Of the publications, of which only numbers are kept: the log may drop their text meanwhile. */
   readonly #offsets: readonly number[];
   readonly #gapFroms: readonly number[];
+  /** Number of publications before each entry, and at the end that of all. */
+  readonly #counts: readonly number[];
 
   /**
    * @param batch the publications in the plain format; each use of it retains it
@@ -53,6 +55,7 @@ export class PlainFrames {
     this.#epoch = epoch;
     this.#offsets = publications.map(({ offset }) => offset);
     this.#gapFroms = publications.map(({ gapFrom }) => gapFrom);
+    this.#counts = countsOf(publications);
     const sizes = publications.map(publication => plainJson.size(topic, [publication]));
     this.#places = new FramePlaces(batch.buffers, sizes);
   }
@@ -86,17 +89,19 @@ export class PlainFrames {
       run = this.#nextRun(excepted, at);
     }
     if (run === undefined) at = this.#addFrames(pieces, at, end);
-    return {
-      batch: partOf(this.#batch, pieces.buffers, this.#outgoing),
-      cursor: at === end ? this.upTo : this.#offsets[at - 1]!,
-    };
+    const part = partOf(this.#batch, pieces.buffers, this.#outgoing);
+    part.publications = pieces.publications;
+    return { batch: part, cursor: at === end ? this.upTo : this.#offsets[at - 1]! };
   }
 
   #whole(): Part {
-    if (this.#outgoing !== undefined)
-      return { batch: partOf(this.#batch, this.#batch.buffers, this.#outgoing), cursor: this.upTo };
-    this.#batch.retain();
-    return { batch: this.#batch, cursor: this.upTo };
+    if (this.#outgoing === undefined) {
+      this.#batch.retain();
+      return { batch: this.#batch, cursor: this.upTo };
+    }
+    const part = partOf(this.#batch, this.#batch.buffers, this.#outgoing);
+    part.publications = this.#batch.publications;
+    return { batch: part, cursor: this.upTo };
   }
 
   /** The next frames from `at` on that all are excepted. */
@@ -132,6 +137,13 @@ export class PlainFrames {
     const least = pieces.empty ? at + 1 : at;
     const reached = Math.min(Math.max(this.#places.reach(at, pieces.room), least), end);
     for (const view of this.#places.views(at, reached)) pieces.add(view);
+    pieces.publications += this.#counts[reached]! - this.#counts[at]!;
     return reached;
   }
+}
+
+function countsOf(entries: readonly LogEntry[]): number[] {
+  const counts = [0];
+  for (const { gapFrom } of entries) counts.push(counts.at(-1)! + (gapFrom === 0 ? 1 : 0));
+  return counts;
 }

@@ -18,6 +18,7 @@ import { TopicRequests } from '../../lib/gateway/subscribe/topic-requests.js';
 import { TopicRoom } from '../../lib/gateway/subscribe/topic-room.js';
 import { TopicSources } from '../../lib/gateway/subscribe/topic-sources.js';
 import { UsageLimits } from '../../lib/limits/usage-limits.js';
+import { Counters } from '../../lib/observe/counters.js';
 import { BufferPool } from '../../lib/memory/buffer-pool.js';
 import { UnreadyBytes } from '../../lib/limits/unready-bytes.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
@@ -58,6 +59,7 @@ const FLUSH = { maxDelay: 50, maxBytes: 65_536, utilisation: 0.5 };
  */
 export class Server {
   readonly pool = new BufferPool();
+  readonly counters = new Counters();
   readonly connections = new ConnectionRegistry();
   readonly delivery: Delivery;
   readonly #router: SubscribeRouter;
@@ -85,6 +87,7 @@ export class Server {
       },
       clock,
       pool: this.pool,
+      counters: this.counters,
       policies: {
         policyOf: name => policyOf(topics[name] ?? PRESENCE),
         policyFor: name => policyOf(topics[name] ?? PRESENCE),
@@ -122,6 +125,7 @@ export class Server {
       flightTime,
       firstGrants: new FirstGrants(flightTime),
       clock,
+      counters: this.counters,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
       subscribe: this.#router.subscribeFromServer.bind(this.#router),

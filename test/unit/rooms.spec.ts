@@ -11,8 +11,8 @@ const MAY: Record<string, readonly string[]> = {
   wire: ['memory', 'json'],
   topic: ['errors', 'wire'],
   options: ['errors', 'heartbeat', 'topic', 'connection'],
-  connection: ['errors', 'json', 'wire'],
-  broadcast: ['errors', 'memory', 'json', 'wire', 'topic', 'connection'],
+  connection: ['errors', 'observe', 'json', 'wire'],
+  broadcast: ['errors', 'memory', 'observe', 'json', 'wire', 'topic', 'connection'],
   limits: ['errors', 'observe', 'options'],
   ws: ['wire', 'connection'],
   gateway: [
@@ -62,6 +62,8 @@ const WING = [
 const TYPES_ONLY: Record<string, readonly string[]> = {
   topic: ['wire'],
   options: ['heartbeat', 'topic', 'connection'],
+  connection: ['observe'],
+  broadcast: ['observe'],
 };
 
 const roomOf = (path: string): string => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');

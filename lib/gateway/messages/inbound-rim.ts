@@ -1,3 +1,4 @@
+import type { Counters } from '../../observe/counters.js';
 import type { Rejections } from '../../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import { Bans } from '../../limits/bans.js';
@@ -12,6 +13,7 @@ import { UsageLimits } from '../../limits/usage-limits.js';
 /** What {@link InboundRim} is made of and for. */
 export interface InboundDeps {
   readonly options: ResolvedFanoutOptions;
+  readonly counters: Counters;
   readonly rejections: Rejections;
   readonly connections: Watched;
   readonly clock: SweepClock;
@@ -24,14 +26,16 @@ export class InboundRim {
   readonly bans: Bans;
   readonly offenders: Offenders;
   readonly unfinished: UnfinishedMessages;
+  readonly #counters: Counters;
   readonly #unreadyBytes: number;
 
-  constructor({ options, rejections, connections, clock, logger }: InboundDeps) {
+  constructor({ options, counters, rejections, connections, clock, logger }: InboundDeps) {
     const { messageTime, unreadyBytes, banTime } = options.limits;
     this.usage = new UsageLimits(options, clock.now);
     this.bans = new Bans(banTime, clock.now);
     const offenders = (this.offenders = new Offenders(rejections, this.usage, this.bans));
     this.unfinished = new UnfinishedMessages({ messageTime, connections, offenders, clock, logger });
+    this.#counters = counters;
     this.#unreadyBytes = unreadyBytes;
   }
 
@@ -44,7 +48,7 @@ export class InboundRim {
   } {
     const { usage, offenders, unfinished } = this;
     return {
-      reception: new Reception({ router, usage, offenders }),
+      reception: new Reception({ router, usage, offenders, counters: this.#counters }),
       sessionHost: { unready: new UnreadyBytes(this.#unreadyBytes), route: router.route },
       offenders,
       unfinished,

@@ -1,6 +1,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { wallTime } from '../../connection/wall-time.js';
 import { CLOSE } from '../../errors/close-codes.js';
+import type { Counters } from '../../observe/counters.js';
 import type { RejectionCause } from '../../observe/rejections.js';
 import { dateParts } from '../admission/arrivals.js';
 import { type ClientSession, sessionOf } from '../session/client-session.js';
@@ -21,6 +22,7 @@ export interface ReceptionDeps {
   readonly router: MessageRouter;
   readonly usage: UsageLimits;
   readonly offenders: Offenders;
+  readonly counters: Counters;
 }
 
 /** What comes in from the sockets: bounded before anything is made of it. */
@@ -74,7 +76,8 @@ export class Reception {
     const { connection } = session;
     const now = wallTime();
     connection.heard(now);
-    const { usage, router, offenders } = this.#deps;
+    const { usage, router, offenders, counters } = this.#deps;
+    counters.messages++;
     const excess = usage.refusalOf(session, sizeOf(data), now);
     if (this.#draining || !connection.open) {
       // Nobody is answered any more. But who has been closed for something else may not flood us until it has gone.

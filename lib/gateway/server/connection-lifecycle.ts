@@ -70,6 +70,7 @@ export class ConnectionLifecycle {
     endpoint.server.adopt(socket);
     attachSession(socket, session);
     connections.add(connection);
+    deps.counters.accepted++;
     if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);
     unfinished.watch();
     reception.listen(socket);
@@ -142,6 +143,8 @@ export class ConnectionLifecycle {
   #disconnect(session: ClientSession, close: Close): void {
     const { connections, topics, heartbeat, expiries, unfinished, slots, logger } = this.#deps;
     const { connection, endpoint } = session;
+    const { closedWith } = connection;
+    this.#deps.connection.counters.closed((closedWith ?? close).code, closedWith !== undefined);
     slots.give(connection.handshake.ip);
     endpoint.server.forget(connection.socket);
     heartbeat.delete(connection);
@@ -151,7 +154,7 @@ export class ConnectionLifecycle {
     connection.sink.end();
     connections.delete(connection);
     // What a client sent before it left is still its wish; after our own close it is not.
-    if (connection.closedWith !== undefined) session.inbound.clear();
+    if (closedWith !== undefined) session.inbound.clear();
     else session.inbound.leave();
     this.#deps.connection.waiting.end(connection);
     for (const reply of session.replies ?? []) {
@@ -162,7 +165,7 @@ export class ConnectionLifecycle {
       }
     }
     if (endpoint.disconnectHooks.length > 0)
-      this.#track(this.#tellDisconnected(session, connection.closedWith ?? close));
+      this.#track(this.#tellDisconnected(session, closedWith ?? close));
   }
 
   async #tellDisconnected({ connection, endpoint, connected }: ClientSession, reason: Close): Promise<void> {

@@ -80,14 +80,14 @@ export function createRim(deps: RimDeps): Rim {
     errors,
   } = deps;
   const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
-  const { rejections, load, preflight } = observation;
+  const { counters, rejections, load, preflight } = observation;
   const slots = new AdmissionSlots(options.limits);
   const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
   const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), errors);
   const leaveHooks = new LeaveHooks(errors);
   const room = new TopicRoom(topics, options.limits.topics);
   const requests = new TopicRequests(delivery, sources, room);
-  const inbound = new InboundRim({ options, rejections, connections, clock: wallClock, logger });
+  const inbound = new InboundRim({ options, counters, rejections, connections, clock: wallClock, logger });
   const subscribes = new SubscribeRouter({
     delivery,
     sources,
@@ -124,6 +124,7 @@ export function createRim(deps: RimDeps): Rim {
     flightTime,
     firstGrants: new FirstGrants(flightTime),
     clock,
+    counters,
     pinned: backlog.add.bind(backlog),
     drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
     subscribe: subscribes.subscribeFromServer.bind(subscribes),

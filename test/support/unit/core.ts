@@ -11,6 +11,7 @@ import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-s
 import type { Presence } from '../../../lib/broadcast/presence.js';
 import type { PublicationCheck } from '../../../lib/broadcast/publication-check.js';
 import type { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import type { Subscription } from '../../../lib/topic/subscription.js';
@@ -56,6 +57,7 @@ export interface CoreOptions {
 export class Core {
   readonly clock = new HandClock();
   readonly pool = new BufferPool();
+  readonly counters = new Counters();
   readonly connections = new ConnectionRegistry();
   /** Names of the topics whose last subscriber left. */
   readonly vacated: string[] = [];
@@ -89,6 +91,7 @@ export class Core {
       },
       clock: this.clock,
       pool: this.pool,
+      counters: this.counters,
       policies: policiesOf(optionsOf),
       connections: this.connections,
       listeners: {
@@ -107,6 +110,7 @@ export class Core {
       flightTime: flightTimeOf(lag),
       firstGrants: new FirstGrants(flightTimeOf(lag)),
       clock: this.clock,
+      counters: this.counters,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
       subscribe: (connection, name) => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FanOut } from '../../../lib/broadcast/fan-out.js';
 import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
 import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
@@ -19,7 +20,7 @@ let topic: Topic;
 beforeEach(() => {
   pool = new BufferPool();
   unsent = new UnsentBatches();
-  fanOut = new FanOut(pool, unsent, () => 0);
+  fanOut = new FanOut(pool, unsent, new Counters(), () => 0);
   walk = new TopicWalk(fanOut.encode, () => 0, NO_STRAGGLERS);
   topic = topicOf();
 });
@@ -96,7 +97,7 @@ describe('FanOut', () => {
     const LONG = 'x'.repeat(300);
 
     beforeEach(() => {
-      fanOut = new FanOut(pool, unsent, () => 0, { threshold: 200, level: 6 });
+      fanOut = new FanOut(pool, unsent, new Counters(), () => 0, { threshold: 200, level: 6 });
       walk = new TopicWalk(fanOut.encode, () => 0, NO_STRAGGLERS);
     });
 

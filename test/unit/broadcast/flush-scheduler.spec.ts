@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import type { Lane } from '../../../lib/topic/lane.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { TIMING } from '../../support/unit/core.js';
@@ -35,7 +36,7 @@ function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
     },
     clear() {},
   };
-  return new FlushScheduler(walk, { ...TIMING, ...timing }, clock);
+  return new FlushScheduler(walk, { ...TIMING, ...timing }, clock, new Counters());
 }
 
 const topic = (name = 't'): Topic => topicOf(name);

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { LogSegments } from '../../../lib/broadcast/log-segments.js';
 import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { plainJson } from '../../../lib/wire/json-format.js';
@@ -25,7 +26,7 @@ let segments: LogSegments;
 beforeEach(() => {
   clock = new HandClock();
   unsent = new UnsentBatches();
-  segments = new LogSegments(unsent, clock);
+  segments = new LogSegments(unsent, new Counters(), clock);
 });
 
 function at(topic: Topic, cursor: number, id?: string): Subscription {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { FanOut } from '../../../lib/broadcast/fan-out.js';
 import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
 import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
@@ -29,7 +30,7 @@ beforeEach(() => {
     },
     passed: (at: Topic): void => void passed.push(at),
   };
-  const fanOut = new FanOut(pool, new UnsentBatches(), () => now);
+  const fanOut = new FanOut(pool, new UnsentBatches(), new Counters(), () => now);
   walk = new TopicWalk(fanOut.encode, () => now, stragglers);
   topic = topicOf();
 });

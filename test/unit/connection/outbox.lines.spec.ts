@@ -3,6 +3,7 @@ import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { textFrame, tokenOf } from '../../../lib/wire/frame.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import { FakeSocket, FakeWebSocket } from '../../support/unit/fake-socket.js';
 import { textsIn } from '../../support/unit/frames.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
@@ -33,6 +34,7 @@ beforeEach(() => {
     flightTime: 2500,
     firstGrant: () => 8 * KIB,
     clock,
+    counters: new Counters(),
     tooSlow: slow,
     drained,
     evict: () => expect.unreachable('evicted'),

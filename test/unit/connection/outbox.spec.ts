@@ -2,11 +2,17 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
 import { FakeSocket, FakeWebSocket } from '../../support/unit/fake-socket.js';
 
 /** What is under way to a client is not bounded. */
-const UNBOUNDED = { flightTime: Infinity, firstGrant: () => 2 ** 30 - 1, clock: new HandClock() };
+const UNBOUNDED = {
+  flightTime: Infinity,
+  firstGrant: () => 2 ** 30 - 1,
+  clock: new HandClock(),
+  counters: new Counters(),
+};
 
 let pool: BufferPool;
 let ws: FakeWebSocket;

@@ -4,6 +4,7 @@ import { Outbox } from '../../../lib/connection/outbox.js';
 import type { SocketPort } from '../../../lib/connection/socket-port.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { textFrame, tokenOf } from '../../../lib/wire/frame.js';
+import { Counters } from '../../../lib/observe/counters.js';
 import { FakeWebSocket } from '../../support/unit/fake-socket.js';
 import { parseFrames } from '../../support/unit/frames.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
@@ -33,6 +34,7 @@ class FarClient {
       flightTime: TARGET,
       firstGrant: () => new FirstGrants(TARGET).next(),
       clock: this.clock,
+      counters: new Counters(),
       tooSlow: () => expect.unreachable('too slow'),
       evict: () => expect.unreachable('evicted'),
       broken: () => expect.unreachable('broken'),

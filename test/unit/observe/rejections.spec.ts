@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Counters } from '../../../lib/observe/counters.js';
 import type { Overload } from '../../../lib/observe/load.js';
 import { ProcessMetrics } from '../../../lib/observe/metrics.js';
 import { REJECTION_CAUSES, Rejections } from '../../../lib/observe/rejections.js';
@@ -56,7 +57,7 @@ describe('ProcessMetrics', () => {
   it('gives the counts of the moment', () => {
     const { rejections } = setup();
     const load: { overload: Overload | undefined } = { overload: undefined };
-    const metrics = new ProcessMetrics(rejections, load);
+    const metrics = new ProcessMetrics(rejections, load, new Counters());
     const before = metrics.rejected;
     rejections.count('heap', 'x');
     expect([before.heap, metrics.rejected.heap]).toEqual([0, 1]);
