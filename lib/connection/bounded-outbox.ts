@@ -1,11 +1,12 @@
 import type { Counters } from '../observe/counters.js';
 import type { Batch } from '../wire/batch.js';
+import { bytesLeft } from '../ws/socket-handle.js';
 import { firstRoom } from './first-grants.js';
 import { Flight } from './flight.js';
 import { HeldBatches, MOST_IN_FLIGHT, NOTHING } from './held-batches.js';
 import { Line } from './line.js';
 import type { OutboxDeps } from './outbox-deps.js';
-import { bytesLeft, OPEN, type SocketPort, type WebSocketPort, writesLater } from './socket-port.js';
+import { OPEN, type SocketPort, type WebSocketPort, writesLater } from './socket-port.js';
 import { writeBatches } from './write-batches.js';
 
 /**

@@ -92,6 +92,7 @@ export function userIdOf(user: unknown): string | undefined {
 
 /** The id of a user: its `id`, else its `sub` (the subject of a JWT), or the user itself when it is a string or number. */
 export function givenIdOf(user: unknown): string | number | undefined {
-  const id = typeof user === 'object' && user !== null ? ((user as any).id ?? (user as any).sub) : user;
+  const { id: own, sub } = (user ?? {}) as { readonly id?: unknown; readonly sub?: unknown };
+  const id = typeof user === 'object' ? (own ?? sub) : user;
   return typeof id === 'string' || typeof id === 'number' ? id : undefined;
 }

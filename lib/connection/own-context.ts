@@ -14,7 +14,8 @@ export const inNoContext: <Args extends unknown[], Result>(
  * function enters is visible only to work that the function starts.
  */
 export const inOwnContext: typeof inNoContext = isShared()
-  ? (act, ...args) => inNoContext(callApart, act as never, args) as never
+  ? // Node declares no type for a call in a context that passes a list of any arguments, hence the casts.
+    (act, ...args) => inNoContext(callApart, act as never, args) as never
   : inNoContext;
 
 /**
@@ -26,6 +27,7 @@ export function inCopiedContext<First, Second, Result>(
   first: First,
   second: Second,
 ): Result {
+  // Node declares the arguments as any[], to which a function of two parameters does not fit.
   return new AsyncResource('FANOUT').runInAsyncScope(act as never, undefined, first, second);
 }
 

@@ -1,20 +1,13 @@
+import type { SocketHandle } from '../ws/socket-handle.js';
+
 /** What this library uses of a TCP or TLS socket. Nothing else in lib writes to one. */
 export interface SocketPort {
   /** Bytes that were written and that the kernel has not taken. */
   readonly writableLength: number;
   /** True for TLS, where the kernel gets the bytes later, when they are encrypted. */
   readonly encrypted?: boolean;
-  /**
-   * Node's own handle of the socket. What it has not sent of the write under way changes with each byte that the peer
-   * takes, where `writableLength` waits for the whole write; Node's socket timeouts look at it too. Over TLS it counts
-   * what is encrypted, which is all at once; the handle of the TCP socket below is its parent.
-   */
-  readonly _handle?: {
-    readonly writeQueueSize?: number;
-    readonly _parent?: { readonly writeQueueSize?: number };
-    /** Nothing is read any more. */
-    readStop?(): unknown;
-  } | null;
+  /** Node's own handle of the socket, read only by `lib/ws/socket-handle.ts`. */
+  readonly _handle?: SocketHandle | null;
   /** Bytes received since the socket was opened. */
   readonly bytesRead: number;
   write(data: Uint8Array, done?: () => void): boolean;
@@ -41,11 +34,6 @@ export interface WebSocketPort {
 
 /** `WebSocket.OPEN` */
 export const OPEN = 1;
-
-/** Changes whenever the kernel takes some of the write that is under way. */
-export function bytesLeft({ _handle: handle, writableLength }: SocketPort): number {
-  return (handle?._parent ?? handle)?.writeQueueSize ?? writableLength;
-}
 
 /** Whether `ws` will write a message of the application later: it compresses in a thread, and reads a Blob. */
 export function writesLater({ bufferedAmount = 0 }: WebSocketPort, { writableLength }: SocketPort): boolean {

@@ -15,7 +15,7 @@ import {
   isIntegerFrom,
   isObject,
   oneOf,
-  type Rules,
+  type RulesOf,
 } from './rules.js';
 
 /** Bytes. What the process may take on the heap does not change while it runs. */
@@ -25,8 +25,18 @@ const QUARTER_OF_HEAP = Math.floor(getHeapStatistics().heap_size_limit / 4);
 const BYTES_PER_CHUNK = 64;
 const LEAST_CHUNKS = 1024;
 
+/** Options that are no group. */
+type Admission = Pick<ResolvedFanoutOptions, 'origins' | 'trustProxy' | 'unmatched' | 'globalEnhancers'>;
+
+type GroupName = Exclude<keyof ResolvedFanoutOptions, keyof Admission>;
+
+/** The values of a group, while they are resolved. */
+type Group<Name extends GroupName> = Writable<Exclude<ResolvedFanoutOptions[Name], false>>;
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 /** Every option that is a plain value, by group. The one place that knows the defaults. */
-const RULES = {
+const RULES: { readonly [Name in GroupName]: RulesOf<Group<Name>> } = {
   flush: {
     maxDelay: duration(0, 50),
     maxBytes: integer(0, 65536, 'bytes'),
@@ -100,10 +110,10 @@ const RULES = {
   },
   publishing: { check: oneOf(['development', 'always', 'listeners'], 'development') },
   shutdown: { drain: duration(0, 5000) },
-} satisfies Record<string, Rules>;
+};
 
-/** The options that are a value themselves, not a group. */
-const ADMISSION = {
+/** Rules of the options that are no group. */
+const ADMISSION: RulesOf<Admission> = {
   origins: {
     must: "'same', a list of origins (scheme, host and port, such as 'https://example.com'; or 'null', or 'file://'), or a function",
     holds: (value: unknown) =>
@@ -119,7 +129,7 @@ const ADMISSION = {
   },
   unmatched: oneOf(['ignore', 'refuse'], 'ignore'),
   globalEnhancers: oneOf(['messages', 'handshake'], 'messages'),
-} satisfies Rules;
+};
 
 /**
  * The options with every default in place, frozen. Pure: `forRoot` and `forRootAsync` both end here.
@@ -136,10 +146,10 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
   const slowConsumer = group('slowConsumer', given.slowConsumer);
   const limits = group('limits', given.limits);
   limits.publication ??= slowConsumer.maxBytes;
-  limits.burst ??= Math.max(1, (limits.messagesPerSecond as number) * 2);
-  limits.bufferedChunks ??= Math.max(LEAST_CHUNKS, Math.ceil((limits.payload as number) / BYTES_PER_CHUNK));
+  limits.burst ??= Math.max(1, limits.messagesPerSecond * 2);
+  limits.bufferedChunks ??= Math.max(LEAST_CHUNKS, Math.ceil(limits.payload / BYTES_PER_CHUNK));
   const { origins, trustProxy, unmatched, globalEnhancers } = given;
-  const admission = check('', { origins, trustProxy, unmatched, globalEnhancers }, ADMISSION);
+  const admission = check<Admission>('', { origins, trustProxy, unmatched, globalEnhancers }, ADMISSION);
   const handshake = group('handshake', given.handshake);
   return deepFreeze({
     flush,
@@ -150,12 +160,14 @@ export function resolveOptions(given: FanoutOptions = {}): ResolvedFanoutOptions
     limits,
     ...admission,
     // As browsers write them, so that they can be compared as text.
-    origins: Array.isArray(admission.origins) ? admission.origins.map(canonicalOrigin) : admission.origins,
+    origins: Array.isArray(admission.origins)
+      ? admission.origins.map(origin => canonicalOrigin(origin)!)
+      : admission.origins,
     // Node gives header names in lower case.
-    handshake: { ...handshake, keep: (handshake.keep as string[]).map(name => name.toLowerCase()) },
+    handshake: { ...handshake, keep: handshake.keep.map(name => name.toLowerCase()) },
     publishing: group('publishing', given.publishing),
     shutdown: group('shutdown', given.shutdown),
-  }) as unknown as ResolvedFanoutOptions;
+  });
 }
 
 /**
@@ -169,7 +181,7 @@ export function resolveHeartbeat(
 ): HeartbeatPolicy | false {
   if (given === false) return false;
   const policy = { ...fallback, ...definedOf(name, given) };
-  const resolved = check(`${name}.`, policy, RULES.heartbeat) as unknown as HeartbeatPolicy;
+  const resolved = check<HeartbeatPolicy>(`${name}.`, policy, RULES.heartbeat);
   if (resolved.timeout <= resolved.interval) {
     throw new FanoutError(
       'FANOUT_OPTION',
@@ -181,13 +193,13 @@ export function resolveHeartbeat(
   return Object.freeze(resolved);
 }
 
-function resolveCompression(given: FanoutOptions['compression']): Record<string, unknown> | false {
+function resolveCompression(given: FanoutOptions['compression']): Group<'compression'> | false {
   if (given === undefined || given === false) return false;
   if (given === true) return group('compression', {});
   if (!isObject(given)) throw badOption('compression', 'true, false or an object', given);
   return group('compression', given);
 }
 
-function group(name: keyof typeof RULES, given: unknown): Record<string, unknown> {
-  return check(`${name}.`, definedOf(name, given), RULES[name]);
+function group<Name extends GroupName>(name: Name, given: unknown): Group<Name> {
+  return check<Group<Name>>(`${name}.`, definedOf(name, given), RULES[name]);
 }

@@ -10,7 +10,7 @@ import {
   isObject,
   oneOf,
   type Rule,
-  type Rules,
+  type RulesOf,
 } from './rules.js';
 import type { ResolvedTopicOptions, TopicOptions } from './topic-options.js';
 
@@ -37,7 +37,11 @@ const PRESENCE: Rule = {
 const INFO: Rule = { must: 'a function of the connection', holds: isFunction, default: undefined };
 
 /** Every option of `@Topic`, and those of its groups. The one place that knows the defaults. */
-const RULES = {
+const RULES: {
+  readonly topic: RulesOf<TopicOptions>;
+  readonly history: RulesOf<HistoryPolicy>;
+  readonly presence: RulesOf<PresencePolicy>;
+} = {
   topic: {
     history: HISTORY,
     slow: oneOf(['catch-up', 'gap', 'conflate', 'disconnect'], undefined),
@@ -51,7 +55,7 @@ const RULES = {
     bytes: integer(1, 1_048_576, 'bytes'),
   },
   presence: { info: INFO, debounce: duration(0, 200), members: integer(0, 1000, 'members') },
-} satisfies Record<string, Rules>;
+};
 
 /** The key of a topic that conflates to its latest publication. One function, so that two such topics are alike. */
 const latest = (): string => '';
@@ -61,11 +65,11 @@ const latest = (): string => '';
  * @throws FanoutError FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
 export function resolveTopicOptions(given: TopicOptions = {}): ResolvedTopicOptions {
-  const { slow, conflate, every, history, presence } = check(
+  const { slow, conflate, every, history, presence } = check<Required<TopicOptions>>(
     '',
     definedOf('options', given),
     RULES.topic,
-  ) as Required<TopicOptions>;
+  );
   if (conflate === undefined) {
     if (slow === 'conflate') throw badOption('slow', 'another policy when conflate is left out', slow);
     if (given.every !== undefined)
@@ -82,11 +86,11 @@ export function resolveTopicOptions(given: TopicOptions = {}): ResolvedTopicOpti
 
 function resolveHistory(given: number | object): HistoryPolicy {
   const history = typeof given === 'number' ? { size: given } : given;
-  return check('history.', definedOf('history', history), RULES.history) as unknown as HistoryPolicy;
+  return check<HistoryPolicy>('history.', definedOf('history', history), RULES.history);
 }
 
 function resolvePresence(given: TopicOptions['presence']): PresencePolicy | undefined {
   if (given === undefined) return undefined;
   const presence = given === true ? {} : isObject(given) ? given : { info: given };
-  return check('presence.', definedOf('presence', presence), RULES.presence) as unknown as PresencePolicy;
+  return check<PresencePolicy>('presence.', definedOf('presence', presence), RULES.presence);
 }

@@ -7,8 +7,8 @@ export interface Rule {
   readonly default: unknown;
 }
 
-/** The rules of one group of options, by name. */
-export type Rules = Readonly<Record<string, Rule>>;
+/** The rules of one group of options: one for each name of the resolved group, and no other. */
+export type RulesOf<Values> = { readonly [Name in keyof Required<Values>]: Rule };
 
 /** A whole number of `unit` from `min` on. */
 export function integer(min: number, fallback: number | undefined, unit: string): Rule {
@@ -46,19 +46,23 @@ export function oneOf(words: readonly string[], fallback: string | undefined): R
 }
 
 /**
- * The values of one group with the defaults in place of those that are undefined.
- * @param prefix what stands before the names in errors: `limits.`, or nothing
+ * The values of one group, with defaults in the place of undefined ones.
+ * @typeParam Values the resolved group, whose names are those of the rules
+ * @param prefix text before the names in errors: `limits.`, or nothing
  * @throws FanoutError FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
-export function check(prefix: string, given: object, rules: Rules): Record<string, unknown> {
-  assertKnown(prefix, given, Object.keys(rules));
-  const resolved: Record<string, unknown> = {};
-  for (const [name, rule] of Object.entries(rules)) {
+export function check<Values extends object>(prefix: string, given: object, rules: RulesOf<Values>): Values {
+  const names = Object.keys(rules) as (keyof Values & string)[];
+  assertKnown(prefix, given, names);
+  const resolved: Partial<Values> = {};
+  for (const name of names) {
+    const rule = rules[name];
     const value = (given as Record<string, unknown>)[name];
     if (value !== undefined && !rule.holds(value)) throw badOption(prefix + name, rule.must, value);
-    resolved[name] = value ?? rule.default;
+    // The rule has checked the value, so it has the type that the group declares.
+    resolved[name] = (value ?? rule.default) as Values[typeof name];
   }
-  return resolved;
+  return resolved as Values;
 }
 
 /** What is given of a group, without what is undefined: an unknown name that is undefined does no harm. */

@@ -2,17 +2,16 @@ import type { PerMessageDeflateOptions } from 'ws';
 import { WINDOW_BITS } from '../wire/deflate-once.js';
 
 /**
- * What `ws` agrees to with clients that offer permessage-deflate. Without context takeover no message depends on the
- * one before, so one compression serves every client; the client is held to the same, so that nothing of its messages
- * has to be remembered.
+ * The answer of `ws` to clients that offer permessage-deflate. Without context takeover no message depends on the one before,
+ * so one compression serves every client. The same is asked of the client, so that the server keeps no window for each client.
  */
 export const DEFLATE_OFFER: Readonly<PerMessageDeflateOptions> = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,
-  // What the application sends through the `ws` socket would be compressed for each client, with a compressor for each.
+  // Messages that the application sends through the `ws` socket stay plain: each client would need a compressor.
   threshold: Infinity,
   // `ws` keeps an inflater for each client that has sent a compressed message. Most messages are a subscribe, far below
-  // the 16 KiB that it would reserve for what comes out.
+  // the 16 KiB that `ws` would reserve for the output.
   zlibInflateOptions: { chunkSize: 1024 },
 };
 
@@ -20,8 +19,8 @@ const AGREED = /^sec-websocket-extensions: *permessage-deflate *(?:;(.*))?$/i;
 const SERVER_WINDOW = 'server_max_window_bits=';
 
 /**
- * Whether a client can read frames that were deflated once for all, by the headers of its 101 answer: those are what
- * both sides hold to, whoever negotiated it.
+ * Whether a client can read frames that were deflated once for all clients. The headers of its 101 answer tell: both sides keep
+ * to them, whoever negotiated them.
  */
 export function takesSharedFrames(headers: readonly string[]): boolean {
   const agreed = headers.map(header => AGREED.exec(header)).find(match => match !== null);

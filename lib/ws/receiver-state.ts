@@ -5,20 +5,20 @@ const GET_DATA = 4;
 /** Opcodes from here on are control frames, which may come between the fragments of a message. */
 const CONTROL = 8;
 
-/** What `ws` 8 keeps for itself of the message that it is receiving. It has no event or property for it. */
+/** Private fields of `ws` 8 about the message that it is receiving. `ws` has no event or property for it. */
 interface Receiver {
   readonly _state: number;
   /** Opcode of the message of which there are fragments, 0 without one. */
   readonly _fragmented: number;
-  /** Of the frame that has begun last. */
+  /** Opcode of the frame that has begun last. */
   readonly _opcode: number;
   readonly _bufferedBytes: number;
   readonly _buffers: readonly Uint8Array[];
 }
 
 /**
- * Whether a message has begun to arrive on a `ws` socket and is not whole; undefined when that cannot be told, because
- * this `ws` keeps it otherwise. Control frames are no messages, whole or not.
+ * Whether a message has begun to arrive on a `ws` socket and is not whole; undefined for a `ws` with other private fields.
+ * Control frames are no messages, whole or not.
  */
 export function isReceiving(socket: object): boolean | undefined {
   const receiver = (socket as { _receiver?: unknown })._receiver;
@@ -26,7 +26,7 @@ export function isReceiving(socket: object): boolean | undefined {
   const { _state, _fragmented, _opcode, _bufferedBytes, _buffers } = receiver;
   if (_fragmented !== 0) return true;
   if (_state > GET_INFO && _state <= GET_DATA) return _opcode < CONTROL;
-  // The first byte of a frame waits for the second. Beyond GET_DATA the frame is whole, and it is our turn.
+  // The first byte of a frame waits for the second. Beyond GET_DATA the frame is whole.
   return _state === GET_INFO && _bufferedBytes === 1 && (_buffers[0]![0]! & 0x0f) < CONTROL;
 }
 

@@ -1,16 +1,20 @@
 import type { WebSocket } from 'ws';
-import type { SocketPort } from '../connection/socket-port.js';
+import { type SocketHandle, stopReading } from './socket-handle.js';
 
-/** Milliseconds that an offender has to take its close frame and go. */
+/** Milliseconds in which an offender may take its close frame and leave. */
 const LINGER_MS = 1000;
 
-/** Bytes of an offender that are read and thrown away, so that its own end is found behind them: one read of Node. */
+/** Bytes of an offender that are read and dropped, so that its own end behind them is seen: one read of Node. */
 const DISCARDED_BYTES = 65_536;
 
-/** As much of a socket as it takes to stop reading it. */
-type ReadPort = Pick<SocketPort, '_handle' | 'on' | 'pause'>;
+/** Members of a socket that end its reading. */
+interface ReadPort {
+  readonly _handle?: SocketHandle | null;
+  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
+  pause(): unknown;
+}
 
-/** What `ws` 8 parses the frames of a socket with, as far as it has to be stopped. */
+/** Parser of the frames of a `ws` socket: the private fields that hold what it has read and not parsed. */
 interface Receiver {
   _buffers: unknown[];
   _fragments: unknown[];
@@ -21,40 +25,35 @@ interface Receiver {
 }
 
 /**
- * Nothing that comes from a client is looked at any more, and it is gone in a second, or when it ends. To be called when
- * it has been closed for what it did: `ws` would parse its flood for as long as the client leaves the close frame
- * unanswered, which is what costs most of it.
+ * Stops the parsing of what a client sends, and ends the client in a second at the latest. For a client that was closed for an
+ * offence: `ws` would parse its flood until the client answers the close frame, which is the most expensive part of a flood.
  */
-export function silence(socket: WebSocket, transport: SocketPort): void {
+export function silence(socket: WebSocket, transport: ReadPort): void {
   deafen(socket, transport);
   const timer = setTimeout(() => socket.terminate(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(timer));
 }
 
-/** {@link silence} without the second: somebody else sees to it that the client goes. */
+/** Stops the parsing of what a client sends. The caller ends the client. */
 export function deafen(socket: WebSocket, transport: ReadPort): void {
   stopParsing(socket);
   let left = DISCARDED_BYTES;
-  // What comes then stays with its sender. A pause would read two chunks more, 128 KiB, before it stops; it has to do where
-  // the stream is none of Node's sockets.
   transport.on('data', ({ length }) => {
     left -= length;
-    if (left > 0) return;
-    if (transport._handle?.readStop === undefined) transport.pause();
-    else transport._handle.readStop();
+    if (left <= 0) stopReading(transport);
   });
-  // It may be paused. Where `ws` has more than it can parse yet, it goes on by itself when that is done.
+  // The socket may be paused. Where `ws` has unparsed bytes, it goes on by itself.
   socket.resume();
 }
 
-/** What is left of the chunk in hand and of its message goes as well: `ws` stops where it finds nothing. */
+/** Drops the rest of the chunk and of the message that `ws` is parsing: `ws` stops where it finds nothing. */
 function stopParsing(socket: WebSocket): void {
   const receiver = (socket as { _receiver?: Partial<Receiver> })._receiver;
   if (!Array.isArray(receiver?._buffers) || typeof receiver._write !== 'function') return;
   receiver._buffers = [];
   receiver._bufferedBytes = 0;
   receiver._fragments = [];
-  // What is being inflated would be taken for a message without the parts before it, or for one that is no UTF-8.
+  // A part that is being inflated would count as a whole message, or as one that is no UTF-8.
   receiver._fin = false;
   receiver._write = drop;
 }

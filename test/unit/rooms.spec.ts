@@ -11,10 +11,10 @@ const MAY: Record<string, readonly string[]> = {
   wire: ['memory', 'json'],
   topic: ['errors', 'wire'],
   options: ['errors', 'heartbeat', 'topic', 'connection'],
-  connection: ['errors', 'observe', 'json', 'wire'],
+  connection: ['errors', 'observe', 'json', 'wire', 'ws'],
   broadcast: ['errors', 'memory', 'observe', 'json', 'wire', 'topic', 'connection'],
   limits: ['errors', 'observe', 'options'],
-  ws: ['wire', 'connection'],
+  ws: ['wire'],
   gateway: [
     'errors',
     'memory',

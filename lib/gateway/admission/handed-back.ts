@@ -1,8 +1,7 @@
-import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Server as TlsServer } from 'node:tls';
+import { answerUnderWay, readAnew } from '../../ws/http-internals.js';
 
 /** Most headers that Node keeps of a request by default. */
 const MOST_HEADERS = 1000;
@@ -24,7 +23,7 @@ export function handBack(server: Server, request: IncomingMessage, socket: Duple
 
 /** Calls back when the answers to earlier requests of a connection are complete, unless the connection ends before. */
 export function afterAnswers(socket: Duplex, callback: () => void): void {
-  const { _httpMessage: answer } = socket as { _httpMessage?: EventEmitter | null };
+  const answer = answerUnderWay(socket);
   if (!answer) return callback();
   socket.on('error', destroy);
   answer.once('close', () => {
@@ -40,11 +39,7 @@ function serve(server: Server, socket: Duplex, bytes: Buffer): void {
   socket.unshift(bytes);
   // The timeout of an idle connection: Node clears it only through the parser that set it.
   (socket as Socket).setTimeout?.(0);
-  const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
-  // Only Node's own listener is called: other listeners have seen this socket already, and would count it twice.
-  const listener = server.listeners(event).find(({ name }) => name === 'connectionListener');
-  if (listener === undefined) server.emit(event, socket);
-  else listener.call(server, socket);
+  readAnew(server, socket);
 }
 
 function destroy(this: Duplex): void {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { bytesWritten } from '../../ws/bytes-written.js';
 import type { Rejections } from '../../observe/rejections.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Turnstile } from './turnstile.js';
@@ -103,11 +103,6 @@ class Waiting {
 /** Whether a listener reads a socket, and so has taken it. */
 export function isRead(socket: Duplex): boolean {
   return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0;
-}
-
-/** Bytes written to a socket, those in its buffer included. */
-export function bytesWritten(socket: Duplex): number {
-  return (socket as Socket).bytesWritten ?? 0;
 }
 
 function destroy(this: Duplex): void {

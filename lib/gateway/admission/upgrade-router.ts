@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { bytesWritten, seemWrittenTo } from '../../ws/bytes-written.js';
 import type { Arrival } from '../handshake/arrival.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Endpoint } from '../handshake/endpoint.js';
 import { afterAnswers, handBack } from './handed-back.js';
 import { NO_PARAMS, type PathParams, PathPattern, PathPatterns } from './path-pattern.js';
 import type { Turnstile } from './turnstile.js';
-import { bytesWritten, isRead, type UnclaimedUpgrades } from './unclaimed-upgrades.js';
+import { isRead, type UnclaimedUpgrades } from './unclaimed-upgrades.js';
 import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 import { asksForWebSocket, normalize, type Target, targetOf } from './upgrade-request.js';
 
@@ -123,7 +124,7 @@ export class UpgradeRouter {
       if (!socket.destroyed) socket.off('error', destroy);
       const taken =
         socket.destroyed || socket.writableEnded || bytesWritten(socket) > written || isRead(socket);
-      if (!taken) keepFromIdleCheck(socket);
+      if (!taken) seemWrittenTo(socket);
       goOn(taken);
     });
   }
@@ -138,18 +139,6 @@ export class UpgradeRouter {
   get #alone(): boolean {
     return this.#server.listenerCount('upgrade') === 1;
   }
-}
-
-/**
- * Makes a socket look as if bytes were written to it. Socket.IO ends an upgrade to another path after a second if nothing was
- * written, so a handshake guard would have only a second.
- */
-function keepFromIdleCheck(socket: Duplex): void {
-  const prototype = Object.getPrototypeOf(socket) as object;
-  Object.defineProperty(socket, 'bytesWritten', {
-    configurable: true,
-    get: () => Math.max(1, (Reflect.get(prototype, 'bytesWritten', socket) as number | undefined) ?? 0),
-  });
 }
 
 function destroy(this: Duplex): void {

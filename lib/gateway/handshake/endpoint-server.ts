@@ -2,10 +2,11 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { noteEvent } from '../nest/event-slips.js';
 import { orderedSocket } from './ordered-socket.js';
 import { stopAtError } from '../../ws/receiver-guard.js';
+import { changeOptions, stopTracking } from '../../ws/server-options.js';
 
 /**
- * A `ws` server that keeps `clients` without a listener of its own on each socket. Those of `ws` cost 170 bytes a
- * connection and time to make, and here every connection has a `close` listener anyway, which calls {@link forget}.
+ * A `ws` server that keeps `clients` without a listener of its own on each socket. The listener of `ws` costs 170 bytes a
+ * connection and time to make. Every connection has a `close` listener anyway, which calls {@link forget}.
  */
 export class EndpointServer extends WebSocketServer {
   /** Closed while there were clients: it ends with the last of them. */
@@ -27,19 +28,15 @@ export class EndpointServer extends WebSocketServer {
     return heard;
   }
 
-  /** Changes options of the server, before it has clients: `ws` reads them at each handshake. */
+  /** Changes options of the server, before it has clients. */
   configure(options: Readonly<Record<string, unknown>>): void {
-    const { perMessageDeflate } = options;
-    Object.assign(this.options, options, perMessageDeflate === true && { perMessageDeflate: {} });
+    changeOptions(this, options);
     this.options.WebSocket = orderedSocket(this.options.WebSocket);
-    // As the constructor does it, which had the default only.
-    if (options.clientTracking === false) Reflect.deleteProperty(this, 'clients');
   }
 
   /** Takes over a client from `ws`, before anybody else listens to it. */
   adopt(client: WebSocket): void {
-    // With `clientTracking: false` there are no clients, and a socket class of the application's may listen too.
-    if (this.clients !== undefined && client.listenerCount('close') === 1) client.removeAllListeners('close');
+    stopTracking(this, client);
     // Otherwise every chunk is parsed as it comes, and none can wait behind a bad one.
     if (client.extensions !== '' || this.options.allowSynchronousEvents === false) stopAtError(client);
   }

@@ -1,4 +1,4 @@
-import type { CanActivate } from '@nestjs/common';
+import type { CanActivate, Type } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import type { Module } from '@nestjs/core/injector/module.js';
@@ -42,7 +42,7 @@ export class HandshakeGuards {
     const scope = (): HandshakeScope => (made ??= this.#scopeOf(request));
     const host = new ExecutionContextHost(
       [request, response, ignore],
-      this.#gateway.metatype as never,
+      this.#gateway.metatype as Type,
       this.#handler,
     );
     host.setType('http');

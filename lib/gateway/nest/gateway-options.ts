@@ -9,8 +9,9 @@ import {
   integer,
   isObject,
   type Rule,
-  type Rules,
+  type RulesOf,
 } from '../../options/rules.js';
+import type { WsServerOptions } from '../../ws/server-options.js';
 
 /** Option `verifyClient` of a gateway, as in `ws`. A function with two parameters answers through the second one. */
 export type VerifyClient = (
@@ -24,8 +25,8 @@ export type Given = Readonly<Record<string, unknown>>;
 /** Highest number that `ws` keeps as a limit: a higher one overflows there and limits nothing. */
 const HIGHEST = 2 ** 31 - 1;
 
-/** Options of the `ws` server of a path. */
-const OF_PATH: Rules = {
+/** Options of the `ws` server of a path. The type refuses a name that `ws` does not know. */
+const OF_PATH = {
   verifyClient: func(),
   handleProtocols: either(func(), value => value === null),
   WebSocket: func(),
@@ -39,10 +40,10 @@ const OF_PATH: Rules = {
   skipUTF8Validation: bool(),
   allowSynchronousEvents: bool(),
   autoPong: bool(),
-};
+} satisfies Partial<RulesOf<WsServerOptions>>;
 
 /** Options of the server of a port. */
-const OF_PORT: Rules = {
+const OF_PORT: RulesOf<PortOptions> = {
   host: {
     must: 'a host name or an IP address',
     holds: value => typeof value === 'string' && value.trim() !== '',
@@ -246,13 +247,13 @@ function checkedOptions(author: string, given: Given): Given {
       throw new FanoutError('FANOUT_GATEWAY_OPTION', name, author, REFUSED[name]);
   assertKnown(`${author}.`, defined, KNOWN);
   if (defined.namespace) throw new FanoutError('FANOUT_NAMESPACE', shown(defined.namespace));
-  for (const [name, { must, holds }] of Object.entries({ ...OF_PATH, ...OF_PORT }))
+  for (const [name, { must, holds }] of Object.entries<Rule>({ ...OF_PATH, ...OF_PORT }))
     if (name in defined && !holds(defined[name])) throw badOption(`${author}.${name}`, must, defined[name]);
   return defined;
 }
 
 function layer(by: string, values: Given, verifyClients: readonly VerifyClient[]): OptionLayer {
-  const only = (rules: Rules): Given =>
+  const only = (rules: object): Given =>
     Object.fromEntries(Object.entries(values).filter(([name]) => name in rules && name !== 'verifyClient'));
   return { by, ofPath: only(OF_PATH), ofPort: only(OF_PORT), verifyClients };
 }

@@ -47,6 +47,7 @@ export function callArguments(
   invocation: Invocation,
   pattern: string,
 ): CallArguments {
+  // The cast adds the hidden property, which the next line sets.
   const args = [client, data, pattern, pattern] as unknown as CallArguments;
   args[INVOCATION] = invocation;
   return args;
@@ -59,5 +60,6 @@ export function invocationIn(args: CallArguments): Invocation {
 
 /** The invocation of an execution context; undefined outside of the handlers of a gateway. */
 export function invocationOf(context: ExecutionContext): Invocation | undefined {
+  // The arguments of a context that is not ours have no such property.
   return (context.getArgs() as unknown as Partial<CallArguments>)[INVOCATION];
 }

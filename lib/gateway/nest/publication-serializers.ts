@@ -105,5 +105,6 @@ function takesSchema(serializer: object): boolean {
 
 function contextOf({ handler, target }: PublishingMethod): ExecutionContext {
   const context = { getHandler: () => handler, getClass: () => target, getType: () => 'rpc' };
+  // Serializers read the method and its class only.
   return context as unknown as ExecutionContext;
 }

@@ -42,7 +42,7 @@ export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supp
   return {
     load: async context =>
       assertMember(
-        await injector.loadPerContext(placeholder as never, host, host.injectables, context, wrapper),
+        await injector.loadPerContext(placeholder, host, host.injectables, context, wrapper),
         member,
         wrapper.name as string,
       ),

@@ -1,4 +1,4 @@
-import type { CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
+import type { ArgumentMetadata, CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
 import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants.js';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
 import { PipesConsumer } from '@nestjs/core/pipes/pipes-consumer.js';
@@ -49,8 +49,8 @@ export function enhancedHandler(
       const result: unknown = await interceptorsConsumer.intercept(
         interceptors as NestInterceptor[],
         args,
-        instance as never,
-        route.handler as never,
+        instance,
+        route.handler as Method,
         async () => observe(invocation, method, instance, await pipedArguments(enhancers, args)),
         'ws',
       );
@@ -113,7 +113,9 @@ async function pipedArguments({ pipes, parameters }: Enhancers, args: CallArgume
       const all = [...pipes, ...own];
       // Later versions of Nest hand a schema to pipes as well.
       const metadata = { metatype, type, data: argument, schema };
-      values[index] = await (all.length === 0 ? value : pipesConsumer.apply(value, metadata as never, all));
+      values[index] = await (all.length === 0
+        ? value
+        : pipesConsumer.apply(value, metadata as ArgumentMetadata, all));
     }),
   );
   return values;

@@ -1,4 +1,4 @@
-import type { PipeTransform } from '@nestjs/common';
+import type { PipeTransform, Type } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 import { WsParamsFactory } from '@nestjs/websockets/factories/ws-params-factory.js';
@@ -47,7 +47,7 @@ export function contextOf(
   args: CallArguments,
   { metatype, handler }: Pick<DeclaredRoute, 'metatype' | 'handler'>,
 ): ExecutionContextHost {
-  const context = new ExecutionContextHost(args, metatype as never, handler);
+  const context = new ExecutionContextHost(args, metatype as Type, handler);
   context.setType('ws');
   return context;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
@@ -270,14 +271,10 @@ export class GatewayServer {
   }
 }
 
-/** Class names of the servers of `node:http2`. */
-const HTTP2_SERVERS: ReadonlySet<string> = new Set(['Http2Server', 'Http2SecureServer']);
-
-/** @throws FanoutError FANOUT_HTTP2 for a server without HTTP/1.1. Node exports no class of such servers, so the class name is compared. */
+/** @throws FanoutError FANOUT_HTTP2 for a server without HTTP/1.1: each server with HTTP/1.1 has the timeouts of HTTP/1.1 */
 function assertUpgrades(server: Server | undefined, place: string): void {
-  const isHttp2 = server !== undefined && HTTP2_SERVERS.has(server.constructor.name);
-  // A server that has `allowHTTP1` has the timeouts of HTTP/1.1 too.
-  if (isHttp2 && !('requestTimeout' in server)) throw new FanoutError('FANOUT_HTTP2', place);
+  if (server instanceof NetServer && !('requestTimeout' in server))
+    throw new FanoutError('FANOUT_HTTP2', place);
 }
 
 function topicLine(gateway: string, endpoint: Endpoint, pattern: string): string {

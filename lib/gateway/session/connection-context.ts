@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef } from '@nestjs/core';
 import type { ContextId } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
@@ -19,7 +20,7 @@ export function connectionContext(gateway: InstanceWrapper, client: WebSocket): 
 export async function scopedInstance(gateway: InstanceWrapper, client: WebSocket): Promise<object> {
   const context = connectionContext(gateway, client);
   const instance: Record<string, unknown> = await moduleRefOf(gateway).resolve(
-    gateway.token as never,
+    gateway.token as Type | string | symbol,
     context,
     {
       strict: true,

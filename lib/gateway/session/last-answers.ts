@@ -1,23 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { unaskedSockets } from '../../ws/http-internals.js';
 
 /** Milliseconds between two looks for connections without a request. */
 const LOOK_MS = 100;
 
 /** The most milliseconds that a client has to complete a request when the server has been closed. */
 const PATIENCE_MS = 1000;
-
-/** A connection in the list that Node keeps of an HTTP server. */
-interface ListedConnection {
-  readonly socket: Socket & { readonly _httpMessage?: unknown };
-  /** The last request, as soon as its headers are complete. */
-  readonly incoming?: unknown;
-}
-
-/** The list itself: `active()` has the connections whose next request is not complete. */
-interface ConnectionList {
-  active(): readonly ListedConnection[];
-}
 
 /**
  * Ends the connections of an HTTP server that goes down, each with the answer under way. Node keeps a connection open behind
@@ -71,10 +59,5 @@ function announceEnd({ httpVersionMajor }: IncomingMessage, response: ServerResp
 
 /** Ends the connections on which nobody waits for an answer: they sent nothing, or the beginning of a request. */
 function endUnasked(server: Server): void {
-  const key = Object.getOwnPropertySymbols(server).find(
-    ({ description }) => description === 'http.server.connections',
-  );
-  const list = key && (Reflect.get(server, key) as Partial<ConnectionList> | undefined);
-  for (const { incoming, socket } of list?.active?.() ?? [])
-    if (!incoming && !socket._httpMessage) socket.destroy();
+  for (const socket of unaskedSockets(server)) socket.destroy();
 }

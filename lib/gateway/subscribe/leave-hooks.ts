@@ -20,6 +20,7 @@ export class LeaveHooks {
   /** Tells the gateways of an end. The hooks run later: the topic is still at work on the end. */
   left(subscription: Subscription, reason: LeaveReason): void {
     if (!subscription.answered) return;
+    // Every subscriber of the gateway's topics is a connection; the topic room knows none.
     const connection = subscription.subscriber as unknown as ClientConnection;
     const session = sessionOf(connection.socket);
     if (session === undefined || session.endpoint.leaveHooks.length === 0) return;

@@ -34,6 +34,7 @@ export class SnapshotRenewal {
   /** Takes over a subscription that is too far behind; false when there is no method to ask. */
   renew(subscription: Subscription): boolean {
     const { topic } = subscription;
+    // Every subscriber of the gateway's topics is a connection; the topic room knows none.
     const session = sessionOf((subscription.subscriber as unknown as ClientConnection).socket);
     const request = session && this.#deps.requests.for(session, topic.name);
     if (request === undefined) return false;
