@@ -20,7 +20,7 @@ export function passOn(invocation: Invocation, result: unknown): unknown {
   return invocation.streamed(observableOf(values, invocation, end), end);
 }
 
-/** Observable that pulls the next value only when the last was taken. Unsubscribing ends the values. */
+/** Observable that pulls the next value only after the last value was taken. Unsubscribing ends the values. */
 function observableOf(values: PulledValues, invocation: Invocation, end: () => void): Observable<unknown> {
   return new Observable(subscriber => {
     void pullAll(values, invocation, subscriber);
@@ -38,7 +38,7 @@ async function pullAll(
     for (let pulled = 1; !subscriber.closed; pulled++) {
       const { done, value } = await values.next();
       if (done) return subscriber.complete();
-      // Others may have answered while it was made.
+      // Another stream may have answered while this value was made.
       await inTurn(() => subscriber.next(value));
       if (pulled % VALUES_PER_TURN === 0) await nextTurn();
       await inTurn(() => {});

@@ -11,7 +11,7 @@ export function assertClassChain(metatype: Function): void {
   const classes = new Set<unknown>();
   for (let each: unknown = metatype; typeof each === 'function'; each = Object.getPrototypeOf(each))
     classes.add(each);
-  // What `@Catch()` notes on a filter that is a plain object ends up on `Object`.
+  // `@Catch()` on a filter that is a plain object writes its metadata to `Object`.
   classes.add(Object);
   let prototype = metatype.prototype as object | null;
   for (; prototype !== null; prototype = Object.getPrototypeOf(prototype) as object | null) {
@@ -21,7 +21,7 @@ export function assertClassChain(metatype: Function): void {
   }
 }
 
-/** Whether decorators say anything about a class: guards of another class may read it. */
+/** Tells whether a class has decorators that a guard may read. */
 function isDecorated(author: Function, prototype: object): boolean {
   return (
     Reflect.getOwnMetadataKeys(author).some(key => !isOfNoUse(String(key))) ||
@@ -31,7 +31,7 @@ function isDecorated(author: Function, prototype: object): boolean {
   );
 }
 
-/** Notes of the compiler and of `@Injectable()`. */
+/** Tells whether a key comes from the compiler or from `@Injectable()`. */
 function isOfNoUse(key: string): boolean {
   return key === INJECTABLE_WATERMARK || key.startsWith('design:');
 }

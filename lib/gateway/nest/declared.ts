@@ -9,7 +9,7 @@ import {
 import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
 import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
 
-/** Kinds of enhancers: the metadata key of Nest's decorator, and the method that an enhancer of the kind has. */
+/** Kinds of enhancers, each with the metadata key of Nest's decorator and the name of its method. */
 export const ENHANCER_KINDS = {
   guards: { key: GUARDS_METADATA, noun: 'guard', member: 'canActivate' },
   pipes: { key: PIPES_METADATA, noun: 'pipe', member: 'transform' },
@@ -31,25 +31,25 @@ export interface DeclaredParameter {
   readonly data: unknown;
   /** Function of a decorator made with `createParamDecorator()`. */
   readonly factory: ((data: unknown, context: unknown) => unknown) | undefined;
-  /** Type that the compiler noted for the parameter. */
+  /** Type of the parameter, as noted by the compiler. */
   readonly metatype: unknown;
-  /** Standard Schema of the parameter, on versions of Nest that know them. */
+  /** Standard Schema of the parameter, on versions of Nest that support schemas. */
   readonly schema: unknown;
   readonly pipes: readonly EnhancerRef[];
 }
 
-/** All enhancers that the decorators of a method ask for: those of the class first, then those of the method. */
+/** All enhancers that the decorators of a method name: first those of the class, then those of the method. */
 export interface DeclaredRoute extends Readonly<Record<EnhancerKind, readonly EnhancerRef[]>> {
   /** `Class.method`, for messages. */
   readonly name: string;
   readonly metatype: Function;
   readonly method: string;
-  /** The decorated function, which carries the metadata. `getHandler()` returns it. */
+  /** Decorated function with the metadata. `getHandler()` returns this function. */
   readonly handler: Function;
   readonly parameters: readonly DeclaredParameter[];
 }
 
-/** Metadata of one parameter, as Nest's decorators leave it. */
+/** Metadata of one parameter, as stored by Nest's decorators. */
 interface ParameterMetadata {
   readonly index: number;
   readonly data?: unknown;
@@ -65,10 +65,10 @@ const UNDECORATED: Record<string, ParameterMetadata> = {
 };
 
 /**
- * Reads the decorators of a method, its class and its parameters. The metadata comes from the class and its prototype, never
- * from an instance, so a constructor that binds or wraps methods loses no enhancer.
+ * Reads the decorators of a method, its class and its parameters. The metadata comes from the class and its prototype,
+ * never from an instance, so a constructor that binds or wraps methods loses no enhancer.
  *
- * @param instance the gateway; a function that replaces the method of the prototype may have decorators of its own
+ * @param instance the gateway; a function of the instance that replaces the method may have decorators of its own
  */
 export function declaredRoute(metatype: Function, method: string, instance?: object): DeclaredRoute {
   const handler = (metatype.prototype as Record<string, Function>)[method]!;
@@ -76,7 +76,7 @@ export function declaredRoute(metatype: Function, method: string, instance?: obj
   const refs = (kind: EnhancerKind): EnhancerRef[] => {
     const { key } = ENHANCER_KINDS[kind];
     const ofMethod = refsIn(key, handler);
-    // A wrapper that copies the metadata of the function names the same enhancers again.
+    // A wrapper with copied metadata names the same enhancers again.
     const added = typeof own === 'function' ? refsIn(key, own).filter(ref => !ofMethod.includes(ref)) : [];
     return [...refsIn(key, metatype), ...ofMethod, ...added];
   };
@@ -93,7 +93,10 @@ export function declaredRoute(metatype: Function, method: string, instance?: obj
   };
 }
 
-/** Whether a function has the metadata of the function that it stands for: its enhancers, and what they read, such as roles. */
+/**
+ * Tells whether a replacement function has all metadata of the original: its enhancers, and data for guards, such as
+ * roles.
+ */
 export function keepsMetadata(current: Function, written: unknown): boolean {
   if (current === written || typeof written !== 'function') return true;
   if (!Reflect.getMetadataKeys(written).every(key => Reflect.hasMetadata(key, current))) return false;
@@ -114,7 +117,7 @@ function parametersOf(metatype: Function, method: string): DeclaredParameter[] {
   >;
   const metatypes = Reflect.getMetadata(PARAMTYPES_METADATA, metatype.prototype as object, method) as
     readonly unknown[] | undefined;
-  // A subclass that decorates its parameters adds to those of its base, and what comes last holds.
+  // A subclass adds its parameter decorators to those of its base class. The last one counts.
   const present = new Map(Object.entries(metadata).map(entry => [entry[1].index, entry]));
   return [...present.values()].map(([key, { index, data, factory, pipes, schema }]) => {
     const type = key.slice(0, key.lastIndexOf(':'));

@@ -8,7 +8,7 @@ const EVENTS = new Set(
   ).split(' '),
 );
 
-/** Most lines that are written: one for each event name. */
+/** Most lines written, at one line for each event name. */
 const MOST_LINES = 20;
 
 const logger = new SteadyLogger('Fanout');

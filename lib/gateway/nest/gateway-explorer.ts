@@ -16,29 +16,29 @@ import { assertOwnDecorators } from './own-metadata.js';
 import { declaredRoute } from './declared.js';
 import { overriddenTopicsOf, type TopicMetadata, topicsOf } from './topic.decorator.js';
 
-/** A class decorated with `@WebSocketGateway`, as its decorators describe it. */
+/** Class decorated with `@WebSocketGateway`, and the values of its decorators. */
 export interface Gateway {
   readonly name: string;
   readonly wrapper: InstanceWrapper;
   readonly metatype: new (...args: never[]) => unknown;
-  /** 0 is the application's HTTP server. */
+  /** Port; 0 is the application's HTTP server. */
   readonly port: number;
-  /** As given to the decorator. */
+  /** Path as given to the decorator. */
   readonly path: string | undefined;
   readonly heartbeat: Partial<HeartbeatPolicy> | false | undefined;
   /** Method names by event. */
   readonly events: readonly { readonly event: string; readonly method: string }[];
   readonly topics: readonly TopicMetadata[];
-  /** Asked in this order. */
+  /** Guards in the order in which they are asked. */
   readonly handshakeGuards: readonly HandshakeGuard[];
 }
 
-/** Log for gateways and methods that are found but not served. */
+/** Log for gateways and methods that were found but are not served. */
 export interface ExplorerLog {
   warn(line: string): void;
 }
 
-/** Finds the gateways of an application, by metadata alone: nothing is instantiated for it. */
+/** Finds the gateways of an application from metadata, without creating an instance. */
 export class GatewayExplorer {
   readonly #modules: ModulesContainer;
   readonly #log: ExplorerLog;
@@ -52,15 +52,15 @@ export class GatewayExplorer {
 
   /**
    * The gateways among the providers of all modules.
-   * @throws FanoutError FANOUT_TOPIC_HOST, FANOUT_HANDSHAKE_GUARD for a decorator of gateways on a class that is none;
-   *   FANOUT_COPIES, FANOUT_ROUTE_REPLACED, FANOUT_CLASS_REPLACED
+   * @throws FanoutError FANOUT_TOPIC_HOST, FANOUT_HANDSHAKE_GUARD when a class that is not a gateway has a decorator
+   *   for gateways; FANOUT_COPIES, FANOUT_ROUTE_REPLACED, FANOUT_CLASS_REPLACED
    */
   get gateways(): readonly Gateway[] {
     return (this.#gateways ??= this.#explore());
   }
 
   /**
-   * Checks the instances of factories and values: Nest does not serve a gateway among them.
+   * Checks the instances of factories and values, because Nest does not serve a gateway among them.
    * @throws FanoutError FANOUT_GATEWAY_PROVIDER
    */
   assertProviders(): void {
@@ -91,7 +91,7 @@ export class GatewayExplorer {
     return gateways;
   }
 
-  /** Warns of gateways listed as controllers: Nest serves gateways among the providers only. */
+  /** Warns of gateways listed as controllers. Nest serves gateways among the providers only. */
   #lookAtController(metatype: Function | undefined): void {
     if (metatype === undefined) return;
     if (!Reflect.hasMetadata(GATEWAY_METADATA, metatype)) return assertNothingOfGateways(metatype);
@@ -128,7 +128,7 @@ export class GatewayExplorer {
     };
   }
 
-  /** Warns of methods that a subclass overrides without a decorator: as under Nest, such a method is not served. */
+  /** Warns of methods that a subclass overrides without a decorator. Such a method is not served, as under Nest. */
   #nameOverridden(metatype: Function, methods: readonly string[]): void {
     const lost = overriddenTopicsOf(metatype).map(
       ({ topic, by }) => `${by}.${topic.method} overrides a method with @Topic('${topic.pattern.text}')`,
@@ -161,7 +161,7 @@ function nameOf(token: unknown): string {
   return typeof token === 'function' ? token.name : String(token);
 }
 
-/** The event that a base class handles with a method that a subclass has overridden without a decorator. */
+/** Returns the event of a base class's method that a subclass has overridden without a decorator. */
 function overriddenEvent(metatype: Function, method: string): unknown {
   const current = (metatype.prototype as Record<string, object>)[method]!;
   if (Reflect.hasMetadata(MESSAGE_MAPPING_METADATA, current)) return undefined;
@@ -187,7 +187,7 @@ function assertNothingOfGateways(metatype: Function): void {
   for (const { method, pattern } of topicsOf(metatype)) {
     throw new FanoutError('FANOUT_TOPIC_HOST', pattern.text, `${metatype.name}.${method}`);
   }
-  // A guard that does not run must not look as if it did.
+  // A guard that never runs must be an error, or the application looks protected.
   if (handshakeGuardsOf(metatype).length > 0)
     throw new FanoutError('FANOUT_HANDSHAKE_GUARD', metatype.name, 'the class is no gateway');
 }

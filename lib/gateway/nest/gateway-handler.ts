@@ -3,7 +3,10 @@ import type { Invocation } from './invocation.js';
 
 declare const PROTECTED: unique symbol;
 
-/** Call of a gateway's method with everything around it. It may throw; the result may be a promise or an Observable. */
+/**
+ * Call of a gateway's method with its guards, pipes, interceptors and filters. The call may throw, or return a promise
+ * or an Observable.
+ */
 export type HandlerFunction = (
   client: WebSocket,
   data: unknown,
@@ -12,7 +15,7 @@ export type HandlerFunction = (
 ) => unknown;
 
 /**
- * Handler made by {@link Protection}. The mark has no value, and only `protection.ts` sets it. A route takes this type only, so
- * a method cannot be served without its guards.
+ * Handler made by {@link Protection}. The mark has no value and is set only in `protection.ts`. A route takes no other
+ * type, so a method cannot be served without its guards.
  */
 export type GatewayHandler = HandlerFunction & { readonly [PROTECTED]: true };

@@ -11,9 +11,9 @@ export type LeaveHook = OnTopicLeave['handleUnsubscribe'];
 /** Interface of a gateway with the hook `handleUnsubscribe`. */
 export interface OnTopicLeave {
   /**
-   * Called once for each ended subscription that its client was told of, after its end. The gateway whose `@Topic`
-   * matches the topic is called. All gateways of the path are called for a topic that no `@Topic` of the path matches. A
-   * subscription to `<topic>~presence` belongs to the gateway of the topic.
+   * Called once after the end of each subscription that the client was told of. The gateway whose `@Topic` matches the
+   * topic is called. If no `@Topic` of the path matches, all gateways of the path are called. A subscription to
+   * `<topic>~presence` belongs to the gateway of the topic.
    *
    * An error that the hook throws or rejects with is logged. A shutdown waits for the hook, at most `shutdown.drain`.
    * @param connection the subscriber, which may be closed

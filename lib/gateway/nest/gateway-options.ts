@@ -13,16 +13,16 @@ import {
 } from '../../options/rules.js';
 import type { WsServerOptions } from '../../ws/server-options.js';
 
-/** Option `verifyClient` of a gateway, as in `ws`. A function with two parameters answers through the second one. */
+/** Option `verifyClient` of a gateway, as in `ws`. A function with two parameters answers through the second. */
 export type VerifyClient = (
   info: { readonly origin: string | undefined; readonly secure: boolean; readonly req: IncomingMessage },
   done?: (verified: unknown, code?: number, message?: string, headers?: OutgoingHttpHeaders) => void,
 ) => unknown;
 
-/** Options by name, as `@WebSocketGateway()` or an adapter gives them. */
+/** Options by name, as given to `@WebSocketGateway()` or by an adapter. */
 export type Given = Readonly<Record<string, unknown>>;
 
-/** Highest number that `ws` keeps as a limit: a higher one overflows there and limits nothing. */
+/** Highest limit that `ws` can store. A higher number overflows and limits nothing. */
 const HIGHEST = 2 ** 31 - 1;
 
 /** Options of the `ws` server of a path. The type refuses a name that `ws` does not know. */
@@ -57,7 +57,7 @@ const OF_NEST = ['path', 'namespace'];
 
 const KNOWN = [...OF_NEST, ...Object.keys(OF_PATH), ...Object.keys(OF_PORT)];
 
-/** Limits: of several values the lowest counts. */
+/** Names of limits. Of several values, the lowest counts. */
 const LIMITS = new Set([
   'maxPayload',
   'maxFragments',
@@ -69,7 +69,7 @@ const LIMITS = new Set([
 const OF_SOCKET_IO =
   'it belongs to Socket.IO and has no effect on plain WebSockets, so remove it, or do without this adapter';
 
-/** Names of options without an effect, each with the reason and the remedy. */
+/** Names of options without an effect, each with the reason and what to do instead. */
 const REFUSED: Readonly<Record<string, string>> = {
   port: 'give the port as the first argument, @WebSocketGateway(port, options)',
   server: 'a gateway is served by the HTTP server of the application, or by its own port; remove it',
@@ -107,7 +107,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 const NO_PORT =
   'app.listen() decides it for the HTTP server of the application; give the gateway a port of its own, or remove the option';
 
-/** Checked options and their author. `verifyClient` is separate, because each one is asked. */
+/** Checked options and their author. `verifyClient` is separate, because every `verifyClient` is asked. */
 export interface OptionLayer {
   /** Name of the gateway or adapter, for errors. */
   readonly by: string;
@@ -119,7 +119,7 @@ export interface OptionLayer {
 /** The combined options of one path. */
 export interface PathOptions {
   readonly verifyClients: readonly VerifyClient[];
-  /** For the `ws` server of the path. */
+  /** Options for the `ws` server of the path. */
   readonly ws: Given;
 }
 
@@ -141,11 +141,11 @@ export function gatewayOptions(metatype: Function): OptionLayer {
   let values: Given = {};
   const verifyClients: VerifyClient[] = [];
   for (const { given, author } of levelsOf(metatype)) {
-    // The decorator takes a first argument that is not a whole number for the options, and drops the second argument.
+    // The decorator treats a first argument that is not a whole number as the options, and ignores the second argument.
     if (!isObject(given)) throw new FanoutError('FANOUT_GATEWAY_PORT', author, shown(given));
     const checked = checkedOptions(`@WebSocketGateway of ${author}`, given as Given);
     if (checked.verifyClient !== undefined) verifyClients.unshift(checked.verifyClient as VerifyClient);
-    // The order is from the class to its base, so an option that is already set wins.
+    // Classes come before their base classes, so an option that is already set wins.
     values = combined(values, checked, (_, own) => own);
   }
   return layer(by, values, [...new Set(verifyClients)]);
@@ -164,7 +164,7 @@ export function adapterOptions(adapter: string, asked: Given, given: Given): Opt
   return layer(by, checked, verify === undefined ? [] : [verify]);
 }
 
-/** The options of a gateway, without those that an adapter has replaced. */
+/** The options of a gateway, without options that an adapter has replaced. */
 export function withoutReplaced(own: OptionLayer, adapter: OptionLayer, asked: Given): OptionLayer {
   const replaced = adapter.verifyClients.length > 0 ? asked.verifyClient : undefined;
   const others = ([name]: [string, unknown]): boolean =>
@@ -187,7 +187,7 @@ export function pathOptions(place: string, layers: readonly OptionLayer[]): Path
 
 /**
  * The options of a port.
- * @param port 0 for the application's HTTP server, which has none of them
+ * @param port 0 for the application's HTTP server, which takes no such options
  * @throws FanoutError FANOUT_GATEWAY_CONFLICT, FANOUT_GATEWAY_OPTION
  */
 export function portOptions(port: number, layers: readonly OptionLayer[]): PortOptions {
@@ -217,7 +217,9 @@ function merged(place: string, layers: readonly OptionLayer[], of: (layer: Optio
   return result;
 }
 
-/** Merges two sets of options. The lowest limit counts; `decide` resolves other names that both sets have. */
+/**
+ * Merges two sets of options. Of two limits the lower counts; `decide` chooses between two values of any other option.
+ */
 function combined(a: Given, b: Given, decide: (name: string, a: unknown, b: unknown) => unknown): Given {
   const result: Record<string, unknown> = { ...a };
   for (const [name, value] of Object.entries(b)) {
@@ -239,7 +241,7 @@ function levelsOf(metatype: Function): { readonly given: unknown; readonly autho
   return levels;
 }
 
-/** A copy without undefined options. */
+/** Checks the options, and returns a copy without undefined options. */
 function checkedOptions(author: string, given: Given): Given {
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   for (const name of Object.keys(defined))

@@ -4,8 +4,8 @@ import { ownKey } from './own-metadata.js';
 const HEARTBEAT_METADATA = ownKey('heartbeat');
 
 /**
- * The heartbeat of one gateway's connections, in place of the option `heartbeat`; what is left out comes from there.
- * `false` turns it off. Bad values are errors at start.
+ * Sets the heartbeat of one gateway's connections. Missing fields come from the option `heartbeat`. `false` turns the
+ * heartbeat off. Bad values are errors at start.
  */
 export function Heartbeat(policy: Partial<HeartbeatPolicy> | false): ClassDecorator {
   return target => Reflect.defineMetadata(HEARTBEAT_METADATA, policy, target);

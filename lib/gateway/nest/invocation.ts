@@ -3,7 +3,7 @@ import type { Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { TopicParams } from '../../topic/topic-pattern.js';
 
-/** The topic that a subscribe asks for. */
+/** Topic named in a subscribe. */
 export interface RequestedTopic {
   readonly name: string;
   readonly params: TopicParams;
@@ -12,29 +12,32 @@ export interface RequestedTopic {
 /** One call of a gateway's method, on its way through guards, pipes and interceptors. */
 export interface Invocation {
   readonly topic?: RequestedTopic;
-  /** Called when guards and pipes have passed, right before the method itself. */
+  /** Called after guards and pipes have passed, right before the method. */
   called?(): void;
-  /** Called when a filter has handled an exception and has answered the client, so there is no result. */
+  /** Called when a filter has handled an exception and answered the client, so the call has no result. */
   filtered?(): void;
-  /** Whether the method's result feeds a topic, so that a failure is not the answer to a request. */
+  /** Tells whether the result is a source of a topic. A later failure is then not the answer to a request. */
   feedsTopic?(): boolean;
-  /** Answers the message: the function that `@Ack()` gives to a handler. */
+  /** Answers the message. `@Ack()` gives this function to a handler. */
   acknowledge?(value: unknown): void;
   /**
-   * Takes the stream that the method returned, and gives the stream to use in its place.
+   * Takes the stream returned by the method, and returns the stream to use instead.
    * @param end ends a stream that nobody subscribes to
    */
   streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown>;
-  /** Acts when the client has read enough of the answers before, or has gone; undefined when that was at once. */
+  /**
+   * Runs `act` when the client has read enough of the earlier answers or has disconnected. Returns undefined if `act`
+   * ran at once.
+   */
   inTurn?(act: () => void): Promise<void> | undefined;
-  /** Takes an error thrown while a stream was ended. */
+  /** Receives an error thrown while a stream was ended. */
   teardownFailed?(error: unknown): void;
 }
 
 const INVOCATION = Symbol('fanout:invocation');
 
 /**
- * Arguments that guards, pipes and interceptors find in the execution context: client, data, event and pattern, as under
+ * Arguments in the execution context of guards, pipes and interceptors: client, data, event and pattern, as under
  * `WsAdapter`. A hidden property of the array holds the invocation.
  */
 export type CallArguments = [client: WebSocket, data: unknown, event: string, pattern: string] & {
@@ -53,12 +56,12 @@ export function callArguments(
   return args;
 }
 
-/** The invocation that a call's arguments belong to. */
+/** The invocation stored in the arguments of a call. */
 export function invocationIn(args: CallArguments): Invocation {
   return args[INVOCATION];
 }
 
-/** The invocation of an execution context; undefined outside of the handlers of a gateway. */
+/** The invocation of an execution context; undefined outside the handlers of a gateway. */
 export function invocationOf(context: ExecutionContext): Invocation | undefined {
   // The arguments of a context that is not ours have no such property.
   return (context.getArgs() as unknown as Partial<CallArguments>)[INVOCATION];

@@ -2,15 +2,15 @@ import { Refusal } from '../../errors/refusals.js';
 import { isTopicName } from '../../topic/topic-name.js';
 
 /**
- * The names in a `subscribe` or `unsubscribe`, each once, whatever they are.
- * @throws Refusal BAD_TOPIC, TOO_MANY_TOPICS for all of them: an answer to each would be many times the question
+ * Returns the distinct topics named by a `subscribe` or `unsubscribe`; the values are not checked.
+ * @throws Refusal BAD_TOPIC, TOO_MANY_TOPICS for the whole message: one answer per topic would multiply its size
  */
 export function namedTopics(data: unknown, limit: number): ReadonlySet<unknown> {
   const { topic, topics } = (typeof data === 'object' && data !== null ? data : {}) as {
     topic?: unknown;
     topics?: unknown;
   };
-  // Two ways to name topics in one message: whoever reads one of them, such as a guard, would miss the other.
+  // With two ways to name topics in one message, a guard that reads one would miss the other.
   if (topics !== undefined && topic !== undefined) throw new Refusal('BAD_TOPIC');
   const names: readonly unknown[] = Array.isArray(topics) ? topics : [topic];
   if (names.length === 0) throw new Refusal('BAD_TOPIC');
@@ -18,7 +18,7 @@ export function namedTopics(data: unknown, limit: number): ReadonlySet<unknown> 
   return new Set(names);
 }
 
-/** Those of what was named that are names. @param refuse called for each of the others */
+/** Returns the valid topic names. @param refuse called for each invalid name */
 export function validNames(named: ReadonlySet<unknown>, refuse: () => void): string[] {
   return [...named].filter((name): name is string => {
     const valid = isTopicName(name);
@@ -27,7 +27,7 @@ export function validNames(named: ReadonlySet<unknown>, refuse: () => void): str
   });
 }
 
-/** What guards, pipes and the method see of a message: always the one topic they are asked about, in an object of its own. */
+/** Returns a function that makes the payload for guards, pipes and the method: a new object that names one topic. */
 export function payloads(data: object): (topic: string) => object {
   if (!('topics' in data)) return () => ({ ...data });
   const { topics: _, ...others } = data;

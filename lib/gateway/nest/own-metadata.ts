@@ -1,6 +1,6 @@
 import { FanoutError } from '../../errors/fanout-error.js';
 
-/** One copy of this package in the process. */
+/** Copy of this package in the process. */
 interface Copy {
   /** Folder of the copy, read from a stack trace; undefined in a bundle. */
   readonly folder: string;
@@ -21,8 +21,8 @@ const OWN: Copy = {
 };
 
 /**
- * Makes a key for metadata of our decorators. Every copy of this package in the process knows the key, so that a class with
- * decorators of another copy stops the start.
+ * Makes a metadata key for our decorators. The key is known to every copy of this package in the process, so that the
+ * start fails for a class with decorators of another copy.
  */
 export function ownKey(name: string): symbol {
   const key = Symbol(`fanout:${name}`);

@@ -1,10 +1,10 @@
 import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { PortOptions } from './gateway-options.js';
 
-/** Connections that may wait to be accepted; the system's `net.core.somaxconn` may be lower. */
+/** Most connections that may wait to be accepted; the system's `net.core.somaxconn` may be lower. */
 const BACKLOG = 4096;
 
-/** Milliseconds between two checks for requests that are not complete in time. */
+/** Milliseconds between two checks for requests that take too long to arrive. */
 const CHECKING_MS = 1000;
 
 /** The HTTP servers of gateways with a port of their own. */
@@ -13,21 +13,21 @@ export class OwnServers {
   readonly #options = new Map<number, PortOptions>();
   readonly #handshakeMs: number;
 
-  /** @param handshakeMs time that a client has for its request */
+  /** @param handshakeMs time for a client to send its request */
   constructor(handshakeMs: number) {
     this.#handshakeMs = handshakeMs;
   }
 
-  /** The most connections that one of the servers lets wait to be accepted; 0 without servers. */
+  /** The largest backlog among the servers, in connections; 0 without servers. */
   get backlog(): number {
     return Math.max(0, ...[...this.#servers.keys()].map(port => this.#listenOptions(port).backlog));
   }
 
-  /** The server of a port, which is made at the first call. */
+  /** Returns the server of a port, created at the first call. */
   at(port: number): Server {
     let server = this.#servers.get(port);
     if (server === undefined) {
-      // A request that comes a byte at a time must not last longer than the handshake that follows it.
+      // A request that arrives byte by byte must not last longer than a handshake may.
       const settings = {
         requestTimeout: Math.ceil(this.#handshakeMs),
         connectionsCheckingInterval: CHECKING_MS,
@@ -40,7 +40,7 @@ export class OwnServers {
     return server;
   }
 
-  /** Options of a port, for the time when it listens. */
+  /** Sets the options for listening on a port. */
   configure(port: number, options: PortOptions): void {
     this.#options.set(port, options);
   }
@@ -54,7 +54,7 @@ export class OwnServers {
     await Promise.all(
       [...this.#servers.values()].map(server => {
         const closed = new Promise(resolve => server.close(resolve));
-        // A peer that never sends a request would hold the server open for good.
+        // A client that never sends a request would keep the server open for ever.
         server.closeAllConnections();
         return closed;
       }),

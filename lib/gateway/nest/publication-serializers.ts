@@ -6,15 +6,15 @@ import type { Broadcaster } from '../../broadcast/broadcaster.js';
 import { load, scopedSupply } from './supply.js';
 import { type StandardSchema, validated } from './standard-schema.js';
 
-/** Options of a serializer, of the interceptor or of `@SerializeOptions()`. */
+/** Options from a serializer or from `@SerializeOptions()`. */
 interface SerializerOptions {
   readonly schema?: StandardSchema;
   readonly validateOptions?: unknown;
 }
 
 /**
- * Part of Nest's `ClassSerializerInterceptor` and `StandardSchemaSerializerInterceptor`, also of another copy of
- * `@nestjs/common`.
+ * Part of Nest's `ClassSerializerInterceptor` and `StandardSchemaSerializerInterceptor` that is used here, from any
+ * copy of `@nestjs/common`.
  */
 interface Serializer {
   readonly defaultOptions?: SerializerOptions;
@@ -32,7 +32,10 @@ export interface PublishingMethod {
 /** Serializers of an application. Nest may add a static one at any time. */
 interface Serializers {
   readonly config: ApplicationConfig;
-  /** Serializers of request or transient scope: one instance for all publications, which belong to no request. */
+  /**
+   * Serializers of request or transient scope: one instance for all publications, because publications belong to no
+   * request.
+   */
   readonly scoped: readonly Serializer[];
 }
 
@@ -48,12 +51,12 @@ export async function serializePublications(
 ): Promise<void> {
   const serializers = { config, scoped: await scopedSerializers(config) };
   SERIALIZERS.set(broadcaster, serializers);
-  // Nest 12 loads class-transformer with the first call.
+  // Nest 12 loads class-transformer at the first call.
   const context = contextOf({ handler: serializePublications, target: Object });
   for (const serializer of allOf(serializers)) await serializer.intercept(context, { handle: () => EMPTY });
 }
 
-/** The value serialised by the global interceptor; the value itself where there is none. */
+/** Returns the value serialised by the global interceptors; the same value without such interceptors. */
 export function serializedPublication(
   broadcaster: Broadcaster,
   method: PublishingMethod,
@@ -84,19 +87,19 @@ function allOf({ config, scoped }: Serializers): readonly Serializer[] {
   return [...fixed.filter(isSerializer), ...scoped];
 }
 
-/** Whether an interceptor is one of Nest's serializers. */
+/** Tells whether an interceptor is one of Nest's serializers. */
 export function isSerializer(interceptor: unknown): interceptor is Serializer {
-  // A factory without a result registers undefined.
+  // A factory that returns nothing registers undefined.
   const { serialize, getContextOptions } = (interceptor ?? {}) as Partial<Serializer>;
   return typeof serialize === 'function' && typeof getContextOptions === 'function';
 }
 
-/** Whether an interceptor of request or transient scope is one of Nest's serializers. */
+/** Tells whether an interceptor of request or transient scope is one of Nest's serializers. */
 export function isScopedSerializer({ metatype }: InstanceWrapper): boolean {
   return isSerializer((metatype?.prototype as object | undefined) ?? {});
 }
 
-/** Whether a serializer is Nest's for schemas: it has the same methods as the one for classes, with other arguments. */
+/** Tells whether a serializer takes a schema. Both serializers have the same methods, but the arguments differ. */
 function takesSchema(serializer: object): boolean {
   for (let at: unknown = serializer; at !== null; at = Object.getPrototypeOf(at))
     if ((at as object).constructor?.name === 'StandardSchemaSerializerInterceptor') return true;

@@ -16,7 +16,7 @@ const BROADCASTER = Symbol('fanout:broadcaster');
 /** Prototypes with a `@Publish` method. */
 const publishers = new WeakSet<object>();
 
-/** A `@Publish` with a pattern. */
+/** Pattern of a `@Publish`. */
 export interface PublishedPattern {
   readonly method: string;
   readonly pattern: TopicPattern;
@@ -24,10 +24,10 @@ export interface PublishedPattern {
 
 const PUBLISHED = ownKey('published');
 
-/** Tells the topic of a result. */
+/** Returns the topic for a result. */
 export type TopicOf = (result: any, args: any[]) => string;
 
-/** Results of a `@Publish` method: a payload, nothing, or payloads over time. */
+/** Results of a `@Publish` method: a payload, nothing, or a stream of payloads. */
 export type Published<Data> =
   | Data
   | void
@@ -45,16 +45,16 @@ export type PublishDecorator<Data> = unknown extends Data
     ) => void;
 
 /**
- * Publishes what a provider's method returns, what its promise resolves to, or each value its Observable emits (while
- * somebody is subscribed to that). An async iterable, a Node stream and a web stream are published value by value, when the
- * caller takes the values. `undefined` is not published. A global `ClassSerializerInterceptor` serialises the published value, and
- * the caller gets the result of the method.
+ * Publishes the result of a provider's method, the value of its promise, or each value of its Observable while it has a
+ * subscriber. An async iterable, a Node stream and a web stream are published value by value, when the caller takes the
+ * values. `undefined` is not published. A global `ClassSerializerInterceptor` serialises the published value. The
+ * caller gets the result of the method unchanged.
  *
- * @param topic a topic or pattern, or a function that names the topic. A `:name` of a pattern is taken from the result's
- *   property of that name, else from such a property of an argument, else from the argument at the parameter's place
- *   (the first `:name` is the first argument) when that is text, a number or a bigint. The value is encoded as by
+ * @param topic a topic or pattern, or a function that returns the topic. The value of a `:name` in a pattern is the
+ *   property of that name of the result, else of an argument. Else it is the argument at the place of the `:name` (the
+ *   first `:name` is the first argument), if that is text, a number or a bigint. The value is encoded as by
  *   `topicName()`, so `BRK.B` stays one segment.
- * @throws FanoutError FANOUT_TOPIC_PATTERN; the decorated method throws FANOUT_PUBLISH_HOST when its instance has no
+ * @throws FanoutError FANOUT_TOPIC_PATTERN. The decorated method throws FANOUT_PUBLISH_HOST when its instance has no
  *   broadcaster, FANOUT_TOPIC_UNRESOLVED when a `:name` has no value, and the errors of `Broadcaster.publish`
  */
 export function Publish<const Pattern extends string>(
@@ -91,19 +91,19 @@ export function Publish<const Pattern extends string>(
         isObservable(value) ? value.pipe(tap(publish)) : (publishingStream(value, publish) ?? publish(value));
       return isThenable(result) ? Promise.resolve(result).then(publishAll) : publishAll(result);
     };
-    // Guards, routes and the like that were decorated before this one are on the function.
+    // Decorators that ran before have put their metadata, such as guards and routes, on the original function.
     wearMetadata(publishing, method);
     descriptor.value = publishing;
   };
   return decorate as PublishDecorator<TopicData<Pattern>>;
 }
 
-/** An instance with a `@Publish` method. */
+/** Instance with a `@Publish` method. */
 interface Publisher {
   [BROADCASTER]?: Broadcaster;
 }
 
-/** Gives the broadcaster to the instances of `useFactory` and `useValue`, which Nest does not inject. */
+/** Gives the broadcaster to the instances of `useFactory` and `useValue`: Nest does not inject these. */
 export function giveBroadcasterTo(modules: ModulesContainer, broadcaster: Broadcaster): void {
   for (const { providers } of modules.values()) {
     for (const { isNotMetatype, instance } of providers.values())
@@ -112,8 +112,8 @@ export function giveBroadcasterTo(modules: ModulesContainer, broadcaster: Broadc
 }
 
 /**
- * Gives the broadcaster to an instance that Nest did not make and therefore did not inject. Ignores frozen instances and values
- * without a `@Publish` method. Reads no property of the value, because the value may be a proxy.
+ * Gives the broadcaster to an instance that Nest did not create. Ignores frozen instances and values without a
+ * `@Publish` method. Reads no property of the value, because the value may be a proxy.
  */
 export function giveBroadcaster(value: unknown, broadcaster: Broadcaster): void {
   if (typeof value !== 'object' || value === null || !isPublisher(value)) return;

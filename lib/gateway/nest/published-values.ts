@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { type PulledValues, pulledValues } from './pulled-values.js';
 
 /**
- * Makes a stream of the same kind (async iterable, Node stream or web stream) that publishes each value when the caller takes
- * it; undefined where the result is no such stream. Nothing is pulled or published before that.
+ * Makes a stream of the same kind (async iterable, Node stream or web stream) that publishes each value when the caller
+ * takes the value. Pulls nothing before that. Returns undefined if the result is not such a stream.
  */
 export function publishingStream(result: unknown, publish: (value: unknown) => void): object | undefined {
   const values = pulledValues(result);

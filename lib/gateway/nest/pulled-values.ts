@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 
-/** Values that are pulled one at a time. */
+/** Values pulled one at a time. */
 export interface PulledValues {
   next(...args: [] | [unknown]): Promise<IteratorResult<unknown>>;
   /** Ends the values: the generator runs its `finally`, the stream is destroyed or cancelled. */
@@ -8,8 +8,9 @@ export interface PulledValues {
 }
 
 /**
- * Values of an async iterable, such as a generator, of a Node stream or of a web stream; undefined for any other value. An
- * async iterable that is also a promise (a query) counts as a promise, and one with `toJSON()` counts as a value.
+ * Returns the values of an async iterable (such as a generator), a Node stream or a web stream; undefined for any other
+ * value. An async iterable that is also a promise, such as a query, counts as a promise. An async iterable with
+ * `toJSON()` counts as a single value.
  */
 export function pulledValues(value: unknown): PulledValues | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -37,7 +38,10 @@ class IterableValues implements PulledValues {
   }
 }
 
-/** Ends a stream at once, where its iterator would first wait for the next chunk. */
+/**
+ * Values of a Node stream. Ending them destroys the stream at once; the stream's own iterator would wait for the next
+ * chunk.
+ */
 class NodeStreamValues implements PulledValues {
   readonly #stream: Readable;
   #iterator: AsyncIterator<unknown> | undefined;
@@ -75,7 +79,7 @@ class WebStreamValues implements PulledValues {
   }
 }
 
-/** Whether a value is a Node stream, also one of the package readable-stream. */
+/** Tells whether a value is a Node stream, of Node or of the package readable-stream. */
 function isNodeStream(value: object): value is Readable {
   if (value instanceof Readable) return true;
   return ['pipe', 'on', 'destroy', Symbol.asyncIterator].every(name => isFunction(value, name));

@@ -3,10 +3,10 @@ import { SteadyLogger } from './steady-logger.js';
 
 const SERVED = Symbol.for('nestjs-fanout:served');
 
-/** Shared by all copies of this package: another copy's decorators are refused with an error of their own. */
+/** State shared by all copies of this package. A class with decorators of another copy has an error of its own. */
 const world = globalThis as { [SERVED]?: boolean };
 
-/** Classes that have been told of already. */
+/** Classes that already have the reminder. */
 const reminded = new WeakSet<Function>();
 
 /** Notes that a FanoutModule serves the gateways of this process. */
@@ -14,14 +14,20 @@ export function markServed(): void {
   world[SERVED] = true;
 }
 
-/** Makes a gateway class refuse to start in a process without FanoutModule: another adapter asks no handshake guards. */
+/**
+ * Stops the start of a gateway class in a process without FanoutModule, because another adapter asks no handshake
+ * guards.
+ */
 export function requireService(metatype: Function): void {
   beforeInit(metatype, () => {
     if (!world[SERVED]) throw new FanoutError('FANOUT_NOT_IMPORTED', metatype.name);
   });
 }
 
-/** Makes a gateway class say so in a process without FanoutModule, where nobody can subscribe to its topics. */
+/**
+ * Logs a warning for a gateway class in a process without FanoutModule, because nobody can subscribe to its topics
+ * there.
+ */
 export function remindOfService(metatype: Function): void {
   if (reminded.has(metatype)) return;
   reminded.add(metatype);
@@ -34,7 +40,7 @@ export function remindOfService(metatype: Function): void {
   });
 }
 
-/** Runs a check when Nest gives the gateway its server: Nest calls `afterInit()` then, whatever the adapter. */
+/** Runs a check when Nest calls `afterInit()`. Nest calls `afterInit()` under every adapter. */
 function beforeInit({ prototype }: Function, check: () => void): void {
   const own = Object.getOwnPropertyDescriptor(prototype, 'afterInit')?.value as Function | undefined;
   const base = Object.getPrototypeOf(prototype as object) as { afterInit?: Function };

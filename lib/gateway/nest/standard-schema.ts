@@ -1,6 +1,6 @@
 import { isThenable } from './wrapped-method.js';
 
-/** Schema of the specification Standard Schema, which zod, valibot and ArkType follow. */
+/** Schema by the specification Standard Schema, as implemented by zod, valibot and ArkType. */
 export interface StandardSchema {
   readonly '~standard': { validate(value: unknown, options?: unknown): unknown };
 }
@@ -11,9 +11,9 @@ interface Validation {
 }
 
 /**
- * The value as a schema leaves it, an array element by element, as in Nest's `StandardSchemaSerializerInterceptor`. What is
- * no object stays as it is.
- * @throws TypeError for a schema that answers with a promise, because what is published is needed at once
+ * Returns the output of a schema for a value; for an array, of each element, as in Nest's
+ * `StandardSchemaSerializerInterceptor`. A value that is not an object is returned unchanged.
+ * @throws TypeError for a schema that returns a promise, because a published value is needed at once
  * @throws Error that names the issues of the value
  */
 export function validated(schema: StandardSchema, options: unknown, value: unknown): unknown {

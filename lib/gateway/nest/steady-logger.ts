@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 
 /**
- * The application's logger, which may throw: we log inside hooks, timers and socket events, where that would end the
- * process or leave work half done.
+ * Logger that never throws, although the application's logger may throw. We log inside hooks, timers and socket events.
+ * An error there would end the process or leave work half done.
  */
 export class SteadyLogger extends Logger {
   override error(message: unknown, ...details: unknown[]): void {
@@ -22,6 +22,6 @@ function steadily(log: () => void): void {
   try {
     log();
   } catch {
-    // There is nowhere left to say so.
+    // A failed logger has no place to report its failure.
   }
 }

@@ -13,8 +13,8 @@ export type Supply<T = unknown> =
 const injector = new Injector();
 
 /**
- * Finds the enhancer that Nest has built for a class or object in a decorator. A reference without an enhancer is an error,
- * so that no guard is left out silently.
+ * Finds the enhancer that Nest has built for a class or object in a decorator. A missing enhancer is an error, so that
+ * no guard is skipped silently.
  *
  * @param host module of the gateway
  * @throws TypeError that names the missing enhancer
@@ -24,7 +24,7 @@ export function supplyOf(kind: EnhancerKind, ref: EnhancerRef, host: Module): Su
   if (typeof ref !== 'function') return { instance: assertMember(ref, member, `the ${noun}`) };
   const wrapper = host.injectables.get(ref);
   if (wrapper === undefined) {
-    // Nest takes a class whose method is static for the enhancer itself.
+    // Nest takes a class with a static method of that name as the enhancer itself.
     if (has(ref, member)) return { instance: ref };
     throw new TypeError(`Nest has not built the ${noun} ${ref.name}`);
   }
@@ -34,7 +34,7 @@ export function supplyOf(kind: EnhancerKind, ref: EnhancerRef, host: Module): Su
   return { instance: assertMember(instance, member, ref.name) };
 }
 
-/** Request-scoped or transient enhancer: built for each context. */
+/** Source of a request-scoped or transient enhancer, built for each context. */
 export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supply {
   const { member } = ENHANCER_KINDS[kind];
   const host = wrapper.host!;
@@ -49,13 +49,16 @@ export function scopedSupply(kind: EnhancerKind, wrapper: InstanceWrapper): Supp
   };
 }
 
-/** Source of a global enhancer that exists. @throws TypeError when it is none, such as the result of a factory without `return` */
+/**
+ * Source of a global enhancer that exists. @throws TypeError when the value is not an enhancer, such as the result of a
+ * factory without `return`
+ */
 export function globalSupply(kind: EnhancerKind, instance: unknown): Supply {
   const { member, noun } = ENHANCER_KINDS[kind];
   return { instance: assertMember(instance, member, `a global ${noun}`) };
 }
 
-/** Builds request-scoped and transient enhancers; the others exist already. */
+/** Returns the enhancer. A request-scoped or transient enhancer is built first. */
 export function load<T>(supply: Supply<T>, context: ContextId): T | Promise<T> {
   return supply.load === undefined ? supply.instance : supply.load(context);
 }
@@ -64,7 +67,7 @@ function isScoped(wrapper: InstanceWrapper): boolean {
   return !wrapper.isDependencyTreeStatic() || wrapper.isTransient;
 }
 
-/** @throws TypeError when the method is missing */
+/** Returns the enhancer. @throws TypeError when the method is missing */
 function assertMember(enhancer: unknown, member: string, name: string): unknown {
   if (has(enhancer, member)) return enhancer;
   throw new TypeError(`${name} is ${shown(enhancer)}, without a method ${member}()`);

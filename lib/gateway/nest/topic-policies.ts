@@ -6,7 +6,7 @@ import { type TopicPattern, TopicPatterns } from '../../topic/topic-pattern.js';
 import type { HistoryPolicy, SlowPolicy, TopicPolicies, TopicPolicy } from '../../topic/topic-policy.js';
 import type { GatewayExplorer } from './gateway-explorer.js';
 
-/** One `@Topic` of one gateway. */
+/** `@Topic` of a gateway. */
 interface Declaration {
   readonly pattern: TopicPattern;
   readonly policy: TopicPolicy;
@@ -17,13 +17,13 @@ interface Declaration {
 }
 
 /**
- * Tells the topic room what the `@Topic` decorators say, whatever path they are on: publishing knows no paths, so a
- * topic has one policy. A topic that no `@Topic` matches has the plain one.
+ * Policies from the `@Topic` decorators of all paths. A publication has no path, so a topic has one policy. A topic
+ * that no `@Topic` matches has the default policy.
  *
- * Patterns of several paths that match the same topics must agree in everything but the history, or the application
- * does not start. Patterns that overlap only for some topics, such as `prices.AAPL` and `prices.:symbol`, are not
- * compared: on such a topic the one with the literal segment decides, as it does on a single path.
- * In both cases the longest history serves all, each of its bounds for itself.
+ * Patterns on several paths that match the same topics must agree in everything but the history, or the application
+ * does not start. Patterns that overlap for some topics only, such as `prices.AAPL` and `prices.:symbol`, are not
+ * compared. For such a topic the pattern with the literal segment decides, as on a single path. The longest history
+ * counts in both cases, separately for each of its bounds.
  */
 export class GatewayTopicPolicies implements TopicPolicies {
   readonly #explorer: GatewayExplorer;
@@ -33,8 +33,8 @@ export class GatewayTopicPolicies implements TopicPolicies {
   #declared: Declared | undefined;
 
   /**
-   * @param slow policy of the topics that have none of their own: `slowConsumer.policy`
-   * @param warn called with a line for a topic that was probably misspelt
+   * @param slow policy of topics without a policy of their own: `slowConsumer.policy`
+   * @param warn called with a line for a topic that is probably misspelt
    */
   constructor(explorer: GatewayExplorer, slow: SlowPolicy, warn: (line: string) => void) {
     this.#explorer = explorer;
@@ -44,8 +44,9 @@ export class GatewayTopicPolicies implements TopicPolicies {
   }
 
   /**
-   * The policy of a topic. That of a presence, `<topic>~presence`, is the plain one unless a pattern ends in
-   * `~presence`: a parameter would match it, and give presences the policy of the topics they belong to.
+   * The policy of a topic. A presence topic, `<topic>~presence`, has the default policy unless a pattern ends in
+   * `~presence`. A parameter in a pattern does not match presence topics, which would else get the policy of their
+   * topics.
    * @throws FanoutError FANOUT_TOPIC_CONFLICT
    */
   policyOf(name: string): TopicPolicy {
@@ -59,7 +60,7 @@ export class GatewayTopicPolicies implements TopicPolicies {
     return policy;
   }
 
-  /** Reads every `@Topic` now, so that a contradiction is seen at start. @throws FanoutError FANOUT_TOPIC_CONFLICT */
+  /** Reads every `@Topic` now, so that a conflict is found at start. @throws FanoutError FANOUT_TOPIC_CONFLICT */
   load(): void {
     this.#declared ??= this.#collect();
   }
@@ -91,7 +92,7 @@ interface Declared {
   readonly misses: NearMisses;
 }
 
-/** Declarations of patterns that match the same topics, together. */
+/** Groups declarations whose patterns match the same topics. */
 function groupsOf(declarations: readonly Declaration[]): Declaration[][] {
   const groups: Declaration[][] = [];
   const patterns = new TopicPatterns<Declaration[]>();
@@ -104,17 +105,17 @@ function groupsOf(declarations: readonly Declaration[]): Declaration[][] {
   return groups;
 }
 
-/** The policies of patterns, of all paths and of each. */
+/** Policies by pattern: for all paths together, and for each path. */
 class DeclaredPolicies {
   readonly #all = new TopicPatterns<TopicPolicy>();
   readonly #byPlace = new Map<string, TopicPatterns<TopicPolicy>>();
 
-  /** Adds declarations of patterns that match the same topics. @throws FanoutError FANOUT_TOPIC_CONFLICT */
+  /** Adds the declarations of patterns that match the same topics. @throws FanoutError FANOUT_TOPIC_CONFLICT */
   add(alike: readonly Declaration[]): void {
     const [first] = alike;
     for (const other of alike) assertAgreement(first!, other);
     const history = alike.map(({ policy }) => policy.history).reduce(longest);
-    // One object for all paths, so that a look-up sees at a glance that they have the same.
+    // One object for all paths lets `find` compare by identity.
     const policy = Object.freeze({ ...first!.policy, history });
     this.#all.add(first!.pattern, policy);
     for (const { place, pattern } of alike) {
@@ -124,7 +125,10 @@ class DeclaredPolicies {
     }
   }
 
-  /** The policy of a topic, or undefined. Mostly of names that nobody listens to: one search, and no more without a match. */
+  /**
+   * The policy of a topic, or undefined. Most names have no subscriber, so a name without a match costs one search
+   * only.
+   */
   find(name: string): TopicPolicy | undefined {
     const policy = this.#all.find(name)?.route;
     if (policy === undefined || this.#byPlace.size === 1) return policy;
@@ -137,7 +141,7 @@ class DeclaredPolicies {
   }
 }
 
-/** The larger of each bound. A history that keeps nothing has none. */
+/** The larger of each bound. A history of size 0 has no bounds. */
 function longest(a: HistoryPolicy, b: HistoryPolicy): HistoryPolicy {
   if (b.size === 0) return a;
   if (a.size === 0) return b;
@@ -148,7 +152,7 @@ function longest(a: HistoryPolicy, b: HistoryPolicy): HistoryPolicy {
   });
 }
 
-/** By the option a user reads of: what two policies must have in common. */
+/** Fields that two policies must have in common, by the name of the option. */
 const COMMON: Record<string, (policy: TopicPolicy) => readonly unknown[]> = {
   conflate: ({ keyOf }) => [keyOf],
   every: ({ every }) => [every],

@@ -8,7 +8,10 @@ import { ownKey } from './own-metadata.js';
 import { keepsMetadata } from './declared.js';
 import { remindOfService } from './served.js';
 
-/** Source of a topic: the library publishes each value while the topic has subscribers. Node streams are async iterables. */
+/**
+ * Source of a topic. The library publishes each value while the topic has subscribers. Node streams are async
+ * iterables.
+ */
 export type TopicSource<Data> = Observable<Data> | AsyncIterable<Data> | ReadableStream<Data>;
 
 /** Snapshot of a topic: a payload, a list of payloads, or none. */
@@ -27,34 +30,34 @@ export type TopicDecorator<Data> = unknown extends Data
       descriptor: TypedPropertyDescriptor<Method>,
     ) => void;
 
-/** What one `@Topic` leaves on a class. */
+/** Metadata of one `@Topic`, stored on the class. */
 export interface TopicMetadata {
-  /** Name of the decorated method, which may have several. */
+  /** Name of the decorated method. A method may have several `@Topic`. */
   readonly method: string;
   readonly pattern: TopicPattern;
   readonly options: ResolvedTopicOptions;
-  /** Function that the class was written with: decorators below `@Topic` may have put another in its place. */
+  /** Function in the class body. Decorators below `@Topic` may have replaced it. */
   readonly written: unknown;
 }
 
 const TOPIC_METADATA = ownKey('topic');
 
-/** Mark on the decorated function itself: the declarations it belongs to. Wrappers that copy metadata carry it on. */
+/** Mark on the decorated function that holds its declarations. Wrappers that copy metadata copy the mark. */
 const MARK = ownKey('topic-method');
 
 /**
- * Lets clients subscribe to the topics that match a pattern, on the path of the gateway that declares it. Topics that
- * no `@Topic` matches are refused.
+ * Lets clients subscribe to the topics that match a pattern, on the path of the gateway. Topics that no `@Topic`
+ * matches are refused.
  *
- * The method runs for each subscribe, with its guards, pipes, interceptors and filters. What it returns is the
- * snapshot for that subscriber. An Observable is a source: the library subscribes to it once per topic, while the topic has
+ * The method runs for each subscribe, with its guards, pipes, interceptors and filters. Its result is the snapshot for
+ * that subscriber. An Observable is a source: the library subscribes to it once per topic, while the topic has
  * subscribers, and publishes its values. An async iterable, a Node stream and a web stream are sources too.
  *
- * A subclass inherits the topic with its method. A subclass that overrides the method without `@Topic` does not have the
- * topic, as with `@SubscribeMessage`.
+ * A subclass inherits the topic with its method. A subclass that overrides the method without `@Topic` does not have
+ * the topic, as with `@SubscribeMessage`.
  *
- * @param pattern segments joined by dots; `:name` stands for one segment, and `@TopicParam('name')` gives it
- * @param options every one has a default; a topic that several paths declare has to have the same, but for `history`
+ * @param pattern segments joined by dots; `:name` matches one segment, and `@TopicParam('name')` gives its value
+ * @param options all have defaults; all paths that declare the same topic must have the same options, except `history`
  * @throws FanoutError FANOUT_TOPIC_PATTERN, FANOUT_TOPIC_METHOD, FANOUT_OPTION, FANOUT_OPTION_UNKNOWN
  */
 export function Topic<const Pattern extends string>(
@@ -66,7 +69,7 @@ export function Topic<const Pattern extends string>(
     const method: unknown = descriptor?.value;
     if (typeof target === 'function' || typeof name !== 'string' || typeof method !== 'function')
       throw new FanoutError('FANOUT_TOPIC_METHOD', pattern, described(target, name, method));
-    // The prototype still has the original function: decorators change it when all of them have run.
+    // The prototype still has the original function: it changes after all decorators of the method have run.
     const written: unknown = Object.getOwnPropertyDescriptor(target, name)?.value;
     const topic: TopicMetadata = { ...declared, method: name, written };
     // Noted on the class too, in case another decorator replaces the function.
@@ -79,9 +82,9 @@ export function Topic<const Pattern extends string>(
 }
 
 /**
- * Every `@Topic` of a class and its base classes, in no order, without overridden methods.
- * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that does not carry its `@Topic` any more, or not the metadata
- *   of the function that it replaces
+ * Returns every `@Topic` of a class and its base classes, in no order, without overridden methods.
+ * @throws FanoutError FANOUT_ROUTE_REPLACED for a function that has lost its `@Topic`, or the metadata of the function
+ *   that it replaces
  */
 export function topicsOf(metatype: object | null): readonly TopicMetadata[] {
   return declarationsOf(metatype)
@@ -89,7 +92,7 @@ export function topicsOf(metatype: object | null): readonly TopicMetadata[] {
     .map(({ topic }) => topic);
 }
 
-/** Topics of base classes that a subclass has lost by overriding the method without a decorator. */
+/** Returns topics that a subclass has lost by overriding the method of a base class without a decorator. */
 export function overriddenTopicsOf(metatype: object): readonly { topic: TopicMetadata; by: string }[] {
   return declarationsOf(metatype).flatMap(({ topic, overriddenBy, isDeclaredAnew }) =>
     overriddenBy === undefined || isDeclaredAnew ? [] : [{ topic, by: overriddenBy.name }],
@@ -98,9 +101,9 @@ export function overriddenTopicsOf(metatype: object): readonly { topic: TopicMet
 
 interface Declaration {
   readonly topic: TopicMetadata;
-  /** Subclass with a method of its own of that name. */
+  /** Subclass that overrides the method. */
   readonly overriddenBy: Function | undefined;
-  /** Whether the subclass has decorated its method. */
+  /** True if the subclass has decorated its method. */
   readonly isDeclaredAnew: boolean;
 }
 

@@ -10,28 +10,28 @@ interface BaseFilter {
   emitMessage?: unknown;
 }
 
-/** Base filters whose `catch()` is ours. */
+/** Base filters that already have our `catch()`. */
 const covered = new WeakSet<object>();
 
-/** The arguments of a handler for its filters. Holds the exception that a filter passes to Nest's base filter. */
+/** Arguments of a handler for its filters. Holds the exception that a filter passes to Nest's base filter. */
 export class FilterHost extends ExecutionContextHost {
   #left: { readonly exception: unknown } | undefined;
 
-  /** Records an exception passed to the base filter: the request is then answered as if there were no filter. */
+  /** Records an exception passed to the base filter, so that the request is answered as if there were no filter. */
   leave(exception: unknown): void {
     this.#left ??= { exception };
   }
 
-  /** @throws the exception that was left, if one was */
+  /** Throws the recorded exception, if there is one. */
   rethrow(): void {
     if (this.#left !== undefined) throw this.#left.exception;
   }
 }
 
 /**
- * Makes `super.catch()` of a filter answer the request of the client. Nest's base filter knows no `id`: on Nest 11 it emits
- * an event on the socket that nobody handles, and on Nest 12 it sends a frame without an id. Under another adapter, and for
- * a filter that overrides the answer, `super.catch()` is unchanged.
+ * Makes `super.catch()` of a filter answer the client's request. Nest's base filter does not know the `id` of a
+ * request: on Nest 11 it emits an event on the socket that nobody handles, and on Nest 12 it sends a frame without an
+ * id. Under another adapter, and for a filter that overrides the answer, `super.catch()` is unchanged.
  */
 export function coverBaseFilter(filter: unknown): void {
   const base = baseOf(filter);

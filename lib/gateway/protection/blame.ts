@@ -6,8 +6,8 @@ import { isThenable } from '../nest/wrapped-method.js';
 const MOST_NAMES = 100;
 
 /**
- * Logs the guard or interceptor that failed on a WebSocket message, once for each class. Most of these enhancers are written
- * for HTTP and read an HTTP request, which a message does not have.
+ * Logs the guard or interceptor that failed on a WebSocket message, once for each class. Most such enhancers are
+ * written for HTTP and read an HTTP request, but a message has none.
  */
 export class Blame {
   readonly #named = new Set<string>();

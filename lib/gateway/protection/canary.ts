@@ -24,7 +24,7 @@ import { GuardRefusal } from '../nest/guard-refusal.js';
 import { Blame } from './blame.js';
 import { type GlobalEnhancers, Protection } from './protection.js';
 
-/** Exception that the pipe and the filtered method of the canary throw. */
+/** Exception thrown by the pipe and by the filtered method of the canary. */
 class Chirp extends Error {}
 
 @Injectable()
@@ -82,7 +82,7 @@ export class Canary {
   }
 }
 
-/** None of the application's enhancers runs at start. */
+/** Empty list of global enhancers: the application's enhancers do not run in the check at start. */
 const NO_GLOBALS: GlobalEnhancers = {
   getGlobalGuards: () => [],
   getGlobalPipes: () => [],
@@ -109,9 +109,9 @@ const EXPECTED: Record<string, { noun: string; holds(outcome: Outcome): boolean 
 };
 
 /**
- * Calls each method of the canary like a message, and makes sure that the enhancer of the method was asked.
+ * Calls each method of the canary like a message, and checks that the enhancer of the method was asked.
  *
- * @param modules of the application: one of them has the canary, as Nest has built it
+ * @param modules modules of the application, one of which provides the canary
  * @throws FanoutError FANOUT_CANARY; FANOUT_PROTECTION when Nest has not built an enhancer
  */
 export async function assertProtected(modules: ModulesContainer): Promise<void> {

@@ -9,8 +9,8 @@ import type { HandlerParameter, ReadParameter } from './parameters.js';
 export type Method = (...args: unknown[]) => unknown;
 
 /**
- * Makes the handler of a method without enhancers. The handler returns or throws the same as the method. A parameter decorator
- * may give a promise of the value, as under Nest.
+ * Makes the handler of a method without enhancers. The handler returns or throws what the method returns or throws. A
+ * parameter decorator may return a promise of the value, as under Nest.
  */
 export function directHandler(
   instance: object,
@@ -50,7 +50,7 @@ export function observe(invocation: Invocation, method: Method, instance: unknow
   return isThenable(result) ? result.then(value => passOn(invocation, value)) : passOn(invocation, result);
 }
 
-/** Arguments that a method is called with, up to its last decorated parameter. */
+/** Number of arguments for a method, up to its last decorated parameter. */
 export function parameterCount(parameters: readonly HandlerParameter[]): number {
   return parameters.reduce((most, { index }) => Math.max(most, index + 1), 0);
 }

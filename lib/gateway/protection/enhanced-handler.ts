@@ -16,7 +16,7 @@ interface Filter {
   catch(exception: unknown, host: unknown): unknown;
 }
 
-/** Enhancers of one handler, built and in the order in which they are asked; filters too, the last one is asked first. */
+/** Enhancers of one handler, in the order in which they are asked. The last filter is asked first. */
 export interface Enhancers {
   readonly guards: readonly CanActivate[];
   /** Pipes for every parameter. */
@@ -31,8 +31,8 @@ const pipesConsumer = new PipesConsumer();
 
 /**
  * Makes the handler of a method with enhancers: guards, then interceptors around pipes and method, and filters around
- * everything, in the order of Nest's own gateways. It differs from Nest in two points: an Observable is passed on as it
- * is, and an exception that no filter catches is thrown instead of logged.
+ * everything, in the order of Nest's own gateways. The handler differs from Nest's in two points. An Observable is
+ * passed on unchanged. An exception that no filter catches is thrown, not logged.
  */
 export function enhancedHandler(
   route: DeclaredRoute,
@@ -67,7 +67,7 @@ export function enhancedHandler(
   };
 }
 
-/** Makes a function that hands an exception to the last filter that catches it, or else throws it again. */
+/** Makes a function that passes an exception to the last filter for its type, or throws the exception again. */
 function filteredBy(
   filters: readonly Filter[],
 ): (exception: unknown, args: CallArguments) => Promise<undefined> {
@@ -89,7 +89,7 @@ function filteredBy(
   };
 }
 
-/** @throws GuardRefusal when a guard returns false, or the error of a guard */
+/** Asks the guards one after the other. @throws GuardRefusal when a guard returns false, or the error of a guard */
 async function passGuards(
   guards: readonly CanActivate[],
   args: CallArguments,
@@ -103,7 +103,10 @@ async function passGuards(
   }
 }
 
-/** The values of a method's parameters, each through the pipes for all and then through pipes of its own. */
+/**
+ * Returns the values of a method's parameters. Each value passes the common pipes first, then the pipes of its
+ * parameter.
+ */
 async function pipedArguments({ pipes, parameters }: Enhancers, args: CallArguments): Promise<unknown[]> {
   const values = Array.from<unknown>({ length: parameterCount(parameters) });
   const [client, data, , pattern] = args;
@@ -111,7 +114,7 @@ async function pipedArguments({ pipes, parameters }: Enhancers, args: CallArgume
     parameters.map(async ({ index, read, type, data: argument, metatype, schema, pipes: own }) => {
       const value = read(client, data, invocationIn(args), pattern, args);
       const all = [...pipes, ...own];
-      // Later versions of Nest hand a schema to pipes as well.
+      // Later versions of Nest pass the schema to pipes too.
       const metadata = { metatype, type, data: argument, schema };
       values[index] = await (all.length === 0
         ? value
@@ -121,7 +124,9 @@ async function pipedArguments({ pipes, parameters }: Enhancers, args: CallArgume
   return values;
 }
 
-/** Exceptions that a filter catches, by `@Catch()`; none stands for all. Nest 12 notes them on the prototype too. */
+/**
+ * Returns the exception classes in `@Catch()`. An empty list catches all. Nest 12 stores the list on the prototype too.
+ */
 function caughtBy(filter: Filter): readonly (new (...args: never[]) => unknown)[] {
   const prototype = Object.getPrototypeOf(filter) as object;
   return (

@@ -6,10 +6,10 @@ import { type CallArguments, callArguments } from '../nest/invocation.js';
 import type { DeclaredParameter, DeclaredRoute } from '../nest/declared.js';
 import type { HandlerFunction } from '../nest/gateway-handler.js';
 
-/** Reads a parameter's value. `args` are those of the execution context, where the call has one. */
+/** Reads a parameter's value. `args` are the arguments of the execution context, if the call has one. */
 export type ReadParameter = (...call: [...Parameters<HandlerFunction>, args?: CallArguments]) => unknown;
 
-/** Parameter of a handler, ready to be read. */
+/** Parameter of a handler, with its reader. */
 export interface HandlerParameter extends Omit<DeclaredParameter, 'pipes'> {
   readonly read: ReadParameter;
   /** Pipes of the parameter itself. */
@@ -19,7 +19,7 @@ export interface HandlerParameter extends Omit<DeclaredParameter, 'pipes'> {
 /** Nest's reader of parameters, for types that later versions of Nest may add. */
 const nestParameters = new WsParamsFactory();
 
-/** The reader of one parameter. Socket and payload need no argument list. */
+/** Makes the reader of one parameter. Socket and payload need no argument list. */
 export function readerOf(parameter: DeclaredParameter, route: DeclaredRoute): ReadParameter {
   const { type, data, factory } = parameter;
   if (factory !== undefined)
@@ -42,7 +42,7 @@ export function readerOf(parameter: DeclaredParameter, route: DeclaredRoute): Re
   }
 }
 
-/** Execution context of a call, as guards and parameter decorators see it. */
+/** Makes the execution context of a call, for guards and parameter decorators. */
 export function contextOf(
   args: CallArguments,
   { metatype, handler }: Pick<DeclaredRoute, 'metatype' | 'handler'>,
@@ -52,7 +52,7 @@ export function contextOf(
   return context;
 }
 
-/** The value of `@MessageBody(property)`; the whole payload without a property. */
+/** Returns the value of `@MessageBody(property)`; the whole payload without a property. */
 function payloadPart(payload: unknown, property: unknown): unknown {
   return property ? (payload as Record<string, unknown> | undefined)?.[property as string] : payload;
 }

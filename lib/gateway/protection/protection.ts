@@ -35,7 +35,7 @@ export type GlobalEnhancers = Pick<
   | 'getGlobalRequestInterceptors'
 >;
 
-/** Supplies of one handler: one for each enhancer that was declared, none left out. */
+/** Supplies of one handler, one for each declared enhancer. */
 interface Supplies {
   readonly guards: readonly Supply<CanActivate>[];
   readonly pipes: readonly Supply<PipeTransform>[];
@@ -46,9 +46,9 @@ interface Supplies {
 }
 
 /**
- * The one place where a gateway's method becomes callable. It reads what the decorators of the method, its class and its
- * parameters ask for, adds the global enhancers, and finds the provider of each. An enhancer without a provider stops the
- * start, so the declared enhancers are those that run: `docs/decisions/012-protection.md`.
+ * Makes a gateway's methods callable; no other class does. Reads the decorators of the method, its class and its
+ * parameters, adds the global enhancers, and finds the provider of each. An enhancer without a provider stops the
+ * start, so exactly the declared enhancers run: `docs/decisions/012-protection.md`.
  */
 export class Protection {
   readonly #globals: GlobalEnhancers;
@@ -59,7 +59,10 @@ export class Protection {
     this.#blame = blame;
   }
 
-  /** The method with everything around it. @throws FanoutError FANOUT_PROTECTION when an enhancer has no provider */
+  /**
+   * Makes the handler of a method, with its enhancers. @throws FanoutError FANOUT_PROTECTION when an enhancer has no
+   * provider
+   */
   handler(host: GatewayClass, method: string): GatewayHandler {
     const { wrapper, metatype } = host;
     const isStatic = wrapper.isDependencyTreeStatic();
@@ -87,7 +90,7 @@ export class Protection {
     });
   }
 
-  /** One supply for each enhancer, global ones first. @throws FanoutError FANOUT_PROTECTION */
+  /** Finds one supply for each enhancer, global ones first. @throws FanoutError FANOUT_PROTECTION */
   #suppliesOf(route: DeclaredRoute, { wrapper }: GatewayClass): Supplies {
     const found = <T>(kind: EnhancerKind, find: () => T): T => {
       try {
@@ -114,7 +117,10 @@ export class Protection {
     };
   }
 
-  /** Global enhancers, those of a scope last, as Nest orders them. Global filters are made for HTTP and left out, as under `WsAdapter`. */
+  /**
+   * Global enhancers, scoped ones last, in Nest's order. Global filters are written for HTTP and left out, as under
+   * `WsAdapter`.
+   */
   #globalSupplies(kind: EnhancerKind): Supply[] {
     const globals = this.#globals;
     const supplies = (instances: readonly unknown[], scoped: readonly InstanceWrapper[]): Supply[] => [
@@ -148,7 +154,7 @@ export class Protection {
       read: readerOf(parameter, route),
       pipes: parameterPipes[at]!,
     }));
-    // A constructor may have put a bound or wrapped function in the place of the method.
+    // A constructor may have replaced the method by a bound or wrapped function.
     const method = (instance as Record<string, Method>)[route.method]!;
     const around = [guards, pipes, interceptors, filters, ...parameterPipes];
     if (around.every(({ length }) => length === 0)) return directHandler(instance, method, parameters);
@@ -167,7 +173,7 @@ interface LoadedEnhancers extends Omit<Enhancers, 'parameters'> {
   readonly parameterPipes: readonly (readonly PipeTransform[])[];
 }
 
-/** The route of an instance whose constructor may have put another function in the place of the method. */
+/** Returns the route of an instance. Its constructor may have replaced the method by another function. */
 function ownRoute(route: DeclaredRoute, instance: object): DeclaredRoute {
   const { handler, metatype, method } = route;
   const isReplaced = (instance as Record<string, unknown>)[method] !== handler;
