@@ -1,5 +1,5 @@
 import type { Counters } from '../observe/counters.js';
-import { reachOf } from '../topic/reach.js';
+import { reachOf } from '../topic/topic.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import { Batch, type BatchSink } from '../wire/batch.js';

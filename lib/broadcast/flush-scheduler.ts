@@ -1,5 +1,5 @@
 import type { Counters } from '../observe/counters.js';
-import type { Lane } from '../topic/lane.js';
+import type { Lane } from '../topic/topic.js';
 import { FairSlice } from './fair-slice.js';
 import { FlushWalk } from './flush-walk.js';
 import type { SchedulerClock } from './scheduler-clock.js';

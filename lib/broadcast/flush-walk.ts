@@ -1,4 +1,4 @@
-import type { Lane } from '../topic/lane.js';
+import type { Lane } from '../topic/topic.js';
 import type { BatchSink } from '../wire/batch.js';
 import type { TopicWalk } from './topic-walk.js';
 

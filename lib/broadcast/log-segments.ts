@@ -1,7 +1,7 @@
 import { BufferPool } from '../memory/buffer-pool.js';
 import type { Counters } from '../observe/counters.js';
 import type { Subscription } from '../topic/subscription.js';
-import { reachOf } from '../topic/reach.js';
+import { reachOf } from '../topic/topic.js';
 import type { Topic } from '../topic/topic.js';
 import type { Batch } from '../wire/batch.js';
 import { encode } from '../wire/encode.js';

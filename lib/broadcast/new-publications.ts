@@ -1,5 +1,5 @@
-import type { Lane } from '../topic/lane.js';
-import { mayExpire } from '../topic/reach.js';
+import type { Lane } from '../topic/topic.js';
+import { mayExpire } from '../topic/topic.js';
 import type { Topic } from '../topic/topic.js';
 import { withoutExpired } from '../wire/expired.js';
 import { gapEntry } from '../wire/gap-entry.js';

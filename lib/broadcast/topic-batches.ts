@@ -1,4 +1,4 @@
-import type { Lane } from '../topic/lane.js';
+import type { Lane } from '../topic/topic.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Batch } from '../wire/batch.js';
 import { plainJson, type WireFormat } from '../wire/json-format.js';

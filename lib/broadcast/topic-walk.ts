@@ -1,4 +1,4 @@
-import type { Lane } from '../topic/lane.js';
+import type { Lane } from '../topic/topic.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import type { BatchSink } from '../wire/batch.js';

@@ -1,10 +1,28 @@
-import type { Topic } from './topic.js';
+import type { LatestByKey } from './latest-by-key.js';
+import type { TopicLog } from './topic-log.js';
+import type { TopicPolicy } from './topic-policy.js';
 
 /** Counts bytes that are kept for somebody, of all topics together. */
 export interface ByteLedger {
   readonly exceeded: boolean;
   /** @param bytes negative for what is given back */
   add(bytes: number): void;
+}
+
+/** Part of a topic that decides what its log still needs. */
+export interface RetainedTopic {
+  readonly log: TopicLog;
+  readonly latest: LatestByKey | undefined;
+  readonly policy: TopicPolicy;
+  readonly lane: { readonly interval: number; readonly settled: number };
+  readonly lanes: Iterable<{ readonly settled: number }>;
+  readonly held: ReadonlySet<{ readonly cursor: number }>;
+  readonly behind: ReadonlySet<{ readonly cursor: number }>;
+  /** Bytes of the history that {@link Retention} has counted. */
+  historyBytes: number;
+  /** Bytes of the backlog that {@link Retention} has counted. */
+  backlogBytes: number;
+  ended: boolean;
 }
 
 /** What an entry of a log takes beside its payload. */
@@ -23,7 +41,7 @@ const LEAST_BYTES = 16;
 export class Retention {
   readonly #history: ByteLedger;
   readonly #backlog: ByteLedger;
-  readonly #forgetIdle: (publishing: Topic) => void;
+  readonly #forgetIdle: (publishing: RetainedTopic) => void;
 
   /**
    * @param backlogLimit bytes of one topic kept for those who wait or are behind, beside its history
@@ -33,7 +51,7 @@ export class Retention {
     readonly backlogLimit: number,
     history: ByteLedger,
     backlog: ByteLedger,
-    forgetIdle: (publishing: Topic) => void,
+    forgetIdle: (publishing: RetainedTopic) => void,
   ) {
     this.#history = history;
     this.#backlog = backlog;
@@ -41,7 +59,7 @@ export class Retention {
   }
 
   /** Forgets what nobody needs any more. */
-  trim(topic: Topic, now: number): void {
+  trim(topic: RetainedTopic, now: number): void {
     const { log, latest, policy } = topic;
     // A flush may be under way that began before the end.
     if (topic.ended) return;
@@ -53,7 +71,7 @@ export class Retention {
   }
 
   /** The topic is no more. */
-  release(topic: Topic): void {
+  release(topic: RetainedTopic): void {
     topic.ended = true;
     topic.log.dropBefore(topic.log.head + 1);
     this.#history.add(-topic.historyBytes);
@@ -61,12 +79,12 @@ export class Retention {
     topic.historyBytes = topic.backlogBytes = 0;
   }
 
-  #drop(topic: Topic): void {
+  #drop(topic: RetainedTopic): void {
     topic.log.dropBefore(Math.min(this.#needed(topic), topic.log.remembered));
   }
 
   /** The oldest offset that somebody who listens still needs of the log. */
-  #needed(topic: Topic): number {
+  #needed(topic: RetainedTopic): number {
     const { log, lane } = topic;
     // Where only the newest counts, it is kept beside the log.
     const unsettled = lane.interval > 0 ? log.head + 1 : lane.settled + 1;
@@ -77,11 +95,11 @@ export class Retention {
       : Math.min(unsettled, Math.max(waiting, this.#oldestOfBacklog(topic)));
   }
 
-  #oldestOfBacklog({ log }: Topic): number {
+  #oldestOfBacklog({ log }: RetainedTopic): number {
     return Math.max(log.firstWithin(this.backlogLimit), log.head + 1 - this.backlogLimit / LEAST_BYTES);
   }
 
-  #countHistory(topic: Topic): void {
+  #countHistory(topic: RetainedTopic): void {
     this.#history.add(historyOf(topic) - topic.historyBytes);
     topic.historyBytes = historyOf(topic);
     if (!this.#history.exceeded) return;
@@ -96,7 +114,7 @@ export class Retention {
   }
 
   /** Counts what a topic keeps for those who are behind, without a look at what could go. */
-  count(topic: Topic): void {
+  count(topic: RetainedTopic): void {
     const bytes = backlogOf(topic);
     if (bytes === topic.backlogBytes) return;
     const change = bytes - topic.backlogBytes;
@@ -105,20 +123,20 @@ export class Retention {
   }
 }
 
-function historyOf({ log }: Topic): number {
+function historyOf({ log }: RetainedTopic): number {
   if (log.remembered > log.head) return 0;
   return TOPIC_BYTES + log.bytesAfter(log.remembered - 1) + (log.head - log.remembered + 1) * ENTRY_BYTES;
 }
 
 /** What is kept for those who are behind. For those whose handler is still running nobody can be made to pay. */
-function backlogOf({ log, latest, behind }: Topic): number {
+function backlogOf({ log, latest, behind }: RetainedTopic): number {
   if (behind.size === 0) return 0;
   const kept = log.bytes - log.bytesAfter(log.remembered - 1);
   const newest = latest === undefined ? 0 : latest.bytes + latest.size * ENTRY_BYTES;
   return kept + (log.remembered - log.first) * ENTRY_BYTES + newest;
 }
 
-function lowestCursor(topic: Topic): number {
+function lowestCursor(topic: RetainedTopic): number {
   let lowest = lowestWaiting(topic);
   for (const { settled } of topic.lanes) lowest = Math.min(lowest, settled);
   return lowest;
@@ -128,14 +146,14 @@ function lowestCursor(topic: Topic): number {
  * Lowest cursor of those who wait or are behind and need the log itself. On a topic that conflates they are those who came
  * back from further than what is kept beside the log, where the history still had it.
  */
-function lowestInLog(topic: Topic): number {
+function lowestInLog(topic: RetainedTopic): number {
   const { log, latest } = topic;
   const lowest = lowestWaiting(topic);
   if (latest === undefined) return lowest;
   return Math.max(lowest, log.first - 1) < latest.reach ? lowest : log.head;
 }
 
-function lowestWaiting({ log, held, behind }: Topic): number {
+function lowestWaiting({ log, held, behind }: RetainedTopic): number {
   let lowest = log.head;
   for (const { cursor } of held) lowest = Math.min(lowest, cursor);
   for (const { cursor } of behind) lowest = Math.min(lowest, cursor);

@@ -1,6 +1,6 @@
 import { Epochs } from './epochs.js';
 import { OldestFirst } from './oldest-first.js';
-import { type ByteLedger, Retention } from './retention.js';
+import { type ByteLedger, type RetainedTopic, Retention } from './retention.js';
 import { type LeaveReason, type Subscriber, Subscription } from './subscription.js';
 import { type ExpiryClock, TopicExpiry } from './topic-expiry.js';
 import { assertTopicName } from './topic-name.js';
@@ -223,7 +223,7 @@ export class TopicRegistry implements Iterable<Topic> {
   };
 
   /** The histories are too large: those that nobody was interested in for longest go first. */
-  readonly #forgetIdle = (publishing: Topic): void => {
+  readonly #forgetIdle = (publishing: RetainedTopic): void => {
     for (const topic of this.#idle.values()) {
       if (!this.#history.exceeded) return;
       if (topic !== publishing) this.#end(topic);

@@ -1,4 +1,4 @@
-import { reachOf } from '../../topic/reach.js';
+import { reachOf } from '../../topic/topic.js';
 import type { Subscription } from '../../topic/subscription.js';
 import { gapText } from '../../wire/gap-frame.js';
 import type { ClientConnection } from './client-session.js';

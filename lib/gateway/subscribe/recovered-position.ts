@@ -1,4 +1,4 @@
-import { reachOf } from '../../topic/reach.js';
+import { reachOf } from '../../topic/topic.js';
 import type { Subscription } from '../../topic/subscription.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 

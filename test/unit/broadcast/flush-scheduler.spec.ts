@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
 import { Counters } from '../../../lib/observe/counters.js';
-import type { Lane } from '../../../lib/topic/lane.js';
+import type { Lane } from '../../../lib/topic/topic.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { TIMING } from '../../support/unit/core.js';
 import { HandClock } from '../../support/unit/hand-clock.js';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushWalk } from '../../../lib/broadcast/flush-walk.js';
-import type { Lane } from '../../../lib/topic/lane.js';
+import type { Lane } from '../../../lib/topic/topic.js';
 import type { BatchSink } from '../../../lib/wire/batch.js';
 import { HandSink } from '../../support/unit/subscribers.js';
 import { topicOf } from '../../support/unit/topics.js';

@@ -4,7 +4,7 @@ import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import { Retention } from '../../../lib/topic/retention.js';
 import type { Subscription } from '../../../lib/topic/subscription.js';
-import type { Lane } from '../../../lib/topic/lane.js';
+import type { Lane } from '../../../lib/topic/topic.js';
 import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { HandClock } from '../../support/unit/hand-clock.js';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ByteLedger } from '../../../lib/memory/byte-ledger.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
-import { reachOf } from '../../../lib/topic/reach.js';
+import { reachOf } from '../../../lib/topic/topic.js';
 import { EXPIRY_STEP_MS } from '../../../lib/topic/topic-expiry.js';
 import { TopicRegistry } from '../../../lib/topic/topic-registry.js';
 import type { Subscriber, Subscription } from '../../../lib/topic/subscription.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reachOf } from '../../../lib/topic/reach.js';
+import { reachOf } from '../../../lib/topic/topic.js';
 import { append, retentionOf, topicOf } from '../../support/unit/topics.js';
 
 describe('reachOf', () => {
