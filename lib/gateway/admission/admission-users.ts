@@ -3,9 +3,9 @@ import type { SocketConnection } from '../../connection/socket-connection.js';
 import { CLOSE } from '../../errors/close-codes.js';
 import type { Rejections } from '../../observe/rejections.js';
 
-/** Holds every user to `limits.connectionsPerUser`. Those who are there stay: it is always the newcomer who goes. */
+/** Enforces `limits.connectionsPerUser`. Existing connections stay, and the newest one is refused or closed. */
 export class AdmissionUsers {
-  /** 0 is no limit. */
+  /** Most connections of a user; 0 is no limit. */
   readonly #most: number;
   readonly #connections: ConnectionRegistry;
   readonly #rejections: Rejections;
@@ -16,18 +16,18 @@ export class AdmissionUsers {
     this.#rejections = rejections;
   }
 
-  /** Whether a user has as many connections as it may, but for `except`. */
+  /** Tells whether a user has as many connections as allowed, not counting `except`. */
   full(user: unknown, except?: SocketConnection): boolean {
     const id = this.#most === 0 ? undefined : userIdOf(user);
     if (id === undefined) return false;
     let open = 0;
-    // Those that are closing have gone for all that their user can do.
+    // A closing connection does not count: its user can no longer use it.
     for (const connection of this.#connections.ofUser(id))
       if (connection !== except && connection.open) open++;
     return open >= this.#most;
   }
 
-  /** Closes a connection whose user was assigned and has too many already. */
+  /** Closes a connection whose new user already has too many connections. */
   assigned(connection: SocketConnection): void {
     if (!connection.open || !this.full(connection.user, connection)) return;
     this.#rejections.count('connections-per-user', connection.handshake.ip);

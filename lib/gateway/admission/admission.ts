@@ -31,15 +31,15 @@ export interface AdmissionDeps {
   readonly origins: OriginCheck;
   readonly guards: HandshakeCheck;
   readonly turnstile: Turnstile;
-  /** A client can make functions of the application throw. */
+  /** Log for errors that clients can provoke in functions of the application. */
   readonly errors: ErrorLog;
-  /** Log for refusals that may be a mistake of the application. */
+  /** Log for refusals that may come from a mistake in the application. */
   readonly refusals: ErrorLog;
-  /** Takes over a client whose handshake is done, and gives its slot back when it has gone. */
+  /** Opens the connection after the handshake. From here on, the end of the client frees its slot. */
   open(arrival: Arrival, client: WebSocket, credentials: Credentials | undefined): void;
 }
 
-/** Limits of one client, and not of the server: the client may come back when it has less. */
+/** Limits of one client, not of the server. The client may return when it uses less. */
 const OWN_LIMITS: ReadonlySet<RejectionCause> = new Set([
   'connections-per-ip',
   'connections-per-user',
@@ -47,27 +47,27 @@ const OWN_LIMITS: ReadonlySet<RejectionCause> = new Set([
 ]);
 
 /**
- * Who may come in. What costs nothing to find out is asked first. Whoever is on the way has a slot, which is given back
- * when it is refused or goes.
+ * Admits or refuses upgrades, with the cheapest checks first. Each upgrade takes a slot, freed when the upgrade is
+ * refused or its client disconnects.
  */
 export class Admission {
   readonly #deps: AdmissionDeps;
   readonly #pending = new Set<PendingUpgrade>();
-  /** Cause to refuse every upgrade: set before the gateways are bound, and when they close. */
+  /** Cause to refuse every upgrade: before the gateways are bound, and during the shutdown. */
   #closed: 'start' | 'shutdown' | undefined = 'start';
-  /** The last `Host` that was good. There are few, so most need no second look. */
+  /** The last valid `Host`. Most requests have the same one and need no second check. */
   #goodHost: string | undefined;
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
   }
 
-  /** Lets upgrades in from now on: every gateway has its guards. */
+  /** Admits upgrades from now on, because every gateway has its guards. */
   open(): void {
     if (this.#closed === 'start') this.#closed = undefined;
   }
 
-  /** From now on everybody is refused, those included whose handshake is under way. */
+  /** Refuses all upgrades from now on, also those whose handshake has begun. */
   close(): void {
     this.#closed = 'shutdown';
     for (const pending of this.#pending) pending.cut(noRoom('shutdown'));
@@ -95,12 +95,15 @@ export class Admission {
     else void this.#await(arrival, answer);
   }
 
-  /** What an upgrade to a path without a gateway is refused with. While nobody is let in, nobody is told which paths there are. */
+  /**
+   * Refusal of an upgrade to a path without a gateway. While all upgrades are refused, the refusal does not tell which
+   * paths exist.
+   */
   unknownPath(): UpgradeRefusal {
     return this.#closed === undefined ? new UpgradeRefusal(404, 'path') : noRoom(this.#closed);
   }
 
-  /** What there is not enough of for one more. */
+  /** Returns the limit that one more connection would exceed. */
   #shortOf(ip: string): RejectionCause | undefined {
     const { load, slots, rates } = this.#deps;
     if (load.overload !== undefined) return load.overload;
@@ -108,7 +111,10 @@ export class Admission {
     return rates.exceededBy(ip) ?? (slots.fullFor(ip) ? 'connections-per-ip' : undefined);
   }
 
-  /** Throws or rejects when the origin, `verifyClient` or a guard refuses. Undefined when all have agreed at once. */
+  /**
+   * Asks the origin check, `verifyClient` and the guards. Throws or rejects when one of them refuses. Returns undefined
+   * when all agreed at once.
+   */
   #ask(arrival: Arrival): Promise<Credentials | undefined> | undefined {
     const admitted = this.#deps.origins.admits(arrival.request);
     if (typeof admitted !== 'boolean') {
@@ -158,7 +164,7 @@ export class Admission {
     }
     if (!this.#finish(pending)) return;
     try {
-      // Reads the id of a user, which the application may have as a getter that throws.
+      // Reads the id of the user. It may be a getter of the application that throws.
       if (users.full(credentials?.user)) throw noRoom('connections-per-user');
     } catch (error) {
       return this.#refuse(arrival, error);
@@ -171,7 +177,7 @@ export class Admission {
     return pending.finish();
   }
 
-  /** The handshake of WebSocket itself: `ws` refuses what is none. */
+  /** Runs the handshake in `ws`, which refuses a malformed request. */
   #enter(arrival: Arrival, credentials: Credentials | undefined): void {
     const { slots, turnstile, errors, open } = this.#deps;
     const { endpoint, request, socket, head } = arrival;
@@ -182,7 +188,7 @@ export class Admission {
         open(arrival, client, credentials);
       });
     } catch (error) {
-      // A function of the application: handleProtocols, or a listener of the `ws` server.
+      // Thrown by a function of the application: handleProtocols, or a listener of the `ws` server.
       if (!opened) return this.#refuse(arrival, error);
       errors.error(error, 'a listener for new connections failed');
     }
@@ -191,7 +197,7 @@ export class Admission {
     turnstile.linger(socket);
   }
 
-  /** Refuses who has a slot. */
+  /** Refuses an upgrade that has a slot. */
   #refuse(arrival: Arrival, error: unknown): void {
     this.#deps.slots.give(arrival.ip);
     const meant = refusalBy(error, {});
@@ -202,7 +208,10 @@ export class Admission {
     this.#deps.turnstile.refuse(arrival, refusal);
   }
 
-  /** RFC 6455 section 4.1 wants one, and what is none must not end up in a link that the application makes of it. */
+  /**
+   * Tells whether the `Host` is valid. RFC 6455 section 4.1 requires the header. The application may build a link from
+   * it, so an invalid value is refused.
+   */
   #hasHost({ headers: { host } }: IncomingMessage): boolean {
     if (host === undefined) return false;
     if (host === this.#goodHost) return true;
@@ -222,7 +231,9 @@ function ban(retryAfter: number): UpgradeRefusal {
   return new UpgradeRefusal(429, 'banned', { close: CLOSE.BANNED, retryAfter });
 }
 
-/** Whoever was cut meanwhile has its answer: nobody is to be asked about it any more. */
+/**
+ * Throws if the upgrade has been refused meanwhile or its client has disconnected. Nothing more is asked about it then.
+ */
 function assertWaiting({ socket }: Arrival): void {
   if (socket.destroyed || socket.writableEnded) throw new UpgradeRefusal(503, 'handshake-time');
 }

@@ -1,11 +1,11 @@
 import type { SocketConnection } from '../../connection/socket-connection.js';
 
-/** The connection over a socket, kept on it so that one listener serves all. */
+/** Key of the connection, stored on its socket so that one listener serves all sockets. */
 const CONNECTION = Symbol('nestjs-fanout:connection');
 
 type Listener = (this: ReadSocket, chunk: Uint8Array) => void;
 
-/** A TCP or TLS socket, as far as its listeners go. */
+/** Socket with the methods used here. */
 interface ReadSocket {
   [CONNECTION]?: SocketConnection;
   rawListeners(event: 'data'): Listener[];
@@ -13,15 +13,15 @@ interface ReadSocket {
   on(event: 'data', listener: Listener): unknown;
 }
 
-/** What takes the place of a listener of `ws`; there are more of those when there are more copies of `ws`. */
+/** Wrappers by listener of `ws`. Several copies of `ws` have several listeners. */
 const wrappers = new WeakMap<Listener, Listener>();
 
 /**
- * Dates the parts of messages to when they come; `ws` tells of whole ones only.
+ * Notes when each part of a message arrives; `ws` reports whole messages only.
  *
- * Its listener for what is read gets a wrapper, because another listener would be 65 bytes of each connection. It can still
- * remove it: like those of `once()`, the wrapper names it. Where the listeners of a socket are others, parts are found by the
- * next look of the heartbeat.
+ * Wraps the `data` listener of `ws`, because a second listener would cost 65 bytes per connection. `ws` can still
+ * remove its listener: like a wrapper of `once()`, ours names the original. If a socket has other listeners, the next
+ * check of the heartbeat finds the parts.
  */
 export function dateParts(connection: SocketConnection): void {
   const socket = connection.transport as Partial<ReadSocket>;

@@ -1,29 +1,32 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
-/** Entries of `X-Forwarded-For` that are looked at. No chain of proxies is that long, and an attacker's must cost nothing. */
+/**
+ * Most entries of `X-Forwarded-For` that are read. Real chains of proxies are shorter, and a long header from an
+ * attacker must cost nothing.
+ */
 const MOST_PROXIES = 32;
 
-/** IPv4 addresses as seen on a socket that takes IPv6 too. */
+/** Prefix of an IPv4 address on a socket that also accepts IPv6. */
 const MAPPED = '::ffff:';
 
-/** Finds out the address of clients, by the option `trustProxy`. */
+/** Finds the address of clients, by the option `trustProxy`. */
 export class ClientAddresses {
-  /** Proxies in front, when they are counted. */
+  /** Number of trusted proxies, if the option is a number. */
   readonly #hops: number;
   readonly #networks: BlockList | undefined;
 
-  /** @param trustProxy valid, as `resolveOptions` gives it */
+  /** @param trustProxy a valid value, as returned by `resolveOptions` */
   constructor(trustProxy: number | readonly string[]) {
     this.#hops = typeof trustProxy === 'number' ? trustProxy : 0;
     this.#networks = typeof trustProxy === 'number' ? undefined : networks(trustProxy);
   }
 
-  /** The address nearest to the client that somebody we trust vouches for: IPv4, or IPv6 in its shortest form. */
+  /** Returns the address nearest to the client that a trusted proxy reports: IPv4, or IPv6 in its shortest form. */
   of(request: IncomingMessage): string {
     let address = peerOf(request);
     const forwarded = headerText(request, 'x-forwarded-for');
-    // From the right: the last entry was written by our own proxy, and what is left of it by whom it heard from.
+    // Read from the right: our own proxy wrote the last entry, and each proxy before it wrote the entry before.
     let end = forwarded.length;
     for (let hop = 0; hop < MOST_PROXIES && end >= 0 && this.#trusts(address, hop); hop++) {
       const comma = end === 0 ? -1 : forwarded.lastIndexOf(',', end - 1);
@@ -35,12 +38,12 @@ export class ClientAddresses {
     return address;
   }
 
-  /** Whether headers such as `X-Forwarded-Proto` come from a proxy that is trusted. */
+  /** Tells whether headers such as `X-Forwarded-Proto` come from a trusted proxy. */
   trustsPeer(request: IncomingMessage): boolean {
     return this.#trusts(peerOf(request), 0);
   }
 
-  /** @param hop how many proxies are between it and us */
+  /** Tells whether an address is a trusted proxy. @param hop number of proxies between that address and this server */
   #trusts(address: string, hop: number): boolean {
     if (this.#networks === undefined) return hop < this.#hops;
     const version = isIP(address);
@@ -48,7 +51,7 @@ export class ClientAddresses {
   }
 }
 
-/** The text of a header; Node joins those that came several times, in the order they came. */
+/** Returns the text of a header. Node joins repeated headers in the order of their arrival. */
 export function headerText(request: IncomingMessage, name: string): string {
   const value = request.headers[name];
   return value === undefined ? '' : String(value);
@@ -73,7 +76,7 @@ function networks(list: readonly string[]): BlockList {
   return trusted;
 }
 
-/** The address in an entry of `X-Forwarded-For`: `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80`. */
+/** Returns the address in an entry of `X-Forwarded-For`: `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80`. */
 function addressIn(entry: string): string | undefined {
   let text = entry.trim();
   if (text.startsWith('[')) {
@@ -85,13 +88,13 @@ function addressIn(entry: string): string | undefined {
     const colon = text.indexOf(':');
     if (colon >= 0) text = text.slice(0, colon);
   }
-  // The zone of an IPv6 address means something to the host that wrote it only, and with one Node may take an address for
-  // valid that it then cannot read.
+  // The zone of an IPv6 address means something only to the host that wrote it. Node may also accept an address with a
+  // zone and then fail to read it.
   text = text.split('%', 1)[0]!;
   const version = isIP(text);
   if (version === 0) return undefined;
-  // There are many ways to write one IPv6 address, and who can choose must not be counted as many. And what is a part of
-  // the header would keep all of it in memory, 16 KB, for as long as the address is remembered.
+  // An IPv6 address has many spellings, and a client that varies them must not count as many. The canonical text is
+  // also a new string: a substring of the header would keep the whole header, 16 KB, in memory as long as the address.
   const family = version === 4 ? 'ipv4' : 'ipv6';
   return unmapped(new SocketAddress({ address: text, family }).address);
 }

@@ -7,13 +7,13 @@ import { answerUnderWay, readAnew } from '../../ws/http-internals.js';
 const MOST_HEADERS = 1000;
 
 /**
- * Returns a request that Node took for an upgrade to the HTTP server, which answers it as an ordinary request. The bytes of
- * the request are put back into the socket without `Upgrade`, so body, keep-alive and later requests work as usual.
- * @param head what Node has read behind the headers
+ * Hands a request, taken by Node for an upgrade, back to the HTTP server as an ordinary request. The bytes of the
+ * request go back into the socket without `Upgrade`, so body, keep-alive and later requests work as usual.
+ * @param head bytes that Node has read after the headers
  * @returns false when the request is not known in full, and must be refused
  */
 export function handBack(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-  // Node has dropped further headers, perhaps the one with the length of the body.
+  // Node has dropped further headers, perhaps `Content-Length`.
   if (request.rawHeaders.length >= 2 * (server.maxHeadersCount ?? MOST_HEADERS)) return false;
   afterAnswers(socket, () =>
     serve(server, socket, Buffer.concat([Buffer.from(headOf(request), 'latin1'), head])),
@@ -21,7 +21,7 @@ export function handBack(server: Server, request: IncomingMessage, socket: Duple
   return true;
 }
 
-/** Calls back when the answers to earlier requests of a connection are complete, unless the connection ends before. */
+/** Calls back after the answers to earlier requests of a connection are complete, unless the connection ends first. */
 export function afterAnswers(socket: Duplex, callback: () => void): void {
   const answer = answerUnderWay(socket);
   if (!answer) return callback();
@@ -34,10 +34,10 @@ export function afterAnswers(socket: Duplex, callback: () => void): void {
   });
 }
 
-/** Has a server read a socket from the beginning, with some bytes put back. */
+/** Makes a server read a socket from the beginning, with the given bytes put back. */
 function serve(server: Server, socket: Duplex, bytes: Buffer): void {
   socket.unshift(bytes);
-  // The timeout of an idle connection: Node clears it only through the parser that set it.
+  // Clears the timeout of an idle connection. Node clears it only through the parser that set it.
   (socket as Socket).setTimeout?.(0);
   readAnew(server, socket);
 }
@@ -46,7 +46,7 @@ function destroy(this: Duplex): void {
   this.destroy();
 }
 
-/** The request line and the headers, without `Upgrade` and its token in `Connection`. */
+/** Returns the request line and the headers, without `Upgrade` and its token in `Connection`. */
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
   const lines = [`${method} ${url} HTTP/${httpVersion}`];
   for (let at = 0; at < rawHeaders.length; at += 2) {

@@ -3,32 +3,33 @@ import { canonicalOrigin } from '../../options/addresses.js';
 import type { OriginPolicy } from '../../options/fanout-options.js';
 import { type ClientAddresses, headerText } from './client-address.js';
 
-/** Whether pages of an origin may connect, by the option `origins`. */
+/** Decides whether pages of an origin may connect, by the option `origins`. */
 export class OriginCheck {
   readonly #policy: 'same' | ReadonlySet<string> | OriginPolicy | undefined;
   readonly #addresses: ClientAddresses;
 
-  /** @param policy valid and canonical, as `resolveOptions` gives it */
+  /** @param policy a valid and canonical value, as returned by `resolveOptions` */
   constructor(policy: 'same' | readonly string[] | OriginPolicy | undefined, addresses: ClientAddresses) {
     this.#policy = typeof policy === 'object' ? new Set(policy) : policy;
     this.#addresses = addresses;
   }
 
-  /** Throws, or rejects with, what a function of the application does. */
+  /** Tells whether the origin of a request may connect. Throws or rejects when a function of the application does. */
   admits(request: IncomingMessage): boolean | Promise<boolean> {
     const { origin } = request.headers;
     const policy = this.#policy;
     if (typeof policy === 'function') return answerOf(policy(origin, request));
-    // A browser always says where a page is from, so this is none, and has no cookies of somebody else.
+    // A browser always sends the origin. A request without one comes from another client, and carries no user's
+    // cookies.
     if (origin === undefined) return true;
-    // A foreign page can do nothing in a user's name unless the browser adds what the user is known by.
+    // Without credentials that the browser adds, a foreign page cannot act in the name of a user.
     if (policy === undefined && !hasCredentials(request)) return true;
     const canonical = canonicalOrigin(origin);
     if (canonical === undefined) return false;
     return typeof policy === 'object' ? policy.has(canonical) : canonical === this.#ownOrigin(request);
   }
 
-  /** A log line about a refused request, with the compared values and the remedy. */
+  /** Makes the log line about a refused request, with the compared values and what to do. */
   refusalOf(request: IncomingMessage): string {
     const origin = quoted(request.headers.origin);
     const host = quoted(headerText(request, 'host'));
@@ -47,20 +48,20 @@ export class OriginCheck {
     );
   }
 
-  /** The origin of pages that this server serves, as the client sees it. */
+  /** Returns the origin of the pages of this server, as seen by the client. */
   #ownOrigin(request: IncomingMessage): string | undefined {
     const forwarded = this.#addresses.trustsPeer(request);
     const { encrypted } = request.socket as { encrypted?: boolean };
     const scheme = (forwarded && first(request, 'x-forwarded-proto')) || (encrypted ? 'https' : 'http');
     const host = (forwarded && first(request, 'x-forwarded-host')) || headerText(request, 'host');
-    // Some proxies name the scheme of the WebSocket, but the page has that of HTTP.
+    // Some proxies send the scheme of the WebSocket, but a page has the scheme of HTTP.
     return canonicalOrigin(`${scheme.replace('ws', 'http')}://${host}`);
   }
 }
 
 /**
- * Whether there is something in a request by which a browser makes its user known, whatever page asks: cookies, what was
- * typed into its own dialog, or a certificate. A bearer token is none: no browser adds it by itself.
+ * Tells whether a request has credentials that a browser sends for every page: cookies, a password from the browser's
+ * own dialog, or a client certificate. A bearer token does not count, because no browser adds it by itself.
  */
 function hasCredentials({ headers: { cookie, authorization }, socket }: IncomingMessage): boolean {
   const { authorized } = socket as { authorized?: boolean };
@@ -68,7 +69,7 @@ function hasCredentials({ headers: { cookie, authorization }, socket }: Incoming
   return cookie !== undefined || ambient || authorized === true;
 }
 
-/** A header in quotes, short and without anything that could end the quotes or the line. */
+/** Quotes a header for the log: shortened, without characters that could end the quotes or the line. */
 function quoted(text: string | undefined): string {
   if (text === undefined) return 'undefined';
   const characters = Array.from(text.slice(0, 100), each =>
@@ -77,12 +78,12 @@ function quoted(text: string | undefined): string {
   return `"${characters.join('')}"`;
 }
 
-/** An answer that is no boolean admits nobody: it would be a mistake. */
+/** Checks the answer of the application. An answer that is not a boolean refuses, because it must be a mistake. */
 function answerOf(answer: unknown): boolean | Promise<boolean> {
   return typeof answer === 'boolean' ? answer : Promise.resolve(answer).then(value => value === true);
 }
 
-/** Each proxy on the way adds its own at the end, so the first is what the client asked for. */
+/** Returns the first entry of a header: each proxy appends its own entry, so the first is what the client asked for. */
 function first(request: IncomingMessage, header: string): string {
   return headerText(request, header).split(',', 1)[0]!.trim();
 }

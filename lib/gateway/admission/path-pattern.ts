@@ -1,9 +1,9 @@
 import { FanoutError, shown } from '../../errors/fanout-error.js';
 
-/** What the `:name` segments of a path stand for in one request. */
+/** Values of the `:name` segments of a path in one request. */
 export type PathParams = Readonly<Record<string, string>>;
 
-/** Of a path without parameters: one object for all requests, without a prototype like those that have some. */
+/** Parameters of a path without any: one object for all requests, without a prototype, like all other parameters. */
 export const NO_PARAMS: PathParams = Object.freeze(Object.create(null) as Record<string, string>);
 
 const PARAMETER = /^:[A-Za-z_][A-Za-z0-9_]*$/;
@@ -20,7 +20,7 @@ export class PathPattern {
     this.segments = text.slice(1).split('/');
     const names = this.segments.filter(isParameter);
     const valid =
-      // What follows these is no path, so such a gateway would never be asked for.
+      // No path contains these characters, so no request would ever match.
       !text.includes('?') &&
       !text.includes('#') &&
       new Set(names).size === names.length &&
@@ -32,17 +32,17 @@ export class PathPattern {
     return !this.segments.some(isParameter);
   }
 
-  /** The same for all patterns that cannot be told apart. */
+  /** Text that is equal for patterns with the same matches. */
   get shape(): string {
     return this.segments.map(segment => (isParameter(segment) ? ':' : segment)).join('/');
   }
 
-  /** Sorts patterns of one length: a literal wins over a parameter, from left to right. */
+  /** Sort key among patterns of one length: a literal wins over a parameter, from left to right. */
   get rank(): string {
     return this.segments.map(segment => (isParameter(segment) ? '1' : '0')).join('');
   }
 
-  /** The parameters of a path that matches, by its segments as they were sent. */
+  /** Returns the parameters of a path that matches, or undefined. @param sent segments as sent */
   match(sent: readonly string[]): PathParams | undefined {
     if (sent.length !== this.segments.length) return undefined;
     const params = Object.create(null) as Record<string, string>;
@@ -59,12 +59,12 @@ export class PathPattern {
   }
 }
 
-/** Finds what is at a path among patterns with parameters. */
+/** Finds the value for a path among patterns with parameters. */
 export class PathPatterns<T> {
   readonly #entries: { readonly pattern: PathPattern; readonly value: T }[] = [];
   #longest = 0;
 
-  /** @throws FanoutError FANOUT_PATH_AMBIGUOUS */
+  /** Adds a pattern. @throws FanoutError FANOUT_PATH_AMBIGUOUS */
   add(pattern: PathPattern, value: T): void {
     const other = this.#entries.find(entry => entry.pattern.shape === pattern.shape);
     if (other !== undefined) throw new FanoutError('FANOUT_PATH_AMBIGUOUS', other.pattern.text, pattern.text);
@@ -73,10 +73,11 @@ export class PathPatterns<T> {
     this.#longest = Math.max(this.#longest, pattern.segments.length);
   }
 
-  /** @param path as sent, beginning with a slash */
+  /** Finds the value for a path. @param path as sent, beginning with a slash */
   find(path: string): { readonly value: T; readonly params: PathParams } | undefined {
     if (this.#longest === 0) return undefined;
-    // One more than any pattern has is enough to match none: a path of nothing but slashes costs no more.
+    // One segment more than the longest pattern is enough to match none. This bounds the cost of a path of many
+    // slashes.
     const sent = path.slice(1).split('/', this.#longest + 1);
     for (const { pattern, value } of this.#entries) {
       const params = pattern.match(sent);
@@ -91,8 +92,8 @@ function isParameter(segment: string): boolean {
 }
 
 /**
- * The value of a parameter, percent-decoded once. Undefined for what could be taken for more than one segment, or for
- * another directory, by whoever builds a path or a key of it.
+ * Returns the value of a parameter, percent-decoded once. Returns undefined for a value that could act as more than one
+ * segment, or as another directory, in a path or key built from it.
  */
 function decoded(sent: string): string | undefined {
   if (sent === '' || !isPlain(sent, 0x7e)) return undefined;
@@ -105,7 +106,7 @@ function decoded(sent: string): string | undefined {
   return value !== '.' && value !== '..' && isPlain(value, Infinity) ? value : undefined;
 }
 
-/** Whether a text has no slash of either kind, no control character, and none above `last`. */
+/** Tells whether a text has no slash or backslash, no control character, and no character above `last`. */
 function isPlain(text: string, last: number): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

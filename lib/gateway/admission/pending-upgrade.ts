@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { CLOSE } from '../../errors/close-codes.js';
 import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 
-/** An upgrade that waits for the application's answer: until a deadline, and no longer than its client does. */
+/** Upgrade that waits for an answer of the application. The wait ends at a deadline or when the client disconnects. */
 export class PendingUpgrade {
   readonly #socket: Duplex;
   readonly #timer: NodeJS.Timeout;
@@ -10,8 +10,9 @@ export class PendingUpgrade {
   #over = false;
 
   /**
-   * @param ms until it is refused
-   * @param onCut called once, and never after {@link finish}: with the refusal, or with nothing when the client has gone
+   * @param ms milliseconds until the upgrade is refused
+   * @param onCut called at most once, and never after {@link finish}: with the refusal, or with undefined when the
+   *   client has disconnected
    */
   constructor(socket: Duplex, ms: number, onCut: (refusal: UpgradeRefusal | undefined) => void) {
     this.#socket = socket;
@@ -20,14 +21,15 @@ export class PendingUpgrade {
       () => this.cut(new UpgradeRefusal(503, 'handshake-time', { close: CLOSE.HANDSHAKE_TIMEOUT })),
       ms,
     );
-    // A reset would otherwise be an uncaught error.
+    // Without this listener, a reset would be an uncaught error.
     socket.on('error', destroy);
-    // Who ends its half before the 101 will not use the other. Only a socket with nothing unread tells.
+    // A client that ends its side before the 101 will not use the connection. The event comes only when nothing is
+    // unread.
     socket.on('end', destroy);
     socket.on('close', this.#onClose);
   }
 
-  /** The answer is there. False when it comes too late. */
+  /** Ends the wait, because the answer is there. Returns false if the upgrade was already cut. */
   finish(): boolean {
     if (this.#over) return false;
     this.#over = true;
@@ -39,7 +41,7 @@ export class PendingUpgrade {
     return true;
   }
 
-  /** Does not wait any longer. */
+  /** Ends the wait without an answer, with a refusal or because the client has disconnected. */
   cut(refusal: UpgradeRefusal | undefined): void {
     if (this.finish()) this.#onCut(refusal);
   }

@@ -14,22 +14,24 @@ import type { WsServerOptions } from '../../ws/server-options.js';
 import { deafen } from '../../ws/silence.js';
 import type { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 
-/** Milliseconds that a refused peer has to take its answer and go. */
+/** Milliseconds for a refused client to read its answer and disconnect. */
 const LINGER_MS = 1000;
 
-/** WebSockets that are refused at the same time; who comes when there are more is refused by HTTP, which costs less. */
+/** Most clients refused over WebSocket at the same time. Further clients are refused by HTTP, which costs less. */
 const MOST_WEBSOCKETS = 1000;
 
-/** Bytes of a message of a client that is refused. What it has to say is not for us. */
+/** Largest message of a refused client, in bytes. Its messages are not used. */
 const MOST_PAYLOAD = 125;
 
-/** Milliseconds after which a client that is refused for a while may come back: at random, so that not all come at once. */
+/**
+ * Milliseconds until a client may return after a refusal for a while. Random, so that not all clients return at once.
+ */
 const RETRY_MS = { least: 1000, most: 10_000 };
 
-/** Statuses that pass. */
+/** Statuses of refusals for a while. */
 const PASSING = new Set([429, 503]);
 
-/** Headers that say how long the answer is and what becomes of the connection. */
+/** Headers that control the length of the answer or the connection. */
 const FRAMING = new Set(['connection', 'content-length', 'transfer-encoding', 'upgrade', 'trailer']);
 
 const OPTIONS: WsServerOptions = {
@@ -40,7 +42,7 @@ const OPTIONS: WsServerOptions = {
   handleProtocols: () => batchedJson.protocol,
 };
 
-/** An upgrade that is to be refused. */
+/** Upgrade to refuse. */
 export interface Refused {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
@@ -49,8 +51,8 @@ export interface Refused {
 }
 
 /**
- * Sends upgrades away: by an HTTP status, or after a 101 by a close code where the client offers our subprotocol,
- * because a browser cannot read a status. Whoever does not go is gone within a second.
+ * Refuses upgrades by an HTTP status. A client that offers our subprotocol gets a 101 and then a close code, because a
+ * browser cannot read a status. Sockets still open after a second are destroyed.
  */
 export class Turnstile {
   readonly #rejections: Rejections;
@@ -62,7 +64,7 @@ export class Turnstile {
     this.#rejections = rejections;
   }
 
-  /** Sockets that are refused and not gone yet. */
+  /** Number of refused sockets that are still open. */
   get size(): number {
     return this.#lingering.size;
   }
@@ -81,12 +83,13 @@ export class Turnstile {
     try {
       this.#server.handleUpgrade(request, socket, head, client => {
         turnAway(client, close, retryAfter);
-        // It would parse what comes of a flood for a second. The end behind the close frame is for who waits for it.
+        // Without this, `ws` would parse a flood of messages for a second. `end()` is for clients that wait for the end
+        // of the socket after the close frame.
         deafen(client, socket);
         socket.end();
       });
     } catch {
-      // Another listener has made a WebSocket of it, which there is no way to refuse any more.
+      // Another listener has already made a WebSocket of this socket, so it can no longer be refused.
       socket.destroy();
     }
   }
@@ -94,17 +97,17 @@ export class Turnstile {
   /** Answers an upgrade by HTTP, and ends the connection. */
   answer(socket: Duplex, status: number, headers: OutgoingHttpHeaders = {}, body = ''): void {
     this.linger(socket);
-    // The request's own end is all that may have come of it: more does not matter.
+    // After its answer nothing more is expected from this client.
     socket.once('finish', destroy);
     socket.end(answerText(status, headers, body));
   }
 
-  /** Ends a socket that somebody has refused, in a second at the latest, or in less after {@link hurry}. */
+  /** Destroys a refused socket after a second, or earlier after {@link hurry}. */
   linger(socket: Duplex): void {
     if (socket.closed || this.#lingering.has(socket)) return;
     this.#lingering.add(socket);
     const timer = setTimeout(() => socket.destroy(), this.#lingerMs).unref();
-    // Nobody else listens, and an error would end the process.
+    // No other listener is left, and an unhandled error would end the process.
     socket.on('error', destroy);
     socket.once('close', () => {
       clearTimeout(timer);
@@ -113,15 +116,16 @@ export class Turnstile {
   }
 
   /**
-   * Ends whoever has taken its answer, and gives later ones less time: the HTTP server waits for them.
-   * @param ms their time, if it is less than a second
+   * Destroys sockets whose answer has been sent, and shortens the wait of later ones, because the HTTP server waits for
+   * them.
+   * @param ms new wait in milliseconds, if shorter than a second
    */
   hurry(ms: number): void {
     this.#lingerMs = Math.min(LINGER_MS, ms);
     for (const socket of this.#lingering) endSoon(socket);
   }
 
-  /** Ends whoever is still there. */
+  /** Destroys all remaining sockets. */
   stop(): void {
     for (const socket of this.#lingering) socket.destroy();
     this.#server.close();
@@ -129,7 +133,7 @@ export class Turnstile {
 }
 
 function turnAway(client: WebSocket, close: Close, retryAfter: number | undefined): void {
-  // `ws` goes on reading until the peer has answered the close, and reports what is wrong with it as an error event.
+  // `ws` reads on until the client has answered the close, and reports invalid frames as error events.
   client.on('error', ignore);
   const after = retryAfter ?? (close.code === CLOSE.BUSY.code ? retryMs() : undefined);
   const retry = after === undefined ? '' : `; retry-after=${Math.ceil(after)}`;
@@ -142,7 +146,7 @@ function offersOurs(request: IncomingMessage): boolean {
 }
 
 function answerText(status: number, headers: OutgoingHttpHeaders, body: string): string {
-  // A 1xx would not end the handshake, and what is no status would be no HTTP.
+  // A 1xx would not end the handshake, and any other number would not be valid HTTP.
   const sent = Number.isInteger(status) && status >= 200 && status <= 599 ? status : 500;
   const lines = [`HTTP/1.1 ${sent} ${STATUS_CODES[sent] ?? ''}`, 'Connection: close'];
   const given = Object.entries(headers).filter(([name, value]) => isHeader(name, value));
@@ -154,7 +158,10 @@ function answerText(status: number, headers: OutgoingHttpHeaders, body: string):
   return lines.join('\r\n');
 }
 
-/** What a guard gives may hold what a client wrote, and must not become a header or an answer of its own. */
+/**
+ * Tells whether a header of a guard may be sent. Its value may contain text of a client, which must not start another
+ * header or answer.
+ */
 function isHeader(name: string, value: unknown): boolean {
   if (FRAMING.has(name.toLowerCase()) || value === undefined) return false;
   try {
@@ -178,7 +185,7 @@ function destroy(this: Duplex): void {
   this.destroy();
 }
 
-/** Destroys a socket when what was written to it has left. */
+/** Destroys a socket after its written bytes have been sent. */
 function endSoon(socket: Duplex): void {
   if (socket.writableFinished) socket.destroy();
   else socket.once('finish', destroy).end();

@@ -6,7 +6,7 @@ import type { ClientAddresses } from './client-address.js';
 import type { Turnstile } from './turnstile.js';
 import type { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 
-/** Milliseconds that another listener has during a shutdown. */
+/** Milliseconds for another listener to take an upgrade during a shutdown. */
 const HURRIED_MS = 1000;
 
 /** The collaborators of {@link UnclaimedUpgrades}. */
@@ -14,11 +14,11 @@ export interface UnclaimedDeps {
   readonly addresses: ClientAddresses;
   readonly turnstile: Turnstile;
   readonly rejections: Rejections;
-  /** Milliseconds that another listener has to take an upgrade. */
+  /** Milliseconds for another listener to take an upgrade. */
   readonly handshakeMs: number;
 }
 
-/** Upgrades to paths without a gateway that another listener of the HTTP server may take, and perhaps none does. */
+/** Upgrades to paths without a gateway, kept for another listener of the HTTP server. */
 export class UnclaimedUpgrades {
   readonly #deps: UnclaimedDeps;
   readonly #waiting = new Map<Duplex, Waiting>();
@@ -49,19 +49,21 @@ export class UnclaimedUpgrades {
     this.#waiting.set(socket, waiting);
   }
 
-  /** Gives later ones less time: the application goes down, and the client should look for another one. */
+  /**
+   * Shortens the wait of later upgrades, because the application shuts down and the client should find another server.
+   */
   hurry(): void {
     this.#handshakeMs = Math.min(this.#handshakeMs, HURRIED_MS);
   }
 
-  /** Refuses those that wait: the server is closed. Later ones have the rest of the turn in which they come. */
+  /** Refuses all waiting upgrades, because the server is closed. Later upgrades wait until the end of the turn only. */
   stop(): void {
     this.#handshakeMs = 0;
     for (const waiting of this.#waiting.values()) waiting.settle();
   }
 }
 
-/** One upgrade that waits to be taken. */
+/** Upgrade that waits for a listener. */
 class Waiting {
   readonly #socket: Duplex;
   readonly #timer: NodeJS.Timeout;
@@ -85,7 +87,7 @@ class Waiting {
     clearTimeout(this.#timer);
     this.#socket.off('end', this.#onEnd);
     this.#socket.off('close', this.settle);
-    // An error of a socket that is closed already needs no listener; of one that is taken, the taker has one.
+    // A closed socket needs no `error` listener any more, and a taken socket has one of its new owner.
     const taken = this.#taken;
     if (taken) this.#socket.off('error', destroy);
     this.#onSettled(taken);
@@ -100,7 +102,7 @@ class Waiting {
   }
 }
 
-/** Whether a listener reads a socket, and so has taken it. */
+/** Tells whether a listener reads a socket, and so has taken it. */
 export function isRead(socket: Duplex): boolean {
   return socket.listenerCount('data') > 0 || socket.listenerCount('readable') > 0;
 }

@@ -8,21 +8,21 @@ const LONGEST = 'https://'.length;
 
 /** Parts of a request target. */
 export interface Target {
-  /** Path without query and without a slash at its end, as in an endpoint. */
+  /** Path without query and trailing slash, as in an endpoint. */
   readonly path: string;
-  /** Path with the query, as in a usual request. */
+  /** Path with the query, as in an ordinary request. */
   readonly url: string;
-  /** Host in the target; it replaces the header `Host`. */
+  /** Host in the target, which replaces the header `Host`. */
   readonly host: string | undefined;
 }
 
-/** Whether a request asks for a WebSocket: the only protocol that is for gateways. */
+/** Tells whether a request asks for a WebSocket, the only protocol of gateways. */
 export function asksForWebSocket({ headers: { upgrade } }: IncomingMessage): boolean {
   if (upgrade === 'websocket') return true;
   return upgrade !== undefined && upgrade.split(',').some(name => name.trim().toLowerCase() === 'websocket');
 }
 
-/** Reads a request target. A target without a path keeps its text, which no gateway can have as a path. */
+/** Reads a request target. A target without a path keeps its text, because no gateway can have such a path. */
 export function targetOf(text: string): Target {
   const host = hostIn(text);
   if (host === undefined) return { path: pathOf(text), url: text, host: undefined };
@@ -31,7 +31,10 @@ export function targetOf(text: string): Target {
   return { path: pathOf(url), url, host };
 }
 
-/** The host of a target with scheme and host; undefined for others, and for a target with a user or without a host. */
+/**
+ * Returns the host of a target with scheme and host; undefined for others, and for a target with a user or without a
+ * host.
+ */
 function hostIn(text: string): string | undefined {
   if (text.startsWith('/')) return undefined;
   const end = text.slice(0, LONGEST).indexOf('://');
@@ -44,7 +47,7 @@ function hostIn(text: string): string | undefined {
 
 /**
  * Changes a request to the form that an endpoint expects: a path as its target, and one protocol to upgrade to.
- * @param target undefined where the target of the request is a path
+ * @param target undefined if the target of the request is already a path
  */
 export function normalize(request: IncomingMessage, target: Target | undefined): void {
   if (target?.host !== undefined) {
@@ -63,7 +66,7 @@ function pathOf(target: string): string {
   return trimmed(fragment < 0 ? path : path.slice(0, fragment));
 }
 
-/** Paths with and without a slash at the end are one, as under `WsAdapter`. */
+/** Removes the trailing slash. Paths with and without it are the same, as under `WsAdapter`. */
 export function trimmed(path: string): string {
   const rooted = path.startsWith('/') ? path : `/${path}`;
   return rooted.length > 1 && rooted.endsWith('/') ? rooted.slice(0, -1) : rooted;

@@ -18,11 +18,11 @@ export interface RouterDeps {
   readonly turnstile: Turnstile;
   readonly unclaimed: UnclaimedUpgrades;
   readonly preflight: { conflict(url: string): void };
-  /** What becomes of upgrades to a path without a gateway. */
+  /** Handling of upgrades to a path without a gateway. */
   readonly unmatched: 'ignore' | 'refuse';
 }
 
-/** An upgrade, as emitted by the HTTP server. */
+/** Upgrade, as emitted by the HTTP server. */
 interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
@@ -30,13 +30,14 @@ interface Upgrade {
 }
 
 /**
- * Takes the WebSocket upgrades of one HTTP server to their endpoint. Paths are compared as they were sent, so nothing can
- * be hidden in an encoding; only the value of a parameter is decoded. Upgrades to other protocols are requests like any other.
+ * Routes the WebSocket upgrades of one HTTP server to their endpoint. Paths are compared as they were sent, so nothing
+ * can be hidden in an encoding; only the values of parameters are decoded. Upgrades to other protocols are treated as
+ * ordinary requests.
  */
 export class UpgradeRouter {
   readonly #server: Server;
   readonly #deps: RouterDeps;
-  /** By path without parameters. */
+  /** Endpoints by path without parameters. */
   readonly #endpoints = new Map<string | undefined, Endpoint>();
   readonly #patterns = new PathPatterns<Endpoint>();
 
@@ -46,14 +47,14 @@ export class UpgradeRouter {
     server.on('upgrade', this.#onUpgrade);
   }
 
-  /** @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS */
+  /** Adds an endpoint. @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS */
   add(endpoint: Endpoint): void {
     const pattern = endpoint.path === undefined ? undefined : new PathPattern(endpoint.path);
     if (pattern === undefined || pattern.literal) this.#endpoints.set(endpoint.path, endpoint);
     else this.#patterns.add(pattern, endpoint);
   }
 
-  /** Leaves the server to others: one that was borrowed lives on. */
+  /** Stops listening to the server. A server of the application lives on. */
   stop(): void {
     this.#server.off('upgrade', this.#onUpgrade);
   }
@@ -62,7 +63,7 @@ export class UpgradeRouter {
     const upgrade = { request, socket, head };
     if (!asksForWebSocket(request)) return this.#serve(upgrade);
     const target = request.url ?? '/';
-    // Mostly a target is a path and nothing else, and then it is the key itself.
+    // Most targets are just a path, which is then the key itself.
     const endpoint = this.#endpoints.get(target);
     if (endpoint !== undefined) return this.#admit(upgrade, endpoint, NO_PARAMS, undefined);
     this.#find(upgrade, targetOf(target));
@@ -96,7 +97,7 @@ export class UpgradeRouter {
     );
   }
 
-  /** Not ours, but another listener (a proxy, a dev server) may be waiting for it. */
+  /** Leaves an upgrade that is not ours to another listener, such as a proxy or a dev server. */
   #leave({ request, socket, head }: Upgrade): void {
     const { addresses, admission, turnstile, unmatched, unclaimed } = this.#deps;
     const shared = unmatched === 'ignore' && !this.#alone;
@@ -107,7 +108,10 @@ export class UpgradeRouter {
     });
   }
 
-  /** An offer of another protocol, which a server may ignore. Other listeners of the server come first. */
+  /**
+   * Serves a request that offers another protocol. A server may ignore the offer. Other listeners of the server come
+   * first.
+   */
   #serve(upgrade: Upgrade): void {
     if (this.#alone) return this.#handBack(upgrade);
     this.#behindOthers(upgrade.socket, taken => {
@@ -115,7 +119,7 @@ export class UpgradeRouter {
     });
   }
 
-  /** Goes on when every listener of the server has been called. They are called in this turn. */
+  /** Continues after all listeners of the server have been called, which happens in this turn. */
   #behindOthers(socket: Duplex, goOn: (taken: boolean) => void): void {
     const written = bytesWritten(socket);
     socket.on('error', destroy);
@@ -135,7 +139,7 @@ export class UpgradeRouter {
     this.#deps.turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
   }
 
-  /** Whether the HTTP server has no other listener for upgrades. */
+  /** Tells whether the HTTP server has no other listener for upgrades. */
   get #alone(): boolean {
     return this.#server.listenerCount('upgrade') === 1;
   }

@@ -2,13 +2,13 @@ import type { Server } from 'node:http';
 import { LastAnswers } from '../session/last-answers.js';
 import { type RouterDeps, UpgradeRouter } from './upgrade-router.js';
 
-/** What is done with one HTTP server. */
+/** Parts that serve one HTTP server. */
 interface Served {
   readonly router: UpgradeRouter;
   readonly answers: LastAnswers;
 }
 
-/** The HTTP servers whose upgrades go to gateways. */
+/** HTTP servers whose upgrades go to gateways. */
 export class UpgradeServers {
   readonly #routing: RouterDeps;
   readonly #served = new Map<Server, Served>();
@@ -21,7 +21,7 @@ export class UpgradeServers {
     return this.#served.size;
   }
 
-  /** The router of a server, which is made at the first call. */
+  /** Returns the router of a server, created at the first call. */
   routerOf(server: Server): UpgradeRouter {
     let served = this.#served.get(server);
     if (served === undefined) {
@@ -31,17 +31,20 @@ export class UpgradeServers {
     return served.router;
   }
 
-  /** Called at the beginning of the shutdown. */
+  /** Begins the shutdown: later answers tell clients not to reuse the connection. */
   retire(): void {
     for (const { answers } of this.#served.values()) answers.begin();
   }
 
-  /** Called before the servers are closed. @param ms time that a client has to complete its request, if it is less than a second */
+  /**
+   * Prepares the close of the servers. @param ms milliseconds for a client to complete its request, if less than a
+   * second
+   */
   closing(ms: number): void {
     for (const { answers } of this.#served.values()) answers.closing(ms);
   }
 
-  /** Leaves the servers to others: one that was borrowed may live on. */
+  /** Stops listening to the servers. A server of the application may live on. */
   release(): void {
     for (const { router, answers } of this.#served.values()) {
       router.stop();

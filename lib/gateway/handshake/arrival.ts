@@ -2,29 +2,28 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Endpoint } from './endpoint.js';
 
-/** An upgrade request on its way in. */
+/** Upgrade request to an endpoint. */
 export interface Arrival {
   readonly endpoint: Endpoint;
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
-  /** True address of the client, by the option `trustProxy`. */
+  /** Address of the client, by the option `trustProxy`. */
   readonly ip: string;
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** What the handshake guards found out about who arrives. */
+/** Results of the handshake guards about a client. */
 export interface Credentials {
   readonly user: unknown;
-  /** Milliseconds since the epoch; undefined when they do not expire. */
+  /** End of the credentials in milliseconds since 1970; undefined if they do not expire. */
   readonly expiresAt: number | undefined;
 }
 
-/** Asks the handshake guards of an endpoint about who arrives. */
+/** Asks the handshake guards of an endpoint about a client. */
 export interface HandshakeCheck {
   /**
-   * Undefined where the endpoint has no guards. Rejects with an `UpgradeRefusal`. The deadline is not its business:
-   * whoever asks has one.
+   * Returns undefined if the endpoint has no guards. Rejects with an `UpgradeRefusal`. The caller sets the deadline.
    */
   check(arrival: Arrival): Promise<Credentials> | undefined;
 }

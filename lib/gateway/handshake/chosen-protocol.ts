@@ -2,8 +2,8 @@ import { batchedJson } from '../../wire/json-format.js';
 import { isTokenProtocol } from '../session/bearer-token.js';
 
 /**
- * The subprotocol that a client is given of those it offers: ours, or else its first. A token is none that a server
- * should repeat, but a browser that offers nothing else insists on it.
+ * Chooses among the subprotocols that a client offers: ours, or else the first. A token in this place should not be
+ * repeated, but a browser that offers nothing else insists on it.
  */
 export function chosenProtocol(offered: ReadonlySet<string>): string {
   if (offered.has(batchedJson.protocol)) return batchedJson.protocol;

@@ -5,11 +5,11 @@ import { stopAtError } from '../../ws/receiver-guard.js';
 import { changeOptions, stopTracking } from '../../ws/server-options.js';
 
 /**
- * A `ws` server that keeps `clients` without a listener of its own on each socket. The listener of `ws` costs 170 bytes a
- * connection and time to make. Every connection has a `close` listener anyway, which calls {@link forget}.
+ * `ws` server that keeps `clients` without a listener of its own on each socket. The listener of `ws` costs 170 bytes a
+ * connection, and time to create. Every connection has a `close` listener anyway, which calls {@link forget}.
  */
 export class EndpointServer extends WebSocketServer {
-  /** Closed while there were clients: it ends with the last of them. */
+  /** True after `close()` while clients remain. The server closes with the last of them. */
   #ending = false;
   #ended = false;
 
@@ -34,14 +34,14 @@ export class EndpointServer extends WebSocketServer {
     this.options.WebSocket = orderedSocket(this.options.WebSocket);
   }
 
-  /** Takes over a client from `ws`, before anybody else listens to it. */
+  /** Takes over a client from `ws`, before it has other listeners. */
   adopt(client: WebSocket): void {
     stopTracking(this, client);
-    // Otherwise every chunk is parsed as it comes, and none can wait behind a bad one.
+    // Other clients have every chunk parsed on arrival, so no chunk waits behind a bad one.
     if (client.extensions !== '' || this.options.allowSynchronousEvents === false) stopAtError(client);
   }
 
-  /** To be called when an adopted client has closed. */
+  /** Removes a client that has closed. */
   forget(client: WebSocket): void {
     if (this.clients?.delete(client) !== true || !this.#ending || this.clients.size > 0) return;
     this.#ended = true;

@@ -9,29 +9,29 @@ import type { GatewayHandlers } from './gateway-handlers.js';
 import type { GatewayHook, LeaveHook } from '../nest/gateway-hook.js';
 import type { PathOptions, VerifyClient } from '../nest/gateway-options.js';
 
-/** Events of the protocol, which a gateway with topics cannot take for itself. */
+/** Events of the protocol that a gateway with topics cannot handle itself. */
 const TOPIC_EVENTS = ['subscribe', 'unsubscribe'];
 
-/** That which a gateway with handshake guards cannot take for itself. */
+/** Events of the protocol that a gateway with handshake guards cannot handle itself. */
 const RENEWAL_EVENTS = ['refresh'];
 
-/** One path on one port, and every gateway that shares it: one parse and one lookup for each message. */
+/** One path on one port, with all its gateways: one parse and one lookup for each message. */
 export class Endpoint implements ClientEndpoint {
   readonly events = new Map<string, Route>();
   readonly topics = new TopicPatterns<Route>();
   readonly connectHooks: GatewayHook[] = [];
   readonly disconnectHooks: GatewayHook[] = [];
   readonly leaveHooks: LeaveHook[] = [];
-  /** Those of each gateway that has any: all of them have to let a client in. */
+  /** Guards of each gateway that has any. A client must pass all of them. */
   readonly handshakeGuards: Doorkeeper[] = [];
-  /** The option of each gateway that has it: here too, all of them have to let a client in. */
+  /** `verifyClient` of each gateway that has one. A client must pass all of them. */
   readonly verifyClients: VerifyClient[] = [];
   heartbeat: HeartbeatPolicy | false;
   #topicNamed: string | undefined;
   #guardedBy: string | undefined;
   #heartbeatBy: string | undefined;
 
-  /** @param path with its parameters, if any; undefined takes every path of its port */
+  /** @param path with its parameters, if any; undefined matches every path of its port */
   constructor(
     readonly port: number,
     readonly path: string | undefined,
@@ -47,7 +47,10 @@ export class Endpoint implements ClientEndpoint {
     this.server.configure(ws);
   }
 
-  /** @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT, FANOUT_HANDSHAKE_GUARD and those of options */
+  /**
+   * Adds a gateway. @throws FanoutError FANOUT_EVENT_DUPLICATE, FANOUT_TOPIC_AMBIGUOUS, FANOUT_HEARTBEAT_CONFLICT,
+   * FANOUT_HANDSHAKE_GUARD, and the errors of options
+   */
   add(gateway: Gateway, handlers: GatewayHandlers): void {
     this.#useHeartbeat(gateway);
     this.#useGuards(gateway, handlers.handshakeGuards(gateway));
@@ -133,7 +136,7 @@ export class Endpoint implements ClientEndpoint {
   }
 }
 
-/** Names the check of a gateway's handshake, for errors. */
+/** Returns the name of a gateway's handshake check, for errors. */
 function guardsOf({ name, handshakeGuards }: Gateway): string {
   return handshakeGuards.length > 0 ? `@UseHandshakeGuards() of ${name}` : "globalEnhancers: 'handshake'";
 }

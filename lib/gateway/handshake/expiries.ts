@@ -1,21 +1,27 @@
-/** How far apart looks at the clock are. A connection is closed at most two of these after its time, and never before. */
+/**
+ * Milliseconds between two looks at the clock. A connection is closed at most two ticks after its time, and never
+ * before.
+ */
 const TICK_MS = 250;
 
-/** What is done at one go. The loop turns before the rest: a whole fleet may have signed in at the same moment. */
+/**
+ * Most connections handled at one go. The event loop turns before the rest: many clients may have signed in at the same
+ * moment.
+ */
 const SLICE = 200;
 
-/** What {@link Expiries} does, and when it is told of time. */
+/** Actions and times of {@link Expiries}. */
 export interface ExpiryDeps<T> {
   /** Milliseconds before the end at which the client is asked to renew; 0 never asks. */
   readonly renewBefore: number;
   readonly clock: ExpiryClock;
   /** Asks for a renewal. @param expiresAt milliseconds since 1970 */
   announce(holder: T, expiresAt: number): void;
-  /** Its time is over; it is no longer kept. */
+  /** Ends a connection whose time is over; its entry is already removed. */
   expire(holder: T): void;
 }
 
-/** Milliseconds since 1970 by the clock that tokens are made by, and timers. */
+/** Timers, and the clock of the tokens, in milliseconds since 1970. */
 export interface ExpiryClock {
   now(): number;
   setInterval(callback: () => void, ms: number): { unref(): unknown };
@@ -27,19 +33,20 @@ export interface ExpiryClock {
 interface Entry<T> {
   readonly holder: T;
   readonly expiresAt: number;
-  /** When the client is to be asked to renew; Infinity when it was, or is not to be. */
+  /** Time to ask the client to renew; Infinity if already asked, or never to be asked. */
   announceAt: number;
 }
 
 /**
- * Until when each connection may stay. One timer for all of them, which runs while there is any; they wait in buckets of
- * {@link TICK_MS}, by the wall clock, which may be set: what is due is found by its time and not by counting.
+ * Ends of validity of all connections. One timer serves all, and runs while there is any entry. Entries wait in buckets
+ * of {@link TICK_MS} by the wall clock. The wall clock may be set, so due buckets are found by time and not by
+ * counting.
  */
 export class Expiries<T extends object> {
   readonly #deps: ExpiryDeps<T>;
   readonly #entries = new Map<T, Entry<T>>();
   readonly #buckets = new Map<number, Set<Entry<T>>>();
-  /** No bucket comes before this one. */
+  /** Lower bound of the bucket keys. */
   #earliest = Infinity;
   #timer: { unref(): unknown } | undefined;
   #due: Entry<T>[] = [];
@@ -49,17 +56,17 @@ export class Expiries<T extends object> {
     this.#deps = deps;
   }
 
-  /** How many connections have an end. */
+  /** Number of connections with an end. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** From now on it ends then, and not before it; nothing is said until {@link begin}. */
+  /** Sets the end of a connection. Its client is not told before {@link begin}. */
   set(holder: T, expiresAt: number): void {
     this.#put({ holder, expiresAt, announceAt: Infinity });
   }
 
-  /** Its client can be told from now on: at once, if it is time for that. */
+  /** Allows to tell the client from now on: at once, if the time for that has come. */
   begin(holder: T): void {
     const entry = this.#entries.get(holder);
     const { renewBefore, clock } = this.#deps;
@@ -70,8 +77,8 @@ export class Expiries<T extends object> {
   }
 
   /**
-   * It has renewed. With less time than `renewBefore` its client is asked again when half of it is over, and not at once:
-   * it would do nothing but renew.
+   * Sets the end after a renewal. With less time left than `renewBefore`, the client is asked again after half of it,
+   * and not at once; else it would do nothing but renew.
    */
   renew(holder: T, expiresAt: number | undefined): void {
     this.delete(holder);
@@ -81,7 +88,7 @@ export class Expiries<T extends object> {
     this.#put({ holder, expiresAt, announceAt: renewBefore === 0 ? Infinity : expiresAt - ahead });
   }
 
-  /** It has gone. */
+  /** Removes a connection that has closed. */
   delete(holder: T): void {
     const entry = this.#entries.get(holder);
     if (entry === undefined) return;
@@ -90,7 +97,7 @@ export class Expiries<T extends object> {
     if (this.#entries.size === 0) this.stop();
   }
 
-  /** Nothing ends any more. */
+  /** Removes all entries and stops the timer. */
   stop(): void {
     const { clock } = this.#deps;
     clock.clearInterval(this.#timer);
@@ -117,7 +124,7 @@ export class Expiries<T extends object> {
   #take(entry: Entry<T>): void {
     const at = bucketOf(entry);
     const bucket = this.#buckets.get(at);
-    // It may be due, and no longer be in one.
+    // A due entry is no longer in a bucket.
     if (bucket?.delete(entry) && bucket.size === 0) this.#buckets.delete(at);
   }
 
@@ -151,7 +158,7 @@ export class Expiries<T extends object> {
 
   #meet(entry: Entry<T>): void {
     const { holder, expiresAt, announceAt } = entry;
-    // It may have gone or renewed since its bucket was taken.
+    // The entry may have been removed or renewed since its bucket was taken.
     if (this.#entries.get(holder) !== entry) return;
     if (announceAt < expiresAt && this.#deps.clock.now() < expiresAt) {
       this.#put({ ...entry, announceAt: Infinity });
@@ -163,7 +170,7 @@ export class Expiries<T extends object> {
   }
 }
 
-/** The first look that is not before its time. */
+/** Returns the first tick that is not before the entry's time. */
 function bucketOf({ expiresAt, announceAt }: Entry<unknown>): number {
   return Math.ceil(Math.min(expiresAt, announceAt) / TICK_MS);
 }

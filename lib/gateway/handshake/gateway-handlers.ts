@@ -8,8 +8,8 @@ import type { GatewayHandler } from '../nest/gateway-handler.js';
 import type { Protection } from '../protection/protection.js';
 
 /**
- * Makes the methods of a gateway callable. A static gateway has one instance and its handlers are built once; a
- * request-scoped one has an instance per connection, which lives as long as that.
+ * Makes the methods of a gateway callable. A static gateway has one instance, and its handlers are built once. A
+ * request-scoped gateway has an instance per connection, which lives as long as the connection.
  */
 export class GatewayHandlers {
   readonly #protection: Protection;
@@ -21,24 +21,27 @@ export class GatewayHandlers {
     this.#globals = globals;
   }
 
-  /** The method with its enhancers. @throws FanoutError FANOUT_PROTECTION */
+  /** Makes the handler of a method, with its enhancers. @throws FanoutError FANOUT_PROTECTION */
   handler(gateway: Gateway, method: string): GatewayHandler {
     return this.#protection.handler(gateway, method);
   }
 
-  /** The handshake guards of a gateway; undefined where everybody may connect. @throws FanoutError FANOUT_HANDSHAKE_GUARD */
+  /**
+   * The handshake guards of a gateway; undefined if every client may connect. @throws FanoutError
+   * FANOUT_HANDSHAKE_GUARD
+   */
   handshakeGuards(gateway: Gateway): HandshakeGuards | undefined {
     if (gateway.handshakeGuards.length === 0 && this.#globals === undefined) return undefined;
     return new HandshakeGuards(gateway, this.#globals);
   }
 
-  /** `handleConnection` or `handleDisconnect`, or undefined when the gateway has none. */
+  /** `handleConnection` or `handleDisconnect`; undefined if the gateway has none. */
   hook(gateway: Gateway, name: 'handleConnection' | 'handleDisconnect'): GatewayHook | undefined {
     const call = hookOf(gateway, name);
     return call && ((client, ...args) => call(client, [client, ...args]));
   }
 
-  /** `handleUnsubscribe`, or undefined when the gateway has none. */
+  /** `handleUnsubscribe`; undefined if the gateway has none. */
   leaveHook(gateway: Gateway): LeaveHook | undefined {
     const call = hookOf(gateway, 'handleUnsubscribe');
     return call && ((connection, ...args) => call(connection.socket, [connection, ...args]));
@@ -47,13 +50,17 @@ export class GatewayHandlers {
 
 type Hooks = Record<string, ((...args: unknown[]) => unknown) | undefined>;
 
-/** Calls a hook on the instance of a gateway that serves a client. Undefined when the gateway has no such method. */
+/**
+ * Makes a function that calls a hook on the gateway instance of a client. Returns undefined if the gateway has no such
+ * method.
+ */
 function hookOf(
   { wrapper, metatype }: Gateway,
   name: string,
 ): ((client: WebSocket, args: unknown[]) => unknown) | undefined {
   const isStatic = wrapper.isDependencyTreeStatic();
-  // A static gateway may have the hook as an arrow function in a property; of others there is no instance yet.
+  // A static gateway may have the hook as an arrow function in a property. Instances of other gateways do not exist
+  // yet.
   const host = (isStatic ? wrapper.instance : metatype.prototype) as Hooks;
   if (typeof host[name] !== 'function') return undefined;
   if (isStatic) return (_, args) => host[name]!(...args);

@@ -8,12 +8,12 @@ import type { GlobalEnhancers } from '../protection/protection.js';
 import { load, scopedSupply } from '../nest/supply.js';
 import { isScopedSerializer, isSerializer } from '../nest/publication-serializers.js';
 
-/** The scope of one handshake, as Nest makes it. */
+/** Scope of one handshake, as created by Nest. */
 export type HandshakeScope = ReturnType<typeof ContextIdFactory.create>;
 
 /**
- * The global guards and interceptors of an application. They are read at each handshake, because `useGlobalGuards()` may add
- * one after the start. Request-scoped and transient ones are built for each handshake.
+ * Global guards and interceptors of an application. They are read at each handshake, because `useGlobalGuards()` may
+ * add one after the start. Request-scoped and transient ones are built for each handshake.
  */
 export class HandshakeEnhancers {
   readonly #config: GlobalEnhancers;
@@ -22,7 +22,10 @@ export class HandshakeEnhancers {
     this.#config = config;
   }
 
-  /** @throws TypeError for a guard that cannot be asked, so that nobody is let in without it */
+  /**
+   * Returns the global guards. @throws TypeError for a guard without `canActivate()`, so that no client connects
+   * unchecked
+   */
   async guards(scope: () => HandshakeScope): Promise<readonly CanActivate[]> {
     const scoped = await built('guards', this.#config.getGlobalRequestGuards(), scope);
     const guards: readonly unknown[] = [...this.#config.getGlobalGuards(), ...scoped];
@@ -49,7 +52,7 @@ function built(
   return Promise.all(wrappers.map(wrapper => load(scopedSupply(kind, wrapper), scope())));
 }
 
-/** The global enhancers of messages, and those of the handshake if there are any, by the option `globalEnhancers`. */
+/** Returns the global enhancers of messages, and of the handshake if any, by the option `globalEnhancers`. */
 export function globalsOf(
   config: ApplicationConfig,
   where: 'messages' | 'handshake',
@@ -59,7 +62,7 @@ export function globalsOf(
   const globals: GlobalEnhancers = {
     getGlobalGuards: none,
     getGlobalRequestGuards: none,
-    // They hide fields, and read no request.
+    // Serializers hide fields, and read no request.
     getGlobalInterceptors: () => config.getGlobalInterceptors().filter(isSerializer),
     getGlobalRequestInterceptors: () => config.getGlobalRequestInterceptors().filter(isScopedSerializer),
     getGlobalPipes: () => config.getGlobalPipes(),
@@ -68,7 +71,7 @@ export function globalsOf(
   return { globals, enhancers: new HandshakeEnhancers(config) };
 }
 
-/** The rest of a chain of interceptors: the first one around the others. */
+/** Runs the first interceptor of a chain around the others. */
 function within(
   [first, ...others]: readonly NestInterceptor[],
   context: ExecutionContext,

@@ -6,12 +6,12 @@ import { expired, refusalBy, refusalOf, refusalWith } from './handshake-refusal.
 import { handshakeRequest, type HandshakeRequest } from '../session/handshake-request.js';
 import { HandshakeResponse } from '../session/handshake-response.js';
 
-/** Asks the handshake guards of all gateways of a path; what a client learns of those that refuse or fail, is made here. */
+/** Asks the handshake guards of all gateways of a path, and makes the refusals for clients. */
 export class HandshakeGate implements HandshakeCheck {
   readonly #now: () => number;
   readonly #errors: ErrorLog;
 
-  /** @param now milliseconds since 1970, of the clock that the application's tokens are made by */
+  /** @param now milliseconds since 1970, by the clock of the application's tokens */
   constructor(now: () => number, errors: ErrorLog) {
     this.#now = now;
     this.#errors = errors;
@@ -23,8 +23,8 @@ export class HandshakeGate implements HandshakeCheck {
   }
 
   /**
-   * Asks the guards of an endpoint, in the order of its gateways. All of them have to let the request in.
-   * Rejects with an UpgradeRefusal.
+   * Asks the guards of an endpoint, in the order of its gateways. The request must pass all of them. Rejects with an
+   * UpgradeRefusal.
    */
   async ask(
     endpoint: Pick<ClientEndpoint, 'handshakeGuards'>,
@@ -33,7 +33,7 @@ export class HandshakeGate implements HandshakeCheck {
     const response = new HandshakeResponse(request);
     try {
       for (const guards of endpoint.handshakeGuards) {
-        // A guard that answers by itself may never come to an end.
+        // A guard that has answered the request itself may never return.
         const passed = await Promise.race([guards.admit(request, response), response.ended]);
         if (!passed) throw refusalOf(response);
       }
@@ -48,7 +48,10 @@ export class HandshakeGate implements HandshakeCheck {
     }
   }
 
-  /** What the guards left on the request. @throws UpgradeRefusal 401 when it is over */
+  /**
+   * Reads the credentials that guards have set on the request. @throws UpgradeRefusal 401 when the credentials have
+   * expired
+   */
   #credentialsOf(request: HandshakeRequest, response: HandshakeResponse): Credentials {
     const { user, expiresAt: end } = request;
     const ends = [end, (user as { expiresAt?: unknown } | null | undefined)?.expiresAt].map(timeOf);
@@ -58,7 +61,10 @@ export class HandshakeGate implements HandshakeCheck {
   }
 }
 
-/** Milliseconds since 1970; Infinity for what does not end. @throws TypeError for what is no time: nobody is let in for longer than was meant */
+/**
+ * Returns milliseconds since 1970; Infinity without an end. @throws TypeError for a value that is no time, so that no
+ * client stays longer than intended
+ */
 function timeOf(expiresAt: unknown): number {
   if (expiresAt === undefined || expiresAt === null) return Infinity;
   const time = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;

@@ -12,9 +12,10 @@ import type { HandshakeResponse } from '../session/handshake-response.js';
 import { type Supply, supplyOf } from '../nest/supply.js';
 
 /**
- * The handshake guards of one gateway, and with `globalEnhancers: 'handshake'` the global guards before them and the global
- * interceptors behind them. The decorator has them registered by Nest's scanner, in the module of the gateway,
- * so that they are built, overridden by tests and shut down like any other guard: `docs/decisions/009-handshake-guards.md`.
+ * Handshake guards of one gateway. With `globalEnhancers: 'handshake'`, the global guards run before them and the
+ * global interceptors after them. The decorator makes Nest's scanner register the guards in the module of the gateway,
+ * so that they are built, overridden by tests and shut down like any other guard:
+ * `docs/decisions/009-handshake-guards.md`.
  */
 export class HandshakeGuards {
   readonly #gateway: Gateway;
@@ -24,8 +25,8 @@ export class HandshakeGuards {
   readonly #globals: HandshakeEnhancers | undefined;
 
   /**
-   * @param globals undefined where global guards and interceptors apply to messages
-   * @throws FanoutError FANOUT_HANDSHAKE_GUARD when one of them cannot be asked, so that nobody is let in without it
+   * @param globals undefined if global guards and interceptors apply to messages
+   * @throws FanoutError FANOUT_HANDSHAKE_GUARD when a guard cannot be asked, so that no client connects unchecked
    */
   constructor(gateway: Gateway, globals: HandshakeEnhancers | undefined) {
     this.#gateway = gateway;
@@ -36,7 +37,10 @@ export class HandshakeGuards {
     if (this.#guards.length > 0) this.#release();
   }
 
-  /** Asks one after the other; false as soon as one refuses, or has answered the request by itself. Rejects with what it throws. */
+  /**
+   * Asks the guards one after the other. Returns false as soon as one refuses, or has answered the request itself.
+   * Rejects with the error of a guard.
+   */
   async admit(request: HandshakeRequest, response: HandshakeResponse): Promise<boolean> {
     let made: HandshakeScope | undefined;
     const scope = (): HandshakeScope => (made ??= this.#scopeOf(request));
@@ -64,7 +68,7 @@ export class HandshakeGuards {
     }
   }
 
-  /** `@Inject(REQUEST)` gives the upgrade request in it. */
+  /** Makes the scope of a handshake, in which `@Inject(REQUEST)` gives the upgrade request. */
   #scopeOf(request: HandshakeRequest): HandshakeScope {
     const scope = ContextIdFactory.getByRequest(request);
     const moduleRef = this.#host.providers.get(ModuleRef)!.instance as ModuleRef;
@@ -73,12 +77,14 @@ export class HandshakeGuards {
   }
 
   /**
-   * Guards of a scope make the gateway one of that scope, as everywhere in Nest. For the connection's own context, where
-   * the request is a socket, they must not be built once more: the scanner has noted each of them once for that.
+   * Removes the guards from Nest's list of the gateway's enhancers. A scoped guard gives the gateway its scope, as
+   * everywhere in Nest. The list would also build the guards once more for each connection, with the socket as their
+   * request.
    */
   #release(): void {
     const { wrapper } = this.#gateway;
-    // What Nest has found with them holds: it looks again now and then, and would take the gateway for one that is built.
+    // Keeps the result that Nest had with the guards. Nest computes it again from time to time, and without the guards
+    // would take a scoped gateway for a static one.
     const isStatic = wrapper.isDependencyTreeStatic();
     Object.defineProperty(wrapper, 'isDependencyTreeStatic', { value: () => isStatic });
     const enhancers = wrapper.getEnhancersMetadata() ?? [];
@@ -89,11 +95,11 @@ export class HandshakeGuards {
   }
 }
 
-/** Whether a guard lets a request pass; of an Observable the last value counts. */
+/** Tells whether a guard lets a request pass; of an Observable the last value counts. */
 async function passes(guard: CanActivate, host: ExecutionContextHost): Promise<unknown> {
   const result = await guard.canActivate(host);
   return isObservable(result) ? lastValueFrom(result) : result;
 }
 
-/** Express hands `next` to guards as well. */
+/** Stands for `next`, which Express passes to guards too. */
 function ignore(): void {}

@@ -7,21 +7,21 @@ import { UpgradeRefusal } from './upgrade-refusal.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** A refusal, with an error for the log. */
+/** Refusal, with an error for the log. */
 export interface RefusalMeant {
   readonly refusal: UpgradeRefusal;
-  /** An error that the client is not told; undefined when the client is told everything. */
+  /** Error hidden from the client; undefined when nothing is hidden. */
   readonly untold: { readonly error: unknown } | undefined;
 }
 
-/** The refusal for an exception of a guard, `verifyClient` or `origins`; undefined for an unexpected error. */
+/** Makes the refusal for an exception of a guard, `verifyClient` or `origins`; undefined for an unexpected error. */
 export function refusalBy(error: unknown, headers: OutgoingHttpHeaders): RefusalMeant | undefined {
   if (error instanceof UpgradeRefusal) return { refusal: error, untold: undefined };
   const meaning = meaningOf(error);
   if (meaning === undefined) return undefined;
   const status = meaning.status === undefined ? 403 : meaning.status;
   if (!isRefusal(status)) return undefined;
-  // The content of a WsException is for frames, and HTTP has a format of its own.
+  // The content of a WsException is meant for frames; HTTP answers have another format.
   const { json, untold } = meaning.status === undefined ? NAMED : bodyOf(meaning, status);
   return {
     refusal: refusalWith(status, headers, json),
@@ -29,7 +29,10 @@ export function refusalBy(error: unknown, headers: OutgoingHttpHeaders): Refusal
   };
 }
 
-/** What a guard means by `false`, or by ending the response: the status it has set, if that refuses, or 403. */
+/**
+ * Makes the refusal of a guard that returned false or ended the response: with the status it has set, if that refuses,
+ * or 403.
+ */
 export function refusalOf(response: HandshakeResponse): UpgradeRefusal {
   const status = isRefusal(response.statusCode) ? response.statusCode : 403;
   const body = response.body ?? (response.writableEnded ? '' : undefined);
@@ -38,7 +41,7 @@ export function refusalOf(response: HandshakeResponse): UpgradeRefusal {
     : refusal(status, body, response.getHeaders());
 }
 
-/** A refusal with the headers that guards have set. @param json what it says; by default the name of the status */
+/** Makes a refusal with the headers of the guards. @param json body; by default the name of the status */
 export function refusalWith(
   status: number,
   headers: OutgoingHttpHeaders,
@@ -47,13 +50,19 @@ export function refusalWith(
   return refusal(status, json, { ...headers, 'content-type': JSON_TYPE });
 }
 
-/** A refusal of credentials that are over: counted by itself, because a guard that gives seconds in place of milliseconds ends here. */
+/**
+ * Makes the refusal of expired credentials. It has a counter of its own, because it also shows guards that give seconds
+ * instead of milliseconds.
+ */
 export function expired(response: HandshakeResponse): UpgradeRefusal {
   const { status, close, headers, body } = refusalWith(401, response.getHeaders());
   return new UpgradeRefusal(status, 'expired', { close: close!, headers: headers!, body: body! });
 }
 
-/** A refusal by a status, which also says what it is counted as and what a client is closed with that cannot read it. */
+/**
+ * Makes a refusal from a status, with its cause for the counters and its close code for clients that cannot read a
+ * status.
+ */
 export function refusal(status: number, body: string, headers: OutgoingHttpHeaders): UpgradeRefusal {
   return new UpgradeRefusal(status, causeOf(status), { close: closeOf(status), headers, body });
 }
@@ -62,7 +71,7 @@ function isRefusal(status: unknown): status is number {
   return Number.isInteger(status) && (status as number) >= 300 && (status as number) <= 599;
 }
 
-/** The body of a refusal; without `json` it is the name of the status. */
+/** Body of a refusal; without `json`, the name of the status. */
 interface Body {
   readonly json?: string;
   readonly untold?: RefusalMeant['untold'];
@@ -70,7 +79,7 @@ interface Body {
 
 const NAMED: Body = {};
 
-/** The body that Nest would answer with over HTTP, unless it has no JSON form or is too long for a refusal. */
+/** Returns the body that Nest would send over HTTP, unless the body has no JSON form or is too long. */
 function bodyOf({ content }: ExceptionMeaning, statusCode: number): Body {
   const whole = typeof content === 'object' && content !== null ? content : { statusCode, message: content };
   try {
@@ -86,7 +95,10 @@ function causeOf(status: number): RejectionCause {
   return status === 403 ? 'forbidden' : 'guard';
 }
 
-/** For clients that cannot read a status. Who is sent elsewhere, mostly to sign in, needs other credentials. */
+/**
+ * Returns the close code for clients that cannot read a status. A redirect mostly leads to a sign-in, so it means other
+ * credentials.
+ */
 function closeOf(status: number): Close {
   switch (status) {
     case 429:

@@ -2,16 +2,16 @@ import { WebSocket } from 'ws';
 import { connectionOf } from '../session/client-session.js';
 import { noteEvent } from '../nest/event-slips.js';
 
-/** A class of `ws` sockets. An application may have one of its own, derived from that of `ws`. */
+/** Class of `ws` sockets. An application may have a class of its own, derived from that of `ws`. */
 export type SocketClass = typeof WebSocket;
 
-/** The ordered class of each class of sockets. */
+/** Ordered class for each class of sockets. */
 const ordered = new WeakMap<SocketClass, SocketClass>();
 
 /**
- * A class of sockets that keeps replies and the socket's own frames in order. Replies of a turn are gathered and leave in one
- * write at the end of the turn. A call of the application on the socket itself writes at once and would overtake the
- * replies, so the gathered replies are written first. Its connection is told when the socket is paused or resumed.
+ * Derives a class of sockets that keeps replies and the socket's own frames in order. Replies of a turn are collected
+ * and written together at the end of the turn. A direct call of the application on the socket would overtake these
+ * replies, so the replies are written first. The connection is told when the socket is paused or resumed.
  */
 export function orderedSocket(base: SocketClass = WebSocket): SocketClass {
   let socketClass = ordered.get(base);
@@ -69,7 +69,7 @@ function derived(base: SocketClass): SocketClass {
 
     override terminate(): void {
       const connection = connectionOf(this);
-      // Gathered replies are dropped for a connection that the server terminates.
+      // Collected replies are dropped for a connection that the server terminates.
       if (connection?.closedWith === undefined) connection?.writeAll();
       super.terminate();
     }

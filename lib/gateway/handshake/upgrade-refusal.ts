@@ -3,17 +3,20 @@ import type { Close } from '../../errors/close-codes.js';
 import { StacklessError } from '../../errors/stackless-error.js';
 import type { RejectionCause } from '../../observe/rejections.js';
 
-/** What a refusal says beyond its status. */
+/** Details of a refusal beyond its status. */
 export interface RefusalDetails {
-  /** What a client is closed with that cannot read an HTTP status and offers our subprotocol; without it, it gets HTTP too. */
+  /**
+   * Close code for clients of our subprotocol, because browsers cannot read an HTTP status. Omit it to answer every
+   * client by HTTP.
+   */
   readonly close?: Close;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string;
-  /** Milliseconds after which the client may come back; a random time for those that may, without it. */
+  /** Milliseconds until the client may return. By default a random time for refusals for a while. */
   readonly retryAfter?: number;
 }
 
-/** Why an upgrade is refused, for HTTP and for clients that offer our subprotocol. */
+/** Refusal of an upgrade, for HTTP and for clients that offer our subprotocol. */
 export class UpgradeRefusal extends StacklessError {
   readonly close: Close | undefined;
   readonly headers: OutgoingHttpHeaders | undefined;
@@ -22,7 +25,7 @@ export class UpgradeRefusal extends StacklessError {
 
   /**
    * @param status HTTP status; 429 and 503 get a `Retry-After` by themselves
-   * @param cause what it is counted as
+   * @param cause cause for the counters
    */
   constructor(
     readonly status: number,
@@ -38,7 +41,9 @@ export class UpgradeRefusal extends StacklessError {
   }
 }
 
-/** @param message what is wrong with the request, as `ws` says it: nothing that the client wrote */
+/**
+ * Makes the refusal of a malformed request. @param message error text of `ws`, without anything that the client wrote
+ */
 export function badRequest(method: string | undefined, message: string): UpgradeRefusal {
   const known = { 'Content-Type': 'text/plain', 'Sec-WebSocket-Version': '13, 8' };
   return method === 'GET'

@@ -3,7 +3,7 @@ import type { VerifyClient } from '../nest/gateway-options.js';
 import { refusal } from './handshake-refusal.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
-/** Asks one after the other, all as {@link askVerifyClient} does. */
+/** Asks every `verifyClient`, one after the other. */
 export function askVerifyClients(
   all: readonly VerifyClient[],
   request: IncomingMessage,
@@ -16,10 +16,10 @@ export function askVerifyClients(
 }
 
 /**
- * Asks `verifyClient`. We do it in place of `ws`, which waits for its answer without end, and would let everybody in by
- * one that is `async` and has one parameter: a promise is true.
- * @returns undefined when it has admitted the client at once; else it throws or rejects, with an UpgradeRefusal if
- * `verifyClient` refused
+ * Asks `verifyClient`. `ws` is not used for this: it waits for an answer without a limit, and takes a promise for true,
+ * so an `async` function with one parameter would admit every client.
+ * @returns undefined when the client was admitted at once. Else throws or rejects, with an UpgradeRefusal if
+ *   `verifyClient` refused
  */
 function askVerifyClient(verifyClient: VerifyClient, req: IncomingMessage): Promise<void> | undefined {
   const { authorized, encrypted } = req.socket as { authorized?: boolean; encrypted?: boolean };
@@ -37,7 +37,7 @@ function called(verifyClient: VerifyClient, info: Parameters<VerifyClient>[0]): 
       if (verified) resolve();
       else reject(refused(code || 401, message, headers));
     });
-    // It may be async as well, and fail before it has called.
+    // An async function may fail before it has called `done`.
     Promise.resolve(returned).catch(reject);
   });
 }
@@ -47,7 +47,7 @@ function assertVerified(verified: unknown): void {
 }
 
 function refused(status: number, message?: unknown, headers?: OutgoingHttpHeaders): Error {
-  // Who answers in JavaScript may give an object, which is no body.
+  // Plain JavaScript may pass an object, which cannot be a body.
   const body = message === undefined || message === null ? '' : String(message);
   return refusal(status, body, { 'Content-Type': 'text/html', ...headers });
 }
