@@ -7,7 +7,7 @@ import type { LeaveHook } from '../nest/gateway-hook.js';
 import type { ClientEndpoint } from '../session/client-endpoint.js';
 import { type ClientConnection, type ClientSession, sessionOf } from '../session/client-session.js';
 
-/** Calls `handleUnsubscribe` of gateways for each ended subscription that its client was told of. */
+/** Calls `handleUnsubscribe` of gateways for each ended subscription that was answered. */
 export class LeaveHooks {
   readonly #log: ErrorLog;
   /** Running calls. A shutdown waits for them. */
@@ -17,10 +17,12 @@ export class LeaveHooks {
     this.#log = log;
   }
 
-  /** Tells the gateways of an end. The hooks run later: the topic is still at work on the end. */
+  /**
+   * Calls the hooks for the end of a subscription. The hooks run later, because the topic is still handling the end.
+   */
   left(subscription: Subscription, reason: LeaveReason): void {
     if (!subscription.answered) return;
-    // Every subscriber of the gateway's topics is a connection; the topic room knows none.
+    // Every subscriber of a gateway's topics is a connection, but the topic room does not know connections.
     const connection = subscription.subscriber as unknown as ClientConnection;
     const session = sessionOf(connection.socket);
     if (session === undefined || session.endpoint.leaveHooks.length === 0) return;
@@ -32,14 +34,14 @@ export class LeaveHooks {
     }
   }
 
-  /** Resolves when no hook runs any more. */
+  /** Resolves when no hook is running. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   async #call(session: ClientSession, hook: LeaveHook, topic: string, reason: LeaveReason): Promise<void> {
     try {
-      // A gateway learns of the end of a subscription after it has learned of the connection.
+      // A gateway sees the end of a subscription only after its `handleConnection` has run.
       await session.connected;
       await inOwnContext(hook, session.connection, topic, reason);
     } catch (error) {
@@ -48,12 +50,12 @@ export class LeaveHooks {
   }
 }
 
-/** Why the subscriptions of a connection end that the server closes. */
+/** Returns the reason for the end of subscriptions on a connection that the server closes. */
 export function reasonOfClosing({ closedWith }: ClientConnection): LeaveReason {
   return closedWith?.code === CLOSE.SHUTDOWN.code ? 'shutdown' : 'closed';
 }
 
-/** The hook of the gateway whose pattern matches, or all hooks of the path when no pattern does. */
+/** Returns the hook of the gateway whose pattern matches, or all hooks of the path if no pattern matches. */
 function hooksFor({ topics, leaveHooks }: ClientEndpoint, name: string): readonly LeaveHook[] {
   const found = topics.find(name) ?? topics.find(subjectOf(name) ?? name);
   if (found === undefined) return leaveHooks;

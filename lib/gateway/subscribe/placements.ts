@@ -9,7 +9,7 @@ import {
   withoutReplaced,
 } from '../nest/gateway-options.js';
 
-/** A call of `create()` by Nest. */
+/** Call of `create()` by Nest. */
 interface Asked {
   readonly adapter: string;
   readonly port: number;
@@ -23,8 +23,8 @@ interface Replaced {
 }
 
 /**
- * Finds the endpoint of each gateway. Nest asks an adapter for the port and path of a gateway, and a subclass of
- * `FanoutAdapter` may answer with the server of another port or path. So the returned server tells the endpoint.
+ * Finds the endpoint of each gateway. Nest asks an adapter for the port and path of a gateway, but a subclass of
+ * `FanoutAdapter` may return the server of another port or path. So the returned server decides.
  */
 export class Placements {
   readonly #endpoints: Endpoint[] = [];
@@ -49,7 +49,7 @@ export class Placements {
     }
   }
 
-  /** @param served whether the endpoint has an HTTP server */
+  /** Adds an endpoint. @param served true if the endpoint has an HTTP server */
   add(endpoint: Endpoint, served: boolean): void {
     this.#endpoints.push(endpoint);
     if (!served) this.#unserved.add(endpoint);
@@ -59,7 +59,7 @@ export class Placements {
     return !this.#unserved.has(endpoint);
   }
 
-  /** Records the options of a call of `super.create()`, where they differ from the options of Nest. */
+  /** Records the options of a call of `super.create()` that differ from the options of Nest. */
   asked(endpoint: Endpoint, given: Given): void {
     if (this.#asking === undefined) return;
     const { adapter, options } = this.#asking;
@@ -67,7 +67,7 @@ export class Placements {
     this.#replaced.set(endpoint, [...(this.#replaced.get(endpoint) ?? []), replaced]);
   }
 
-  /** The options of an endpoint: those of its gateways and of the adapter. */
+  /** The options of an endpoint, from its gateways and from the adapter. */
   layersOf(endpoint: Endpoint, gateways: readonly Gateway[]): OptionLayer[] {
     const replaced = this.#replaced.get(endpoint) ?? [];
     const own = gateways.map(({ metatype }) =>
@@ -80,7 +80,8 @@ export class Placements {
   }
 
   /**
-   * Every gateway with its endpoint. Empty in an application that serves none, such as an application context.
+   * Matches every gateway with its endpoint. The result is empty in an application without gateways, such as an
+   * application context.
    * @throws FanoutError FANOUT_ADAPTER_CREATE when a gateway or an endpoint is left over
    */
   match(gateways: readonly Gateway[]): Map<Gateway, Endpoint> {
@@ -123,7 +124,7 @@ export class Placements {
   }
 }
 
-/** Where an endpoint is, as the log names it: `{/path}` or `{:port/path}`. */
+/** Formats an endpoint for the log: `{/path}` or `{:port/path}`. */
 export function placeOf({
   port,
   path,

@@ -4,24 +4,24 @@ import type { ClientSession } from '../session/client-session.js';
 import { type Found, TopicRequest, type TopicRequestDeps } from './topic-request.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
-/** The topic whose presence is asked for. */
+/** Topic whose presence is requested. */
 export interface PresenceSubject {
   readonly name: string;
   readonly policy: PresencePolicy;
-  /** The route of the topic itself. */
+  /** Route of the topic itself. */
   readonly found: Found;
 }
 
 /**
- * A client asks who is subscribed to a topic: allowed to whoever is, and otherwise to whom the method of the topic and
- * what is around it would let in. That method runs, but what it returns is not used.
+ * Request for the presence of a topic. Subscribers of the topic are admitted. Other clients are admitted if the topic's
+ * method, with its guards, would admit them. The result of the method is not used.
  */
 export class PresenceRequest extends TopicRequest {
   readonly #client: ClientSession;
   readonly #subject: PresenceSubject;
   readonly #delivery: Delivery;
 
-  /** @param name of the presence */
+  /** @param name name of the presence topic */
   constructor(
     session: ClientSession,
     name: string,
@@ -42,7 +42,7 @@ export class PresenceRequest extends TopicRequest {
     return isThenable(result) ? result.then(() => this.#whenAnnounced()) : this.#whenAnnounced();
   }
 
-  /** A change that is told after a list which has it would take away who is not there. */
+  /** False: a change before the list, sent after it, would remove members who are there. */
   override get replays(): boolean {
     return false;
   }
@@ -51,21 +51,24 @@ export class PresenceRequest extends TopicRequest {
     return this.#subject.name;
   }
 
-  /** The source of the topic is for its subscribers. */
+  /** False, because the source of the topic runs for subscribers of the topic only. */
   protected override claim(): boolean {
     return false;
   }
 
-  /** Changes that wait to be published would be told to this client twice: it waits too, once for all who do. */
+  /**
+   * Waits until pending changes are published. A list with these changes would announce them twice to this client. One
+   * wait serves all such clients.
+   */
   #whenAnnounced(): unknown {
     const announced = this.#delivery.presence.announced(this.#subject.name);
     if (announced === undefined) return this.#snapshot();
-    // Held from now on, so that the server can revoke it meanwhile.
+    // Held from now on, so that the server can revoke the subscription meanwhile.
     if (this.#client.connection.open) this.hold();
     return announced.then(() => this.#snapshot());
   }
 
-  /** What the subscribers know by now. The subscription goes on exactly there. */
+  /** Returns the presence as the subscribers know it. The subscription continues exactly from there. */
   #snapshot(): unknown {
     const { connection } = this.#client;
     if (!connection.open) return undefined;

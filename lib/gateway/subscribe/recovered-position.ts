@@ -3,8 +3,8 @@ import type { Subscription } from '../../topic/subscription.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 
 /**
- * Lets a client go on from a position; false when that cannot be done without a loss.
- * @param isSetBack whether the subscription is set back to that position, and does not stay where it is
+ * Continues a subscription from a position. Returns false if publications after the position are lost.
+ * @param isSetBack true to set the subscription back to that position; false to leave its cursor
  */
 export function recover(
   topics: TopicRegistry,
@@ -15,8 +15,8 @@ export function recover(
   const { topic } = subscription;
   const from = topics.offsetOf(topic, since);
   if (from === undefined) return false;
-  // A subscription that lives already goes on from where it is: nothing is replayed to it. Nor is anything forgotten
-  // now, as it may be between two lanes, neither of which knows what it still needs.
+  // A live subscription continues from its cursor, and nothing is replayed. Nothing may be dropped from the log now:
+  // during a change of lanes no lane knows what the subscription still needs.
   if (isSetBack) topics.refresh(topic);
   const oldest = isSetBack ? reachOf(topic) : subscription.cursor;
   if (from < oldest || from > topic.log.head) return false;

@@ -7,7 +7,7 @@ import type { Fail } from './subscribe-router.js';
 import { unsubscribedText } from './topic-answers.js';
 import { FILTERED } from './topic-request.js';
 
-/** Who may no longer subscribe gets nothing more of the topic, and is told why, and that it has ended. */
+/** Ends a subscription whose client may no longer have the topic, and sends the client the error and the end. */
 export function revoke(
   { topics, fail }: { readonly topics: TopicRegistry; readonly fail: Fail },
   session: ClientSession,
@@ -15,7 +15,7 @@ export function revoke(
   error: unknown,
 ): void {
   const { name } = subscription.topic;
-  // No message of its own was refused, so nothing is held against it.
+  // The client sent no message, so the refusal is not counted against it.
   const reason = error instanceof GuardRefusal ? new Refusal('FORBIDDEN', name) : error;
   if (error !== FILTERED) fail(session, undefined, reason, name);
   topics.leave(subscription, 'revoked');

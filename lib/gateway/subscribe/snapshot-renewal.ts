@@ -19,28 +19,28 @@ export interface RenewalDeps {
 }
 
 /**
- * Gives a subscription that lost publications a new snapshot, in the gap that tells of them: asks the topic's method once
- * more, with its guards and all.
+ * Sends a new snapshot to a subscription that lost publications, as part of its gap frame. Calls the topic's method
+ * again, with its guards.
  */
 export class SnapshotRenewal {
   readonly #deps: RenewalDeps;
-  /** What each subscription that was taken over waits for: one may be taken over again before the first is done. */
+  /** The latest renewal of each subscription. Another renewal may begin before the first is done. */
   readonly #renewing = new Map<Subscription, TopicRequest>();
 
   constructor(deps: RenewalDeps) {
     this.#deps = deps;
   }
 
-  /** Takes over a subscription that is too far behind; false when there is no method to ask. */
+  /** Starts the renewal of a subscription that is too far behind. Returns false if there is no method to call. */
   renew(subscription: Subscription): boolean {
     const { topic } = subscription;
-    // Every subscriber of the gateway's topics is a connection; the topic room knows none.
+    // Every subscriber of a gateway's topics is a connection, but the topic room does not know connections.
     const session = sessionOf((subscription.subscriber as unknown as ClientConnection).socket);
     const request = session && this.#deps.requests.for(session, topic.name);
     if (request === undefined) return false;
     request.adopt(subscription);
     topic.renew(subscription);
-    // The snapshot is newer than this; what comes while it is made follows it.
+    // The snapshot contains all publications up to here. Later publications follow it.
     subscription.lose(subscription.lane.flushed);
     this.#renewing.set(subscription, request);
     // Called in a flush, in a publisher's turn, or when a socket drains.
@@ -57,7 +57,7 @@ export class SnapshotRenewal {
     try {
       const snapshot = await request.ask({ topic: topic.name });
       const tell = (): void => this.#tell(session, request, subscription, snapshot);
-      // Other topics may have lost something too, and their snapshots are on their way.
+      // Other topics may have lost publications too, and their snapshots may be under way.
       if (session.connection.full) await session.connection.whenRead(tell);
       else tell();
     } catch (error) {
@@ -76,7 +76,7 @@ export class SnapshotRenewal {
     if (this.#isWaiting(subscription, request)) this.#deps.catchUp.join(subscription);
   }
 
-  /** False when it has ended meanwhile, or its client has subscribed anew. */
+  /** False if the subscription has ended, or its client has subscribed again. */
   #isWaiting(subscription: Subscription, request: TopicRequest): boolean {
     return subscription.state === 'renewing' && this.#renewing.get(subscription) === request;
   }

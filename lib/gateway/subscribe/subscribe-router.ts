@@ -18,7 +18,7 @@ import type { TopicSources } from './topic-sources.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
-/** Answers a request that is refused. */
+/** Answers a refused request. */
 export type Fail = (
   session: ClientSession,
   id: MessageId | undefined,
@@ -33,25 +33,25 @@ export interface SubscribeDeps {
   readonly requests: TopicRequests;
   readonly usage: UsageLimits;
   readonly room: TopicRoom;
-  /** While it says that there is too much to do, clients get no new subscriptions. */
+  /** Load of the process. During an overload clients get no new subscriptions. */
   readonly load: { readonly overload: RejectionCause | undefined };
-  /** Topics one connection may be subscribed to by its own wish. */
+  /** Most topics that a client may subscribe a connection to. */
   readonly topicsPerConnection: number;
 }
 
-/** What the answer to a topic's subscribe takes from the client's message. */
+/** Fields of the client's message that the answer needs. */
 interface Asked {
   readonly id: MessageId | undefined;
-  /** The position it wants to go on from. */
+  /** Position from which the client wants to continue. */
   readonly since: string | undefined;
-  /** The rate class it gets; undefined when it asked for none. */
+  /** Granted rate class; undefined if the client asked for none. */
   readonly maxRate: number | undefined;
-  /** Whether what it missed may follow the snapshot. */
+  /** True if missed publications may follow the snapshot. */
   readonly replays: boolean;
   readonly fail: Fail;
 }
 
-/** Subscribes and unsubscribes connections: by their own message, or from the server's side. */
+/** Subscribes and unsubscribes connections, for messages of clients and for calls of the server. */
 export class SubscribeRouter {
   readonly #deps: SubscribeDeps;
   readonly #topics: TopicRegistry;
@@ -70,7 +70,8 @@ export class SubscribeRouter {
   }
 
   /**
-   * Handles a `subscribe` message; each topic in it is answered by itself. A promise while one of them takes time.
+   * Handles a `subscribe` message. Each topic in the message has its own answer. Returns a promise if one of the topics
+   * takes time.
    * @throws Refusal for the message as a whole
    */
   subscribe(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
@@ -82,7 +83,7 @@ export class SubscribeRouter {
     const { connection } = session;
     let waiting: Promise<void>[] | undefined;
     for (const name of names) {
-      // It may have been closed for one of them.
+      // The connection may have been closed by one of the topics.
       if (!connection.open) break;
       const answered = connection.full
         ? connection.whenRead(() => this.#subscribe(session, message, name, payloadOf(name), fail))
@@ -93,9 +94,9 @@ export class SubscribeRouter {
   }
 
   /**
-   * Handles an `unsubscribe` message. Answered also when there was no subscription: the client wants none, and has none.
-   * Such answers are limited as subscribes are; to leave a topic is always possible.
-   * @throws Refusal for the message as a whole, or for all in it that there is no subscription to
+   * Handles an `unsubscribe` message. An unsubscribe without a subscription is answered too, because the client has
+   * what it wants. Such answers are limited like subscribes. Leaving a topic is never limited.
+   * @throws Refusal for the message as a whole, or for all its topics without a subscription
    */
   unsubscribe(session: ClientSession, message: Message, fail: Fail): void {
     const { connection } = session;
@@ -127,19 +128,19 @@ export class SubscribeRouter {
 
   #startFromServer(connection: ClientConnection, subscription: Subscription): void {
     const { topic, served, answered } = subscription;
-    // The server may have ended it meanwhile, or it was the answer to a request of the client's own.
+    // Meanwhile the server may have ended the subscription, or the client's own request was answered.
     if (served || answered || connection.subscriptions.get(topic.name) !== subscription) return;
     const snapshot = this.#requests.snapshotOf(topic.name);
-    // It may be held already, for a request of the client's own, and what came since is in the snapshot.
+    // The subscription may already be held for a request of the client. The snapshot contains everything since then.
     if (snapshot !== undefined) subscription.advance(topic.log.head);
     this.#start(connection, subscription, {}, snapshot);
   }
 
-  /** @throws FanoutError FANOUT_TOPIC_NAME */
+  /** Ends a subscription and the presence of its topic. @throws FanoutError FANOUT_TOPIC_NAME */
   unsubscribeFromServer(connection: ClientConnection, name: string): boolean {
     this.#topics.find(name);
     const ended = this.#end(connection, name);
-    // Who may not have a topic may not know who else has it.
+    // A client without a topic may not see its subscribers.
     const presence = this.#requests.presenceOf(name);
     return (presence !== undefined && this.#end(connection, presence)) || ended;
   }
@@ -147,7 +148,7 @@ export class SubscribeRouter {
   #end(connection: ClientConnection, name: string): boolean {
     const subscription = connection.subscriptions.get(name);
     if (subscription === undefined) return false;
-    // What was published before is still for it; nobody else would write it, now that the topic lets go.
+    // Earlier publications still belong to this subscription, and no later flush would write them.
     this.#delivery.finish(subscription);
     connection.requestWrite();
     this.#topics.leave(subscription, 'removed');
@@ -155,7 +156,7 @@ export class SubscribeRouter {
     return true;
   }
 
-  /** Hands over what was published and not flushed yet: the connection is about to close. */
+  /** Hands over publications that are not flushed yet, because the connection is about to close. */
   finish(connection: ClientConnection): void {
     for (const subscription of connection.subscriptions.values()) this.#delivery.finish(subscription);
   }
@@ -165,14 +166,14 @@ export class SubscribeRouter {
     throw new CountedRefusal('RATE_LIMITED', 'subscribe-rate');
   }
 
-  /** Why a client may not have one more topic now; undefined when it may. */
+  /** Returns the limit that one more topic would exceed; undefined if there is none. */
   #refusalOf({ connection }: ClientSession, name: string): RejectionCause | undefined {
     const { load, room } = this.#deps;
     if (connection.subscriptions.has(name)) return undefined;
     return load.overload ?? (room.has(name) ? undefined : 'topics');
   }
 
-  /** One topic of a message: answered now where its method answers now. */
+  /** Handles one topic of a message. The answer comes at once if the topic's method returns at once. */
   #subscribe(
     session: ClientSession,
     { id, data }: Message,
@@ -180,7 +181,7 @@ export class SubscribeRouter {
     payload: object,
     fail: Fail,
   ): void | Promise<void> {
-    // It may have gone while it was waited for.
+    // The connection may have closed during the wait.
     if (!session.connection.open) return;
     const { since, maxRate } = data as { since?: unknown; maxRate?: unknown };
     const request = this.#requests.for(session, name);
@@ -210,7 +211,7 @@ export class SubscribeRouter {
     }
   }
 
-  /** The method has taken its time, in which others may have been answered. */
+  /** Answers after the method took time. Other requests may have been answered meanwhile. */
   #answerInTurn(
     session: ClientSession,
     request: TopicRequest,
@@ -221,19 +222,19 @@ export class SubscribeRouter {
     const { connection } = session;
     if (request.outdated) return this.#askAgain(session, request, asked, payload);
     if (!connection.full) return this.#answer(session, request, asked, snapshot);
-    // What is published meanwhile follows the answer only where it is held for that.
+    // Publications during the wait follow the answer only if the subscription is held.
     if (!request.held) return connection.whenRead(() => this.#askAgain(session, request, asked, payload));
     return connection.whenRead(() => this.#answerInTurn(session, request, asked, payload, snapshot));
   }
 
-  /** The client has renewed its credentials while the method ran, which has answered to the old ones. */
+  /** Asks again, because the client renewed its credentials while the method ran with the old ones. */
   #askAgain(
     session: ClientSession,
     outdated: TopicRequest,
     asked: Asked,
     payload: object,
   ): void | Promise<void> {
-    // What was there once, is: the topics of a path do not change.
+    // The topic was found before, and the topics of a path never change.
     const request = this.#requests.for(session, outdated.name)!;
     request.inherit(outdated);
     outdated.end();
@@ -255,7 +256,7 @@ export class SubscribeRouter {
     if (error !== FILTERED) fail(session, id, error, request.name);
   }
 
-  /** Answers, then delivers what the subscription missed, then everything. */
+  /** Answers, delivers the missed publications, and goes on with new ones. */
   #start(
     connection: ClientConnection,
     subscription: Subscription,
@@ -267,23 +268,23 @@ export class SubscribeRouter {
     topic.assign(subscription, interval);
     const isSetBack = replays === true && !answered;
     const recovered = since === undefined ? undefined : recover(this.#topics, subscription, since, isSetBack);
-    // The topic's own window may be longer than the one that was asked for.
+    // The interval of the topic itself may be longer than the requested one.
     const granted =
       subscription.lane.interval > interval ? maxRate && 1000 / subscription.lane.interval : maxRate;
     const answer = subscribedText(subscription, id, { recovered, maxRate: granted }, snapshot);
-    // After all that may throw: a new snapshot for what it lost may still be in the making.
+    // Comes after everything that may throw. The renewal of a snapshot may still be running.
     announceLoss(connection, subscription);
     connection.answer(answer);
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (!subscription.served && subscription.state !== 'ended') {
-      // The method is not asked again about whom the server has subscribed.
+      // The method is never asked about a client that the server has subscribed.
       subscription.markRenewable(subscription.requested && snapshot !== undefined);
       announceGap(connection, subscription);
       if (recovered) this.#delivery.catchUp.recover(subscription);
       else this.#delivery.catchUp.join(subscription);
       this.#topics.answered(subscription);
     } else if (subscription.live && subscription.lane !== lane) {
-      // Those it belongs to now may have been served further than it was.
+      // The new lane may be flushed further than this subscription.
       this.#delivery.catchUp.join(subscription);
     }
     this.#sources.start(topic.name);

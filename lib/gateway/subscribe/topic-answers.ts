@@ -3,18 +3,18 @@ import { positionOf } from '../../topic/position.js';
 import { snapshotMember } from '../../wire/snapshot-member.js';
 import type { MessageId } from '../session/message.js';
 
-// Names and positions are ASCII without anything that JSON escapes, so a frame is put together around them: an object
-// for `JSON.stringify` would cost more than all the rest of a subscribe.
+// Text of the answers to `subscribe` and `unsubscribe`. Names and positions are ASCII and need no escapes in JSON, so
+// the frame is built around them. An object for `JSON.stringify` would cost more than the rest of a subscribe.
 
-/** What the answer to a `subscribe` says because the client asked for it. */
+/** Fields of the answer to a `subscribe` that the client asked for. */
 export interface Granted {
-  /** Undefined when it did not ask to go on from a position. */
+  /** True if nothing was lost since the position; undefined if the client gave no position. */
   readonly recovered?: boolean | undefined;
-  /** Publications a second; undefined when it did not ask for a rate. */
+  /** Publications per second; undefined if the client asked for no rate. */
   readonly maxRate?: number | undefined;
 }
 
-/** The answer to a `subscribe`. */
+/** Makes the answer to a `subscribe`. */
 export function subscribedText(
   { topic: { name, log }, cursor }: Subscription,
   id: MessageId | undefined,
@@ -28,7 +28,7 @@ export function subscribedText(
   return `{"event":"subscribed",${idPart(id)}"data":{${data}${asked}${snapshotMember(name, snapshot)}}}`;
 }
 
-/** The answer to an `unsubscribe`, and what a client is told whom the server unsubscribes. */
+/** Makes the answer to an `unsubscribe`; without `id`, the frame for a client that the server unsubscribes. */
 export function unsubscribedText(topic: string, id?: MessageId): string {
   return `{"event":"unsubscribed",${idPart(id)}"data":{"topic":"${topic}"}}`;
 }

@@ -10,10 +10,10 @@ import type { TopicRoom } from './topic-room.js';
 import type { TopicSources } from './topic-sources.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
-/** Thrown where a filter has answered: nobody is subscribed, and nothing is left to be said. */
+/** Marker thrown when a filter has answered: the client is not subscribed and gets no further answer. */
 export const FILTERED = Symbol('filtered');
 
-/** The route of a topic and its pattern. */
+/** Route and pattern of a topic. */
 export type Found = NonNullable<ReturnType<Endpoint['topics']['find']>>;
 
 /** The collaborators of {@link TopicRequest}. */
@@ -23,7 +23,7 @@ export interface TopicRequestDeps {
   readonly room: TopicRoom;
 }
 
-/** One topic that a client asks for, from its message to the answer: what its `@Topic` method is called for. */
+/** Request for one topic, from the client's message to the answer. Calls the topic's `@Topic` method. */
 export class TopicRequest implements Invocation {
   readonly #session: ClientSession;
   readonly name: string;
@@ -37,10 +37,10 @@ export class TopicRequest implements Invocation {
   #topic: RequestedTopic | undefined;
   #isOwner = false;
   #isFiltered = false;
-  /** Whether the method has returned an Observable, and who waits to know. */
+  /** True once the method has returned an Observable. `#becameSource` resolves a wait for this. */
   #isSource = false;
   #becameSource: (() => void) | undefined;
-  /** The credentials of the client when the method was asked. */
+  /** Number of renewals of the client's credentials when the method was called. */
   #renewals = 0;
 
   constructor(
@@ -59,8 +59,8 @@ export class TopicRequest implements Invocation {
   }
 
   /**
-   * Counts towards the limit from now on, until the subscription is there and counts by itself. False, and nothing is
-   * counted, when the client has as many topics as it may.
+   * Counts this request towards the limit, until its subscription exists and counts instead. Returns false, and counts
+   * nothing, if the limit is reached.
    */
   reserve(limit: number): boolean {
     if (!this.#isNew) return true;
@@ -70,37 +70,37 @@ export class TopicRequest implements Invocation {
     return (this.#reserved = true);
   }
 
-  /** Whether the client has renewed its credentials since: what was answered to the old ones does not hold for the new. */
+  /** True if the client has renewed its credentials since the call. The result then no longer counts. */
   get outdated(): boolean {
     return this.#renewals !== this.#session.renewals;
   }
 
-  /** Whether what is published from now on follows the answer. */
+  /** True if publications from now on will follow the answer. */
   get held(): boolean {
     return this.#subscription?.served === false;
   }
 
-  /** Taken apart only when a parameter of the method asks for it. */
+  /** Name and parameters of the topic, computed only when the method needs them. */
   get topic(): RequestedTopic {
     return (this.#topic ??= { name: this.subject, params: this.#found.pattern.paramsOf(this.subject) });
   }
 
-  /** Whether what the client missed may follow a snapshot that has it already. */
+  /** True if missed publications may follow a snapshot that already contains them. */
   get replays(): boolean {
     return true;
   }
 
-  /** The topic that the method is asked about. */
+  /** Topic that the method is asked about. */
   protected get subject(): string {
     return this.name;
   }
 
-  /** Makes room for the source that the method returned; false where it must not run for this request. */
+  /** Reserves the source of the topic. Returns false if the source must not run for this request. */
   protected claim(): boolean {
     return this.#sources.claim(this.name);
   }
 
-  /** What is published while the method makes the snapshot follows the answer. */
+  /** Holds the subscription: publications during the method follow the answer. */
   called(): void {
     if (this.#session.connection.open) this.hold();
   }
@@ -126,12 +126,12 @@ export class TopicRequest implements Invocation {
     this.#sources.teardownFailed(this.name, error);
   }
 
-  /** Asks for a subscription that there is: when it ends meanwhile, it does not come back. */
+  /** Takes an existing subscription for this request. A subscription that ends meanwhile does not come back. */
   adopt(subscription: Subscription): void {
     this.#subscription = subscription;
   }
 
-  /** Goes on in place of another request for the topic: what that one has taken is this one's. */
+  /** Replaces another request for the topic and takes over its reservations. */
   inherit(from: TopicRequest): void {
     this.#isNew = from.#isNew;
     this.#subscription = from.#subscription;
@@ -140,9 +140,9 @@ export class TopicRequest implements Invocation {
   }
 
   /**
-   * The subscription, held until it is activated. What is published from the first call on is not missed.
-   * @throws Refusal FORBIDDEN when the server has ended it meanwhile: what it revoked must not come back; BUSY when there
-   * are too many topics by now
+   * Returns the subscription, held until it is activated. No publication after the first call is missed.
+   * @throws Refusal FORBIDDEN when the server has ended the subscription meanwhile, because a revoked one must not come
+   *   back; BUSY when there are too many topics now
    */
   hold(): Subscription {
     this.#release();
@@ -159,8 +159,9 @@ export class TopicRequest implements Invocation {
   }
 
   /**
-   * Runs the `@Topic` method. Its last value is the snapshot; a source has none. A promise only where the method or
-   * what is around it takes time. @throws what refuses the client, or rejects with it
+   * Runs the `@Topic` method. Its last value is the snapshot; a source has no snapshot. Returns a promise only if the
+   * method or its enhancers take time.
+   * @throws the refusal or error of the method and its enhancers, or rejects with it
    */
   ask(payload: unknown): unknown {
     const { route } = this.#found;
@@ -173,14 +174,14 @@ export class TopicRequest implements Invocation {
     const result = await promised;
     if (!isObservable(result) || this.#isFiltered) return this.#unfiltered(result);
     const { subscription, value } = this.#sources.connect(this.name, result, () => this.#isOwner);
-    // A source is the topic's, also when the client that brought it about is closing by now.
+    // A source belongs to the topic, even if the client that started it is closing.
     if (!this.#isOwner) untilClosed(this.#session, subscription);
     const snapshot = await Promise.race([this.#untilSource(), value]);
     if (this.#isOwner) {
       this.#feed(subscription);
       return undefined;
     }
-    // What an interceptor adds to a source that runs already is nobody's.
+    // Values that an interceptor adds to a running source have no receiver.
     subscription.unsubscribe();
     return this.#unfiltered(snapshot);
   }
@@ -195,20 +196,20 @@ export class TopicRequest implements Invocation {
     return snapshot;
   }
 
-  /** Gives back what was taken for a client that is refused. */
+  /** Releases the held subscription of a refused client. */
   abandon(): void {
     const subscription = this.#session.connection.subscriptions.get(this.name);
     if (this.#isNew && subscription?.served === false) this.#topics.leave(subscription);
   }
 
-  /** Called in the end, whatever it was. */
+  /** Ends the request, whatever the answer was. */
   end(): void {
     this.#release();
-    // The connection may have gone while the method ran, before its source was there to be stopped.
+    // The connection may have closed while the method ran, before its source could be stopped.
     if (this.#topics.find(this.name)?.vacant !== false) this.#sources.stop(this.name);
   }
 
-  /** The stream belongs to the topic from now on, and outlives the connection that brought it about. */
+  /** Attaches the stream to the topic. The stream outlives the connection that started it. */
   #feed(stream: RxSubscription): void {
     this.#session.replies?.delete(stream);
     if (!this.#sources.attach(this.name, stream)) throw new Refusal('SOURCE_FAILED', this.name);
@@ -220,25 +221,25 @@ export class TopicRequest implements Invocation {
   }
 }
 
-/** Starts a source outside of every context, because the source serves the topic and not the client that started it. */
+/** Starts a source outside of every async context, because the source serves the topic and not one client. */
 function ofNobody(stream: Observable<unknown>): Observable<unknown> {
   return new Observable(values => inOwnContext(() => stream.subscribe(values)));
 }
 
-/** Whether the client has as many topics as it may, those included that it is just asking for. */
+/** Tells whether a client has reached its limit of topics, counting pending requests. */
 function isFull(
   subscriptions: ClientConnection['subscriptions'],
   subscribing: number,
   limit: number,
 ): boolean {
-  // The server may have subscribed it to more. Only then they need to be told apart, and that takes a look at each.
+  // The server may have subscribed the connection to more topics. Only near the limit each one must be checked.
   if (subscriptions.size + subscribing < limit) return false;
   let requested = subscribing;
   for (const subscription of subscriptions.values()) if (subscription.requested) requested++;
   return requested >= limit;
 }
 
-/** A stream that one client asked for ends with its connection, also when that has gone while the method ran. */
+/** Ends a client's own stream with its connection, also if the connection has closed while the method ran. */
 function untilClosed(session: ClientSession, stream: RxSubscription): void {
   if (!session.connection.open) return stream.unsubscribe();
   const replies = (session.replies ??= new Set());

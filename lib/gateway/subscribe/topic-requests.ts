@@ -9,7 +9,7 @@ import { TopicRequest, type TopicRequestDeps } from './topic-request.js';
 import type { TopicRoom } from './topic-room.js';
 import type { TopicSources } from './topic-sources.js';
 
-/** Knows what is behind the name that a client asks for: a topic of its path, or the presence of one. */
+/** Finds what a requested name stands for: a topic of the path, or the presence of a topic. */
 export class TopicRequests {
   readonly #delivery: Delivery;
   readonly #deps: TopicRequestDeps;
@@ -19,24 +19,24 @@ export class TopicRequests {
     this.#deps = { topics: delivery.topics, sources, room };
   }
 
-  /** The request for a topic; undefined when there is no such topic on the path of the client. */
+  /** Makes the request for a topic; undefined if the path of the client has no such topic. */
   for(session: ClientSession, name: string): TopicRequest | undefined {
     const { topics } = session.endpoint;
     const found = topics.find(name);
-    // A parameter matches the name of a presence, but nobody who wrote it had that in mind.
+    // A parameter also matches the names of presence topics, but was not written for them.
     if (isPresenceName(name) && !(found && isPresenceName(found.pattern.text)))
       return this.#forPresence(session, name);
     return found && new TopicRequest(session, name, found, this.#deps);
   }
 
-  /** What a client that the server subscribes is told at first: who is there, if the topic is a presence. */
+  /** Returns the first snapshot for a client that the server subscribes: the members, if the topic is a presence. */
   snapshotOf(name: string): unknown {
     const subject = subjectOf(name);
     const policy = this.#policyOf(subject);
     return policy && this.#delivery.presence.told(subject!, policy);
   }
 
-  /** The name of the topic that tells who is subscribed to `name`; undefined when none does. */
+  /** Returns the name of the presence topic of `name`; undefined if the topic has no presence. */
   presenceOf(name: string): string | undefined {
     return this.#policyOf(name) && presenceNameOf(name);
   }
@@ -56,7 +56,10 @@ export class TopicRequests {
   }
 }
 
-/** The refusal of a name that no pattern matches: misspelt, or with a value that is not encoded as `topicName()` does. */
+/**
+ * Makes the refusal of a name that no pattern matches. The name is misspelt, or a value in it is not encoded as by
+ * `topicName()`.
+ */
 export function unmatched(name: string): Refusal {
   const isEncoded =
     isPresenceName(name) || name.split('.').every(segment => decodeSegment(segment) !== undefined);

@@ -8,8 +8,8 @@ import type { Fail } from './subscribe-router.js';
 import type { TopicRequests } from './topic-requests.js';
 
 /**
- * Asks again about every topic that a client has asked for, as if it did so now: guards and method run, and what the
- * method returns is left aside. A topic that is refused is over. What is published meanwhile still comes.
+ * Checks again every topic that a client has subscribed to. Guards and method run as for a new subscribe, but the
+ * result of the method is not used. A refused topic ends. Publications during the check are still delivered.
  */
 export class TopicReview {
   readonly #topics: TopicRegistry;
@@ -20,12 +20,12 @@ export class TopicReview {
     this.#requests = requests;
   }
 
-  /** Resolves when each of them is decided. Subscribes that are not answered yet look after themselves. */
+  /** Resolves when every topic is decided. Subscribes without an answer yet check the credentials themselves. */
   async run(session: ClientSession, fail: Fail): Promise<void> {
     const { subscriptions } = session.connection;
     const asked = [...subscriptions.values()].filter(({ requested, answered }) => requested && answered);
     const ask = (subscription: Subscription) => this.#ask(session, subscription, fail);
-    // Whoever has a topic may have its presence, so that is only known when the topics are decided.
+    // Subscribers of a topic may have its presence, so presence topics are decided last.
     const presences = asked.filter(({ topic }) => isPresenceName(topic.name));
     await Promise.all(asked.filter(subscription => !presences.includes(subscription)).map(ask));
     await Promise.all(presences.map(ask));
@@ -34,7 +34,7 @@ export class TopicReview {
   async #ask(session: ClientSession, subscription: Subscription, fail: Fail): Promise<void> {
     const { name } = subscription.topic;
     const isPresent = (): boolean => session.connection.subscriptions.get(name) === subscription;
-    // Its client may have left it by now.
+    // The client may have left the topic meanwhile.
     if (!isPresent()) return;
     const request = this.#requests.for(session, name);
     try {

@@ -1,23 +1,23 @@
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import { CountedRefusal } from '../session/counted-refusal.js';
 
-/** How many topics there may be by the wish of clients. What the server asks for is not asked here. */
+/** Limit on the topics that clients may create. Topics created by the server are not limited here. */
 export class TopicRoom {
   readonly #topics: TopicRegistry;
   readonly #limit: number;
 
-  /** @param limit topics of this process */
+  /** @param limit most topics in this process */
   constructor(topics: TopicRegistry, limit: number) {
     this.#topics = topics;
     this.#limit = limit;
   }
 
-  /** Whether there is such a topic, or room for it. */
+  /** Tells whether the topic exists or may be created. */
   has(name: string): boolean {
     return this.#topics.size < this.#limit || this.#topics.find(name) !== undefined;
   }
 
-  /** @throws CountedRefusal BUSY */
+  /** Checks the limit. @throws CountedRefusal BUSY */
   assert(name: string): void {
     if (!this.has(name)) throw new CountedRefusal('BUSY', 'topics', name);
   }

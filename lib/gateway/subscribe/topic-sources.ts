@@ -4,19 +4,19 @@ import { inOwnContext } from '../../connection/own-context.js';
 import { shown } from '../../errors/fanout-error.js';
 import type { Broadcaster } from '../../broadcast/broadcaster.js';
 
-/** The Observable that feeds one topic. */
+/** Observable that feeds one topic. */
 interface Source {
   readonly subscription: RxSubscription;
-  /** What it emitted before its first subscriber was in place; undefined from then on. */
+  /** Values emitted before the first subscriber was in place; undefined from then on. */
   early: unknown[] | undefined;
-  /** Whether it broke before its first subscriber was in place to be told. */
+  /** True if the source failed before the first subscriber was in place. */
   failed: boolean;
 }
 
 /**
- * Observables that `@Topic` methods returned: each is subscribed to once per topic while anyone listens, and torn down
- * with the last. One that ended stays known until then, so that a finished source does not run again for every
- * newcomer; one that failed is forgotten, so that the next subscriber starts it anew.
+ * Observables returned by `@Topic` methods. Each is subscribed to once per topic while the topic has subscribers, and
+ * unsubscribed after the last one has left. A completed source is remembered until then, so that it does not run again
+ * for every new subscriber. A failed source is forgotten, so that the next subscriber starts it again.
  */
 export class TopicSources {
   readonly #sources = new Map<string, Source>();
@@ -24,14 +24,14 @@ export class TopicSources {
   readonly #failed: (topic: string) => void;
   readonly #logger: ErrorLog;
 
-  /** @param failed called when a source broke, to tell the subscribers */
+  /** @param failed called when a source has failed, to tell the subscribers */
   constructor(broadcaster: Pick<Broadcaster, 'publish'>, failed: (topic: string) => void, logger: ErrorLog) {
     this.#broadcaster = broadcaster;
     this.#failed = failed;
     this.#logger = logger;
   }
 
-  /** Makes room for the source of a topic; false when it has one. */
+  /** Reserves the source of a topic. Returns false if the topic has one. */
   claim(topic: string): boolean {
     if (this.#sources.has(topic)) return false;
     this.#sources.set(topic, { subscription: new RxSubscription(), early: [], failed: false });
@@ -39,8 +39,8 @@ export class TopicSources {
   }
 
   /**
-   * Subscribes to what a handler returned. Where the handler turned out to be a source (`claimed`), its values are
-   * published; else the last one is the answer.
+   * Subscribes to the stream returned by a handler. The values of a source (`claimed`) are published. For any other
+   * stream the last value is the answer.
    */
   connect(
     topic: string,
@@ -55,12 +55,12 @@ export class TopicSources {
       error: error => (claimed() ? this.#fail(topic, error) : settle.reject(error)),
       complete: () => settle.resolve(last),
     });
-    // A client that leaves ends a stream that is no source, so nobody must wait for it.
+    // A leaving client ends a stream that is not a source, so the wait for its value must end too.
     subscription.add(() => settle.resolve(last));
     return { subscription, value };
   }
 
-  /** The running source of a claimed topic: it ends with the topic. False when it has ended already. */
+  /** Attaches the running source to its topic, which ends it. Returns false if the source has already failed. */
   attach(topic: string, subscription: RxSubscription): boolean {
     const source = this.#sources.get(topic);
     if (source !== undefined && !source.failed) {
@@ -72,7 +72,7 @@ export class TopicSources {
     return false;
   }
 
-  /** A subscriber is in place: publishes what came before it, and from now on everything at once. */
+  /** Publishes the early values, because a subscriber is now in place. Later values are published at once. */
   start(topic: string): void {
     const source = this.#sources.get(topic);
     const early = source?.early;
@@ -82,14 +82,17 @@ export class TopicSources {
     if (source!.failed) this.#end(topic);
   }
 
-  /** Nobody listens any more. */
+  /** Ends the source of a topic without subscribers. */
   stop(topic: string): void {
     const source = this.#sources.get(topic);
     this.#sources.delete(topic);
     if (source !== undefined) this.#tearDown(topic, source.subscription);
   }
 
-  /** Runs inside flushes, timers and socket events, where a teardown of the application that throws would end the process. */
+  /**
+   * Unsubscribes from a source. Runs inside flushes, timers and socket events, where an error of the application would
+   * end the process.
+   */
   #tearDown(topic: string, subscription: RxSubscription): void {
     try {
       inOwnContext(() => subscription.unsubscribe());
@@ -98,14 +101,14 @@ export class TopicSources {
     }
   }
 
-  /** Logs an error that was thrown while a source was ended. */
+  /** Logs an error thrown during the teardown of a source. */
   teardownFailed(topic: string, error: unknown): void {
     this.#logger.error(error, `The source of topic "${topic}" failed in its teardown`);
   }
 
   #emit(topic: string, value: unknown): void {
     const source = this.#sources.get(topic);
-    // Undefined after stop(): a source that emits while it is torn down.
+    // Undefined after stop(), for values emitted during the teardown.
     if (source === undefined) return;
     if (source.early !== undefined) {
       source.early.push(value);
