@@ -4,7 +4,8 @@ import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import { Batch, type BatchSink } from '../wire/batch.js';
 import { textFrame } from '../wire/frame.js';
-import { gapText } from '../wire/gap-frame.js';
+import { gapText, type GapReason } from '../wire/gap-frame.js';
+import { AgeLimit } from './age-limit.js';
 import type { SchedulerClock } from './scheduler-clock.js';
 import type { Laggard, Laggards } from './laggards.js';
 import type { LogSegments } from './log-segments.js';
@@ -13,14 +14,8 @@ import { RecoveryTurns } from './recovery-turns.js';
 /** Bytes handed to a socket at once: so much a slow one is ahead of what it has taken, and replies wait behind. */
 const ROUND_BYTES = 64 * 1024;
 
-/** Share of the limit in which a line must be able to read what waits for it, or what is too old is skipped. */
-const MADE_UP_SHARE = 1 / 4;
-
-/** After a skip publications are at most as old as this share of what the line leaves of the limit. */
-const FRESH_SHARE = 1 / 2;
-
 /** Asks a topic's method again for the snapshot of a subscription that lost publications; false when it has none. */
-export type Resync = (subscription: Subscription) => boolean;
+export type Resync = (subscription: Subscription, reason: GapReason) => boolean;
 
 /** The collaborators of {@link CatchUp}. */
 export interface CatchUpDeps {
@@ -50,12 +45,14 @@ export class CatchUp {
   /** Whose socket has room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
   #turn: unknown;
-  /** Newest flushed offset at the time when a client came back: what is older was missed because the client was away. */
-  readonly #awayUntil = new WeakMap<Subscription, number>();
+  readonly #age: AgeLimit;
+  /** Newest offset that never came, of topics where publications were lost before they came. */
+  readonly #missing = new WeakMap<Topic, number>();
   readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
 
   constructor(deps: CatchUpDeps) {
     this.#deps = deps;
+    this.#age = new AgeLimit(deps.lag, () => deps.clock.now());
     this.turns = new RecoveryTurns(deps.recoveries, deps.clock, sink => this.#goOn(sink));
   }
 
@@ -78,15 +75,30 @@ export class CatchUp {
   /** A flush found no room: the subscription keeps its cursor. */
   readonly defer = (subscription: Subscription): void => {
     this.#deps.counters.slow++;
+    this.#leaveFlush(subscription);
+  };
+
+  /**
+   * Publications of a topic up to offset `to` will never come. Takes the live subscriptions out of the flushes: in the next turn of
+   * the loop each is told, and goes on behind them.
+   */
+  missing(topic: Topic, to: number): void {
+    this.#missing.set(topic, to);
+    for (const { subscriptions } of topic.lanes)
+      for (const subscription of subscriptions.slice()) this.#leaveFlush(subscription);
+  }
+
+  #leaveFlush(subscription: Subscription): void {
     subscription.topic.defer(subscription);
     this.#deps.laggards.add(subscription);
     this.#goOn(subscription.sink);
-  };
+  }
 
   /** A flush of the topic is over: those that its policy gives up are closed, whether their sockets drain or not. */
   passed({ policy, behind }: Topic): void {
     if (policy.slow !== 'disconnect') return;
-    for (const subscription of behind) if (this.#isTooFar(subscription)) subscription.sink.tooSlow();
+    for (const subscription of behind)
+      if (this.#isTooFar(subscription) && this.#lossOf(subscription) === 'slow') subscription.sink.tooSlow();
   }
 
   /** The socket has taken what it was given. */
@@ -99,7 +111,7 @@ export class CatchUp {
   /** A subscription ends in good order, and its socket is busy: the client is told what it does not get any more. */
   giveUp(subscription: Subscription): void {
     if (subscription.served || subscription.lostFrom > 0)
-      this.#skip(subscription, subscription.topic.log.head);
+      this.#skip(subscription, subscription.topic.log.head, 'slow');
   }
 
   /** The subscription ends, in whatever state it is. */
@@ -129,8 +141,8 @@ export class CatchUp {
   }
 
   #fallBehind(subscription: Subscription): Laggard {
-    const { topic, lane } = subscription;
-    this.#awayUntil.set(subscription, lane.flushed);
+    const { topic } = subscription;
+    this.#age.cameBack(subscription);
     topic.replay(subscription);
     this.turns.resume(subscription);
     topic.retention.count(topic);
@@ -195,17 +207,23 @@ export class CatchUp {
   /** Does what the policy of the topic says of one that is too far behind. */
   #giveWay(subscription: Subscription): void {
     const { topic, lane, sink } = subscription;
-    if (topic.policy.slow === 'disconnect') sink.tooSlow();
-    else if (subscription.renewable && !topic.conflates && this.#deps.resync(subscription)) {
-      this.#remove(subscription);
-    } else
-      this.#skip(subscription, topic.policy.slow === 'gap' ? lane.flushed : this.#freshAfter(subscription));
+    const reason = this.#lossOf(subscription);
+    if (reason === 'slow' && topic.policy.slow === 'disconnect') return sink.tooSlow();
+    if (subscription.renewable && !topic.conflates && this.#deps.resync(subscription, reason))
+      return this.#remove(subscription);
+    const toNewest = reason === 'slow' && topic.policy.slow === 'gap';
+    this.#skip(subscription, toNewest ? lane.flushed : this.#age.freshAfter(subscription), reason);
+  }
+
+  /** Why a subscription lacks what follows its cursor. A loss between processes is no fault of the client. */
+  #lossOf({ topic, cursor }: Subscription): GapReason {
+    return cursor < (this.#missing.get(topic) ?? 0) ? 'bus' : 'slow';
   }
 
   #activate(subscription: Subscription): void {
     const { topic, cursor } = subscription;
     this.#remove(subscription);
-    this.#awayUntil.delete(subscription);
+    this.#age.caughtUp(subscription);
     topic.activate(subscription);
     // The log was kept for it. As long as it is kept for others too, the next flush will do.
     if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#deps.clock.now());
@@ -215,47 +233,17 @@ export class CatchUp {
   /** Whether what it missed is no longer kept, or more than its topic's policy bears. */
   #isTooFar(subscription: Subscription): boolean {
     const { topic, cursor } = subscription;
-    if (cursor < reachOf(topic) || this.#isStale(subscription)) return true;
+    if (cursor < reachOf(topic) || this.#age.isExceeded(subscription)) return true;
     const { slow } = topic.policy;
     if ((slow !== 'gap' && slow !== 'disconnect') || subscription.state !== 'behind') return false;
     return topic.log.bytesAfter(cursor) > this.#deps.maxBytes;
   }
 
-  /**
-   * Whether what comes next would reach its client later than the limit, and the line is too slow to make up for it. What
-   * was published before a client came back may be as old as it is.
-   */
-  #isStale(subscription: Subscription): boolean {
-    const { topic, cursor, sink, lane } = subscription;
-    const { lag, clock } = this.#deps;
-    if (lag === 0 || topic.conflates || cursor >= lane.flushed) return false;
-    if (cursor < (this.#awayUntil.get(subscription) ?? 0)) return false;
-    const age = clock.now() - topic.log.at(cursor + 1).at;
-    return age + sink.lag > lag && topic.log.bytesAfter(cursor) > sink.rate * lag * MADE_UP_SHARE;
-  }
-
-  /** The cursor from which on publications are kept, and are young enough that not every next one is too old again. */
-  #freshAfter({ topic, cursor, sink, lane }: Subscription): number {
-    const { lag, clock } = this.#deps;
-    const reach = Math.max(reachOf(topic), cursor);
-    // Of a line of which nothing is known, none is too old.
-    if (lag === 0 || topic.conflates || sink.rate === Infinity) return reach;
-    const since = clock.now() - Math.max(0, lag - sink.lag) * FRESH_SHARE;
-    let low = reach;
-    let high = Math.max(reach, lane.flushed);
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (topic.log.at(middle + 1).at < since) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #skip(subscription: Subscription, to: number): void {
+  #skip(subscription: Subscription, to: number, reason: GapReason): void {
     const { topic, cursor, lostFrom, sink } = subscription;
     const from = lostFrom || cursor + 1;
     if (from > to) return;
-    const gap = new Batch([textFrame(gapText(topic.name, topic.log.epoch, from, to, 'slow'))]);
+    const gap = new Batch([textFrame(gapText(topic.name, topic.log.epoch, from, to, reason))]);
     sink.add(gap);
     gap.release();
     subscription.advance(to);

@@ -1,9 +1,13 @@
+import { Arrivals } from '../bus/arrivals.js';
+import { LocalPath } from '../bus/local-path.js';
+import type { PublicationPath } from '../bus/publication-path.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import { ByteLedger } from '../memory/byte-ledger.js';
 import type { Counters } from '../observe/counters.js';
 import type { ExpiryClock } from '../topic/topic-expiry.js';
 import type { Subscription } from '../topic/subscription.js';
+import type { Topic } from '../topic/topic.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
 import { type TopicListeners, TopicRegistry } from '../topic/topic-registry.js';
 import type { BatchSink } from '../wire/batch.js';
@@ -44,7 +48,9 @@ export interface DeliveryDeps {
   readonly counters: Counters;
   readonly policies: TopicPolicies;
   readonly connections: ConnectionRegistry;
-  readonly listeners: TopicListeners;
+  readonly listeners: Pick<TopicListeners, 'vacated' | 'joined' | 'left'>;
+  /** Makes the path of publications. Without it they stay in this process. */
+  readonly pathOf?: (local: LocalPath, arrivals: Arrivals) => PublicationPath;
   readonly resync: Resync;
   readonly logger: { error(error: unknown, what: string): void };
 }
@@ -63,10 +69,16 @@ export class Delivery {
   readonly laggards: Laggards;
   readonly segments: LogSegments;
   readonly presence: Presence;
+  /** Takes in publications that have a position already. */
+  readonly arrivals: Arrivals;
   readonly #pacer: LanePacer;
+  readonly #path: PublicationPath;
+  /** For topics that are handed out beside the flush that may be under way. */
+  readonly #walk: TopicWalk;
 
   constructor(deps: DeliveryDeps) {
-    const { settings, clock, pool, counters, policies, connections, listeners, resync, logger } = deps;
+    const { settings, clock, pool, counters, policies, connections, listeners, resync, pathOf, logger } =
+      deps;
     const { flush, slowConsumer, history, limits, compression, publishing } = settings;
     const { maxBytes, lag } = slowConsumer;
     const unsent = new UnsentBatches();
@@ -82,9 +94,15 @@ export class Delivery {
     });
     const { presence } = this;
     this.topics = new TopicRegistry(policies, clock, memory, {
+      opened: topic => this.#path.opened(topic),
       vacated: topic => {
         this.#pacer.forget(topic);
+        this.#path.vacated(topic);
         listeners.vacated(topic);
+      },
+      missing: (topic, to) => {
+        this.#handOut(topic);
+        this.catchUp.missing(topic, to);
       },
       joined: subscription => {
         presence.joined(subscription);
@@ -114,11 +132,16 @@ export class Delivery {
     this.fanOut = new FanOut(pool, unsent, counters, clock.now, compression || undefined);
     const walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
     this.scheduler = new FlushScheduler(walk, flush, clock, counters);
+    this.#walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
     this.#pacer = new LanePacer(this.scheduler, clock);
     const { topics, scheduler, catchUp } = this;
+    const local = new LocalPath(this.#pacer);
+    this.arrivals = new Arrivals(topics, this.#pacer);
+    this.#path = pathOf?.(local, this.arrivals) ?? local;
     this.broadcaster = new TopicBroadcaster({
       topics,
       scheduler,
+      path: this.#path,
       pacer: this.#pacer,
       catchUp,
       unsent,
@@ -134,6 +157,15 @@ export class Delivery {
   /** Hands over to a subscription that was answered what was published so far, or tells it what it does not get. */
   finish(subscription: Subscription): void {
     if (!subscription.live || !this.fanOut.finish(subscription)) this.catchUp.giveUp(subscription);
+  }
+
+  /** Hands out at once what the next flush would hand out. */
+  #handOut(topic: Topic): void {
+    for (const lane of topic.lanes) {
+      if (lane.settled >= topic.log.head) continue;
+      this.#walk.begin(lane);
+      this.#walk.step(Infinity, undefined);
+    }
   }
 
   /** Ends every timer; what is not delivered by now is not any more. */

@@ -1,3 +1,4 @@
+import type { PublicationPath } from '../bus/publication-path.js';
 import { assertClose } from '../connection/close.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SocketConnection } from '../connection/socket-connection.js';
@@ -26,6 +27,7 @@ import type { UnsentBatches } from './unsent-batches.js';
 export interface BroadcasterDeps {
   readonly topics: TopicRegistry;
   readonly scheduler: FlushScheduler;
+  readonly path: PublicationPath;
   readonly pacer: LanePacer;
   readonly catchUp: CatchUp;
   readonly unsent: UnsentBatches;
@@ -118,21 +120,21 @@ export class TopicBroadcaster {
   }
 
   #publish(name: string, data: unknown, except: string | undefined, ttl: number): number {
-    const { topics, pacer, connections, clock, counters, maxPayload, unheard } = this.#deps;
+    const { topics, path, connections, clock, counters, maxPayload, unheard } = this.#deps;
     const topic = topics.forPublication(name);
     // There is no subscriber, and no history keeps the publication.
-    if (topic === undefined) {
+    if (topic === undefined && !path.leavesProcess) {
       unheard.check(name, data);
       counters.publications++;
       return 0;
     }
     const { json, bytes } = payloadOf(name, data, maxPayload);
-    const key = conflationKey(name, topic.policy, data);
+    const key = conflationKey(name, topic?.policy ?? topics.policyOf(name), data);
     const now = clock.now();
     const expires = ttl === 0 ? 0 : Math.ceil(now + ttl);
     counters.publications++;
-    topic.append(json, bytes, { at: Math.floor(now), expires, key, except });
-    pacer.request(topic);
+    path.publish(name, topic, json, bytes, { at: Math.floor(now), expires, key, except });
+    if (topic === undefined) return 0;
     const excepted =
       except !== undefined && connections.get(except)?.subscriptions.get(name)?.served === true;
     return topic.subscribers - (excepted ? 1 : 0);

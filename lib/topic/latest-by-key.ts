@@ -60,6 +60,12 @@ export class LatestByKey {
     return entries.toReversed();
   }
 
+  /** Drops everything: the topic goes on after offset `head`. */
+  moveTo(head: number): void {
+    while (this.#entries.size > 0) this.#drop(this.#entries.oldest!);
+    this.#reach = head;
+  }
+
   /** Everybody has what was published up to `offset`. */
   settle(offset: number): void {
     while (this.#entries.size > 0 && this.#entries.oldest!.offset <= offset)

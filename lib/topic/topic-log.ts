@@ -22,6 +22,7 @@ export class TopicLog {
   readonly id = ++TopicLog.#made;
   /** When the last subscriber left or a position was handed out, in milliseconds of the process. */
   usedAt: number;
+  #epoch: string;
   #entries: (LogEntry | undefined)[] = [];
   /** Dropped entries still at the head of the array: shifting at each drop would make a flush O(log). */
   #dropped = 0;
@@ -35,14 +36,16 @@ export class TopicLog {
    * @param epoch name of this log: offsets of another epoch do not apply to it
    * @param head offset of the newest publication of the epoch, 0 before the first; the log begins after it
    */
-  constructor(
-    readonly epoch: string,
-    head = 0,
-    usedAt = -Infinity,
-  ) {
+  constructor(epoch: string, head = 0, usedAt = -Infinity) {
     this.usedAt = usedAt;
+    this.#epoch = epoch;
     this.#head = head;
     this.#remembered = head + 1;
+  }
+
+  /** Name of this log. */
+  get epoch(): string {
+    return this.#epoch;
   }
 
   /** Offset of the newest publication, 0 before the first. */
@@ -77,6 +80,14 @@ export class TopicLog {
     this.#entries.push(entry);
     if (expires > 0) this.#mortal++;
     return entry;
+  }
+
+  /** Goes on after offset `head` of an epoch, which is another place than where the log has come to. Nothing that was kept stays. */
+  moveTo(epoch: string, head: number): void {
+    this.dropBefore(this.#head + 1);
+    this.#epoch = epoch;
+    this.#head = head;
+    this.#remembered = head + 1;
   }
 
   /** The publication at an offset that is kept. */

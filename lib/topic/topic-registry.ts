@@ -5,17 +5,36 @@ import { type LeaveReason, type Subscriber, Subscription } from './subscription.
 import { type ExpiryClock, TopicExpiry } from './topic-expiry.js';
 import { assertTopicName } from './topic-name.js';
 import type { TopicPolicies, TopicPolicy } from './topic-policy.js';
+import type { EntryTerms } from './topic-log.js';
 import { Topic } from './topic.js';
 
 /** Who wants to know what becomes of topics and their subscriptions. */
 export interface TopicListeners {
-  /** The last subscriber of a topic has left. */
+  /** A topic has its first subscriber, who still waits for the answer. */
+  opened(topic: Topic): void;
+  /** The last subscriber of a topic has left: called once for each call of {@link opened}. */
   vacated(topic: Topic): void;
   /** A subscription was answered. */
   joined(subscription: Subscription): void;
   /** A subscription ends, whatever state it is in. */
   left(subscription: Subscription, reason: LeaveReason): void;
+  /** Publications of a topic up to offset `to` will never come. Called before the topic goes on behind them. */
+  missing(topic: Topic, to: number): void;
 }
+
+/** Position that another process or an engine has given to a publication. */
+export interface GivenPosition {
+  readonly epoch: string;
+  /** Offset in the epoch, from 1. */
+  readonly offset: number;
+}
+
+/**
+ * Outcome of {@link TopicRegistry.appendAt}: `appended`; `duplicate`, because the topic has this offset already; `unwanted`,
+ * because this process has no subscriber and no history of the topic; `foreign`, because subscribers have publications of
+ * another epoch.
+ */
+export type Appended = 'appended' | 'duplicate' | 'unwanted' | 'foreign';
 
 /** What topics may keep; see {@link Retention}. */
 export interface TopicMemory {
@@ -95,6 +114,44 @@ export class TopicRegistry implements Iterable<Topic> {
     return topic;
   }
 
+  /**
+   * Appends a publication at a position that others have given to it. When offsets are missing before it, the listeners are told
+   * and the log goes on behind the missing publications.
+   * @throws FanoutError FANOUT_TOPIC_NAME
+   */
+  appendAt(
+    name: string,
+    { epoch, offset }: GivenPosition,
+    json: string,
+    bytes: number,
+    terms: EntryTerms,
+  ): Appended {
+    const topic = this.forPublication(name);
+    if (topic === undefined) return 'unwanted';
+    if (topic.log.epoch !== epoch && !this.startAt(topic, epoch, offset - 1)) return 'foreign';
+    const { head } = topic.log;
+    if (offset <= head) return 'duplicate';
+    if (offset > head + 1) {
+      this.#listeners.missing(topic, offset - 1);
+      topic.moveTo(epoch, offset - 1);
+    }
+    topic.append(json, bytes, terms);
+    return 'appended';
+  }
+
+  /**
+   * Makes a topic go on after offset `head` of a given epoch. Returns false, and changes nothing, when the topic has publications
+   * or a subscriber that was answered: their positions are of the present epoch.
+   */
+  startAt(topic: Topic, epoch: string, head: number): boolean {
+    const { log, held, subscribers } = topic;
+    const isKnown = subscribers > 0 || [...held].some(({ answered }) => answered);
+    if (log.first <= log.head || isKnown) return false;
+    topic.moveTo(epoch, head);
+    for (const subscription of held) subscription.rewind(head);
+    return true;
+  }
+
   /** The policy of a topic, whether it exists or not. */
   policyOf(name: string): TopicPolicy {
     return this.#topics.get(name)?.policy ?? this.#policies.policyOf(name);
@@ -113,10 +170,12 @@ export class TopicRegistry implements Iterable<Topic> {
     if (present !== undefined) return present;
     const topic = this.find(name) ?? this.#create(name, this.#policies.policyFor(name));
     this.#idle.delete(name);
+    const isFirst = topic.vacant;
     const subscription = new Subscription(topic, subscriber);
     topic.hold(subscription);
     subscriber.subscriptions.set(name, subscription);
     subscriber.sink.feeds++;
+    if (isFirst) this.#listeners.opened(topic);
     return subscription;
   }
 

@@ -85,6 +85,16 @@ export class Topic {
     if (this.lane.interval > 0 && this.log.bytes > this.retention.backlogLimit) this.trim(terms.at);
   }
 
+  /**
+   * Goes on after offset `head` of an epoch, because the publications before it will not come. The log and the lanes are there
+   * then, and nothing that was kept stays. Cursors do not move: they show which publications each subscription has lost.
+   */
+  moveTo(epoch: string, head: number): void {
+    this.log.moveTo(epoch, head);
+    this.latest?.moveTo(head);
+    for (const lane of this.lanes) lane.moveTo(head);
+  }
+
   /** Puts a subscription among those that get at most one flush in `interval` milliseconds. */
   assign(subscription: Subscription, interval: number): void {
     const lane = this.#laneOf(interval);
@@ -210,6 +220,11 @@ export class Lane {
   settle(offset: number, now: number): void {
     this.settled = Math.max(this.settled, offset);
     this.topic.trim(now);
+  }
+
+  /** Goes on after offset `head`, because the topic does. */
+  moveTo(head: number): void {
+    this.flushed = this.settled = head;
   }
 
   add(subscription: Subscription): void {

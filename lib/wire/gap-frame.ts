@@ -2,9 +2,9 @@ import { snapshotMember } from './snapshot-member.js';
 
 /**
  * Why publications do not come: `slow` were lost, because the log could not wait; `expired` are no longer worth sending;
- * `except` were not meant for this connection, which so misses nothing.
+ * `except` were not meant for this connection, which so misses nothing; `bus` were lost between processes.
  */
-export type GapReason = 'slow' | 'expired' | 'except';
+export type GapReason = 'slow' | 'expired' | 'except' | 'bus';
 
 /**
  * What a client is told that does not get the publications `from` to `to` of a topic.

@@ -10,9 +10,10 @@ const MAY: Record<string, readonly string[]> = {
   json: ['errors'],
   wire: ['memory', 'json'],
   topic: ['errors', 'wire'],
+  bus: ['topic'],
   options: ['errors', 'heartbeat', 'topic', 'connection'],
   connection: ['errors', 'observe', 'json', 'wire', 'ws'],
-  broadcast: ['errors', 'memory', 'observe', 'json', 'wire', 'topic', 'connection'],
+  broadcast: ['errors', 'memory', 'observe', 'json', 'wire', 'topic', 'connection', 'bus'],
   limits: ['errors', 'observe', 'options'],
   ws: ['wire'],
   gateway: [
@@ -62,6 +63,7 @@ const WING = [
 const TYPES_ONLY: Record<string, readonly string[]> = {
   topic: ['wire'],
   options: ['heartbeat', 'topic', 'connection'],
+  bus: ['topic'],
   connection: ['observe'],
   broadcast: ['observe'],
 };

@@ -5,7 +5,7 @@ import { FirstGrants } from '../../../lib/connection/first-grants.js';
 import { flightTimeOf } from '../../../lib/connection/flight-time.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
-import { Delivery } from '../../../lib/broadcast/delivery.js';
+import { Delivery, type DeliveryDeps } from '../../../lib/broadcast/delivery.js';
 import type { FanOut } from '../../../lib/broadcast/fan-out.js';
 import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
 import type { Presence } from '../../../lib/broadcast/presence.js';
@@ -50,7 +50,9 @@ export interface CoreOptions {
   /** When publications to nobody are checked. */
   readonly check?: PublicationCheck;
   /** Takes over a subscription that lost publications; false leaves it to the core. */
-  readonly resync?: (subscription: Subscription) => boolean;
+  readonly resync?: DeliveryDeps['resync'];
+  /** Path of publications; without it they stay in the process. */
+  readonly pathOf?: DeliveryDeps['pathOf'];
 }
 
 /** The real core (topics, delivery, connections) on a clock and sockets that a test holds. */
@@ -79,6 +81,7 @@ export class Core {
     optionsOf = () => ({}),
     resync = () => false,
     check = 'listeners',
+    pathOf,
   }: CoreOptions = {}) {
     this.delivery = new Delivery({
       settings: {
@@ -100,6 +103,7 @@ export class Core {
         left: subscription => this.present.delete(subscription),
       },
       resync,
+      pathOf,
       logger: { error: (error, what) => this.errors.push({ error, what }) },
     });
     const { backlog, catchUp, laggards, topics, presence } = this.delivery;

@@ -186,7 +186,13 @@ function registryOf(
   clock = new HandClock(),
   backlogLimit = PLENTY,
 ): TopicRegistry {
-  const listeners = { vacated: () => {}, joined: () => {}, left: () => {} };
+  const listeners = {
+    opened: () => {},
+    missing: () => {},
+    vacated: () => {},
+    joined: () => {},
+    left: () => {},
+  };
   const policies = policiesOf(name => OPTIONS[name]!);
   return new TopicRegistry(policies, clock, { backlogLimit, history, backlog }, listeners);
 }

@@ -20,6 +20,8 @@ const LATE = 2 * EXPIRY_STEP_MS;
 let clock: HandClock;
 /** What the registry said of subscriptions and topics, in order. */
 let told: string[];
+/** Topics that were opened and vacated, in order. */
+let interest: string[];
 let history: ByteLedger;
 let backlog: ByteLedger;
 let topics: TopicRegistry;
@@ -29,6 +31,7 @@ beforeEach(() => make());
 function make(historyBudget = PLENTY): void {
   clock = new HandClock();
   told = [];
+  interest = [];
   history = new ByteLedger(historyBudget);
   backlog = new ByteLedger(PLENTY);
   const optionsOf = (name: string): TopicOptions =>
@@ -40,9 +43,14 @@ function make(historyBudget = PLENTY): void {
     clock,
     { backlogLimit: PLENTY, history, backlog },
     {
-      vacated: ({ name }) => told.push(`vacated ${name}`),
+      opened: ({ name }) => interest.push(`opened ${name}`),
+      vacated: ({ name }) => {
+        told.push(`vacated ${name}`);
+        interest.push(`vacated ${name}`);
+      },
       joined: ({ topic }) => told.push(`joined ${topic.name}`),
       left: ({ topic }) => told.push(`left ${topic.name}`),
+      missing: ({ name, log }, to) => told.push(`missing ${name} ${log.head + 1} to ${to}`),
     },
   );
 }
@@ -108,6 +116,102 @@ describe('TopicRegistry', () => {
       expect(() => topics.hold(who, '')).toThrow(code('FANOUT_TOPIC_NAME'));
       expect(topics.size).toBe(0);
       expect(who.subscriptions.size).toBe(0);
+    });
+  });
+
+  describe('the interest in a topic', () => {
+    it('begins with the first subscriber and ends with the last, also where there is history', () => {
+      for (const name of ['a', 'kept']) {
+        interest = [];
+        publish(name);
+        expect(interest).toEqual([]);
+        const [one, two] = [subscriber(), subscriber()];
+        topics.hold(one, name);
+        topics.hold(one, name);
+        join(two, name);
+        topics.leaveAll(two);
+        expect(interest).toEqual([`opened ${name}`]);
+        topics.leaveAll(one);
+        expect(interest).toEqual([`opened ${name}`, `vacated ${name}`]);
+        topics.leaveAll(join(subscriber(), name).subscriber);
+        expect(interest.slice(2)).toEqual([`opened ${name}`, `vacated ${name}`]);
+      }
+    });
+  });
+
+  describe('#appendAt', () => {
+    const TERMS = { at: 0, expires: 0, key: undefined, except: undefined };
+    const appendAt = (name: string, offset: number, epoch = 'given'): string =>
+      topics.appendAt(name, { epoch, offset }, '1', 1, TERMS);
+
+    it('appends what comes in order, and nothing twice', () => {
+      join(subscriber(), 'a');
+      const topic = topics.find('a')!;
+      expect(topics.startAt(topic, 'given', 0)).toBe(false);
+      topics.leaveAll(topic.lane.subscriptions[0]!.subscriber);
+
+      const { topic: fresh } = topics.hold(subscriber(), 'a');
+      expect([1, 2, 2, 1, 3].map(offset => appendAt('a', offset))).toEqual([
+        'appended',
+        'appended',
+        'duplicate',
+        'duplicate',
+        'appended',
+      ]);
+      expect(fresh.position).toBe('given:3');
+      expect(fresh.log.range(0, 9).map(({ offset }) => offset)).toEqual([1, 2, 3]);
+    });
+
+    it('begins anywhere where nobody was given a position, and those who wait stand before it', () => {
+      const subscription = topics.hold(subscriber(), 'a');
+      expect(appendAt('a', 41)).toBe('appended');
+      expect([subscription.cursor, subscription.topic.position]).toEqual([40, 'given:41']);
+      expect(told).toEqual([]);
+    });
+
+    it('tells of what is missing, and goes on behind it with nothing that was kept', () => {
+      topics.hold(subscriber(), 'kept');
+      appendAt('kept', 1);
+      appendAt('kept', 2);
+      expect(appendAt('kept', 7)).toBe('appended');
+      const { log, lane } = topics.find('kept')!;
+      expect(told).toEqual(['missing kept 3 to 6']);
+      expect(log).toMatchObject({ head: 7, first: 7, remembered: 7, bytes: 1 });
+      expect([lane.flushed, lane.settled]).toEqual([6, 6]);
+    });
+
+    it('forgets the newest of each key too', () => {
+      topics.hold(subscriber(), 'kept.latest');
+      const terms = { ...TERMS, key: 'k' };
+      topics.appendAt('kept.latest', { epoch: 'given', offset: 1 }, '1', 1, terms);
+      topics.appendAt('kept.latest', { epoch: 'given', offset: 5 }, '1', 1, { ...TERMS, key: 'l' });
+      const topic = topics.find('kept.latest')!;
+      expect(reachOf(topic)).toBe(4);
+      expect(topic.latest!.range(0, 9).map(({ key }) => key)).toEqual(['l']);
+    });
+
+    it('keeps for a history, and wants nothing that nobody listens to', () => {
+      expect([appendAt('a', 1), appendAt('kept', 5)]).toEqual(['unwanted', 'appended']);
+      expect(names()).toEqual(['kept']);
+      expect(() => appendAt('a b', 1)).toThrow(code('FANOUT_TOPIC_NAME'));
+    });
+
+    it('refuses another epoch than that of positions which clients have', () => {
+      join(subscriber(), 'a');
+      expect(appendAt('a', 1)).toBe('foreign');
+      const topic = publish('kept')!;
+      const { position } = topic;
+      expect(appendAt('kept', 2)).toBe('foreign');
+      expect(topic.position).toBe(position);
+    });
+
+    it('refuses another epoch while a subscriber that was answered waits for a new snapshot', () => {
+      const subscription = join(subscriber(), 'a');
+      const { topic } = subscription;
+      topic.defer(subscription);
+      topic.renew(subscription);
+      expect(topic.subscribers).toBe(0);
+      expect(topics.startAt(topic, 'given', 0)).toBe(false);
     });
   });
 
