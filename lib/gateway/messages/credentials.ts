@@ -12,7 +12,7 @@ import type { TopicRequests } from '../subscribe/topic-requests.js';
 import { TopicReview } from '../subscribe/topic-review.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
 
-/** What {@link createCredentials} needs of the rest of the server. */
+/** Collaborators of {@link createCredentials}. */
 export interface CredentialDeps {
   readonly options: ResolvedFanoutOptions;
   readonly topics: TopicRegistry;
@@ -22,7 +22,7 @@ export interface CredentialDeps {
   readonly errors: ErrorLog;
 }
 
-/** Tokens are made by the clock on the wall, which may be set. */
+/** The wall clock, because tokens are made by it. It may be set back or forth. */
 const clock = {
   now: () => Date.now(),
   setInterval: (callback: () => void, ms: number) => inNoContext(setInterval<[]>, callback, ms),
@@ -31,7 +31,7 @@ const clock = {
   clearImmediate: (handle: unknown) => clearImmediate(handle as NodeJS.Immediate),
 };
 
-/** What asks for credentials, lets them end and takes new ones. */
+/** Creates the parts that ask for credentials, end them and renew them. */
 export function createCredentials({ options, topics, requests, rejections, usage, errors }: CredentialDeps): {
   readonly gate: HandshakeGate;
   readonly expiries: Expiries<ClientSession>;

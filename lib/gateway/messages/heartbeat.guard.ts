@@ -4,9 +4,9 @@ import { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
 import { connectionOf } from '../session/client-session.js';
 
 /**
- * A guard for gateways and their methods: messages of a connection that is closing or past its heartbeat timeout are
- * refused, so that no work is done for a peer that is given up. A message is a sign of life when it arrives, with this guard or without.
- * Outside of WebSocket contexts, and for sockets of other adapters, it lets pass.
+ * Guard that refuses messages of a connection that is closing or past its heartbeat timeout, so that no work is done
+ * for a lost client. Use it on gateways and their methods. A message counts as a sign of life on arrival, with or
+ * without this guard. Contexts other than WebSocket, and sockets of other adapters, always pass.
  */
 @Injectable()
 export class HeartbeatGuard implements CanActivate {

@@ -10,7 +10,7 @@ import { type SweepClock, UnfinishedMessages, type Watched } from './unfinished-
 import { UnreadyBytes } from '../../limits/unready-bytes.js';
 import { UsageLimits } from '../../limits/usage-limits.js';
 
-/** What {@link InboundRim} is made of and for. */
+/** Collaborators of {@link InboundRim}. */
 export interface InboundDeps {
   readonly options: ResolvedFanoutOptions;
   readonly counters: Counters;
@@ -20,7 +20,7 @@ export interface InboundDeps {
   readonly logger: { warn(line: string): void };
 }
 
-/** Puts together what bounds the messages of clients. */
+/** Creates the parts that limit the messages of clients. */
 export class InboundRim {
   readonly usage: UsageLimits;
   readonly bans: Bans;
@@ -39,7 +39,7 @@ export class InboundRim {
     this.#unreadyBytes = unreadyBytes;
   }
 
-  /** What the lifecycle of connections needs of all this. */
+  /** Creates the parts for the life cycle of connections. */
   leadingTo(router: MessageRouter): {
     readonly reception: Reception;
     readonly offenders: Offenders;

@@ -29,15 +29,15 @@ export interface RouterDeps {
   readonly subscribes: SubscribeRouter;
   readonly refreshes: Refreshes;
   readonly offenders: Offenders;
-  /** Streams that may answer one connection at the same time. */
+  /** Most streams that may answer one connection at the same time. */
   readonly streams: number;
-  /** What is nobody's answer goes there. */
+  /** Log for errors that answer no request. */
   readonly errors: ErrorLog;
   /** Writes a line to the log of the application. */
   warn(line: string): void;
 }
 
-/** Takes each message of a client to its handler, and the answer back. Nothing here throws. */
+/** Routes each message of a client to its handler, and sends the answer. Its methods never throw. */
 export class MessageRouter implements Answers {
   #parser: MessageParser = jsonParser;
   readonly #subscribes: SubscribeRouter;
@@ -46,7 +46,7 @@ export class MessageRouter implements Answers {
   readonly #errors: ErrorLog;
   readonly #streams: number;
   readonly #warn: (line: string) => void;
-  /** Endpoints whose first unknown event was logged. */
+  /** Endpoints whose first unknown event is already logged. */
   readonly #named = new WeakSet<ClientEndpoint>();
   #active = 0;
 
@@ -59,17 +59,17 @@ export class MessageRouter implements Answers {
     this.#errors = errors;
   }
 
-  /** Replaces the parser of incoming frames by one of the application. Errors of that parser are logged. */
+  /** Replaces the parser of incoming frames. Errors of a parser of the application are logged. */
   parseWith(parser: MessageParser): void {
     this.#parser = reportingParser(parser, this.#errors);
   }
 
-  /** Messages whose handler is running. */
+  /** Number of messages whose handler is running. */
   get active(): number {
     return this.#active;
   }
 
-  /** Resolves when the next message of the connection may be handled. */
+  /** Routes a message. Resolves when the next message of the connection may be handled. */
   readonly route = (session: ClientSession, frame: Incoming): void | Promise<void> => {
     let message: Message | undefined;
     try {
@@ -88,7 +88,7 @@ export class MessageRouter implements Answers {
     }
   };
 
-  /** Answers a message that was not even read. */
+  /** Refuses a message without reading it. */
   refuse(session: ClientSession, refusal: Refusal): void {
     this.fail(session, undefined, refusal);
   }
@@ -106,7 +106,7 @@ export class MessageRouter implements Answers {
       case 'unsubscribe':
         return this.#subscribes.unsubscribe(session, message, this.fail);
       case 'refresh':
-        // Where nothing is asked of credentials, it is an event like any other that nobody handles.
+        // Without handshake guards there are no credentials, so `refresh` is an unknown event.
         if (session.endpoint.handshakeGuards.length === 0) break;
         return this.#counted(this.#refreshes.refresh(session, message, this.fail));
     }
@@ -114,7 +114,7 @@ export class MessageRouter implements Answers {
     throw new Refusal('UNKNOWN_EVENT');
   }
 
-  /** Logs the first unknown event of each path: a mistake of a client, or a handler that is missing. */
+  /** Logs the first unknown event of each path, a mistake of a client or a missing handler. */
   #nameUnknown(endpoint: ClientEndpoint, event: string): void {
     if (this.#named.has(endpoint)) return;
     this.#named.add(endpoint);
@@ -131,7 +131,7 @@ export class MessageRouter implements Answers {
     return answered.finally(() => this.#active--);
   }
 
-  /** A handler that has its result at once is answered at once; the next message need not wait. */
+  /** Calls the handler of a message. A result without a promise is sent at once, and the next message need not wait. */
   #handle(session: ClientSession, message: Message, route: Route): void | Promise<void> {
     const call = new MessageCall(this, session, message);
     try {
@@ -172,7 +172,10 @@ export class MessageRouter implements Answers {
     }
   }
 
-  /** As under `WsAdapter`, what a handler returns is the frame; nothing is sent for nothing. The request's id is added. */
+  /**
+   * Sends the handler's result as a frame, with the id of the request. An empty result sends nothing, as under
+   * `WsAdapter`.
+   */
   reply({ connection }: ClientSession, message: Message, result: unknown): void {
     const json = replyJson(message, result);
     if (json !== undefined) connection.answer(json);
@@ -181,7 +184,7 @@ export class MessageRouter implements Answers {
   push({ connection }: ClientSession, message: Message, value: unknown): void {
     const json = replyJson(message, value);
     if (json === undefined) return;
-    // Nobody knows how many there are, so what comes while others are unread is bounded as all that is sent unasked.
+    // A stream may have any number of values. While others are unread, a value is limited like a frame sent unasked.
     if (connection.full) connection.sendText(json);
     else connection.answer(json);
   }
@@ -194,13 +197,13 @@ export class MessageRouter implements Answers {
     this.#errors.error(error, 'a reply stream failed in its teardown');
   }
 
-  /** Answers a request that failed, counts what was refused, and logs what is nobody's answer. */
+  /** Answers a failed request, counts a refusal, and logs an unexpected error. */
   readonly fail: Fail = (session, id, thrown, topic) => {
     const error = readableError(thrown);
     if (!isAnswer(error)) this.#errors.error(error);
     if (!session.connection.open) return;
     const text = this.#frameOf(id, error, topic);
-    // What the library refuses is nothing that a client has asked for: it does not wait, and is not counted.
+    // A refusal by the library does not count as a requested answer, so it never waits for the client to read.
     if (error instanceof Refusal) this.#send(session, text);
     else session.connection.answer(text);
     const cause = causeOf(error);
@@ -222,17 +225,20 @@ export class MessageRouter implements Answers {
   }
 }
 
-/** The JSON of a reply; undefined where there is none. @throws FanoutError FANOUT_REPLY */
+/** Returns the JSON of a reply; undefined for an empty result. @throws FanoutError FANOUT_REPLY */
 function replyJson({ event, id }: Message, result: unknown): string | undefined {
   if (result === undefined || result === null) return undefined;
   return id === undefined ? outgoingJson('FANOUT_REPLY', event, result) : answerJson(event, id, result);
 }
 
-/** The JSON of a reply to a request with an id: the frame that the handler returned, or a frame around its value. */
+/**
+ * Returns the JSON of a reply to a request with an id. A frame from the handler is used as it is; any other value gets
+ * a frame.
+ */
 function answerJson(event: string, id: MessageId, result: {}): string | undefined {
   const isFrame = typeof result === 'object' && 'event' in result;
   if (!isFrame) return outgoingJson('FANOUT_REPLY', event, { event, id, data: result });
-  // A copy of the frame with the id would cost half as much again as its JSON.
+  // Copying the frame to add the id would cost half as much again as its JSON.
   const isPlain =
     Object.getPrototypeOf(result) === Object.prototype && !('id' in result) && !('toJSON' in result);
   if (!isPlain) return outgoingJson('FANOUT_REPLY', event, { ...result, id });

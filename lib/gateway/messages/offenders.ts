@@ -5,7 +5,7 @@ import type { ClientSession } from '../session/client-session.js';
 import { silence } from '../../ws/silence.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
 
-/** What is no fault of the client, who will come back with it: it is counted, and not held against it. */
+/** Causes that are the server's fault: counted, never a reason to close or ban. */
 const OURS: ReadonlySet<RejectionCause> = new Set<RejectionCause>([
   'loop-delay',
   'heap',
@@ -13,12 +13,14 @@ const OURS: ReadonlySet<RejectionCause> = new Set<RejectionCause>([
   'unready-bytes',
 ]);
 
-/** Counts what clients are refused, closes those that go on with it, and bans their addresses. */
+/** Counts the refusals of clients, closes clients that continue to offend, and bans their addresses. */
 export class Offenders {
   readonly #rejections: Rejections;
   readonly #usage: UsageLimits;
   readonly #bans: Bans;
-  /** Those that are shut out. What still comes of one, where another `ws` parses on, is not counted again. */
+  /**
+   * Clients that are already expelled. Later messages of them, in another `ws` that parses on, are not counted again.
+   */
   readonly #shut = new WeakSet<ClientSession>();
 
   constructor(rejections: Rejections, usage: UsageLimits, bans: Bans) {
@@ -27,20 +29,20 @@ export class Offenders {
     this.#bans = bans;
   }
 
-  /** A message was refused. Closes its connection when it is one of too many. */
+  /** Counts a refused message, and closes a connection with too many refusals. */
   refused(session: ClientSession, cause: RejectionCause): void {
     if (this.#shut.has(session)) return;
     this.#count(session, cause);
     if (!OURS.has(cause) && !this.#usage.mayErr(session)) this.expel(session, 'abuse', CLOSE.ABUSE);
   }
 
-  /** Closes a connection that is too late, and waits for the client's answer to that. */
+  /** Closes a connection that exceeded a time, and waits for the client's answer to the close. */
   close(session: ClientSession, cause: RejectionCause, close: Close): void {
     this.#count(session, cause);
     session.connection.closeAs(close);
   }
 
-  /** Closes a connection for what it did, if it is not being closed, whatever else it may have to say. */
+  /** Closes a connection for an offence and ignores its further messages. Does nothing if that has already happened. */
   expel(session: ClientSession, cause: RejectionCause, close: Close): void {
     if (this.#shut.has(session)) return;
     this.#count(session, cause);
@@ -48,11 +50,11 @@ export class Offenders {
     this.#shutOut(session, cause);
   }
 
-  /** `ws` has closed it, with this code, for a frame that it did not take. */
+  /** Handles a client that `ws` has closed with `code` for an invalid frame. */
   broke(session: ClientSession, cause: RejectionCause, code: number): void {
     if (this.#shut.has(session)) return;
     this.#count(session, cause);
-    // The client's answer, by which `ws` would know, is not read.
+    // `ws` would take the code from the client's answer, but that answer is never read.
     session.connection.closedAs({ code, reason: '' });
     this.#shutOut(session, cause);
   }

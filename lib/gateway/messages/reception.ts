@@ -12,8 +12,8 @@ import type { Offenders } from './offenders.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
 
 /**
- * Bytes that may wait for a socket before pings are not answered any more: twice what publications and replies in flight
- * may be, so that a client that is a little behind does not take us for dead.
+ * Most bytes that may wait for a socket while pings are still answered. Twice the bytes of publications and replies
+ * that may be under way, so that a client slightly behind does not take the server for dead.
  */
 const MOST_BEFORE_PONG = 128 * 1024;
 
@@ -25,12 +25,12 @@ export interface ReceptionDeps {
   readonly counters: Counters;
 }
 
-/** What comes in from the sockets: bounded before anything is made of it. */
+/** Receives from the sockets, and checks limits before a message is parsed. */
 export class Reception {
   readonly #deps: ReceptionDeps;
   #draining = false;
 
-  // One function of each for all sockets, so that a connection costs no closures: `this` is the socket.
+  // One function of each kind for all sockets, so that a connection costs no closures: `this` is the socket.
   readonly #onMessage: (this: WebSocket, data: RawData, isBinary: boolean) => void;
   readonly #onPing: (this: WebSocket, data: Buffer) => void;
   readonly #onPong: (this: WebSocket, data: Buffer) => void;
@@ -57,17 +57,17 @@ export class Reception {
     };
   }
 
-  /** Listens to a socket that has its session. */
+  /** Listens to a socket that has a session. */
   listen(socket: WebSocket): void {
     dateParts(sessionOf(socket)!.connection);
     socket.on('message', this.#onMessage);
     socket.on('ping', this.#onPing);
     socket.on('pong', this.#onPong);
-    // `ws` reports protocol errors here and then closes; without a listener they would end the process.
+    // `ws` reports protocol errors here and then closes. Without a listener they would end the process.
     socket.on('error', this.#onError);
   }
 
-  /** From now on no further message is taken: the server goes down. */
+  /** Ignores all further messages, because the server shuts down. */
   drain(): void {
     this.#draining = true;
   }
@@ -80,7 +80,8 @@ export class Reception {
     counters.messages++;
     const excess = usage.refusalOf(session, sizeOf(data), now);
     if (this.#draining || !connection.open) {
-      // Nobody is answered any more. But who has been closed for something else may not flood us until it has gone.
+      // Messages are no longer answered. But a client closed for another reason must not flood the server until it
+      // disconnects.
       if (excess !== undefined) offenders.refused(session, excess);
       return;
     }
@@ -96,7 +97,7 @@ export class Reception {
     if (!usage.mayPing(session)) return offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
     if (!connection.open) return;
     connection.heard(wallTime());
-    // Not of a gateway that has said itself whether `ws` answers.
+    // Skipped if the gateway has set `autoPong` itself.
     if (endpoint.server.options.autoPong !== undefined || connection.bufferedBytes > MOST_BEFORE_PONG) return;
     connection.socket.pong(data);
   }
@@ -104,18 +105,21 @@ export class Reception {
   #pong(session: ClientSession, data: Buffer): void {
     const { usage, offenders } = this.#deps;
     session.connection.answered(wallTime());
-    // Those that were asked for are as many as our pings.
+    // Requested pongs are not limited: there are as many as our pings.
     if (session.connection.pong(data)) return;
     if (!usage.mayPong(session)) offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
   }
 }
 
-/** Binary frames may be views into the chunk they came in, which a waiting message must not keep alive. */
+/**
+ * Copies a binary frame. The frame may be a view into a larger chunk, and a waiting message must not keep the chunk in
+ * memory.
+ */
 function copied(data: RawData): Incoming {
   return Buffer.isBuffer(data) ? Buffer.from(data) : data;
 }
 
-/** What a client did to bring about an error of `ws`, and what `ws` closes it with; undefined for what is not its fault. */
+/** Returns the cause and close code for an error of `ws` that the client provoked; undefined for any other error. */
 function breachOf({ code = '' }: NodeJS.ErrnoException): { cause: RejectionCause; code: number } | undefined {
   switch (code) {
     case 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH':
@@ -129,7 +133,7 @@ function breachOf({ code = '' }: NodeJS.ErrnoException): { cause: RejectionCause
     case 'Z_NEED_DICT':
       return { cause: 'protocol', code: 1007 };
     default:
-      // Others of zlib are ours, such as memory that has run out.
+      // Other errors of zlib are the server's, such as a lack of memory.
       return code.startsWith('WS_ERR_') ? { cause: 'protocol', code: 1002 } : undefined;
   }
 }

@@ -20,15 +20,20 @@ export interface RefreshDeps {
   readonly gate: HandshakeGate;
   readonly expiries: Expiries<ClientSession>;
   readonly review: TopicReview;
-  /** Milliseconds that the guards have. */
+  /** Milliseconds for the guards to decide. */
   readonly handshakeMs: number;
   readonly usage: UsageLimits;
 }
 
-/** Takes new credentials from a client that stays connected: asks the handshake guards again, and then about its topics. */
+/**
+ * Renews the credentials of connected clients: asks the handshake guards again, and then reviews the client's topics.
+ */
 export class Refreshes {
   readonly #deps: RefreshDeps;
-  /** The last one of each client that has one under way. The next waits for it: the credentials of the later one count. */
+  /**
+   * The latest refresh of each client, while it runs. The next refresh waits for it, so that the later credentials
+   * count.
+   */
   readonly #last = new Map<ClientSession, Promise<void>>();
 
   constructor(deps: RefreshDeps) {
@@ -69,7 +74,7 @@ export class Refreshes {
     }
   }
 
-  /** @throws Refusal when the guards refuse, or take too long */
+  /** Asks the guards about a token. @throws Refusal when the guards refuse, or take too long */
   async #ask({ connection, endpoint }: ClientSession, token: string): Promise<Credentials> {
     const { gate, handshakeMs } = this.#deps;
     let deadline: NodeJS.Timeout | undefined;
@@ -86,7 +91,10 @@ export class Refreshes {
     }
   }
 
-  /** @throws Refusal FORBIDDEN for the credentials of somebody else: what the connection has is for whom it was opened */
+  /**
+   * Stores the new credentials.
+   * @throws Refusal FORBIDDEN for credentials of another user, because a connection keeps its user
+   */
   #take(session: ClientSession, { user, expiresAt }: Credentials): void {
     const { connection } = session;
     if (userIdOf(user) !== userIdOf(connection.user)) throw refusalFor(403);
@@ -96,7 +104,10 @@ export class Refreshes {
   }
 }
 
-/** What a client is told in a frame for what it would be told over HTTP. Whoever tries out tokens is one that offends. */
+/**
+ * Translates an HTTP status to the refusal in a frame. A refused token counts against the client, so that tokens cannot
+ * be guessed.
+ */
 function refusalFor(status: number): Refusal {
   if (status === 500) return new Refusal('INTERNAL');
   if (status > 500) return new Refusal('BUSY');

@@ -4,29 +4,32 @@ import { type ClientSession, sessionOf } from '../session/client-session.js';
 import type { Offenders } from './offenders.js';
 import { isReceiving } from '../../ws/receiver-state.js';
 
-/** Looks at each connection within the time of a message: we are at most two of them late, so less than a quarter. */
+/**
+ * Rounds over all connections within the time limit of a message. A late message is found after at most two more
+ * rounds, less than a quarter of the limit.
+ */
 const LOOKS = 9;
 
-/** Steps that a round is divided into, if they are no shorter than the least. */
+/** Most steps of a round. Fewer if a step would be shorter than the least. */
 const MOST_STEPS = 32;
 const LEAST_STEP_MS = 10;
 
-/** Time, injected so that tests hold it. */
+/** Time, injected for tests. */
 export interface SweepClock {
-  /** Milliseconds of a clock that does not go back. */
+  /** Milliseconds of a monotonic clock. */
   now(): number;
   setInterval(callback: () => void, ms: number): { unref(): unknown };
   clearInterval(timer: unknown): void;
 }
 
-/** What is walked: connections that come meanwhile are at the end of it. */
+/** Connections to visit. New connections are appended. */
 export interface Watched extends Iterable<{ readonly socket: WebSocket }> {
   readonly size: number;
 }
 
 /** The collaborators of {@link UnfinishedMessages}. */
 export interface UnfinishedDeps {
-  /** Milliseconds a message may take, 0 for no limit. */
+  /** Milliseconds until a message must be complete; 0 for no limit. */
   readonly messageTime: number;
   readonly connections: Watched;
   readonly offenders: Offenders;
@@ -34,17 +37,17 @@ export interface UnfinishedDeps {
   readonly logger: { warn(line: string): void };
 }
 
-/** A message that was found unfinished. */
+/** Unfinished message found at a visit. */
 interface Note {
-  /** Milliseconds of the walk. */
+  /** Time of the first visit, in milliseconds of this walk. */
   readonly since: number;
-  /** When the message before it came: it tells this one from the next. */
+  /** Arrival of the previous message, which tells this message from the next. */
   readonly after: number;
 }
 
 /**
- * Closes connections whose message is not whole in time. One timer walks over all of them, some at a time, so that
- * neither an idle connection nor a message costs anything.
+ * Closes connections whose message is not complete in time. One timer visits all connections, a few at a time, so idle
+ * connections and messages cost nothing extra.
  */
 export class UnfinishedMessages {
   readonly #deps: UnfinishedDeps;
@@ -53,7 +56,7 @@ export class UnfinishedMessages {
   readonly #notes = new Map<ClientSession, Note>();
   #timer: { unref(): unknown } | undefined;
   #walk: Iterator<{ readonly socket: WebSocket }> | undefined;
-  /** Milliseconds in which the loop turned. */
+  /** Milliseconds so far, without times in which the event loop stood still. */
   #time = 0;
   #steppedAt = 0;
   #blind = false;
@@ -65,7 +68,7 @@ export class UnfinishedMessages {
     this.#stepMs = Math.max(1, round / this.#steps);
   }
 
-  /** Called for each new connection: the walk goes on while there is one. */
+  /** Starts the timer for a new connection, if it is not running. */
   watch(): void {
     const { clock, messageTime } = this.#deps;
     if (this.#timer !== undefined || messageTime === 0 || this.#blind) return;
@@ -74,7 +77,7 @@ export class UnfinishedMessages {
     this.#timer.unref();
   }
 
-  /** A connection has ended. */
+  /** Removes a connection that has ended. */
   forget(session: ClientSession): void {
     this.#notes.delete(session);
   }
@@ -89,18 +92,18 @@ export class UnfinishedMessages {
     const { clock, connections } = this.#deps;
     if (connections.size === 0) return this.stop();
     const now = clock.now();
-    // What came while the loop stood still is not read yet: nobody is late for that.
+    // Data that arrived while the loop stood still is not read yet. That time counts against no client.
     this.#time += Math.min(now - this.#steppedAt, 2 * this.#stepMs);
     this.#steppedAt = now;
     for (let left = Math.ceil(connections.size / this.#steps); left > 0; left--) {
       const next = this.#next();
-      // The last one may have ended in the look before.
+      // The last connection may have ended during the previous visit.
       if (next === undefined || this.#timer === undefined) return;
       this.#look(sessionOf(next.socket)!);
     }
   };
 
-  /** The next connection, the first again after the last; undefined when there is none. */
+  /** Returns the next connection, then the first again; undefined without connections. */
   #next(): { readonly socket: WebSocket } | undefined {
     const { connections } = this.#deps;
     const next = this.#walk?.next();
@@ -115,7 +118,7 @@ export class UnfinishedMessages {
     const { socket } = connection;
     const unfinished = isReceiving(socket);
     if (unfinished === undefined) return this.#giveUp();
-    // Of a socket that is paused we do not read the rest.
+    // A paused socket is not read, so its message cannot become complete.
     if (!unfinished || !connection.open || socket.isPaused) {
       this.#notes.delete(session);
       return;
@@ -129,7 +132,7 @@ export class UnfinishedMessages {
     }
   }
 
-  /** Another `ws` may keep its state otherwise; connections go on without this limit. */
+  /** Gives up, because this `ws` keeps its state in another way. Connections then have no such limit. */
   #giveUp(): void {
     this.#blind = true;
     this.stop();

@@ -3,7 +3,10 @@ import type { Subscription } from '../../topic/subscription.js';
 import { gapText } from '../../wire/gap-frame.js';
 import type { ClientConnection } from './client-session.js';
 
-/** The client subscribes anew while a snapshot for what it lost is in the making: the one in the answer stands for that. */
+/**
+ * Announces a loss whose new snapshot is still being made. The client has subscribed again, and the snapshot in the
+ * answer replaces it.
+ */
 export function announceLoss(connection: ClientConnection, subscription: Subscription): void {
   const { lostFrom, cursor, topic } = subscription;
   if (lostFrom === 0) return;
@@ -11,7 +14,10 @@ export function announceLoss(connection: ClientConnection, subscription: Subscri
   connection.sendText(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow'));
 }
 
-/** The method took so long that the log could not wait: the client must know, its snapshot is older than what follows. */
+/**
+ * Announces a gap because the log could not keep everything while the method ran. The snapshot is older than the next
+ * publication.
+ */
 export function announceGap(connection: ClientConnection, subscription: Subscription): void {
   const { name, log } = subscription.topic;
   const from = subscription.cursor + 1;

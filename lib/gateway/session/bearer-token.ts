@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Bytes of the longest token that is looked at: far more than a JWT has, and about half of what Node lets headers be. */
+/** Longest token in bytes: far longer than a JWT, and about half of Node's limit for headers. */
 export const MAX_TOKEN_BYTES = 8192;
 
 const SUBPROTOCOL = 'bearer.';
 const PARAMETER = 'access_token';
 
 /**
- * The token of a client that cannot set headers, such as a browser: that of the subprotocol `bearer.<token>`, else that of
- * the query parameter `access_token`. Undefined when there is none, or when it is too long to be one.
+ * The token of a client that cannot set headers, such as a browser. It is in the subprotocol `bearer.<token>`, else in
+ * the query parameter `access_token`. Undefined if there is none, or if the token is too long.
  */
 export function offeredToken({ headers, url }: IncomingMessage): string | undefined {
   const token = inSubprotocols(headers['sec-websocket-protocol']) ?? inQuery(url ?? '');
@@ -16,14 +16,14 @@ export function offeredToken({ headers, url }: IncomingMessage): string | undefi
 }
 
 /**
- * Whether a value can be a token. It stands where a header would be, and whoever reads that relies on what a header cannot
- * have: in a query and in a message there might be the end of a line.
+ * Tells whether a value can be a token. Guards read the token as a header, and rely on the characters that a header may
+ * have. A query or message could contain a line break.
  */
 export function isToken(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= MAX_TOKEN_BYTES && isVisible(value);
 }
 
-/** Whether a text is ASCII without spaces and control characters. */
+/** Tells whether a text is ASCII without spaces and control characters. */
 function isVisible(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -32,12 +32,12 @@ function isVisible(text: string): boolean {
   return true;
 }
 
-/** Whether a subprotocol is a token, which a server had better not repeat. */
+/** Tells whether a subprotocol is a token, which the server should not repeat. */
 export function isTokenProtocol(protocol: string): boolean {
   return protocol.startsWith(SUBPROTOCOL);
 }
 
-/** The URL with another token where it has one. Everything else stays as it was sent. */
+/** Replaces the token in a URL; the rest of the URL is unchanged. */
 export function withToken(url: string, token: string): string {
   const start = url.indexOf('?');
   if (start < 0) return url;

@@ -9,7 +9,7 @@ import type { GatewayHandler } from '../nest/gateway-handler.js';
 /** Handler of an event or a topic. */
 export interface Route {
   readonly handle: GatewayHandler;
-  /** Event or pattern, as `getPattern()` of an execution context gives it. */
+  /** Event or pattern, returned by `getPattern()` of an execution context. */
   readonly pattern: string;
   /** `Class.method`, for messages. */
   readonly name: string;
@@ -17,23 +17,23 @@ export interface Route {
   readonly leaveHook?: LeaveHook | undefined;
 }
 
-/** Guards of the handshake of one gateway. */
+/** Handshake guards of one gateway. */
 export interface Doorkeeper {
-  /** Asks the guards in order. Resolves to false when a guard refuses, or has answered the request by itself. */
+  /** Asks the guards in order. Resolves to false when a guard refuses or has answered the request itself. */
   admit(request: HandshakeRequest, response: HandshakeResponse): Promise<boolean>;
 }
 
 /** Server of the sockets of an endpoint. */
 export interface EndpointSockets extends WebSocketServer {
-  /** Takes over a client from `ws`, before anybody else listens to it. */
+  /** Takes over a client from `ws`, before it has other listeners. */
   adopt(client: WebSocket): void;
-  /** Removes an adopted client that has closed. */
+  /** Removes a client that has closed. */
   forget(client: WebSocket): void;
 }
 
 /** Parts of an endpoint that serve its clients. */
 export interface ClientEndpoint {
-  /** Path with its parameters, if any. Undefined for every path of the port. */
+  /** Path with its parameters, if any; undefined for every path of the port. */
   readonly path: string | undefined;
   readonly server: EndpointSockets;
   readonly heartbeat: HeartbeatPolicy | false;
@@ -42,6 +42,6 @@ export interface ClientEndpoint {
   readonly connectHooks: readonly GatewayHook[];
   readonly disconnectHooks: readonly GatewayHook[];
   readonly leaveHooks: readonly LeaveHook[];
-  /** Guards of each gateway that has any. All of them have to let a client in. */
+  /** Guards of each gateway that has any. A client must pass all of them. */
   readonly handshakeGuards: readonly Doorkeeper[];
 }

@@ -10,7 +10,7 @@ import type { MessageId } from './message.js';
 import type { UnreadyBytes } from '../../limits/unready-bytes.js';
 import type { Usage } from '../../limits/usage-limits.js';
 
-/** The connection as the gateway rim has it: its subscriptions are topic subscriptions. */
+/** Connection in the gateway, with topic subscriptions. */
 export type ClientConnection = SocketConnection<Subscription>;
 
 /** Request that its client may cancel. */
@@ -20,28 +20,28 @@ export interface Cancellable {
   cancel(): void;
 }
 
-/** What a session asks of the rest of the rim. One object serves them all. */
+/** Collaborators of sessions: one object for all of them. */
 export interface SessionDeps {
-  /** Bytes that wait for their connections to be ready. */
+  /** Ledger of bytes that wait for their connections to be ready. */
   readonly unready: UnreadyBytes;
-  /** Takes a client's message to where it belongs; must not throw or reject. */
+  /** Routes a client's message. Must not throw or reject. */
   route(session: ClientSession, message: Incoming): void | Promise<void>;
 }
 
-/** What the rim knows of one client beyond its connection. Hangs on the `ws` socket, so that listeners need no closures. */
+/** State of one client beyond its connection. Stored on the `ws` socket, so that listeners need no closures. */
 export class ClientSession implements Usage, InboundSession {
   readonly inbound = new Inbound(this);
-  /** Observables that handlers returned and that still emit; ended with the connection. */
+  /** Observables from handlers that still emit. The end of the connection ends them. */
   replies: Set<RxSubscription> | undefined;
-  /** Requests with an id that have or may get a stream, for `cancel`. */
+  /** Requests with an id that may have a stream, for `cancel`. */
   requests: Set<Cancellable> | undefined;
-  /** Subscribes on their way through a handler, which count towards the topic limit. */
+  /** Number of subscribes in progress. They count towards the topic limit. */
   subscribing = 0;
-  /** How often its credentials were renewed. */
+  /** Number of renewals of the credentials. */
   renewals = 0;
-  /** The context of request-scoped gateways: one for the life of the connection. */
+  /** Context of request-scoped gateways, one for the life of the connection. */
   contextId: ContextId | undefined;
-  /** Settles when every `handleConnection` has; undefined where there is none. */
+  /** Settles after every `handleConnection` has; undefined without such hooks. */
   connected: Promise<void> | undefined;
   usedAt = 0;
   messages = 0;
@@ -62,7 +62,7 @@ export class ClientSession implements Usage, InboundSession {
     return this.connection.socket;
   }
 
-  /** Bytes. A gateway may have set its own; 0 is no limit there. */
+  /** Largest message in bytes. A gateway may have a limit of its own; 0 is no limit. */
   get maxPayload(): number {
     return this.endpoint.server.options.maxPayload || Infinity;
   }

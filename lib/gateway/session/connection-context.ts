@@ -6,7 +6,7 @@ import { GATEWAY_SERVER_METADATA } from '@nestjs/websockets/constants.js';
 import type { WebSocket } from 'ws';
 import { sessionOf } from './client-session.js';
 
-/** Nest's context for the request-scoped providers of one connection; `@Inject(REQUEST)` gives the socket there. */
+/** Nest's context for the request-scoped providers of one connection. `@Inject(REQUEST)` gives the socket in it. */
 export function connectionContext(gateway: InstanceWrapper, client: WebSocket): ContextId {
   const session = sessionOf(client)!;
   if (session.contextId === undefined) {
@@ -16,7 +16,7 @@ export function connectionContext(gateway: InstanceWrapper, client: WebSocket): 
   return session.contextId;
 }
 
-/** The instance of a request-scoped gateway for one connection. */
+/** Returns the instance of a request-scoped gateway for one connection. */
 export async function scopedInstance(gateway: InstanceWrapper, client: WebSocket): Promise<object> {
   const context = connectionContext(gateway, client);
   const instance: Record<string, unknown> = await moduleRefOf(gateway).resolve(

@@ -1,7 +1,7 @@
 import { Refusal, type RefusalCode } from '../../errors/refusals.js';
 import type { RejectionCause } from '../../observe/rejections.js';
 
-/** A refusal whose code does not say what it is counted as. */
+/** Refusal with a cause for the counters, because the code alone does not tell. */
 export class CountedRefusal extends Refusal {
   constructor(
     code: RefusalCode,

@@ -8,7 +8,7 @@ const MOST_BYTES = 4096;
 export interface ErrorDetails {
   /** JSON of at most 4 KiB; undefined when nothing of the details can be sent. */
   readonly json: string | undefined;
-  /** Whether something was left out because of the limit. */
+  /** True if something was left out because of the limit. */
   readonly truncated: boolean;
   /** Reason why the details have no JSON form. */
   readonly failure?: unknown;
@@ -24,12 +24,12 @@ export interface ValidationError {
 }
 
 /**
- * The fields of an exception's content beyond its code and message. Undefined when there are none.
+ * Returns the details of an exception's content, without code and message; undefined without details.
  * @param code the code of the error frame
  * @param status HTTP status of the exception
  */
 export function detailsOf(content: unknown, code: string, status: unknown): ErrorDetails | undefined {
-  // The fields of an error belong to the inside of the server: statements, requests, credentials.
+  // Fields of an error are internal to the server: statements, requests, credentials.
   if (typeof content !== 'object' || content === null || types.isNativeError(content)) return undefined;
   try {
     const value = formOf(content);
@@ -43,14 +43,14 @@ export function detailsOf(content: unknown, code: string, status: unknown): Erro
   }
 }
 
-/** An object as `JSON.stringify` sees it. */
+/** Returns the form of an object that `JSON.stringify` encodes. */
 export function formOf(content: object): object {
   const { toJSON } = content as { toJSON?: unknown };
   const form: unknown = typeof toJSON === 'function' ? toJSON.call(content, '') : content;
   return typeof form === 'object' && form !== null && !types.isNativeError(form) ? form : {};
 }
 
-/** Names of the fields beyond code and message. */
+/** Returns the names of the fields without code and message. */
 function fieldsOf(value: object, code: string, status: unknown): string[] {
   const { code: given, message, error, statusCode } = value as Record<string, unknown>;
   const name = STATUS_CODES[String(status ?? statusCode)];
@@ -61,7 +61,7 @@ function fieldsOf(value: object, code: string, status: unknown): string[] {
   return Object.keys(value).filter(field => !told.has(field));
 }
 
-/** As many of the first elements as fit. */
+/** Encodes the first elements, as many as fit. */
 function encoded(values: readonly unknown[]): ErrorDetails | undefined {
   if (values.length === 0) return undefined;
   const parts: string[] = [];
@@ -75,7 +75,7 @@ function encoded(values: readonly unknown[]): ErrorDetails | undefined {
   return detailsWith(`[${parts.join(',')}]`, parts.length, values.length);
 }
 
-/** As many of the fields as fit. */
+/** Encodes as many fields as fit. */
 function encodedFields(value: object, fields: readonly string[]): ErrorDetails | undefined {
   const parts: string[] = [];
   let left = MOST_BYTES - 1;
@@ -101,7 +101,7 @@ function detailsWith(json: string, kept: number, wanted: number): ErrorDetails |
 const TOO_LARGE = Symbol('too large');
 
 /**
- * The JSON of a value; undefined when the value has none. Stops early when there is not enough room.
+ * Returns the JSON of a value; undefined when the value has none. Stops early when there is not enough room.
  * @throws the errors of `JSON.stringify`
  */
 function encode(value: unknown, room: number): string | typeof TOO_LARGE | undefined {
@@ -122,13 +122,13 @@ function encode(value: unknown, room: number): string | typeof TOO_LARGE | undef
   }
 }
 
-/** Lower bound of the length that a value adds to the JSON; the parts of an object are counted separately. */
+/** Returns a lower bound of the length that a value adds to the JSON. Parts of an object are counted separately. */
 function leastBytes(part: unknown): number {
   if (typeof part === 'string') return part.length + 2;
   return typeof part === 'number' || (typeof part === 'object' && part !== null) ? 1 : 0;
 }
 
-/** Whether a value is an element of class-validator's result. */
+/** Tells whether a value is an element of class-validator's result. */
 export function isValidationError(value: unknown): value is ValidationError {
   if (typeof value !== 'object' || value === null) return false;
   const { property, constraints, children } = value as Partial<ValidationError>;
@@ -136,7 +136,7 @@ export function isValidationError(value: unknown): value is ValidationError {
   return typeof property === 'string' && (failed || Array.isArray(children));
 }
 
-/** A copy without the fields that hold input of the client. */
+/** Copies an error without the fields that hold input of the client. */
 function withoutPayload({ property, constraints, contexts, children }: ValidationError): object {
   return { property, constraints, contexts, children: children?.length === 0 ? undefined : children };
 }

@@ -12,10 +12,10 @@ import { GuardRefusal } from '../nest/guard-refusal.js';
  */
 const MAX_BYTES = 512;
 
-/** A code of the application's own; anything else is no code, and might not fit. */
+/** Pattern of the application's own codes. Other texts are ignored, because they might not fit. */
 const CODE = /^[\w.-]{1,64}$/;
 
-/** What a request is answered by when it failed. */
+/** Content of an error frame. */
 export interface ErrorAnswer {
   readonly code: string;
   readonly message: string;
@@ -23,7 +23,7 @@ export interface ErrorAnswer {
   readonly details?: ErrorDetails | undefined;
 }
 
-/** The part of an exception that a client may know. An unexpected error tells the client nothing about the server. */
+/** Returns the part of an exception for the client. An unexpected error tells the client nothing about the server. */
 export function errorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof Refusal) return { code: error.code, message: error.message, topic: error.topic };
   if (error instanceof GuardRefusal)
@@ -33,7 +33,7 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   try {
     return answerOf(meaning);
   } catch {
-    // An exception whose own content is odd, such as a getter that throws, must not cost more than its answer.
+    // Reading the exception may fail, for example in a getter. The client gets an answer all the same.
     return INTERNAL;
   }
 }
@@ -51,7 +51,7 @@ function answerOf({ status, content, message }: ExceptionMeaning): ErrorAnswer {
   };
 }
 
-/** Content as its `toJSON()` gives it, where it has one that works. */
+/** Applies `toJSON()` of the content, if it has one that works. */
 function encodedForm(content: unknown): unknown {
   if (typeof content !== 'object' || content === null || types.isNativeError(content)) return content;
   try {
@@ -71,12 +71,12 @@ function ownCode(content: unknown): string {
   return typeof code === 'string' && CODE.test(code) ? code : ('EXCEPTION' satisfies RefusalCode);
 }
 
-/** Whether the client is told the whole exception, so that the server need not log it. */
+/** Tells whether the client receives the whole exception, so that the server need not log it. */
 export function isAnswer(error: unknown): boolean {
   return error instanceof Refusal || meaningOf(error)?.told === true;
 }
 
-/** The frames of messages that were refused unread. Floods are made of these, so none is made twice. */
+/** Frames for messages that were refused unread, made once, because a flood causes many. */
 const UNREAD = new Map(
   Object.entries(REFUSALS).map(([code, message]) => [
     code,
@@ -84,20 +84,20 @@ const UNREAD = new Map(
   ]),
 );
 
-/** The text of an error frame that answers no id and is about no topic. */
+/** The error frame for a message without an id, about no topic. */
 export function unreadFrame(code: RefusalCode): string {
   return UNREAD.get(code)!;
 }
 
-/** The error frame's text, cut to its limits. */
+/** Makes the text of an error frame, cut to its limits. */
 export function errorFrame(id: unknown, answer: ErrorAnswer): string {
   const text = shortened(id, answer);
-  // An id of characters that JSON escapes and a long topic can fill the frame between them; the id finds the request.
+  // A long topic and an id full of escapes can fill the frame. The topic is left out, because the id finds the request.
   const base = Buffer.byteLength(text) > MAX_BYTES ? shortened(id, { ...answer, topic: undefined }) : text;
   return answer.details === undefined ? base : withDetails(base, answer.details);
 }
 
-/** @param base a frame that ends with its data */
+/** Adds details to a frame. @param base a frame that ends with its data */
 function withDetails(base: string, { json, truncated }: ErrorDetails): string {
   const details = json === undefined ? '' : `,"details":${json}`;
   return `${base.slice(0, -2)}${details}${truncated ? ',"truncated":true' : ''}}}`;

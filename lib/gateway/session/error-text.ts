@@ -1,9 +1,9 @@
 import { isValidationError } from './error-details.js';
 
-/** Characters after which no further text is added: an error frame has no room for more. */
+/** Characters after which no further text is added, because an error frame has no room for more. */
 const MOST_CHARACTERS = 512;
 
-/** The text for people in the content of an exception; undefined when there is none. */
+/** The human-readable text in the content of an exception; undefined without one. */
 export function textOf(content: unknown): string | undefined {
   if (typeof content === 'string') return content;
   if (Array.isArray(content)) return joined(content);
@@ -18,7 +18,7 @@ function joined(values: readonly unknown[]): string | undefined {
   return texts.length > 0 ? texts.join('; ') : undefined;
 }
 
-/** Adds the texts of validation errors, those of nested objects included. */
+/** Adds the texts of validation errors, with those of nested objects. */
 function addTexts(values: readonly unknown[], texts: string[]): void {
   for (const value of values) {
     if (texts.reduce((sum, { length }) => sum + length, 0) > MOST_CHARACTERS) return;

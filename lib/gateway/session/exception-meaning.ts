@@ -1,19 +1,19 @@
 import { STATUS_CODES } from 'node:http';
 import { types } from 'node:util';
 
-/** The part of an exception that its author meant for the client. */
+/** Part of an exception that its author meant for the client. */
 export interface ExceptionMeaning {
   /** HTTP status; undefined for a `WsException`. */
   readonly status: unknown;
   /** A text, or an object with the fields for the client. */
   readonly content: unknown;
-  /** Text to use where `content` has none. */
+  /** Text to use if `content` has none. */
   readonly message: unknown;
-  /** False when the client is not told the message, so that only a log line can tell it. */
+  /** False if the client does not receive the message, so that it must be logged. */
   readonly told: boolean;
 }
 
-/** Members that identify an exception, independent of the copy of the package that its class is from. */
+/** Members that identify an exception, from any copy of its package. */
 interface Shape {
   readonly message?: unknown;
   readonly code?: unknown;
@@ -27,12 +27,12 @@ interface Shape {
 }
 
 /**
- * Decides what an exception tells a client; undefined for an unexpected error, and for an error that cannot be read. The
- * shape identifies an exception, because `instanceof` fails with a second copy of a package. The result has only data that
- * the author of the exception exposes:
+ * Decides what an exception tells a client; undefined for an unexpected error, and for an error that cannot be read.
+ * The shape identifies an exception, because `instanceof` fails with a second copy of a package. The result has only
+ * data that the author of the exception exposes:
  *
  * - the response of an `HttpException`, the error of a `WsException`;
- * - the message of an error of `http-errors` whose `expose` is true, and of a client's fault that Fastify found;
+ * - the message of an error of `http-errors` whose `expose` is true, and of a client error found by Fastify;
  * - the status alone of other errors that Nest answers by their status over HTTP.
  */
 export function meaningOf(error: unknown): ExceptionMeaning | undefined {
@@ -45,7 +45,7 @@ export function meaningOf(error: unknown): ExceptionMeaning | undefined {
   }
 }
 
-/** The error, or another one in place of an error that cannot even be looked at, such as a revoked `Proxy`. */
+/** Returns the error, or a replacement for an error that cannot be read, such as a revoked `Proxy`. */
 export function readableError(error: unknown): unknown {
   try {
     void (error instanceof Error);
@@ -67,7 +67,9 @@ function nestMeaning(error: Shape): ExceptionMeaning | undefined {
   return undefined;
 }
 
-/** The response of an `HttpException`. Nest 12 has an option beside a text, and sends both over HTTP. */
+/**
+ * Returns the response of an `HttpException`. Nest 12 may have an error code beside a text, and sends both over HTTP.
+ */
 function withErrorCode({ errorCode }: Shape, statusCode: unknown, response: unknown): unknown {
   if (typeof response !== 'string' || errorCode === undefined) return response;
   return { statusCode, message: response, errorCode };
@@ -82,7 +84,10 @@ function statusMeaning(error: Shape): ExceptionMeaning | undefined {
   return { status, content, message: content, told };
 }
 
-/** The status by which Nest answers an error over HTTP. The status of an HTTP client's error is ignored: it is of another server. */
+/**
+ * Returns the status that Nest would send for an error over HTTP. The status in an error of an HTTP client is ignored,
+ * because it came from another server.
+ */
 function statusOf(error: Shape): unknown {
   const { status, statusCode, expose } = error;
   if (typeof expose === 'boolean') return statusCode ?? status;
@@ -97,7 +102,10 @@ function isErrorStatus(status: unknown): status is number {
   return Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599;
 }
 
-/** Whether an error is an instance of a class with this name. `RpcException` has the shape of `WsException`, but other clients. */
+/**
+ * Tells whether an error is an instance of a class with this name. `RpcException` has the shape of `WsException`, but
+ * other clients.
+ */
 function isNamed(error: object, name: string): boolean {
   for (let at: unknown = error; at !== null; at = Object.getPrototypeOf(at))
     if ((at as object).constructor?.name === name) return true;

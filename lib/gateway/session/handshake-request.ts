@@ -4,23 +4,26 @@ import { parse } from 'node:querystring';
 import type { Handshake } from '../../connection/handshake.js';
 import { offeredToken, withToken } from './bearer-token.js';
 
-/** What handshake guards get from `switchToHttp().getRequest()`: the request of Node with what guards of Express and Fastify read. */
+/**
+ * Request for handshake guards, returned by `switchToHttp().getRequest()`: Node's request, with the fields that guards
+ * written for Express or Fastify read.
+ */
 export interface HandshakeRequest extends IncomingMessage {
   query: NodeJS.Dict<string | string[]>;
   params: Readonly<Record<string, string>>;
   ip: string;
   originalUrl: string;
   cookies: NodeJS.Dict<string>;
-  /** Who it is; left by a guard. */
+  /** User, set by a guard. */
   user?: unknown;
-  /** Until when that holds; left by a guard. */
+  /** End of the credentials, set by a guard. */
   expiresAt?: unknown;
 }
 
-/** Who asks, as far as the request itself cannot tell. */
+/** Facts about the client that are not in the request itself. */
 type Origin = Pick<HandshakeRequest, 'ip' | 'params'>;
 
-/** Made when a guard reads them: most read none. */
+/** Fields computed when a guard reads them. Most guards read none. */
 const LAZY = {
   query: ({ url = '' }: IncomingMessage) => parse(url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''),
   originalUrl: ({ url = '/' }: IncomingMessage) => url,
@@ -30,8 +33,8 @@ const LAZY = {
 const LAZY_PROPERTIES = Object.entries(LAZY).map(([name, make]) => [name, lazy(name, make)] as const);
 
 /**
- * The request of an upgrade as guards read it. What is there already is left as it is. A token that does not come in the
- * header `authorization` is put there, where every strategy looks for it.
+ * Prepares the request of an upgrade for guards. Existing fields stay. A token from elsewhere is put into the header
+ * `authorization`, where every strategy looks for it.
  */
 export function handshakeRequest(request: IncomingMessage, { ip, params }: Origin): HandshakeRequest {
   const { headers } = request;
@@ -42,7 +45,10 @@ export function handshakeRequest(request: IncomingMessage, { ip, params }: Origi
   return extended(request, { ip, params });
 }
 
-/** A request with another token, for the guards of a connection that is there already. Of its headers it has those that were kept. */
+/**
+ * Makes a request with a new token, for guards that check an open connection again. It has the headers that were kept
+ * from the handshake.
+ */
 export function renewalRequest(
   socket: Socket,
   { url, headers, ip, params }: Handshake,
@@ -53,7 +59,7 @@ export function renewalRequest(
   request.httpVersion = '1.1';
   request.url = withToken(url, token);
   request.headers = { ...headers, authorization: `Bearer ${token}` };
-  // There is no body, and whoever reads it must not wait for one.
+  // The request has no body, and a guard that reads the body must not wait.
   request.complete = true;
   request.push(null);
   return extended(request, { ip, params });
@@ -85,7 +91,7 @@ function lazy(name: string, make: (request: IncomingMessage) => unknown): Proper
   };
 }
 
-/** The cookies of a request, the first of each name, as `cookie-parser` has them without a secret. */
+/** Parses the cookies of a request, the first of each name, as `cookie-parser` does without a secret. */
 function cookiesIn(header: string): NodeJS.Dict<string> {
   const cookies = Object.create(null) as NodeJS.Dict<string>;
   for (const part of header.split(';')) {

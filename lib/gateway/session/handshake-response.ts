@@ -1,17 +1,17 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 
-/** Most bytes of a body that a refusal carries: it is written to a socket that nobody may read. */
+/** Longest body of a refusal in bytes. Its client may never read it. */
 export const MAX_BODY_BYTES = 1024;
 
 type HeaderValue = number | string | readonly string[];
 
 /**
- * What handshake guards get from `switchToHttp().getResponse()`: a response of Node that is attached to no socket, with
- * those methods of Express and Fastify that a guard needs. Its status, its headers and its body go into a refusal; a guard
- * that ends it refuses.
+ * Response for handshake guards, returned by `switchToHttp().getResponse()`: Node's response without a socket, with the
+ * methods of Express and Fastify that guards need. A refusal takes its status, headers and body. A guard that ends the
+ * response refuses.
  */
 export class HandshakeResponse extends ServerResponse {
-  /** Resolves to false when a guard has ended the response: nothing more comes of that guard. */
+  /** Resolves to false when a guard has ended the response, because that guard may never return. */
   readonly ended: Promise<false>;
   #end!: (passed: false) => void;
   #body = '';
@@ -21,7 +21,7 @@ export class HandshakeResponse extends ServerResponse {
     this.ended = new Promise(resolve => (this.#end = resolve));
   }
 
-  /** What was written; undefined when that is nothing, or more than a refusal carries. */
+  /** Written body; undefined if empty or too long for a refusal. */
   get body(): string | undefined {
     return this.#body !== '' && Buffer.byteLength(this.#body) <= MAX_BODY_BYTES ? this.#body : undefined;
   }
@@ -90,7 +90,7 @@ function called(args: readonly unknown[]): void {
   if (callback !== undefined) process.nextTick(callback);
 }
 
-/** The headers of `writeHead`: an object, pairs, or names and values in turn. */
+/** Returns the headers for `writeHead` as pairs. They may be an object, pairs, or alternating names and values. */
 function pairsOf(headers: object = {}): [string, HeaderValue][] {
   if (!Array.isArray(headers)) return Object.entries(headers) as [string, HeaderValue][];
   if (Array.isArray(headers[0])) return headers as [string, HeaderValue][];

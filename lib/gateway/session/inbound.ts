@@ -3,49 +3,53 @@ import { inNoContext } from '../../connection/own-context.js';
 import type { RejectionCause } from '../../observe/rejections.js';
 import type { UnreadyBytes } from '../../limits/unready-bytes.js';
 
-/** A message as it arrived: text as a string, binary as `ws` gives it. */
+/** Message as it arrived: text as a string, binary data as given by `ws`. */
 export type Incoming = string | RawData;
 
-/** Messages that may wait before the socket is paused. `ws` may still emit what is left of the chunk it has in hand. */
+/** Most messages that may wait before the socket is paused. `ws` may still emit the rest of its current chunk. */
 const QUEUE_LIMIT = 16;
 
-/** More than `ws` can have in hand when the socket is paused, if it came uncompressed. */
+/** More bytes than `ws` can still emit after the socket is paused, if they came uncompressed. */
 const IN_HAND_BYTES = 256 * 1024;
 
-/** Whose messages they are. An object, so that no connection needs a function of its own. */
+/** Owner of the messages. An object, so that a connection needs no functions of its own. */
 export interface InboundSession {
   readonly socket: Pick<WebSocket, 'isPaused' | 'pause' | 'resume'>;
-  /** Bytes of one message. */
+  /** Largest message in bytes. */
   readonly maxPayload: number;
-  /** Bytes that wait for their connections to be ready, of all of them. */
+  /** Process-wide ledger of bytes that wait for their connections to be ready. */
   readonly unready: UnreadyBytes;
-  /** Whether so many answers are unread that the next message has to wait. */
+  /** True while too many answers are unread, so that the next message must wait. */
   readonly full: boolean;
-  /** Calls {@link Inbound.goOn} when it is full no more, or has ended. */
+  /** Calls {@link Inbound.goOn} when `full` has become false, or the connection has ended. */
   awaitRoom(): void;
-  /** Takes a message; the next one comes when it returns, or what it returns resolves. Must not throw or reject. */
+  /**
+   * Handles a message. The next message follows when this call returns or its promise resolves. Must not throw or
+   * reject.
+   */
   handle(message: Incoming): void | Promise<void>;
 }
 
-/** Messages that came while others were being handled. Most connections never have any. */
+/** Messages that arrived while others were being handled. Most connections never have any. */
 interface Waiting {
   readonly messages: Incoming[];
   bytes: number;
-  /** Those of `bytes` that the ledger of connections that are not ready has. */
+  /** The part of `bytes` counted in the process-wide not-ready ledger. */
   unready: number;
-  /** Whether they wait for the client to read. */
+  /** True while the messages wait for the client to read. */
   forRoom: boolean;
 }
 
 /**
- * The messages of one connection, handled in order and so many at a time, none before the connection is ready, and none
- * while the client leaves too many answers unread. Waiting messages are bounded by pausing the socket: what does not fit stays in the peer's kernel. Only compressed
- * messages can be more than that, because a chunk of them inflates to a thousand times its size; those are refused.
+ * Messages of one connection, handled in order, a limited number at a time. None is handled before the connection is
+ * ready, or while too many answers are unread. The socket is paused to limit waiting messages, so the rest stays in the
+ * client's kernel. Compressed messages can still exceed the limit, because a chunk may inflate to a thousand times its
+ * size. Such messages are refused.
  */
 export class Inbound {
   readonly #owner: InboundSession;
   #waiting: Waiting | undefined;
-  /** Messages that may be handled beside those that are. */
+  /** Number of further messages that may be handled now. */
   #free = 0;
   #opened = false;
   #cleared = false;
@@ -54,7 +58,7 @@ export class Inbound {
     this.#owner = owner;
   }
 
-  /** Why there is no room for the message, which is then not handled; undefined when there is. */
+  /** Handles or queues a message. Returns the limit that the message exceeds; undefined if there is room. */
   receive(message: Incoming): RejectionCause | undefined {
     if (this.#cleared) return undefined;
     if (this.#free > 0 && this.#waiting === undefined && !this.#owner.full) {
@@ -76,13 +80,13 @@ export class Inbound {
     return undefined;
   }
 
-  /** The client has read: handles what waits for that. */
+  /** Continues after the client has read its answers. */
   goOn(): void {
     if (this.#waiting !== undefined) this.#waiting.forRoom = false;
     this.#drain();
   }
 
-  /** Ready: handles what has come meanwhile, and from now on `inFlight` messages at the same time. */
+  /** Makes the connection ready: handles the waiting messages, and from now on `inFlight` messages at a time. */
   open(inFlight: number): void {
     this.#opened = true;
     this.#free = inFlight;
@@ -91,12 +95,12 @@ export class Inbound {
   }
 
   /**
-   * Its client has gone, and made room for another one: what it left behind counts with what waits for connections to be
-   * ready, or is forgotten where that is too much. Else who comes back again and again would have as much as it likes.
+   * Counts the messages of a disconnected client in the not-ready ledger, or drops them if the ledger is full. Else a
+   * client that reconnects again and again could queue without a limit.
    */
   leave(): void {
     const waiting = this.#waiting;
-    // What waits for its own connection counts already.
+    // Messages of a connection that is not ready are in the ledger already.
     if (waiting === undefined || waiting.unready > 0) return;
     const { unready } = this.#owner;
     if (!unready.fitsBehind(waiting.bytes)) return this.clear();
@@ -104,14 +108,14 @@ export class Inbound {
     waiting.unready = waiting.bytes;
   }
 
-  /** Forgets what waits and ignores what still comes: the connection is closing. */
+  /** Drops waiting messages and ignores later ones, because the connection is closing. */
   clear(): void {
     this.#cleared = true;
     this.#settle();
     this.#resume();
   }
 
-  /** What waits is none of those any more that wait for their connection to be ready. */
+  /** Gives this connection's bytes back to the not-ready ledger. */
   #settle(): void {
     const waiting = this.#waiting;
     if (waiting === undefined || waiting.unready === 0) return;
@@ -123,25 +127,25 @@ export class Inbound {
     const handled = this.#owner.handle(message);
     if (handled === undefined) return;
     this.#free--;
-    // Made when it is needed: one bound for the life of the connection would be 100 bytes of an idle one.
+    // Created on demand: a function bound for the life of the connection would cost 100 bytes of an idle one.
     void handled.then(() => {
       this.#free++;
       this.#drain();
     });
   }
 
-  /** Handles waiting messages, outside of the context of the present caller. */
+  /** Handles waiting messages outside of the caller's async context. */
   #drain(): void {
     if (this.#waiting !== undefined) inNoContext(() => this.#drainWaiting());
   }
 
-  // A loop, not a recursion: a peer can put thousands of messages into one chunk.
+  // A loop, not a recursion: a client can put thousands of messages into one chunk.
   #drainWaiting(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     const { messages } = waiting;
     let at = 0;
-    // A handler that closes the connection clears what waits behind its message.
+    // A handler that closes the connection clears the messages behind its own.
     while (this.#free > 0 && !this.#cleared && at < messages.length && !this.#owner.full) {
       const message = messages[at++]!;
       waiting.bytes -= sizeOf(message);
@@ -158,7 +162,7 @@ export class Inbound {
     this.#owner.awaitRoom();
   }
 
-  /** Nothing waits any more. */
+  /** Resumes the socket after the last waiting message. */
   #resume(): void {
     this.#settle();
     this.#waiting = undefined;
@@ -167,10 +171,10 @@ export class Inbound {
   }
 }
 
-/** Bytes of a message; of a text that was read as many as it came in, or fewer: a character is at least one. */
+/** Returns the bytes of a message. For a text this is a lower bound: a character has at least one byte. */
 export function sizeOf(message: Incoming): number {
   if (typeof message === 'string') return message.length;
   if (Array.isArray(message)) return message.reduce((sum, { length }) => sum + length, 0);
-  // What a gateway that sets `binaryType` to 'blob' gets.
+  // Type of messages for a gateway that sets `binaryType` to 'blob'.
   return message instanceof Blob ? message.size : message.byteLength;
 }

@@ -4,16 +4,16 @@ import { unaskedSockets } from '../../ws/http-internals.js';
 /** Milliseconds between two looks for connections without a request. */
 const LOOK_MS = 100;
 
-/** The most milliseconds that a client has to complete a request when the server has been closed. */
+/** Most milliseconds for a client to complete a request after the server has been closed. */
 const PATIENCE_MS = 1000;
 
 /**
- * Ends the connections of an HTTP server that goes down, each with the answer under way. Node keeps a connection open behind
- * an answer also when the server has been closed meanwhile, and then the server lasts as long as its last connection.
+ * Ends the connections of an HTTP server during a shutdown, each after its current answer. Node keeps a connection open
+ * after an answer even if the server has been closed, and the server stays up as long as its last connection.
  */
 export class LastAnswers {
   readonly #server: Server;
-  /** What the server had before. */
+  /** Value of the server before the shutdown. */
   #keepAliveTimeout: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -21,21 +21,21 @@ export class LastAnswers {
     this.#server = server;
   }
 
-  /** From now on each answer says that it is the last one of its connection. */
+  /** Marks each answer from now on as the last one of its connection. */
   begin(): void {
     this.#server.off('request', announceEnd).prependListener('request', announceEnd);
   }
 
   /**
-   * Called before the server is closed. Requests that are answered later do not keep their connections, and
-   * connections without a request are ended when the server is closed.
-   * @param ms time that a client has to complete its request, if it is less than a second
+   * Prepares the close of the server. Connections of later answers are not kept alive, and connections without a
+   * request end when the server is closed.
+   * @param ms milliseconds for a client to complete its request, if less than a second
    */
   closing(ms: number): void {
     if (this.#keepAliveTimeout !== undefined) return;
     const server = this.#server;
     this.#keepAliveTimeout = server.keepAliveTimeout;
-    // Node adds a second for requests that are on their way. 0 would mean without an end.
+    // Node adds a second for requests under way. 0 would mean no limit.
     server.keepAliveTimeout = 1;
     const patient = performance.now() + Math.min(PATIENCE_MS, ms);
     this.#timer = setInterval(() => {
@@ -43,7 +43,7 @@ export class LastAnswers {
     }, LOOK_MS).unref();
   }
 
-  /** Gives the server back as it was. */
+  /** Restores the server. */
   end(): void {
     this.#server.off('request', announceEnd);
     clearInterval(this.#timer);
@@ -57,7 +57,7 @@ function announceEnd({ httpVersionMajor }: IncomingMessage, response: ServerResp
   if (httpVersionMajor === 1) response.setHeader('Connection', 'close');
 }
 
-/** Ends the connections on which nobody waits for an answer: they sent nothing, or the beginning of a request. */
+/** Ends the connections without a complete request. */
 function endUnasked(server: Server): void {
   for (const socket of unaskedSockets(server)) socket.destroy();
 }

@@ -4,16 +4,19 @@ import { CountedRefusal } from './counted-refusal.js';
 import type { Invocation } from '../nest/invocation.js';
 import type { Message, MessageId } from './message.js';
 
-/** Most bytes that may wait for a socket when the next value of a generator or a byte stream is pulled. */
+/** Most bytes that may wait for a socket before the next value of a generator or byte stream is pulled. */
 const MOST_UNSENT = 64 * 1024;
 
 /** Ways to answer a message. */
 export interface Answers {
-  /** Answers with a value that has waited for its turn. @throws FanoutError FANOUT_REPLY */
+  /** Answers with a value after it has waited for its turn. @throws FanoutError FANOUT_REPLY */
   reply(session: ClientSession, message: Message, value: unknown): void;
-  /** Answers with a value that came by itself: it must not make too much unread. @throws FanoutError FANOUT_REPLY */
+  /**
+   * Answers with a value of a stream that cannot be paused, within the limit on unread answers.
+   * @throws FanoutError FANOUT_REPLY
+   */
   push(session: ClientSession, message: Message, value: unknown): void;
-  /** Replies, or answers with the error where the value cannot be sent. */
+  /** Replies, or answers with an error if the value cannot be sent. */
   acknowledge(session: ClientSession, message: Message, value: unknown): void;
   /** Tells the client that the stream of a request is complete. */
   complete(session: ClientSession, message: Message): void;
@@ -23,7 +26,7 @@ export interface Answers {
 
 /** Call of an event's handler, from its message to its last reply. */
 export class MessageCall implements Invocation {
-  /** Whether the method itself returned a stream. An interceptor makes an Observable of a single value too. */
+  /** True if the method itself returned a stream. An interceptor makes an Observable of a single value too. */
   streaming = false;
   readonly #answers: Answers;
   readonly #session: ClientSession;
@@ -64,7 +67,7 @@ export class MessageCall implements Invocation {
 
   inTurn(act: () => void): Promise<void> | undefined {
     const { connection } = this.#session;
-    // Only then it shows whether the peer reads.
+    // Writes now, because only a write shows whether the client reads.
     if (connection.bufferedBytes > MOST_UNSENT) connection.writeGathered();
     if (connection.open && connection.bufferedBytes > MOST_UNSENT) return connection.whenRead(act);
     act();
@@ -80,20 +83,20 @@ export class MessageCall implements Invocation {
     if (this.id !== undefined) (this.#session.requests ??= new Set()).add(this);
   }
 
-  /** The handler is done; a stream may still go on. */
+  /** Ends the call of the handler; its stream may continue. */
   settled(): void {
     if (this.#replies?.closed !== false) this.#session.requests?.delete(this);
   }
 
   /**
-   * Replies with each value, and resolves when the next message may be handled. Waits for a single value that an interceptor
-   * has wrapped in an Observable, but not for a stream.
-   * @param limit streams of one connection
+   * Replies with each value, and resolves when the next message may be handled. Waits for a single value wrapped by an
+   * interceptor, but not for a stream.
+   * @param limit most streams of one connection
    * @throws CountedRefusal TOO_MANY_STREAMS
    */
   async replyEach(values: Observable<unknown>, limit: number): Promise<void> {
     const { connection, replies } = this.#session;
-    // The connection has closed before the handler returned, so nothing would end this stream.
+    // The connection closed before the handler returned, so nothing would end this stream.
     if (!connection.open) return this.#end?.();
     if (this.#cancelled && this.streaming) return this.#abandon();
     if (replies !== undefined && replies.size >= limit) {
@@ -128,7 +131,7 @@ export class MessageCall implements Invocation {
   #untilEnd(values: Observable<unknown>): Promise<void> {
     const [answers, session, message] = [this.#answers, this.#session, this.#message];
     return new Promise(resolve => {
-      // A value that cannot be sent ends the stream, as an error of the stream does.
+      // A value that cannot be sent ends the stream, like an error of the stream.
       const subscription = values.pipe(tap(value => this.#send(value))).subscribe({
         error: error => answers.fail(session, message.id, error),
         complete: () => this.#complete(),
@@ -149,7 +152,7 @@ export class MessageCall implements Invocation {
   }
 
   #send(value: unknown): void {
-    // An Observable is not pulled. A single value that an interceptor has wrapped is what the handler returned.
+    // An Observable cannot be paused. A single value, wrapped by an interceptor, is the result of the handler.
     if (this.streaming && this.#end === undefined) this.#answers.push(this.#session, this.#message, value);
     else this.#answers.reply(this.#session, this.#message, value);
   }

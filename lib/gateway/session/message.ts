@@ -10,16 +10,22 @@ export interface Message {
   readonly data: unknown;
 }
 
-/** Stands for the text `ping`, which is no JSON. Clients with a keep-alive of their own send it, and wait for the text `pong`. */
+/**
+ * Message for the text `ping`, which is not JSON. Clients with their own keep-alive send it, and expect the text
+ * `pong`.
+ */
 export const TEXT_PING: Message = { event: 'ping', id: undefined, data: undefined };
 
-/** What a client may call its request, to know the answer by. */
+/** Id that a client gives to its request, to find the answer. */
 export type MessageId = string | number;
 
-/** Longest id that is sent back: an error frame must hold it. */
+/** Longest id that is sent back, so that it fits into an error frame. */
 const MAX_ID_LENGTH = 64;
 
-/** Parser for `FanoutAdapter.setMessageParser()`: turns a frame into a message. Undefined or null drops the frame. */
+/**
+ * Parser for `FanoutAdapter.setMessageParser()`: turns a frame into a message. Returning undefined or null drops the
+ * frame.
+ */
 export type MessageParser = (
   data: Incoming,
 ) => { event: string; id?: MessageId | null; data?: unknown } | null | void;
@@ -27,7 +33,7 @@ export type MessageParser = (
 export const jsonParser: MessageParser = data =>
   JSON.parse(typeof data === 'string' ? data : String(data)) as Message;
 
-/** A parser of the application with its errors logged: the client is only told that the message was refused. */
+/** Wraps a parser of the application to log its errors. The client learns only that the message was refused. */
 export function reportingParser(parser: MessageParser, errors: ErrorLog): MessageParser {
   return data => {
     try {
@@ -41,7 +47,10 @@ export function reportingParser(parser: MessageParser, errors: ErrorLog): Messag
   };
 }
 
-/** @throws TypeError for a promise: the next message of the client must not overtake this one */
+/**
+ * Returns the result of a parser.
+ * @throws TypeError for a promise, because the client's next message must not overtake this one
+ */
 function assertDirect<T>(parsed: T): T {
   if (!isThenable(parsed)) return parsed;
   // A rejection of this promise would end the process, because nothing awaits it.
@@ -50,17 +59,18 @@ function assertDirect<T>(parsed: T): T {
 }
 
 /**
- * The message in a frame, or undefined when the parser dropped it. A `ping` that the parser does not read is {@link TEXT_PING}.
+ * Reads the message in a frame; undefined when the parser dropped it. A `ping` that the parser cannot read is {@link
+ * TEXT_PING}.
  * @throws Refusal BAD_MESSAGE
  */
 export function readMessage(parser: MessageParser, frame: Incoming): Message | undefined {
-  // Spares the error of `JSON.parse`: some clients ask each second.
+  // Avoids the error of `JSON.parse`, because some clients send `ping` each second.
   if (parser === jsonParser && isTextPing(frame)) return TEXT_PING;
   let parsed: unknown = null;
   try {
     parsed = parser(frame);
   } catch {
-    // The frame is no message, as with any other result that is none.
+    // The frame is not a message, like any other result that is not one.
   }
   if (parsed === undefined) return undefined;
   const { event, id, data } = (
@@ -71,7 +81,7 @@ export function readMessage(parser: MessageParser, frame: Incoming): Message | u
   throw new Refusal('BAD_MESSAGE');
 }
 
-/** Whether a frame is the text `ping` and nothing else. Binary frames are read as text. */
+/** Tells whether a frame is exactly the text `ping`. Binary frames are read as text. */
 function isTextPing(frame: Incoming): boolean {
   if (typeof frame === 'string') return frame === 'ping';
   return Buffer.isBuffer(frame) && frame.length === 4 && frame.toString('latin1') === 'ping';

@@ -18,22 +18,22 @@ const currentConnection = ownParameter((_: unknown, context: ExecutionContext) =
 
 const topicParam = createParamDecorator(topicParamOf);
 
-/** Names of our decorators by the function that Nest notes for a parameter. */
+/** Names of our decorators, by the function in Nest's metadata of a parameter. */
 const DECORATORS = new Map<object, string>([
   [topicParamOf, 'TopicParam'],
   [topicNameOf, 'TopicName'],
   [currentConnection, 'CurrentConnection'],
 ]);
 
-/** The name of the decorator that gave Nest this function for a parameter; undefined for one that is not ours. */
+/** Returns the name of our decorator with this function; undefined for any other decorator. */
 export function decoratorOf(factory: object | undefined): string | undefined {
   return factory && DECORATORS.get(factory);
 }
 
 /**
- * The value of a `:name` of the `@Topic` pattern, in a `@Topic` method: `BRK.B` for the topic `prices.BRK~2EB`. Pipes are
- * applied as with `@Param()`. The parameters of declared `Topics` are suggested as names. `@TopicParam<'prices.:symbol'>('symbol')`
- * takes the names of that pattern only.
+ * Value of a `:name` of the `@Topic` pattern, in a `@Topic` method: `BRK.B` for the topic `prices.BRK~2EB`. Pipes are
+ * applied as with `@Param()`. The parameters of declared `Topics` are suggested as names.
+ * `@TopicParam<'prices.:symbol'>('symbol')` accepts the names of that pattern only.
  */
 export function TopicParam(
   name: TopicParameters<keyof Topics & string> | (string & {}),
@@ -50,8 +50,8 @@ export function TopicParam(
   return topicParam(name, ...pipes);
 }
 
-/** The full name of the topic that is subscribed to, in a `@Topic` method. */
+/** Full name of the requested topic, in a `@Topic` method. */
 export const TopicName: () => ParameterDecorator = createParamDecorator(topicNameOf);
 
-/** The {@link Connection} of the client, in every handler of a gateway. */
+/** {@link Connection} of the client, in every handler of a gateway. */
 export const CurrentConnection: () => ParameterDecorator = createParamDecorator(currentConnection);

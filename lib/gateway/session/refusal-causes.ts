@@ -3,7 +3,7 @@ import type { RejectionCause } from '../../observe/rejections.js';
 import { CountedRefusal } from './counted-refusal.js';
 import { GuardRefusal } from '../nest/guard-refusal.js';
 
-/** What a refusal of this code is counted as, where the code says it. */
+/** Causes for the counters, by the codes that have one. */
 const CAUSES: Partial<Record<RefusalCode, RejectionCause>> = {
   BAD_MESSAGE: 'message',
   UNKNOWN_EVENT: 'message',
@@ -14,7 +14,7 @@ const CAUSES: Partial<Record<RefusalCode, RejectionCause>> = {
   TOO_MANY_TOPICS: 'topics-per-connection',
 };
 
-/** What a message that was answered with this error is counted as; undefined when the answer is the application's own. */
+/** Returns the cause to count for a message answered with this error; undefined for an answer of the application. */
 export function causeOf(error: unknown): RejectionCause | undefined {
   if (error instanceof CountedRefusal) return error.cause;
   if (error instanceof Refusal) return CAUSES[error.code];
