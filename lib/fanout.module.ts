@@ -235,6 +235,7 @@ export class FanoutModule
   /** @internal */
   async onModuleInit(): Promise<void> {
     assertUsable(this.#config.getIoAdapter());
+    this.#runtime.checks.checkInternals();
     await assertProtected(this.#modules);
     this.#runtime.checks.run();
     this.#runtime.checks.watch(this.#lazyLoader);

@@ -71,6 +71,9 @@ export const FANOUT_ERRORS = {
   FANOUT_CANARY:
     'This version of Nest does not ask the %s of a test method that FanoutModule calls at start, so gateways would be ' +
     'served without protection. Use a supported version of Nest, or report this.',
+  FANOUT_NEST:
+    'This version of Nest lacks %s. Without that part %s, so the application does not start. Use a supported version of ' +
+    'Nest, or report this.',
   FANOUT_SUBSCRIPTION_STATE:
     'A subscription to topic "%s" must not go from state "%s" to state "%s". This is a fault of nestjs-fanout: report it, ' +
     'with the stack trace.',

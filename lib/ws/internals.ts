@@ -26,7 +26,7 @@ export interface Peers {
 }
 
 /** Private part of `ws` or Node that this library uses. */
-interface Internal {
+export interface Internal {
   /** Name, for the log. */
   readonly name: string;
   /** Effect of its absence, for the log. */
@@ -97,7 +97,8 @@ const PEERS: Peers = {
 const SLOW_LOOKS_FROZEN =
   'a client that reads a large answer slowly may look frozen, and is closed after slowConsumer.grace';
 
-const INTERNALS: readonly Internal[] = [
+/** Private parts of `ws` and Node, in the order of `docs/internals.md`. */
+export const INTERNALS: readonly Internal[] = [
   {
     name: 'the parser of a ws socket (_receiver._write, _errored)',
     without: 'frames behind a bad compressed frame may end the process: set compression to false',

@@ -4,7 +4,7 @@ import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
 export interface WsServerOptions extends ServerOptions {
   /** Milliseconds that a client has to end its connection after a close frame. */
   readonly closeTimeout?: number;
-  /** Pongs that wait for a client that does not read, from which on its pings are not answered. */
+  /** Most pongs of `autoPong` that may wait to be sent to a client. */
   readonly maxPendingAutoPongs?: number;
 }
 

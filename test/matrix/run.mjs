@@ -1,6 +1,6 @@
 // Packs the built package and runs the e2e suite against it, as an application would have installed it: Nest 11 on Node 24,
 // and Nest 12 on Node 24 over TLS. The repository's own run is Nest 12 on Node 20, so each version has its turn. On the
-// first versions of both majors runs what depends on how Nest builds enhancers. Folders are kept below the system's temporary directory and used again.
+// first versions of both majors, with the oldest ws of the range, runs what depends on how Nest builds enhancers and on private parts. Folders are kept below the system's temporary directory and used again.
 //
 //   node test/matrix/run.mjs [--all] [--nest 11|12|11.0.0|12.0.0] [--node 20|24] [--tls] [file or name filter of vitest ...]
 //
@@ -33,8 +33,9 @@ const FIRST = {
     '@nestjs/websockets': '12.0.1',
   },
 };
-/** What runs on them: all that depends on how Nest builds and asks enhancers. */
+/** What runs on them, with the oldest `ws`: all that depends on how Nest builds and asks enhancers, and the private parts. */
 const ON_FIRST = [
+  'test/e2e/nest/internals',
   'test/e2e/nest/protection',
   'test/e2e/nest/handshake-guards',
   'test/e2e/nest/nest-promises',
@@ -143,6 +144,7 @@ function installNest(version) {
     if (TOOLS.includes(name)) continue;
     dependencies[name] = name.startsWith('@nestjs/') ? nestRange(name, range, version) : range;
   }
+  if (version in FIRST) dependencies.ws = oldest(manifest.dependencies.ws);
   mkdirSync(folder, { recursive: true });
   // The core 12.0.0 names 11 as its peer by mistake.
   writeFileSync(join(folder, '.npmrc'), `legacy-peer-deps=${version in FIRST}\n`);
@@ -151,6 +153,11 @@ function installNest(version) {
   if (!installed.startsWith(version.includes('.') ? version : `${version}.`))
     throw new Error(`Nest ${version} was asked for, ${installed} is installed`);
   return folder;
+}
+
+/** The oldest version of a range such as `^8.23.0`. */
+function oldest(range) {
+  return range.replace(/^\^/, '');
 }
 
 /** The version of one of Nest's packages: the first of a major exactly, else the newest of it. */

@@ -1,7 +1,7 @@
 import type { CanActivate, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { ApplicationConfig, ContextIdFactory } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { defer, lastValueFrom, mergeMap, type Observable, of } from 'rxjs';
+import type { InstanceWrapper } from '../nest/private-api.js';
 import { shown } from '../../errors/fanout-error.js';
 import { canActivate } from '../nest/handshake-guards.decorator.js';
 import type { GlobalEnhancers } from '../protection/protection.js';

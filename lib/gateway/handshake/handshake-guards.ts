@@ -1,14 +1,14 @@
 import type { CanActivate, Type } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef } from '@nestjs/core';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import type { Module } from '@nestjs/core/injector/module.js';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { ExecutionContextHost, type Module } from '../nest/private-api.js';
 import { FanoutError } from '../../errors/fanout-error.js';
 import type { Gateway } from '../nest/gateway-explorer.js';
 import type { HandshakeEnhancers, HandshakeScope } from './handshake-enhancers.js';
 import { type HandshakeGuard, handshakeHandlerOf } from '../nest/handshake-guards.decorator.js';
 import type { HandshakeRequest } from '../session/handshake-request.js';
 import type { HandshakeResponse } from '../session/handshake-response.js';
+import { releaseEnhancers } from '../nest/scope-release.js';
 import { type Supply, supplyOf } from '../nest/supply.js';
 
 /**
@@ -34,7 +34,7 @@ export class HandshakeGuards {
     this.#host = gateway.wrapper.host!;
     this.#handler = handshakeHandlerOf(gateway.metatype.prototype as object);
     this.#guards = gateway.handshakeGuards.map(guard => this.#supply(guard));
-    if (this.#guards.length > 0) this.#release();
+    if (this.#guards.length > 0) releaseEnhancers(gateway.wrapper, gateway.handshakeGuards);
   }
 
   /**
@@ -74,24 +74,6 @@ export class HandshakeGuards {
     const moduleRef = this.#host.providers.get(ModuleRef)!.instance as ModuleRef;
     moduleRef.registerRequestByContextId(request, scope);
     return scope;
-  }
-
-  /**
-   * Removes the guards from Nest's list of the gateway's enhancers. A scoped guard gives the gateway its scope, as
-   * everywhere in Nest. The list would also build the guards once more for each connection, with the socket as their
-   * request.
-   */
-  #release(): void {
-    const { wrapper } = this.#gateway;
-    // Keeps the result that Nest had with the guards. Nest computes it again from time to time, and without the guards
-    // would take a scoped gateway for a static one.
-    const isStatic = wrapper.isDependencyTreeStatic();
-    Object.defineProperty(wrapper, 'isDependencyTreeStatic', { value: () => isStatic });
-    const enhancers = wrapper.getEnhancersMetadata() ?? [];
-    for (const guard of this.#gateway.handshakeGuards) {
-      const at = enhancers.findIndex(({ token }) => token === guard);
-      if (at >= 0) enhancers.splice(at, 1);
-    }
   }
 }
 

@@ -1,5 +1,4 @@
-import { INJECTABLE_WATERMARK } from '@nestjs/common/constants.js';
-import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
+import { INJECTABLE_WATERMARK, PARAM_ARGS_METADATA } from './private-api.js';
 import { FanoutError } from '../../errors/fanout-error.js';
 
 /**

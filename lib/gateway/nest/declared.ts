@@ -3,11 +3,11 @@ import {
   EXCEPTION_FILTERS_METADATA,
   GUARDS_METADATA,
   INTERCEPTORS_METADATA,
+  PARAM_ARGS_METADATA,
   PARAMTYPES_METADATA,
   PIPES_METADATA,
-} from '@nestjs/common/constants.js';
-import { PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
-import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
+  WsParamtype,
+} from './private-api.js';
 
 /** Kinds of enhancers, each with the metadata key of Nest's decorator and the name of its method. */
 export const ENHANCER_KINDS = {

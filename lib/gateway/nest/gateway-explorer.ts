@@ -1,12 +1,12 @@
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import {
   GATEWAY_METADATA,
   GATEWAY_OPTIONS,
+  type InstanceWrapper,
   MESSAGE_MAPPING_METADATA,
   MESSAGE_METADATA,
   PORT_METADATA,
-} from '@nestjs/websockets/constants.js';
+} from './private-api.js';
 import { FanoutError, shown } from '../../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../../heartbeat/heartbeat-monitor.js';
 import { assertClassChain } from './class-chain.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
-import { GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/constants.js';
+import { GATEWAY_OPTIONS, PORT_METADATA } from './private-api.js';
 import { FanoutError, shown } from '../../errors/fanout-error.js';
 import {
   assertKnown,

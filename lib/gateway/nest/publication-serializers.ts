@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { type ApplicationConfig, ContextIdFactory } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { EMPTY } from 'rxjs';
+import type { InstanceWrapper } from './private-api.js';
 import type { Broadcaster } from '../../broadcast/broadcaster.js';
 import { load, scopedSupply } from './supply.js';
 import { type StandardSchema, validated } from './standard-schema.js';

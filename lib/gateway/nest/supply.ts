@@ -1,7 +1,5 @@
 import type { ContextId } from '@nestjs/core';
-import { Injector } from '@nestjs/core/injector/injector.js';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import type { Module } from '@nestjs/core/injector/module.js';
+import { Injector, type InstanceWrapper, type Module } from './private-api.js';
 import { shown } from '../../errors/fanout-error.js';
 import { ENHANCER_KINDS, type EnhancerKind, type EnhancerRef } from './declared.js';
 

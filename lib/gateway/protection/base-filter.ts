@@ -1,5 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { ExecutionContextHost } from '../nest/private-api.js';
 
 /** The methods of Nest's `BaseWsExceptionFilter`, of any version and copy. */
 interface BaseFilter {

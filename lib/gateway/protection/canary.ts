@@ -13,11 +13,11 @@ import {
   UsePipes,
 } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { MessageBody } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import { isObservable, lastValueFrom, map } from 'rxjs';
 import type { WebSocket } from 'ws';
+import type { InstanceWrapper } from '../nest/private-api.js';
 import { FanoutError } from '../../errors/fanout-error.js';
 import type { Invocation } from '../nest/invocation.js';
 import { GuardRefusal } from '../nest/guard-refusal.js';

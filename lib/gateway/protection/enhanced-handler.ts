@@ -1,8 +1,6 @@
 import type { ArgumentMetadata, CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
-import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants.js';
-import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
-import { PipesConsumer } from '@nestjs/core/pipes/pipes-consumer.js';
 import { catchError, defer, ignoreElements, isObservable, lastValueFrom } from 'rxjs';
+import { FILTER_CATCH_EXCEPTIONS, InterceptorsConsumer, PipesConsumer } from '../nest/private-api.js';
 import { type CallArguments, callArguments, invocationIn } from '../nest/invocation.js';
 import { coverBaseFilter, FilterHost } from './base-filter.js';
 import type { DeclaredRoute } from '../nest/declared.js';

@@ -1,7 +1,5 @@
 import type { PipeTransform, Type } from '@nestjs/common';
-import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { WsParamtype } from '@nestjs/websockets/enums/ws-paramtype.enum.js';
-import { WsParamsFactory } from '@nestjs/websockets/factories/ws-params-factory.js';
+import { ExecutionContextHost, WsParamsFactory, WsParamtype } from '../nest/private-api.js';
 import { type CallArguments, callArguments } from '../nest/invocation.js';
 import type { DeclaredParameter, DeclaredRoute } from '../nest/declared.js';
 import type { HandlerFunction } from '../nest/gateway-handler.js';

@@ -1,7 +1,7 @@
 import type { CanActivate, NestInterceptor, PipeTransform } from '@nestjs/common';
 import type { ApplicationConfig, ContextId } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type { WebSocket } from 'ws';
+import type { InstanceWrapper } from '../nest/private-api.js';
 import { FanoutError } from '../../errors/fanout-error.js';
 import { connectionContext, scopedInstance } from '../session/connection-context.js';
 import type { Blame } from './blame.js';

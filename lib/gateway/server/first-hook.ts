@@ -1,5 +1,5 @@
 import type { ModulesContainer } from '@nestjs/core';
-import type { Module } from '@nestjs/core/injector/module.js';
+import type { Module } from '../nest/private-api.js';
 
 /**
  * Has Nest call a function at the beginning of a shutdown, before the `onModuleDestroy` of the application's providers. A

@@ -1,12 +1,12 @@
 import { type LazyModuleLoader, MetadataScanner, type ModulesContainer } from '@nestjs/core';
-import type { Module } from '@nestjs/core/injector/module.js';
-import { GATEWAY_METADATA, PARAM_ARGS_METADATA } from '@nestjs/websockets/constants.js';
+import { GATEWAY_METADATA, type Module, PARAM_ARGS_METADATA } from '../nest/private-api.js';
 import { FanoutError, shown } from '../../errors/fanout-error.js';
 import { type DeclaredPattern, publishLine } from '../../topic/near-miss.js';
 import type { TopicPattern } from '../../topic/topic-pattern.js';
 import type { Gateway, GatewayExplorer } from '../nest/gateway-explorer.js';
 import { heartbeatOf } from '../nest/heartbeat.decorator.js';
 import { decoratorOf } from '../session/param.decorators.js';
+import { missingNestInternals } from '../nest/internals.js';
 import { publishedBy } from '../nest/publish.decorator.js';
 import { missingInternals } from '../../ws/internals.js';
 
@@ -22,9 +22,9 @@ interface Parameter {
 }
 
 /**
- * Checks at the start. The first check is of the private parts of `ws` and Node that this library uses. The others find mistakes
- * with decorators that show no error at run time: a value that is always undefined, a method that is never called, a topic
- * without possible subscribers. The metadata is read once.
+ * Checks at the start: the private parts of Nest, `ws` and Node that this library uses, and mistakes with decorators that show no
+ * error at run time. Such a mistake is a value that is always undefined, a method that is never called, or a topic without
+ * possible subscribers. The metadata is read once.
  */
 export class StartChecks {
   readonly #modules: ModulesContainer;
@@ -40,9 +40,14 @@ export class StartChecks {
     this.#log = log;
   }
 
+  /** Logs the effect of each missing private part. @throws FanoutError FANOUT_NEST for a part that protects the application */
+  checkInternals(): void {
+    const lines = [...missingNestInternals(this.#modules), ...missingInternals()];
+    for (const line of lines) this.#log.warn(line);
+  }
+
   /** @throws FanoutError FANOUT_DECORATOR, FANOUT_EVENT_NAME */
   run(): void {
-    for (const line of missingInternals()) this.#log.warn(line);
     const { gateways } = this.#explorer;
     for (const gateway of gateways) this.#checkGateway(gateway);
     const declared = gateways.flatMap(({ name, topics }) =>

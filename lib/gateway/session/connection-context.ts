@@ -1,9 +1,8 @@
 import type { Type } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef } from '@nestjs/core';
 import type { ContextId } from '@nestjs/core';
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import { GATEWAY_SERVER_METADATA } from '@nestjs/websockets/constants.js';
 import type { WebSocket } from 'ws';
+import { GATEWAY_SERVER_METADATA, type InstanceWrapper } from '../nest/private-api.js';
 import { sessionOf } from './client-session.js';
 
 /** Nest's context for the request-scoped providers of one connection. `@Inject(REQUEST)` gives the socket in it. */

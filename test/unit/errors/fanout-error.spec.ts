@@ -165,6 +165,10 @@ const SENTENCES: Record<FanoutErrorCode, [details: unknown[], sentence: string]>
     ['guard'],
     `This version of Nest does not ask the guard of a test method that FanoutModule calls at start, so gateways would be served without protection. Use a supported version of Nest, or report this.`,
   ],
+  FANOUT_NEST: [
+    ['the injector (loadPerContext)', 'request-scoped and transient enhancers could not be built'],
+    'This version of Nest lacks the injector (loadPerContext). Without that part request-scoped and transient enhancers could not be built, so the application does not start. Use a supported version of Nest, or report this.',
+  ],
   FANOUT_SUBSCRIPTION_STATE: [
     ['prices.AAPL', 'ended', 'live'],
     `A subscription to topic "prices.AAPL" must not go from state "ended" to state "live". This is a fault of nestjs-fanout: report it, with the stack trace.`,
