@@ -1,4 +1,4 @@
-// Every public name, and nothing else, is on this page.
+// Every public name is on this page, and nothing else.
 export { FanoutModule, type FanoutOptionsFactory } from './fanout.module.js';
 export type {
   AdaptiveFlush,

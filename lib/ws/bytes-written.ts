@@ -1,13 +1,14 @@
 import type { Duplex } from 'node:stream';
 
-/** Bytes written to a socket, with those in its buffer. 0 for a stream that does not count them. */
+/** Returns the bytes written to a socket, with those still in its buffer; 0 for a stream without such a count. */
 export function bytesWritten(socket: Duplex): number {
   return (socket as { bytesWritten?: number }).bytesWritten ?? 0;
 }
 
 /**
- * Makes a socket look as if bytes were written to it. Socket.IO ends an upgrade to another path after a second if nothing was
- * written, so a handshake guard would have only a second. The property covers Node's getter, and still counts.
+ * Makes a socket look as if bytes were written to it. Socket.IO ends an upgrade to another path after a second if
+ * nothing was written, so a handshake guard would have only a second. The property covers Node's getter, and still
+ * counts.
  */
 export function seemWrittenTo(socket: Duplex): void {
   const own = Object.getOwnPropertyDescriptor(socket, 'bytesWritten');

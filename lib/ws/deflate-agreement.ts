@@ -2,13 +2,14 @@ import type { PerMessageDeflateOptions } from 'ws';
 import { WINDOW_BITS } from '../wire/deflate-once.js';
 
 /**
- * The answer of `ws` to clients that offer permessage-deflate. Without context takeover no message depends on the one before,
- * so one compression serves every client. The same is asked of the client, so that the server keeps no window for each client.
+ * Answer of `ws` to clients that offer permessage-deflate. Without context takeover no message depends on the one
+ * before, so one compression serves every client. The client compresses without context takeover too, so that the
+ * server keeps no window for each client.
  */
 export const DEFLATE_OFFER: Readonly<PerMessageDeflateOptions> = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,
-  // Messages that the application sends through the `ws` socket stay plain: each client would need a compressor.
+  // Messages of the application through the `ws` socket stay uncompressed: each client would need a compressor.
   threshold: Infinity,
   // `ws` keeps an inflater for each client that has sent a compressed message. Most messages are a subscribe, far below
   // the 16 KiB that `ws` would reserve for the output.
@@ -19,8 +20,8 @@ const AGREED = /^sec-websocket-extensions: *permessage-deflate *(?:;(.*))?$/i;
 const SERVER_WINDOW = 'server_max_window_bits=';
 
 /**
- * Whether a client can read frames that were deflated once for all clients. The headers of its 101 answer tell: both sides keep
- * to them, whoever negotiated them.
+ * Tells from the headers of the 101 whether a client can read frames that were compressed once for all clients. Both
+ * sides keep to these headers, whoever set them.
  */
 export function takesSharedFrames(headers: readonly string[]): boolean {
   const agreed = headers.map(header => AGREED.exec(header)).find(match => match !== null);

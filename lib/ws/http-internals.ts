@@ -4,30 +4,30 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 
-/** Connection in the list that Node keeps of an HTTP server. */
+/** Connection in Node's list of an HTTP server. */
 interface ListedConnection {
   readonly socket: Socket;
   /** The last request, as soon as its headers are complete. */
   readonly incoming?: unknown;
 }
 
-/** Node's list: `active()` has the connections whose next request is not complete. */
+/** Node's list. `active()` returns the connections whose next request is not complete. */
 interface ConnectionList {
   active(): readonly ListedConnection[];
 }
 
-/** Description of the symbol under which an HTTP server keeps its list of connections. */
+/** Description of Node's symbol for an HTTP server's list of connections. */
 const CONNECTIONS = 'http.server.connections';
 
-/** Name of the function with which an HTTP server reads a new connection. */
+/** Name of Node's function that reads a new connection of an HTTP server. */
 const LISTENER = 'connectionListener';
 
-/** The answer that an HTTP server is writing to a socket; undefined or null when there is none. */
+/** The answer that an HTTP server is writing to a socket; undefined or null without one. */
 export function answerUnderWay(socket: Duplex): EventEmitter | null | undefined {
   return (socket as { _httpMessage?: EventEmitter | null })._httpMessage;
 }
 
-/** Sockets of a server on which nobody waits for an answer: they sent nothing, or the beginning of a request. */
+/** Returns the sockets of a server without a complete request. */
 export function unaskedSockets(server: Server): Socket[] {
   const connections = listOf(server)?.active?.() ?? [];
   return connections
@@ -35,14 +35,14 @@ export function unaskedSockets(server: Server): Socket[] {
     .map(({ socket }) => socket);
 }
 
-/** Whether the list of connections of a server can be read. */
+/** Tells whether the list of connections of a server can be read. */
 export function hasConnectionList(server: Server): boolean {
   return Array.isArray(listOf(server)?.active?.());
 }
 
 /**
- * Has a server read a socket from its beginning. Only Node's own listener is called: other listeners have seen this socket,
- * and would count it twice.
+ * Makes a server read a socket from its beginning. Calls only Node's own listener, because other listeners have seen
+ * this socket and would count it twice.
  */
 export function readAnew(server: Server, socket: Duplex): void {
   const listener = connectionListener(server);
@@ -50,7 +50,7 @@ export function readAnew(server: Server, socket: Duplex): void {
   else listener.call(server, socket);
 }
 
-/** Node's own listener for new connections of a server; undefined if it has another name. */
+/** Returns Node's own listener for new connections of a server; undefined if it has another name. */
 export function connectionListener(server: Server): Function | undefined {
   return server.listeners(connectionEvent(server)).find(({ name }) => name === LISTENER);
 }

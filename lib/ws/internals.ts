@@ -10,7 +10,7 @@ import { isReceiving } from './receiver-state.js';
 import { changeOptions, stopTracking } from './server-options.js';
 import { bytesLeft, type HandledSocket } from './socket-handle.js';
 
-/** Parts of `ws` and Node that the checks look at. Tests give others. */
+/** Parts of `ws` and Node under check. Tests pass others. */
 export interface Peers {
   /** Makes a socket of `ws` that reads from a stream, as a `ws` server does. */
   readonly socketOn: (transport: Duplex) => object;
@@ -29,9 +29,9 @@ export interface Peers {
 export interface Internal {
   /** Name, for the log. */
   readonly name: string;
-  /** Effect of its absence, for the log. */
+  /** Effect if the part is missing, for the log. */
   readonly without: string;
-  /** Whether the part is there and does what this library expects of it. */
+  /** Tells whether the part exists and works as this library expects. */
   readonly holds: (peers: Peers) => boolean;
 }
 
@@ -46,14 +46,17 @@ interface Receiver {
   on(event: 'error', listener: () => void): unknown;
 }
 
-/** Constructor of `ws` as a server calls it. The cast is there because the type declarations have the clients' one only. */
+/**
+ * Constructor of `ws` as called by a server. The cast is needed because the type declarations describe the clients'
+ * constructor only.
+ */
 const ServerSideSocket = WebSocket as unknown as new (
   address: null,
   protocols: undefined,
   options: object,
 ) => WebSocket & { setSocket(transport: Duplex, head: Buffer, options: object): void };
 
-/** Handshake of a client, as far as `ws` reads it. */
+/** Handshake of a client, with the fields that `ws` reads. */
 const HANDSHAKE = {
   method: 'GET',
   url: '/',
@@ -65,7 +68,7 @@ const HANDSHAKE = {
   },
 };
 
-/** First bytes of a masked text frame of five bytes, and a frame that no client may send. */
+/** First bytes of a masked text frame of five bytes, and a frame that is forbidden for clients. */
 const TEXT_BEGUN = Buffer.from([0x81, 0x85, 0, 0, 0, 0, 0x61]);
 const TEXT_REST = Buffer.from([0x61, 0x61, 0x61, 0x61]);
 const BAD_FRAME = Buffer.from([0xf3, 0x80, 0, 0, 0, 0]);
@@ -196,7 +199,7 @@ export const INTERNALS: readonly Internal[] = [
     without: 'a shutdown waits for clients that have opened a connection and sent no request',
     holds: ({ httpServer }) => {
       const server = httpServer();
-      // Node makes the list when the server begins to listen.
+      // Node creates the list when the server begins to listen.
       server.emit('listening');
       const listed = hasConnectionList(server);
       server.close(ignore);
@@ -216,8 +219,8 @@ export const INTERNALS: readonly Internal[] = [
 ];
 
 /**
- * Tries each private part of `ws` and Node that this library uses. Returns a line for the log for each part that is missing or
- * does something else, as in a version of `ws` or Node that is newer than this library.
+ * Tries each private part of `ws` and Node that this library uses. Returns a log line for each part that is missing or
+ * works differently, as in a version of `ws` or Node newer than this library.
  */
 export function missingInternals(peers: Peers = PEERS): string[] {
   return INTERNALS.filter(internal => !holds(internal, peers)).map(
@@ -242,7 +245,7 @@ function withSocket(peers: Peers, test: (socket: object, transport: Duplex) => b
   }
 }
 
-/** Lets a client in at a `ws` server whose options were changed after it was made. */
+/** Connects a client to a `ws` server whose options were changed after its creation. */
 function withClient(
   { webSocketServer }: Peers,
   options: Readonly<Record<string, unknown>>,
@@ -278,7 +281,7 @@ function receiverOf(socket: object): Receiver | undefined {
   return (socket as { _receiver?: Receiver })._receiver;
 }
 
-/** Stream that takes everything and ends nothing. */
+/** Makes a stream that accepts everything and never ends. */
 function silentStream(): Duplex {
   return new Duplex({ read: ignore, write: (_chunk, _encoding, done) => done() });
 }

@@ -1,32 +1,33 @@
 import type { WebSocket } from 'ws';
 import { type SocketHandle, stopReading } from './socket-handle.js';
 
-/** Milliseconds in which an offender may take its close frame and leave. */
+/** Milliseconds for an offender to read its close frame and disconnect. */
 const LINGER_MS = 1000;
 
-/** Bytes of an offender that are read and dropped, so that its own end behind them is seen: one read of Node. */
+/** Bytes of an offender that are read and dropped, one read of Node, so that the end behind them is seen. */
 const DISCARDED_BYTES = 65_536;
 
-/** Members of a socket that end its reading. */
+/** Members of a socket that stop its reading. */
 interface ReadPort {
   readonly _handle?: SocketHandle | null;
   on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
   pause(): unknown;
 }
 
-/** Parser of the frames of a `ws` socket: the private fields that hold what it has read and not parsed. */
+/** Parser of the frames of a `ws` socket, with the private fields for data that is read and not parsed. */
 interface Receiver {
   _buffers: unknown[];
   _fragments: unknown[];
-  /** Whether the message ends with the frame in hand. */
+  /** True if the current frame ends the message. */
   _fin: boolean;
   _bufferedBytes: number;
   _write(chunk: Buffer, encoding: BufferEncoding, done: () => void): void;
 }
 
 /**
- * Stops the parsing of what a client sends, and ends the client in a second at the latest. For a client that was closed for an
- * offence: `ws` would parse its flood until the client answers the close frame, which is the most expensive part of a flood.
+ * Stops the parsing of a client's messages, and ends the client within a second. Used for a client that was closed for
+ * an offence. `ws` would parse its flood until the client answers the close frame, and parsing is the most expensive
+ * part of a flood.
  */
 export function silence(socket: WebSocket, transport: ReadPort): void {
   deafen(socket, transport);
@@ -34,7 +35,7 @@ export function silence(socket: WebSocket, transport: ReadPort): void {
   socket.once('close', () => clearTimeout(timer));
 }
 
-/** Stops the parsing of what a client sends. The caller ends the client. */
+/** Stops the parsing of a client's messages. The caller ends the client. */
 export function deafen(socket: WebSocket, transport: ReadPort): void {
   stopParsing(socket);
   let left = DISCARDED_BYTES;
@@ -42,18 +43,18 @@ export function deafen(socket: WebSocket, transport: ReadPort): void {
     left -= length;
     if (left <= 0) stopReading(transport);
   });
-  // The socket may be paused. Where `ws` has unparsed bytes, it goes on by itself.
+  // The socket may be paused. With unparsed bytes, `ws` resumes it by itself.
   socket.resume();
 }
 
-/** Drops the rest of the chunk and of the message that `ws` is parsing: `ws` stops where it finds nothing. */
+/** Drops the rest of the current chunk and message: `ws` stops when it finds nothing to parse. */
 function stopParsing(socket: WebSocket): void {
   const receiver = (socket as { _receiver?: Partial<Receiver> })._receiver;
   if (!Array.isArray(receiver?._buffers) || typeof receiver._write !== 'function') return;
   receiver._buffers = [];
   receiver._bufferedBytes = 0;
   receiver._fragments = [];
-  // A part that is being inflated would count as a whole message, or as one that is no UTF-8.
+  // A part that is being inflated would count as a whole message, or as one with invalid UTF-8.
   receiver._fin = false;
   receiver._write = drop;
 }

@@ -32,19 +32,19 @@ export interface LifecycleDeps {
   readonly offenders: Offenders;
   readonly unfinished: UnfinishedMessages;
   readonly connection: ConnectionDeps;
-  /** For gateways without a heartbeat. */
+  /** Connection parts for gateways without a heartbeat. */
   readonly connectionWithoutPings: ConnectionDeps;
   readonly sessionHost: SessionDeps;
   readonly logger: ErrorLog;
 }
 
 /**
- * A connection from the 101 to its end. `handleConnection` of every gateway on the path has settled before the first
- * message is handled; a hook that throws closes its own connection and never the process.
+ * Life of a connection, from the 101 to its end. The first message is handled after `handleConnection` of every gateway
+ * on the path has settled. A hook that throws closes its own connection, never the process.
  */
 export class ConnectionLifecycle {
   readonly #deps: LifecycleDeps;
-  /** Hooks on their way, which a shutdown waits for. */
+  /** Running hooks. A shutdown waits for them. */
   readonly #hooks = new Set<Promise<unknown>>();
 
   /** One function for all sockets, so that a connection costs no closure: `this` is the socket. */
@@ -58,7 +58,7 @@ export class ConnectionLifecycle {
     };
   }
 
-  /** Takes over a WebSocket whose handshake is done, and the slot it has. */
+  /** Takes over a WebSocket after its handshake, together with its slot. */
   open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
     const { connections, heartbeat, expiries, reception, sessionHost, unfinished } = this.#deps;
     const { endpoint, request, ip, params } = arrival;
@@ -77,7 +77,8 @@ export class ConnectionLifecycle {
     socket.on('close', this.#onClose);
     if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (credentials?.user !== undefined) connection.user = credentials.user as ConnectionUser;
-    // Listeners added by `afterInit` come before the hooks, as under `WsAdapter`. The hooks run although a listener throws.
+    // Listeners added by `afterInit` come before the hooks, as under `WsAdapter`. The hooks run even if a listener
+    // throws.
     try {
       endpoint.server.emit('connection', socket, request);
     } finally {
@@ -90,12 +91,12 @@ export class ConnectionLifecycle {
     else session.connected = this.#track(this.#connect(session, request));
   }
 
-  /** From now on no further message is taken: the server goes down. */
+  /** Ignores all further messages, because the server shuts down. */
   drain(): void {
     this.#deps.reception.drain();
   }
 
-  /** Resolves when no hook runs any more. */
+  /** Resolves when no hook is running. */
   async settled(): Promise<void> {
     while (this.#hooks.size > 0) await Promise.allSettled(this.#hooks);
   }
@@ -106,7 +107,7 @@ export class ConnectionLifecycle {
     let deadline: NodeJS.Timeout | undefined;
     const late = new Promise<[]>(resolve => {
       deadline = setTimeout(() => {
-        // It may have gone meanwhile, and that is no fault of its own.
+        // A client that has disconnected meanwhile is not late.
         if (connection.open) offenders.close(session, 'handshake-time', CLOSE.HANDSHAKE_TIMEOUT);
         resolve([]);
       }, options.limits.handshake);
@@ -130,11 +131,11 @@ export class ConnectionLifecycle {
     const { connection, inbound, endpoint } = session;
     const { user } = request as { user?: ConnectionUser };
     if (connection.open && connection.user === undefined && user !== undefined) connection.user = user;
-    // A hook may have refused the client by closing the socket itself, and a user has a limit: nothing of one that is
-    // gone is handled.
+    // A hook may have refused the client by closing the socket itself, and a limit may have closed it. No message of a
+    // closed connection is handled.
     if (!connection.open) return inbound.clear();
     const { keep } = this.#deps.options.handshake;
-    // Guards that ask for the host are asked again when the client renews.
+    // Guards that read the host run again when the client renews its credentials.
     connection.handshake.keep(endpoint.handshakeGuards.length > 0 ? [...keep, 'host'] : keep);
     this.#deps.expiries.begin(session);
     inbound.open(this.#deps.options.limits.inFlight);
@@ -153,7 +154,7 @@ export class ConnectionLifecycle {
     topics.leaveAll(connection, 'disconnected');
     connection.sink.end();
     connections.delete(connection);
-    // What a client sent before it left is still its wish; after our own close it is not.
+    // Messages sent before the client disconnected are still handled. After our own close they are not.
     if (closedWith !== undefined) session.inbound.clear();
     else session.inbound.leave();
     this.#deps.connection.waiting.end(connection);
@@ -169,9 +170,9 @@ export class ConnectionLifecycle {
   }
 
   async #tellDisconnected({ connection, endpoint, connected }: ClientSession, reason: Close): Promise<void> {
-    // A gateway learns of the end after it has learned of the beginning.
+    // A gateway sees the end of a connection only after its beginning.
     await connected;
-    // Side by side, so that one that hangs does not keep the end from the other gateways.
+    // In parallel, so that a hook that never settles does not delay the hooks of other gateways.
     const outcomes = await Promise.allSettled(
       endpoint.disconnectHooks.map(async hook => {
         await inOwnContext(hook, connection.socket, reason);
@@ -188,7 +189,7 @@ export class ConnectionLifecycle {
   }
 }
 
-/** The same text is in every request for a path: with ours in its place, none of them stays in memory. */
+/** Replaces the URL by our own equal text. Each request has a copy, which would stay in memory with its connection. */
 function ownString(url: string, path: string | undefined): string {
   return url === path ? path : url;
 }

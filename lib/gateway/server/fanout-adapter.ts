@@ -8,17 +8,17 @@ import type { MessageParser } from '../session/message.js';
 import { GatewayServer } from './gateway-server.js';
 import { MessageRouter } from '../messages/message-router.js';
 
-/** What `@WebSocketGateway()` was given, as Nest passes it on. */
+/** Options of `@WebSocketGateway()`, as passed on by Nest. */
 export type GatewayOptions = ServerOptions & { path?: string; namespace?: unknown };
 
-/** `create()` of this class or of a subclass, as Nest calls it. */
+/** `create()` of this class or of a subclass, as called by Nest. */
 type Create = (port: number, options?: GatewayOptions) => WebSocketServer;
 
 /**
- * The WebSocket adapter that `FanoutModule.forRoot()` installs. There is no need to name it in an application, unless to
- * extend it: `app.useWebSocketAdapter(new MyAdapter(app))`, with `FanoutModule.forRoot()` imported.
+ * WebSocket adapter, installed by `FanoutModule.forRoot()`. Name this class only to extend it:
+ * `app.useWebSocketAdapter(new MyAdapter(app))`, with `FanoutModule.forRoot()` imported.
  *
- * A subclass may give another port, path or options to `super.create()`. It must return the result of that call.
+ * A subclass may pass another port, path or options to `super.create()`. It must return the result of that call.
  */
 export class FanoutAdapter extends AbstractWsAdapter {
   readonly #app: Pick<INestApplicationContext, 'get'>;
@@ -32,9 +32,9 @@ export class FanoutAdapter extends AbstractWsAdapter {
   }
 
   /**
-   * Replaces the parser of incoming frames; one that returns nothing drops the frame. The default is `JSON.parse`. A frame
-   * for which it throws is answered `BAD_MESSAGE`, and the error goes to the log. The text `ping` is answered `pong` when
-   * the parser throws for it or returns no message.
+   * Replaces the parser of incoming frames. The default is `JSON.parse`. Returning undefined or null drops the frame.
+   * When the parser throws, the client gets `BAD_MESSAGE` and the error is logged. The text `ping` is answered `pong`
+   * when the parser throws for it or returns no message.
    */
   setMessageParser(parser: MessageParser): void {
     this.#app.get(MessageRouter, { strict: false }).parseWith(parser);
@@ -72,13 +72,13 @@ export class FanoutAdapter extends AbstractWsAdapter {
     this.create = this.#watched;
   }
 
-  // Nest would bind listeners and closures for each gateway and socket. The gateways are bound by GatewayServer, one
-  // listener for a socket and one handler map for a path, so these three have nothing to do.
+  // Nest would bind listeners and closures for each gateway and socket. GatewayServer binds the gateways with one
+  // listener per socket and one map of handlers per path, so these three members do nothing.
   override bindClientConnect(): void {}
   override bindClientDisconnect(): void {}
   bindMessageHandlers(): void {}
 
-  /** Servers are closed together in `dispose`. */
+  /** Does nothing, because `dispose` closes all servers together. */
   override async close(): Promise<void> {}
 
   override async dispose(): Promise<void> {
@@ -89,18 +89,20 @@ export class FanoutAdapter extends AbstractWsAdapter {
     return this.#app.get(GatewayServer, { strict: false });
   }
 
-  /** Known only now: under a testing module the HTTP adapter is made after every provider. */
+  /** Finds the HTTP server. Under a testing module the HTTP adapter is created after every provider. */
   #httpServer(): Server | undefined {
     return this.#app.get(HttpAdapterHost, { strict: false }).httpAdapter?.getHttpServer() as
       Server | undefined;
   }
 }
 
-/** Members that Nest calls for each gateway and socket. They do nothing in this adapter, so an override would have no effect. */
+/**
+ * Members that Nest calls for each gateway and socket. In this adapter they do nothing, so an override has no effect.
+ */
 const BINDERS = ['bindClientConnect', 'bindClientDisconnect', 'bindMessageHandlers'] as const;
 
 /**
- * Makes sure that the adapter of the application is ours, and does not override a method that is never called.
+ * Checks that the adapter of the application is ours and overrides no member that is never called.
  * @throws FanoutError FANOUT_ADAPTER, FANOUT_BINDERS
  */
 export function assertUsable(adapter: unknown): void {

@@ -43,10 +43,13 @@ import { UnclaimedUpgrades } from '../admission/unclaimed-upgrades.js';
 import { trimmed } from '../admission/upgrade-request.js';
 import { UpgradeServers } from '../admission/upgrade-servers.js';
 
-/** A peer that does not answer a close frame holds its socket, and what was sent to it, for this long. `ws` would wait 30 s. */
+/**
+ * Milliseconds that a client may take to answer a close frame. Until then it holds its socket and unsent bytes. `ws`
+ * would wait 30 s.
+ */
 const CLOSE_TIMEOUT_MS = 5000;
 
-/** Connections that may wait to be accepted by the application's own server: Node's default. */
+/** Connections that may wait to be accepted by the application's own server, by Node's default. */
 const NODE_BACKLOG = 511;
 
 /** The collaborators of {@link GatewayServer}. */
@@ -64,16 +67,16 @@ export interface ServerDeps {
   readonly heartbeat: HeartbeatMonitor;
   readonly preflight: Preflight;
   readonly logger: Logger;
-  /** For errors that clients can bring about. */
+  /** Log for errors that clients can provoke. */
   readonly errors: ErrorLog;
 }
 
-/** The endpoints of the application's gateways, on its HTTP server and on ports of their own. */
+/** Endpoints of the application's gateways, on its HTTP server and on ports of their own. */
 export class GatewayServer {
   readonly #deps: ServerDeps;
   readonly #placements = new Placements();
   readonly #ownServers: OwnServers;
-  /** Requests whose client takes compressed frames. */
+  /** Requests of clients that accept compressed frames. */
   readonly #deflating = new WeakSet<IncomingMessage>();
   readonly #addresses: ClientAddresses;
   readonly #turnstile: Turnstile;
@@ -114,35 +117,42 @@ export class GatewayServer {
     });
   }
 
-  /** Whether there are gateways with a server. Without them the application needs no monitors. */
+  /** True if there are gateways with a server. Without them the application needs no monitors. */
   get serves(): boolean {
     return this.#servers.size > 0;
   }
 
-  /** Connections that may wait to be accepted: the most that one of its servers asks the system for. */
+  /** The largest backlog among the servers, in connections. */
   get backlog(): number {
     return Math.max(NODE_BACKLOG, this.#ownServers.backlog);
   }
 
-  /** Calls `create()` of an adapter for Nest. The result tells which endpoint serves the gateways of that port and path. */
+  /**
+   * Calls `create()` of an adapter for Nest. The returned server decides which endpoint serves the gateways of that
+   * port and path.
+   */
   answer(adapter: string, port: number, options: Given, create: () => unknown): unknown {
     return this.#placements.answer(adapter, port, options, create);
   }
 
   /**
-   * Makes the endpoint of a port and path. Upgrades are refused until `listen`, also where the HTTP server listens already.
-   * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS and those of options that an adapter has put in place
+   * Creates the endpoint of a port and path. Upgrades are refused until `listen`, even if the HTTP server already
+   * listens.
+   * @throws FanoutError FANOUT_PATH, FANOUT_PATH_AMBIGUOUS, and the errors of options from an adapter
    */
   create(port: number, options: ServerOptions, httpServer?: Server): WebSocketServer {
     const path = servedPath(port, options.path);
-    // Nest tells 'm' from '/m' and no path from '/'; a client cannot.
+    // Nest treats 'm' and '/m' as different paths, and no path and '/' too. For a client they are the same.
     const present = this.#placements.endpoints.find(other => other.port === port && other.path === path);
     const endpoint = present ?? this.#endpointAt(port, path, httpServer);
     this.#placements.asked(endpoint, options as Given);
     return endpoint.server;
   }
 
-  /** Binds every gateway to its endpoint. @throws FanoutError for gateways that contradict each other, or have no endpoint */
+  /**
+   * Binds every gateway to its endpoint.
+   * @throws FanoutError for gateways that contradict each other, or have no endpoint
+   */
   bind(): void {
     const { explorer, handlers, heartbeat, logger } = this.#deps;
     explorer.assertProviders();
@@ -150,7 +160,7 @@ export class GatewayServer {
     const placed = this.#placements.match(explorer.gateways);
     for (const [gateway, endpoint] of placed) {
       endpoint.add(gateway, handlers);
-      // As Nest does for messages, so that a typo in a path or pattern is seen at start.
+      // Logged as Nest logs messages, so that a typo in a path or pattern is seen at start.
       for (const { pattern } of gateway.topics) logger.log(topicLine(gateway.name, endpoint, pattern.text));
     }
     for (const endpoint of this.#placements.endpoints)
@@ -158,7 +168,7 @@ export class GatewayServer {
     this.#configure(placed);
   }
 
-  /** Gives each endpoint and port the combined options of its gateways and the adapter. */
+  /** Gives each endpoint and port the combined options of its gateways and of the adapter. */
   #configure(placed: ReadonlyMap<Gateway, Endpoint>): void {
     const { preflight } = this.#deps;
     const ofPorts = new Map<number, OptionLayer[]>();
@@ -183,7 +193,7 @@ export class GatewayServer {
     });
   }
 
-  /** From now on every upgrade is refused, and so are those under way. Called at the beginning of a shutdown. */
+  /** Refuses every upgrade from now on, also those whose handshake has begun. Called at the beginning of a shutdown. */
   refuseUpgrades(): void {
     this.#admission.close();
     this.#unclaimed.hurry();
@@ -191,8 +201,8 @@ export class GatewayServer {
   }
 
   /**
-   * Called when the clients have been closed. The HTTP server may be closed from now on, by Nest or by another module.
-   * @param leftMs time that is left of the shutdown
+   * Called after the clients have been closed. Nest or another module may close the HTTP server from now on.
+   * @param leftMs milliseconds left of the shutdown
    */
   async drained(leftMs: number): Promise<void> {
     this.#drained = true;
@@ -202,32 +212,37 @@ export class GatewayServer {
     if (this.#disposed) await this.#stop();
   }
 
-  /** Called by Nest before it closes the HTTP server; under a microservice before the clients are closed. */
+  /** Called by Nest before it closes the HTTP server; in a microservice, before the clients are closed. */
   async dispose(): Promise<void> {
     this.#disposed = true;
     this.refuseUpgrades();
     if (this.#drained) await this.#stop();
   }
 
-  /** Closes our own servers. A borrowed one is closed by its owner, which may take a while: until then upgrades are refused. */
+  /**
+   * Closes our own servers. The HTTP server of the application is closed by its owner, which may take time. Until then
+   * upgrades are refused.
+   */
   async #stop(): Promise<void> {
     for (const { server } of this.#placements.endpoints) server.close();
     await this.#ownServers.stop();
     this.#placements.clear();
   }
 
-  /** Gives borrowed servers back. Called when their owner has closed them. */
+  /** Stops listening to the application's servers. Called after their owner has closed them. */
   release(): void {
     this.#servers.release();
     this.#turnstile.stop();
   }
 
-  /** Called by `ws` with the headers of each 101 before it is sent. */
+  /**
+   * Notes whether a client accepts compressed frames. Called by `ws` with the headers of each 101 before it is sent.
+   */
   readonly #noteAgreement = (headers: readonly string[], request: IncomingMessage): void => {
     if (takesSharedFrames(headers)) this.#deflating.add(request);
   };
 
-  /** Answers a request that is no handshake, as `ws` has found out. */
+  /** Answers a request that `ws` has found malformed. */
   #refuseBad(error: Error, socket: Duplex, request: IncomingMessage): void {
     const arrival = { request, socket, head: Buffer.alloc(0), ip: this.#addresses.of(request) };
     this.#turnstile.refuse(arrival, badRequest(request.method, error.message));
@@ -241,7 +256,7 @@ export class GatewayServer {
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
     const endpoint = new Endpoint(port, path, this.#socketServer(), this.#deps.options.heartbeat);
     if (port === 0) assertUpgrades(httpServer, placeOf(endpoint));
-    // To the system port 0 means a random port, which no client could know.
+    // For the system, port 0 means a random port, which no client could know.
     const server = port === 0 ? httpServer : this.#ownServers.at(port);
     if (server !== undefined) this.#servers.routerOf(server).add(endpoint);
     this.#placements.add(endpoint, server !== undefined);
@@ -264,14 +279,17 @@ export class GatewayServer {
     const server = new EndpointServer(options);
     if (compression !== false) server.on('headers', this.#noteAgreement);
     server.on('wsClientError', (error: Error, socket: Duplex, request: IncomingMessage) => {
-      // The application's own listener answers, if it has one.
+      // A listener of the application answers itself.
       if (server.listenerCount('wsClientError') === 1) this.#refuseBad(error, socket, request);
     });
     return server;
   }
 }
 
-/** @throws FanoutError FANOUT_HTTP2 for a server without HTTP/1.1: each server with HTTP/1.1 has the timeouts of HTTP/1.1 */
+/**
+ * Checks that a server supports upgrades.
+ * @throws FanoutError FANOUT_HTTP2 for a server without HTTP/1.1, found by its missing HTTP/1.1 timeouts
+ */
 function assertUpgrades(server: Server | undefined, place: string): void {
   if (server instanceof NetServer && !('requestTimeout' in server))
     throw new FanoutError('FANOUT_HTTP2', place);
@@ -281,7 +299,7 @@ function topicLine(gateway: string, endpoint: Endpoint, pattern: string): string
   return `${gateway} ${placeOf(endpoint)} offers the topic "${pattern}"`;
 }
 
-/** The path a gateway is served on. A port of its own without a path takes every path, as under `WsAdapter`. */
+/** Returns the path of a gateway. A port of its own without a path matches every path, as under `WsAdapter`. */
 function servedPath(port: number, path: string | undefined): string | undefined {
   if (path !== undefined && typeof path !== 'string') throw new FanoutError('FANOUT_PATH', shown(path));
   return path === undefined && port !== 0 ? undefined : trimmed(path ?? '/');

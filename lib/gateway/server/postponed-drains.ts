@@ -3,7 +3,7 @@ import type { ModulesContainer } from '@nestjs/core';
 /** Names of module classes whose `onModuleDestroy` ends the HTTP server with every socket on it. */
 const DRAINING: ReadonlySet<string> = new Set(['GraphQLModule']);
 
-/** A module instance that Nest destroys. */
+/** Module instance that Nest destroys. */
 interface Destroyed {
   onModuleDestroy(): unknown;
 }
@@ -16,7 +16,7 @@ interface Destroyed {
 export class PostponedDrains {
   readonly #drains: (() => unknown)[] = [];
 
-  /** Takes the hooks of such modules off their instances. */
+  /** Removes the hooks of such modules from their instances. */
   take(modules: ModulesContainer): void {
     for (const { instance } of modules.values()) {
       if (!drains(instance)) continue;

@@ -10,7 +10,7 @@ import { missingNestInternals } from '../nest/internals.js';
 import { publishedBy } from '../nest/publish.decorator.js';
 import { missingInternals } from '../../ws/internals.js';
 
-/** Log for the lines of these checks. */
+/** Log of these checks. */
 export interface CheckLog {
   warn(line: string): void;
 }
@@ -22,8 +22,8 @@ interface Parameter {
 }
 
 /**
- * Checks at the start: the private parts of Nest, `ws` and Node that this library uses, and mistakes with decorators that show no
- * error at run time. Such a mistake is a value that is always undefined, a method that is never called, or a topic without
+ * Checks at the start: the private parts of Nest, `ws` and Node that this library uses, and mistakes with decorators
+ * that cause no error at run time. Such a mistake is a value that is always undefined, a method that is never called, or a topic without
  * possible subscribers. The metadata is read once.
  */
 export class StartChecks {
@@ -31,7 +31,7 @@ export class StartChecks {
   readonly #explorer: GatewayExplorer;
   readonly #log: CheckLog;
   readonly #scanner = new MetadataScanner();
-  /** Modules that were there at the start. */
+  /** Modules that exist at the start. */
   readonly #known = new Set<Module>();
 
   constructor(modules: ModulesContainer, explorer: GatewayExplorer, log: CheckLog) {
@@ -69,7 +69,7 @@ export class StartChecks {
     };
   }
 
-  /** Logs the gateways of modules that were loaded after the start, which are not served. */
+  /** Logs the gateways of modules that were loaded after the start, because such gateways are not served. */
   #lookAtLateModules(): void {
     for (const module of this.#modules.values()) {
       if (this.#known.has(module)) continue;
@@ -91,7 +91,7 @@ export class StartChecks {
   }
 
   #checkClass(metatype: Function, declared: readonly DeclaredPattern[]): void {
-    // Without topics, this process has no subscribers: it publishes for others.
+    // Without topics, this process has no subscribers and publishes for other processes.
     const published = declared.length === 0 ? [] : publishedBy(metatype);
     for (const { pattern, method } of published) {
       const line = publishLine(pattern, `${metatype.name}.${method}`, declared);
