@@ -10,15 +10,15 @@ import { OPEN, type SocketPort, type WebSocketPort, writesLater } from './socket
 import { writeBatches } from './write-batches.js';
 
 /**
- * Part of an outbox that not every publication touches: the line to the client, the frames that wait, and the batches that the
- * socket holds.
+ * Part of an outbox that most publications do not touch: the line to the client, the waiting frames, and the batches
+ * held for the socket.
  */
 export abstract class BoundedOutbox {
-  // The fields that each flush touches come first, so that they share a line of the processor's cache.
+  // Fields that each flush touches come first, so that they share a cache line of the processor.
   protected readonly ws: WebSocketPort;
   readonly socket: SocketPort;
   protected count = 0;
-  /** Bytes that may be written without a further check. 0 while frames wait for an acknowledgement. */
+  /** Bytes that may be written without a further check; 0 while frames wait for an acknowledgement. */
   protected grant: number;
   protected line: Line | undefined;
   protected readonly counters: Counters;
@@ -31,7 +31,7 @@ export abstract class BoundedOutbox {
   protected held: HeldBatches | undefined;
   /** First value of `grant`. */
   readonly #firstGrant: number;
-  /** Lag that the last answer to a ping has shown. Milliseconds. */
+  /** Lag shown by the last answer to a ping. Milliseconds. */
   #lag = 0;
   protected readonly deps: OutboxDeps;
 
@@ -47,19 +47,19 @@ export abstract class BoundedOutbox {
 
   abstract write(): void;
 
-  /** Bytes that the kernel has not taken yet. Gathered bytes, and bytes that wait for acknowledgements, are included. */
+  /** Bytes that the kernel has not accepted yet, with gathered bytes and bytes that wait for acknowledgements. */
   get unsent(): number {
     return this.gathered + this.socket.writableLength;
   }
 
   get gathered(): number {
-    // Waiting frames are not sent any more once the connection is not open.
+    // Waiting frames are never sent after the connection has left the state OPEN.
     return this.ws.readyState === OPEN ? this.bytes + (this.line?.waiting ?? 0) : this.bytes;
   }
 
   get isStuck(): boolean {
     if (this.socket.writableLength > 0) return true;
-    // A client that has never answered may know no pings. Nothing shows whether such a client reads.
+    // A client that has never answered may not know pings, and nothing shows whether it reads.
     return this.line?.flight.answers === true && (this.gathered > 0 || this.windowRoom <= 0);
   }
 
@@ -75,7 +75,10 @@ export abstract class BoundedOutbox {
     return bytesLeft(this.socket) - (this.line?.flight.progress ?? 0);
   }
 
-  /** Writes all there is without bounds, because nothing follows, or something else is about to write to the socket. */
+  /**
+   * Writes everything without limits, because nothing follows, or because something else is about to write to the
+   * socket.
+   */
   writeLast(): void {
     const line = this.line;
     if (line === undefined || line.waiting === 0) {
@@ -90,7 +93,7 @@ export abstract class BoundedOutbox {
     this.renew(line);
   }
 
-  /** Calls back when the socket has taken all there is now. */
+  /** Calls back when the socket has sent everything written so far. */
   whenTaken(done: () => void): void {
     if (this.isWaiting) this.line!.onEmpty = done;
     else this.#ask(done);
@@ -104,14 +107,15 @@ export abstract class BoundedOutbox {
     }
   }
 
-  /** Goes on with the waiting frames, because the socket has drained. */
+  /** Continues with the waiting frames, because the socket has drained. */
   resume(): void {
     if (this.isWaiting) this.writeWithin();
   }
 
   /** Sends a ping, whose answer shows the lag. */
   ping(): void {
-    // Gathered batches go first: they had room. Behind a ping that the kernel has not taken, they would look like too much.
+    // Gathered batches had room, so they go first. Behind a ping in the queue of the socket, they would exceed the
+    // limit.
     this.write();
     if (this.ws.readyState !== OPEN) return;
     const line = this.settled();
@@ -119,7 +123,7 @@ export abstract class BoundedOutbox {
     this.renew(line);
   }
 
-  /** Takes the answer to a ping. Returns false when no unanswered ping has this token. */
+  /** Handles the answer to a ping. Returns false when no unanswered ping has this token. */
   acknowledge(token: number): boolean {
     if (this.line === undefined) return false;
     const line = this.settled();
@@ -132,11 +136,11 @@ export abstract class BoundedOutbox {
     return isKnown;
   }
 
-  /** Checks the line again: the first answer did not come in time, or the socket is not read, or is read again. */
+  /** Checks the line again: the first answer did not come in time, or the socket was paused or resumed. */
   review(): void {
     if (this.line === undefined || this.ws.readyState !== OPEN) return;
     const line = this.settled();
-    // A ping for data written while no answer could come.
+    // Pings for data written while no answer could arrive.
     if (line.flight.unmarked > 0 && line.flight.untilMark < Infinity) this.#try(() => line.ping(false));
     if (line.waiting > 0) this.writeWithin();
     else this.renew(line);
@@ -147,11 +151,11 @@ export abstract class BoundedOutbox {
     if (line.isAwaited && this.windowRoom <= 0) return this.#try(() => line.ask());
     if (line.isAwaited) {
       line.isAwaited = false;
-      // A busy socket tells by itself when it drains. Until then the socket has taken nothing.
+      // A busy socket reports its drain. Until then nothing has been sent.
       if (this.socket.writableLength > 0) this.holder().awaitDrain();
       else this.deps.drained();
     }
-    // A fresh line is dropped: the memory of idle connections counts by the ten thousand.
+    // Drops a fresh line, because idle connections count by the ten thousand and each byte matters.
     if (!line.isFresh) return;
     line.stop();
     this.line = undefined;
@@ -175,7 +179,7 @@ export abstract class BoundedOutbox {
     this.deps.evict();
   }
 
-  /** Drops everything, because the socket has ended and reads the batches no longer. */
+  /** Drops everything, because the socket has ended and no longer reads the batches. */
   end(): void {
     this.drop();
     this.line?.stop();
@@ -234,13 +238,13 @@ export abstract class BoundedOutbox {
     const line = this.settled();
     this.#leaveToLine(line);
     const held = this.holder();
-    // A message of the application must not come between the fragments of another message.
+    // A message of the application must not get between the fragments of another message.
     const isWhole = writesLater(this.ws, this.socket);
     this.#try(() => (isWhole ? line.writeAll(held) : line.write(held, MOST_IN_FLIGHT)));
     this.renew(line);
   }
 
-  /** Runs a write. A socket that throws is beyond use, so its connection ends, and no other. */
+  /** Runs a write. A socket that throws is unusable, so its connection ends, and only that one. */
   #try(write: () => void): void {
     try {
       write();
@@ -257,7 +261,7 @@ export abstract class BoundedOutbox {
       const taken = this.socket.encrypted ? this.holder().onTaken(this.count) : undefined;
       writeBatches(this.socket, this.pending!, this.count, taken, ping);
     } catch {
-      // The socket may have taken a part before, so the gathered batches are held until the socket ends.
+      // The socket may have accepted a part, so the gathered batches are held until the socket ends.
       this.#hold();
       return this.ws.terminate();
     }

@@ -2,11 +2,11 @@ import { randomFillSync } from 'node:crypto';
 
 const ID_BYTES = 16;
 
-/** Random bytes are drawn for 256 ids at once: a call into OpenSSL for each would double the cost of an id. */
+/** Random bytes for 256 ids. One call into OpenSSL for each id would double its cost. */
 const drawn = Buffer.allocUnsafeSlow(ID_BYTES * 256);
 let used = drawn.length;
 
-/** An id of 128 random bits, so that nobody can guess another's. 22 characters of base64url. */
+/** Returns an id of 128 random bits, 22 characters of base64url, so that no id can be guessed. */
 export function connectionId(): string {
   if (used === drawn.length) {
     randomFillSync(drawn);

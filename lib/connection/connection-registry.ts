@@ -2,15 +2,15 @@ import type { WebSocket } from 'ws';
 import type { Connection } from './connection.js';
 import type { SocketConnection } from './socket-connection.js';
 
-/** Every open connection of this process; inject it. Iterating gives each once. */
+/** All open connections of this process, for injection. Iterating visits each once. */
 export abstract class Connections implements Iterable<Connection> {
-  /** How many there are. */
+  /** Number of open connections. */
   abstract readonly size: number;
-  /** The connection with this id. */
+  /** Returns the connection with this id. */
   abstract get(id: string): Connection | undefined;
-  /** The connection of a `ws` socket, such as `@ConnectedSocket()` gives. */
+  /** Returns the connection of a `ws` socket, such as a handler gets by `@ConnectedSocket()`. */
   abstract of(socket: WebSocket): Connection | undefined;
-  /** The connections of the user with this id: several tabs and devices are several connections. */
+  /** Returns the connections of the user with this id; several tabs and devices are several connections. */
   abstract ofUser(id: string | number): Iterable<Connection>;
   abstract [Symbol.iterator](): Iterator<Connection>;
 }
@@ -20,10 +20,10 @@ type Carrier = WebSocket & { [onSocket: symbol]: SocketConnection | undefined };
 /** @internal */
 export class ConnectionRegistry extends Connections {
   readonly #byId = new Map<string, SocketConnection>();
-  /** The property of a socket that holds its connection: one word, where an entry of a WeakMap takes 50 bytes. */
+  /** Key of the connection on its socket: one word, while an entry of a WeakMap takes 50 bytes. */
   readonly #onSocket = Symbol('fanout:connection');
   readonly #byUser = new Map<string, Set<SocketConnection>>();
-  /** The id each connection is found by: the application may change its user object meanwhile. */
+  /** User ids by connection, as in the index: the application may change its user object later. */
   readonly #userIds = new Map<SocketConnection, string>();
 
   get size(): number {
@@ -52,15 +52,16 @@ export class ConnectionRegistry extends Connections {
     this.#index(connection);
   }
 
-  /** The socket keeps its connection: a handler that is still running may ask for its connection. */
+  /** Removes a connection. The socket keeps its connection, because a running handler may still ask for it. */
   delete(connection: SocketConnection): void {
     if (this.#byId.delete(connection.id)) this.#forget(connection);
   }
 
-  /** Moves a connection whose `user` was assigned. */
+  /** Updates the index after an assignment to `user`. */
   userChanged(connection: SocketConnection): void {
     if (!this.#byId.has(connection.id)) return;
-    // Unchanged, it stays where it is: whoever walks ofUser() may assign to what it gets.
+    // An unchanged id keeps its place, because the application may assign to connections while it iterates over
+    // ofUser().
     if (userIdOf(connection.user) === this.#userIds.get(connection)) return;
     this.#forget(connection);
     this.#index(connection);
@@ -85,12 +86,15 @@ export class ConnectionRegistry extends Connections {
   }
 }
 
-/** The id of a user as text, by which its connections are found. */
+/** Returns the id of a user as text, for the index of connections. */
 export function userIdOf(user: unknown): string | undefined {
   return givenIdOf(user)?.toString();
 }
 
-/** The id of a user: its `id`, else its `sub` (the subject of a JWT), or the user itself when it is a string or number. */
+/**
+ * Returns the id of a user: its `id`, else its `sub` (the subject of a JWT), or the user itself if it is a string or
+ * number.
+ */
 export function givenIdOf(user: unknown): string | number | undefined {
   const { id: own, sub } = (user ?? {}) as { readonly id?: unknown; readonly sub?: unknown };
   const id = typeof user === 'object' ? (own ?? sub) : user;

@@ -4,12 +4,12 @@ import { flightTimeOf } from './flight-time.js';
 export const DEFAULT_LAG = 5000;
 
 /**
- * Bytes that may be under way to an unknown client, where `slowConsumer.lag` is the default or longer. A line of 30 kbit/s
- * needs six seconds for so many bytes.
+ * Most bytes under way to an unknown client, for the default of `slowConsumer.lag` or more. A line of 30 kbit/s needs
+ * six seconds for so many bytes.
  */
 const WINDOW = 24 * 1024;
 
-/** Smallest such number, for shorter limits. */
+/** Lower bound of this number, for shorter limits. */
 const LEAST_FIRST_WINDOW = 16 * 1024;
 
 /** Bytes before the first ping: for the first client, how many more for each next client, and the most. */
@@ -20,31 +20,31 @@ const MOST = 16 * 1024;
 /** Fewest bytes before the first ping. A ping for fewer bytes would cost more than it tells. */
 const LEAST = 2 * 1024;
 
-/** Fewer bytes under way than this count as none. They are for answers to the first requests of a client. */
+/** Bytes under way that count as none. They are for answers to the first requests of a client. */
 export const FEW: number = 2 * 1024;
 
-/** Grant without a bound: the largest integer that V8 keeps without an object on every machine. */
+/** Grant without a limit: the largest integer that V8 stores without an object on every machine. */
 export const UNBOUNDED: number = 2 ** 30 - 1;
 
-/** Bytes that may be under way to an unknown client. @param flightTime milliseconds that these bytes may take */
+/** Returns the most bytes under way to an unknown client. @param flightTime milliseconds that these bytes may take */
 export function firstWindow(flightTime: number): number {
   return Math.max(LEAST_FIRST_WINDOW, Math.floor(WINDOW * shareOf(flightTime)));
 }
 
-/** Bytes of a batch that an unknown client takes. @param spent bytes sent to the client so far */
+/** Returns the bytes of a batch that an unknown client may get. @param spent bytes sent to the client so far */
 export function firstRoom(spent: number, flightTime: number): number {
   return spent < FEW ? Infinity : firstWindow(flightTime) - spent;
 }
 
 /**
- * First grants: a client gets its first ping when its first grant is spent. The answer comes before the first window is full.
- * The grants differ, because equal ones would have all clients of a topic pinged in the same flush.
+ * First grants: a client gets its first ping when its first grant is spent, so that the answer comes before the first
+ * window is full. The grants differ, because equal ones would cause pings to all clients of a topic in the same flush.
  */
 export class FirstGrants {
   #next = FIRST;
   readonly #flightTime: number;
 
-  /** @param flightTime milliseconds in which a client reads what is under way; Infinity bounds nothing */
+  /** @param flightTime milliseconds in which a client reads the bytes under way; Infinity sets no limit */
   constructor(flightTime: number) {
     this.#flightTime = flightTime;
   }

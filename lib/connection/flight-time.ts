@@ -1,7 +1,10 @@
-/** Share of `slowConsumer.lag` that what is under way may take; the rest is for what waits in the logs. */
+/** Share of `slowConsumer.lag` for bytes under way; the rest is for publications that wait in the logs. */
 const FLIGHT_SHARE = 1 / 2;
 
-/** Milliseconds in which a client reads what is under way; Infinity bounds nothing. @param lag `slowConsumer.lag` */
+/**
+ * Returns the milliseconds in which a client reads the bytes under way; Infinity sets no limit.
+ * @param lag `slowConsumer.lag`
+ */
 export function flightTimeOf(lag: number): number {
   return lag === 0 ? Infinity : lag * FLIGHT_SHARE;
 }

@@ -4,15 +4,18 @@ import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
 import { Trust } from './trust.js';
 
-/** Window of a client that has nothing under way and has not shown to be slow. Bytes. */
+/** Window in bytes of a client that has nothing under way and is not known to be slow. */
 const IDLE_WINDOW = 64 * 1024;
 
-/** Smallest window. A line that cannot read so much in the target time is left to `slowConsumer.grace`. */
+/** Smallest window. Slower lines are left to `slowConsumer.grace`. */
 const LEAST_WINDOW = 8 * 1024;
 
 /** Most bytes without a ping, on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
-/** The same for a line that answers late. If the line falls to 30 kbit/s, it reads so many bytes in 13 seconds. */
+/**
+ * Most bytes without a ping, on a line that answers late. If the line falls to 30 kbit/s, it reads so many bytes in 13
+ * seconds.
+ */
 const MOST_UNMARKED_FAR = 48 * 1024;
 const LEAST_UNMARKED = 2 * 1024;
 
@@ -25,7 +28,9 @@ const MARKS_IN_WINDOW = 4;
 /** Most unanswered pings: the pings of the largest window, and some of the heartbeat. */
 const MOST_MARKS = Math.ceil(MOST_WINDOW / MOST_UNMARKED_FAR) + 32;
 
-/** An answer is late after `LATE_TIMES` times the last lag, and not before `LATE_MS`. Then `LATE_WINDOW` bounds the window. */
+/**
+ * Factor of the last lag after which an answer is late, but not before `LATE_MS`. `LATE_WINDOW` then limits the window.
+ */
 const LATE_TIMES = 2;
 const LATE_MS = 250;
 const LATE_WINDOW = 64 * 1024;
@@ -35,9 +40,9 @@ const CUT_SHARE = 1 / 2;
 const LEAST_CUT = 4 * 1024;
 
 /**
- * Data under way to a client. A client answers a ping when it has read everything before the ping. So the pong acknowledges
- * these bytes, through every proxy. The window is the number of bytes that the line reads in the target time. A fast answer
- * doubles the window. A late answer shrinks the window to what fits.
+ * Bytes under way to a client. A client answers a ping when it has read everything before the ping. So the pong
+ * acknowledges these bytes, through every proxy. The window is the number of bytes that the line reads in the target
+ * time. A fast answer doubles the window. A late answer shrinks the window to what the line reads in the target time.
  */
 export class Flight {
   readonly #target: number;
@@ -52,24 +57,24 @@ export class Flight {
   #untimed = 0;
   readonly #marks = new OpenPings(MOST_MARKS);
   readonly #trust: Trust;
-  /** End-to-end lag that the last answer has shown. Milliseconds. */
+  /** End-to-end lag measured by the last answer. Milliseconds. */
   #lag = 0;
-  /** Rate that the answers have shown. Bytes a millisecond. */
+  /** Rate measured by the answers. Bytes a millisecond. */
   #rate = Infinity;
-  /** Whether the last answer took so long that the window may not grow. */
+  /** True if the last answer took so long that the window may not grow. */
   #isSlow = false;
-  /** Whether the last answer took a quarter of the target time or more. */
+  /** True if the last answer took a quarter of the target time or more. */
   #isFar = false;
-  /** Whether the client has ever answered a ping. */
+  /** True if the client has ever answered a ping. */
   answers: boolean;
-  /** Whether the wait for the first answer was given up. */
+  /** True if the wait for the first answer was given up. */
   #isMute = false;
-  /** Whether the socket is not read, so that no answer comes. */
+  /** True while the socket is not read, so that no answer arrives. */
   #isUnread = false;
 
   /**
-   * @param target milliseconds in which a client reads what is under way; Infinity bounds nothing
-   * @param answers whether the client has answered a ping before
+   * @param target milliseconds in which a client reads the bytes under way; Infinity sets no limit
+   * @param answers true if the client has answered a ping before
    * @param granted bytes of the client's first grant
    */
   constructor(target: number, answers: boolean, granted: number, now: number) {
@@ -81,17 +86,17 @@ export class Flight {
     this.#grantedAt = now;
   }
 
-  /** Lifts all bounds until the client answers a ping. */
+  /** Lifts all limits until the client answers a ping. */
   giveUpWaiting(): void {
     this.#isMute = true;
   }
 
-  /** Lifts all bounds while the socket is not read. */
+  /** Lifts all limits while the socket is not read. */
   stopReading(): void {
     this.#isUnread = true;
   }
 
-  /** Applies the bounds, because the socket is read. */
+  /** Applies the limits again, because the socket is read. */
   goOnReading(): void {
     if (this.#isUnread) this.#marks.outdate();
     this.#isUnread = false;
@@ -101,7 +106,10 @@ export class Flight {
     return this.#isMute || this.#isUnread || this.#target === Infinity;
   }
 
-  /** Time of the oldest unanswered ping. Undefined without such a ping, and while the time of its answer would say nothing. */
+  /**
+   * Time of the oldest unanswered ping. Undefined without such a ping, and while the time of its answer would mean
+   * nothing.
+   */
   get #askedAt(): number | undefined {
     const { oldest } = this.#marks;
     return oldest === undefined || oldest.isStale || this.#isUnread ? undefined : oldest.at;
@@ -117,12 +125,12 @@ export class Flight {
     return this.acknowledged + this.#marks.answered;
   }
 
-  /** Bytes a millisecond that the client reads; Infinity while nothing is known. */
+  /** Bytes that the client reads in a millisecond; Infinity while unknown. */
   get rate(): number {
     return this.#rate;
   }
 
-  /** Whether the state is that of a new flight. */
+  /** True if the state is that of a new flight. */
   get isFresh(): boolean {
     return (
       this.#window === firstWindow(this.#target) &&
@@ -132,7 +140,7 @@ export class Flight {
     );
   }
 
-  /** Size above which a frame is cut where it does not fit. A client without pings may know no fragments either. */
+  /** Size above which a frame is cut if it does not fit. A client without pings may not support fragments either. */
   get cutAbove(): number {
     return !this.answers ? Infinity : Math.max(LEAST_CUT, this.#window * CUT_SHARE);
   }
@@ -146,7 +154,7 @@ export class Flight {
     return this.#marks.size > 0;
   }
 
-  /** Whether a new ping is needed, because no unanswered ping follows all that was written. */
+  /** True if a new ping is needed, because no unanswered ping covers all written bytes. */
   get needsAnswer(): boolean {
     return !this.#isUnbounded && (this.unmarked > 0 || !this.isMarked);
   }
@@ -156,7 +164,9 @@ export class Flight {
     return this.#sent - this.#marked;
   }
 
-  /** Milliseconds until the client has read a write: the last lag, or the wait for the oldest answer if that is longer. */
+  /**
+   * Milliseconds until the client has read a write: the last lag, or the wait for the oldest answer if that is longer.
+   */
   lag(now: number): number {
     return Math.max(this.#lag, now - (this.#askedAt ?? now));
   }
@@ -168,7 +178,7 @@ export class Flight {
     return (this.#isLate(now) ? Math.min(this.#window, LATE_WINDOW) : this.#window) - this.inFlight;
   }
 
-  /** Bytes that may be written while there is no backlog. A line that has shown to be fast needs no window. */
+  /** Bytes that may be written while there is no backlog. A line known to be fast needs no window. */
   #freeRoom(now: number): number {
     const most = this.#isSlow || this.#isLate(now) ? 0 : this.#trust.inFlight;
     return Math.max(this.room(now), most - this.inFlight);
@@ -179,8 +189,9 @@ export class Flight {
   }
 
   /**
-   * Bytes of a batch that the client takes, now or later: any number while nothing is under way and the client is not slow.
-   * @param left bytes of the grant that are left
+   * Bytes of a batch that the client may get, now or later: any number if nothing is under way and the client is not
+   * slow.
+   * @param left bytes left of the grant
    */
   roomAt(now: number, left: number): number {
     const spent = this.#granted - left;
@@ -188,13 +199,13 @@ export class Flight {
     return this.#freeRoom(now) - spent;
   }
 
-  /** Ends a grant, and counts its spent bytes as sent. @param left bytes of the grant that are left */
+  /** Ends a grant, and counts its spent bytes as sent. @param left bytes left of the grant */
   settle(left: number): void {
     this.#sent += this.#granted - left;
     this.#granted = 0;
   }
 
-  /** Ends the first grant, which was spent before this flight began. @param left bytes of the grant that are left */
+  /** Ends the first grant, which was spent before this flight began. @param left bytes left of the grant */
   settleFirst(left: number): void {
     this.settle(left);
     this.#untimed = this.#sent;
@@ -208,22 +219,22 @@ export class Flight {
   /** Begins a grant. Returns the bytes that may be written before the next one. */
   grant(now: number): number {
     if (this.unmarked === 0) this.#grantedAt = now;
-    // No more than the line reads in a moment: the bytes of a longer grant could not be timed.
+    // Not more than the line reads in a moment, because the bytes of a longer grant could not be timed.
     const most = Math.max(this.#unmarkedLimit, this.#trust.inMoment);
     const room = Math.floor(this.#freeRoom(now) * this.#share);
     const bounded = Math.max(0, Math.min(most, this.#stretch, room));
     return (this.#granted = this.#isUnbounded ? UNBOUNDED : bounded);
   }
 
-  /** Whether so many bytes may be written in one piece, with no ping but one at the end. */
+  /** Tells whether so many bytes may be written in one piece, with a single ping at the end. */
   takesWhole(bytes: number, now: number): boolean {
     if (this.#isUnbounded) return true;
     return bytes <= Math.max(this.#stretch, firstWindow(this.#target)) && bytes <= this.#freeRoom(now);
   }
 
   /**
-   * Whether the written bytes need no ping now. Either an answer is on its way, or the bytes went no faster than the line is
-   * trusted to read. In the second case the bytes are taken as read.
+   * Tells whether the written bytes need no ping now. Either an answer is on its way, or the bytes went no faster than
+   * the trusted rate of the line. In the second case the bytes are taken as read.
    * @param next bytes of the next write
    */
   isCovered(next: number, now: number): boolean {
@@ -235,7 +246,10 @@ export class Flight {
     return Math.min(this.#stretch, this.#freeRoom(now) * this.#share) >= next;
   }
 
-  /** Makes a ping for the end of the written bytes. @param isBurst whether all bytes since the last ping were written now */
+  /**
+   * Makes a ping for the end of the written bytes.
+   * @param isBurst true if all bytes since the last ping were written now
+   */
   mark(now: number, isBurst: boolean): Buffer {
     const token = pingToken();
     const begun = this.#trust.aheadAt ?? (isBurst ? now : this.#grantedAt);
@@ -250,7 +264,7 @@ export class Flight {
     return pingFrame(token);
   }
 
-  /** Takes the answer to a ping. Returns false for a token that no unanswered ping has. */
+  /** Handles the answer to a ping. Returns false when no unanswered ping has this token. */
   acknowledge(token: number, now: number): boolean {
     const mark = this.#marks.take(token);
     if (mark === undefined) return false;
@@ -268,7 +282,7 @@ export class Flight {
     this.#isFar = lag > this.#target / 4;
     if (timed === 0 || this.#target === Infinity) return;
     const rate = timed / lag;
-    // A few bytes that are read late show only that the line is no slower.
+    // A few bytes that are read late show only a lower bound of the rate.
     this.#rate = timed < LEAST_WINDOW / 2 ? Math.max(rate, this.#rate) : rate;
     const least = timed / Math.max(1, now - since);
     this.#isSlow = lag > this.#target / 2;
@@ -282,7 +296,7 @@ export class Flight {
     this.#window = Math.max(this.#window, grown);
   }
 
-  /** Bytes that may be written without a ping between them. A line that has shown to be fast gets more. */
+  /** Bytes that may be written without a ping between them. A line known to be fast gets more. */
   get #stretch(): number {
     if (this.#isFar || this.isMarked) return this.#unmarkedLimit;
     return Math.max(this.#unmarkedLimit, this.#trust.left);

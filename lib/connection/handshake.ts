@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** For everything that is empty: an object of its own would be 56 bytes a connection. */
+/** Empty object for all connections: one of its own would cost each connection 56 bytes. */
 const NOTHING: Readonly<Record<string, never>> = Object.freeze(Object.create(null) as Record<string, never>);
 
-/** The HTTP request a connection began with, as much of it as is worth its memory. */
+/** HTTP request of a handshake, with the parts that are worth their memory. */
 export class Handshake {
   /** Request target as sent, with the query string. */
   readonly url: string;
@@ -36,13 +36,13 @@ export class Handshake {
     return end < 0 ? this.url : this.url.slice(0, end);
   }
 
-  /** The query string, parsed at each call; the last of several values wins. */
+  /** Query string, parsed at each call; the last of several values wins. */
   get query(): Record<string, string> {
     const start = this.url.indexOf('?');
     return Object.fromEntries(new URLSearchParams(start < 0 ? '' : this.url.slice(start)));
   }
 
-  /** Forgets the headers but for the named ones: they are most of the memory of an idle connection. */
+  /** Drops all headers except the named ones, because they are most of the memory of an idle connection. */
   keep(names: readonly string[]): void {
     let kept: IncomingHttpHeaders | undefined;
     for (const name of names)

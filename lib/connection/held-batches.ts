@@ -1,34 +1,37 @@
 import type { Batch } from '../wire/batch.js';
 import type { SocketPort } from './socket-port.js';
 
-/** Bytes that a busy socket is given, and a reply waits for. More waits in the log, where it is kept once for everybody. */
+/**
+ * Most bytes given to a busy socket, and the limit above which a reply waits. The rest stays in the log, stored once
+ * for all subscribers.
+ */
 export const MOST_IN_FLIGHT = 64 * 1024;
 
-/** Asks a socket to call back when everything before it has left. Empty, so it costs nothing on the wire. */
+/** Empty write, for a call-back when the socket has sent everything before it. It costs nothing on the wire. */
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** Who wants to know of them. */
+/** Collaborators of {@link HeldBatches}. */
 export interface HeldBatchesDeps {
-  /** @param bytes that are kept for the socket from now on; negative for what is not any more */
+  /** Counts memory kept for a socket. @param bytes newly kept bytes; negative for released bytes */
   pinned(bytes: number): void;
-  /** The socket has taken what it was given when it was asked for. */
+  /** Called when the socket has sent everything that it held at the time of the question. */
   drained(): void;
-  /** The socket throws instead of emitting an error: it is beyond use. */
+  /** Called when the socket throws instead of emitting an error, and so is unusable. */
   broken(): void;
 }
 
 /**
- * The batches that a socket was given and may still read from, in order. A TCP socket has mostly taken everything when a
- * write returns, and then needs none of this; a TLS socket never has.
+ * Batches given to a socket that may still read from them, in order. A TCP socket has mostly sent everything when a
+ * write returns, and then needs no entry here. A TLS socket never has.
  */
 export class HeldBatches {
   readonly #socket: SocketPort;
   readonly #deps: HeldBatchesDeps;
   readonly #batches: Batch[] = [];
-  /** How many of the batches each write under way covers, where every write calls back. */
+  /** Number of batches in each write, if every write calls back. */
   readonly #covered: number[] = [];
   #asked = false;
-  /** Bytes that the socket was rightly given: when it had taken everything before, or because they were asked for. */
+  /** Bytes that the socket holds with permission: it was empty before, or the client had asked for them. */
   #burst = 0;
 
   constructor(socket: SocketPort, deps: HeldBatchesDeps) {
@@ -36,15 +39,15 @@ export class HeldBatches {
     this.#deps = deps;
   }
 
-  /** A write of so many bytes has made the socket busy, or has found it so. */
+  /** Begins to count a write of so many bytes to a busy socket. */
   begin(bytes: number): void {
     if (this.#batches.length === 0) this.#burst = bytes;
   }
 
   /**
-   * Whether so much may be unsent.
-   * @param asked those of the bytes that the client has asked for, and that waited for room
-   * @param most that may be unsent beside what the socket was rightly given
+   * Tells whether so many bytes may be unsent.
+   * @param asked the part of `unsent` that the client has asked for, and that waited for room
+   * @param most bytes allowed beyond those held with permission
    */
   admits(unsent: number, asked: number, most: number): boolean {
     const limit = most + Math.max(MOST_IN_FLIGHT, this.#burst);
@@ -65,11 +68,11 @@ export class HeldBatches {
     this.awaitDrain();
   }
 
-  /** Lets go of what is held now when the socket says that it has left: one question at a time is enough. */
+  /** Releases the batches held now when the socket has sent them. One pending question is enough. */
   awaitDrain(): void {
     if (this.#asked) return;
     this.#asked = true;
-    // Where every write calls back, they let go themselves.
+    // If every write calls back, its call-back releases the batches.
     const covered = this.#socket.encrypted ? 0 : this.#batches.length;
     try {
       this.#socket.write(NOTHING, () => {
@@ -83,20 +86,20 @@ export class HeldBatches {
     }
   }
 
-  /** For the last write of `count` batches that are kept after it: lets go of them when it is called back. */
+  /** Returns a call-back for the write of the `count` batches kept next. It releases these batches. */
   onTaken(count: number): () => void {
     this.#covered.push(count);
     return this.#taken;
   }
 
-  /** The socket has ended: nothing reads the batches any more. */
+  /** Releases everything, because the socket has ended and no longer reads the batches. */
   end(): void {
     this.#release(this.#batches.length);
   }
 
   readonly #taken = (): void => this.#release(this.#covered.shift()!);
 
-  /** Late call-backs find nothing: `end` has released it all. */
+  /** Releases the oldest batches. A late call-back finds none, because `end` has released all. */
   #release(count: number): void {
     for (const batch of this.#batches.splice(0, count)) {
       this.#deps.pinned(-batch.unpin());

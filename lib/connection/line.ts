@@ -6,7 +6,10 @@ import type { SocketPort } from './socket-port.js';
 import { FIRST_RATE } from './trust.js';
 import { type Allowance, WaitingFrames } from './waiting-frames.js';
 
-/** Milliseconds for the first answer, beside the time for data under way. A later client is taken for one without pings. */
+/**
+ * Milliseconds for the first answer, in addition to the time for data under way. A client that answers later is treated
+ * as one without pings.
+ */
 const FIRST_ANSWER_MS = 1000;
 
 const ALL = { room: Infinity, enough: Infinity, cutAbove: Infinity };
@@ -14,7 +17,7 @@ const ALL = { room: Infinity, enough: Infinity, cutAbove: Infinity };
 /** Line of a connection that needs acknowledgements: the data under way, and the frames that wait. */
 export class Line {
   readonly flight: Flight;
-  /** Whether somebody waits for room. */
+  /** True if a backlog waits for room. */
   isAwaited = false;
   /** Callback for the moment when the socket has taken all waiting frames. */
   onEmpty: (() => void) | undefined;
@@ -23,7 +26,7 @@ export class Line {
   readonly #deps: OutboxDeps;
   readonly #onMute: () => void;
   #timer: unknown;
-  /** Time until which the first answer of the client is waited for. Undefined before the first ping. */
+  /** Deadline for the first answer of the client. Undefined before the first ping. */
   #patientUntil: number | undefined;
 
   /**
@@ -43,7 +46,7 @@ export class Line {
     return this.#waiting.bytes;
   }
 
-  /** Whether the state is that of a new line. */
+  /** True if the state is that of a new line. */
   get isFresh(): boolean {
     return !this.isAwaited && this.onEmpty === undefined && this.#waiting.bytes === 0 && this.flight.isFresh;
   }
@@ -54,14 +57,14 @@ export class Line {
   }
 
   /**
-   * Writes as many waiting frames as may be under way, with a ping behind each stretch. Throws when the socket does.
+   * Writes as many waiting frames as may be under way, with a ping after each stretch. Throws when the socket does.
    * @param most bytes after which a busy socket is given no further frame
    */
   write(held: HeldBatches, most: number): void {
     const { flight } = this;
     const now = this.#deps.clock.now();
     const isBurst = flight.unmarked === 0;
-    // The first ping goes before the data. A client with pings then answers at once, however slow its line is.
+    // The first ping goes before the data. A client with pings then answers at once, even on a slow line.
     if (!flight.answers && !flight.isMarked) this.ping(isBurst);
     let given = 0;
     while (this.#waiting.bytes > 0 && (given < most || this.#socket.writableLength === 0)) {
@@ -79,20 +82,20 @@ export class Line {
     if (this.#waiting.bytes > 0) this.doubt();
   }
 
-  /** Writes all waiting frames, whatever is under way. Throws when the socket does. */
+  /** Writes all waiting frames without limits. Throws when the socket does. */
   writeAll(held: HeldBatches): void {
     this.flight.wrote(this.#take(ALL, held));
   }
 
-  /** Asks for an answer, if none is on its way. Throws when the socket does. */
+  /** Asks for an answer, unless one is on its way. Throws when the socket does. */
   ask(): void {
     if (!this.flight.isMarked) this.ping(false);
     this.doubt();
   }
 
   /**
-   * Writes a ping behind all sent data. Throws when the socket does.
-   * @param isBurst whether all data since the last ping was written now
+   * Writes a ping after all sent data. Throws when the socket does.
+   * @param isBurst true if all data since the last ping was written now
    */
   ping(isBurst: boolean): void {
     const ping = this.mark(isBurst);
@@ -101,8 +104,8 @@ export class Line {
   }
 
   /**
-   * Makes a ping that goes behind all sent data.
-   * @param isBurst whether all data since the last ping is written now
+   * Makes a ping that goes after all sent data.
+   * @param isBurst true if all data since the last ping is written now
    */
   mark(isBurst: boolean): Buffer {
     const now = this.#deps.clock.now();
@@ -116,7 +119,7 @@ export class Line {
     this.#timer = undefined;
   }
 
-  /** Bounds the wait for a client that has never answered. Afterwards the client is served as if there were no pings. */
+  /** Limits the wait for a client that has never answered. Afterwards the client is treated as one without pings. */
   doubt(): void {
     if (this.#timer !== undefined || this.flight.answers || this.#patientUntil === undefined) return;
     const { clock } = this.#deps;

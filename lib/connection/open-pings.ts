@@ -14,7 +14,7 @@ export interface Mark {
   /** Time of the first write of all bytes in flight, or earlier. */
   readonly since: number;
   readonly at: number;
-  /** Whether the socket was not read for a while, so that the time of the answer says nothing. */
+  /** True if the socket was not read for a while, so that the time of the answer means nothing. */
   isStale: boolean;
 }
 
@@ -25,7 +25,7 @@ export class OpenPings {
   readonly #marks: Mark[] = [];
   readonly #most: number;
 
-  /** @param most largest number of pings that are remembered */
+  /** @param most largest number of remembered pings */
   constructor(most: number) {
     this.#most = most;
   }
@@ -45,8 +45,8 @@ export class OpenPings {
   }
 
   /**
-   * Takes out a ping and all earlier ones: RFC 6455 section 5.5.3 lets a peer answer the newest only. Returns undefined for a
-   * token that no unanswered ping has.
+   * Removes a ping and all earlier ones, because RFC 6455 section 5.5.3 allows to answer the newest only. Returns
+   * undefined when no unanswered ping has this token.
    */
   take(token: number): Mark | undefined {
     const at = this.#marks.findIndex(mark => mark.token === token);
@@ -55,7 +55,7 @@ export class OpenPings {
     return this.#marks.splice(0, at + 1).at(-1);
   }
 
-  /** Marks all pings as stale: the time of their answers says nothing. */
+  /** Marks all pings as stale: the times of their answers mean nothing. */
   outdate(): void {
     for (const mark of this.#marks) mark.isStale = true;
   }

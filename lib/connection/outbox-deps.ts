@@ -1,26 +1,26 @@
 import type { Counters } from '../observe/counters.js';
 import type { HeldBatchesDeps } from './held-batches.js';
 
-/** Time of a line, injected so that tests hold it. */
+/** Clock and timers of a line, injected for tests. */
 export interface LineClock {
-  /** Milliseconds that do not go back. */
+  /** Milliseconds of a monotonic clock. */
   now(): number;
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
 }
 
-/** Whose outbox it is. An object, because a closure would be 100 bytes for each connection. */
+/** Owner of an outbox. An object, because a closure would cost 100 bytes for each connection. */
 export interface OutboxDeps extends HeldBatchesDeps {
-  /** Bytes that may be unsent. */
+  /** Most bytes that may be unsent. */
   readonly maxUnsentBytes: number;
-  /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
+  /** Milliseconds in which the client reads the bytes under way; Infinity sets no limit. */
   readonly flightTime: number;
   readonly clock: LineClock;
   readonly counters: Counters;
-  /** Bytes after which the client gets its first ping. Asked once. */
+  /** Returns the bytes after which the client gets its first ping. Called once. */
   firstGrant(): number;
-  /** Called instead of a write that would go over that, and when its subscriptions are too far behind. */
+  /** Called instead of a write that would exceed the limit, and when a subscription is too far behind. */
   tooSlow(): void;
-  /** What it holds is needed for others: ends it at once. */
+  /** Ends the connection at once, because its memory is needed for others. */
   evict(): void;
 }

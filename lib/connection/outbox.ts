@@ -4,14 +4,14 @@ import { MOST_IN_FLIGHT } from './held-batches.js';
 import { OPEN } from './socket-port.js';
 
 /**
- * Outgoing side of a connection. Batches gather between two writes, and leave in one system call. Batches are held until
- * the kernel has taken them, because the socket reads from the shared slabs.
+ * Outgoing side of a connection. Batches gather between two writes, and leave in one system call. Batches are held
+ * until the kernel has accepted them, because the socket reads from the shared slabs.
  *
- * A `Flight` bounds the data under way to the client. A grant of the flight is spent without a further check. Data that
- * does not fit waits for an acknowledgement.
+ * A `Flight` limits the bytes under way to the client. A grant of the flight is spent without a further check. Data
+ * that does not fit waits for an acknowledgement.
  *
- * An outbox writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. This is safe
- * while the WebSocket is OPEN, since every buffer holds whole frames. Nothing may follow a close frame.
+ * An outbox writes to the TCP socket, past `ws`, which would build a header and a queue entry for each frame. This is
+ * safe while the WebSocket is OPEN, since every buffer holds whole frames. Nothing may follow a close frame.
  */
 export class Outbox extends BoundedOutbox implements BatchSink {
   get room(): number {
@@ -27,8 +27,8 @@ export class Outbox extends BoundedOutbox implements BatchSink {
 
   send(batch: Batch): boolean {
     const socket = this.socket;
-    // The case of nearly every flush. The memory of a connection is cold when a flush comes, so the code touches as little of
-    // this memory as it can.
+    // The case of nearly every flush. The memory of a connection is cold at that time, so the code touches as little of
+    // it as possible.
     const simple =
       this.count === 0 &&
       batch.buffers.length === 1 &&
@@ -72,7 +72,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     const queued = this.socket.writableLength;
     const isFree = queued === 0 && !this.isWaiting;
     if (!isFree && !this.holder().admits(this.unsent, this.asked, this.deps.maxUnsentBytes)) {
-      // Only a write to the kernel can show now whether the peer reads at all.
+      // At this point only a write to the kernel shows whether the client reads at all.
       if (queued === 0) return this.writeLast();
       this.drop();
       return this.deps.tooSlow();
@@ -83,12 +83,15 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     } else this.#writeBeyond(bytes);
   }
 
-  /** Whether so many bytes may be written without a further check. False for the last write that fits: a ping may go with it. */
+  /**
+   * Tells whether so many bytes may be written without a further check. False for the last write that fits, because a
+   * ping may go with it.
+   */
   #isGranted(bytes: number): boolean {
     return (this.line === undefined ? bytes : 2 * bytes) <= this.grant;
   }
 
-  /** Begins a new grant that has room for so many bytes. Returns false where this needs a ping, or a wait. */
+  /** Begins a new grant with room for so many bytes. Returns false if this needs a ping or a wait. */
   #isGrantedAnew(bytes: number): boolean {
     const { line } = this;
     if (line === undefined || line.waiting > 0 || line.onEmpty !== undefined) return false;
@@ -99,7 +102,10 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     return this.#isGranted(bytes);
   }
 
-  /** Writes the gathered batches where the grant ends: whole, with any ping in the same system call, or as far as they fit. */
+  /**
+   * Writes the gathered batches at the end of a grant: whole, with any ping in the same system call, or as far as they
+   * fit.
+   */
   #writeBeyond(bytes: number): void {
     if (this.ws.readyState !== OPEN) return this.drop();
     const line = this.settled();

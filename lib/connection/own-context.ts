@@ -1,8 +1,8 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 
 /**
- * Calls a function outside of every `AsyncLocalStorage` store. Only for calls that run no code of the application: before
- * Node 24, a store that one call enters (`enterWith()`) is visible to the next call.
+ * Calls a function outside of every `AsyncLocalStorage` store. Only for calls that run no code of the application:
+ * before Node 24, a store entered in one call (`enterWith()`) is visible in the next call.
  */
 export const inNoContext: <Args extends unknown[], Result>(
   act: (...args: Args) => Result,
@@ -10,8 +10,8 @@ export const inNoContext: <Args extends unknown[], Result>(
 ) => Result = AsyncLocalStorage.snapshot();
 
 /**
- * Calls a function of the application in a context of its own. The function sees no store of its caller. A store that the
- * function enters is visible only to work that the function starts.
+ * Calls a function of the application in a context of its own. The function sees no store of its caller. A store
+ * entered by the function is visible only to work that the function starts.
  */
 export const inOwnContext: typeof inNoContext = isShared()
   ? // Node declares no type for a call in a context that passes a list of any arguments, hence the casts.
@@ -19,7 +19,7 @@ export const inOwnContext: typeof inNoContext = isShared()
   : inNoContext;
 
 /**
- * Calls a function in a copy of the present context, so a store that the function enters stays in the copy. For calls by
+ * Calls a function in a copy of the present context, so a store entered by the function stays in the copy. For calls by
  * the system, such as events of a socket, which have no context to leave. Costs a third of {@link inOwnContext}.
  */
 export function inCopiedContext<First, Second, Result>(
@@ -27,7 +27,7 @@ export function inCopiedContext<First, Second, Result>(
   first: First,
   second: Second,
 ): Result {
-  // Node declares the arguments as any[], to which a function of two parameters does not fit.
+  // Node declares the arguments as any[], and a function of two parameters does not fit.
   return new AsyncResource('FANOUT').runInAsyncScope(act as never, undefined, first, second);
 }
 
@@ -35,7 +35,7 @@ function callApart(act: (...args: unknown[]) => unknown, args: unknown[]): unkno
   return new AsyncResource('FANOUT').runInAsyncScope(act, undefined, ...args);
 }
 
-/** Whether a store that one call of a snapshot enters is visible to the others, as before Node 24. */
+/** Tells whether a store entered in one call of a snapshot is visible to the others, as before Node 24. */
 function isShared(): boolean {
   const probe = new AsyncLocalStorage<boolean>();
   const snapshot = AsyncLocalStorage.snapshot();

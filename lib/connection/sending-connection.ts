@@ -13,7 +13,7 @@ export interface SendingDeps {
   readonly turnWrites: TurnWrites;
   /** Work that waits for clients to read. */
   readonly waiting: WaitingAnswers;
-  /** Bytes that a connection may have unsent. */
+  /** Most bytes that a connection may have unsent. */
   readonly maxUnsentBytes: number;
 }
 
@@ -27,7 +27,7 @@ export abstract class SendingConnection extends Connection implements Reader {
   awaited = -1;
   /** Number of running handlers for messages of the client. */
   #handling = 0;
-  /** Bytes that running handlers may send beside their answers. */
+  /** Bytes that running handlers may send in addition to their answers. */
   #allowance = 0;
 
   abstract drained(): void;
@@ -55,8 +55,8 @@ export abstract class SendingConnection extends Connection implements Reader {
   }
 
   /**
-   * Sends one text frame that the client has asked for, at the end of this loop turn. A large answer closes no connection:
-   * the maker of an answer waits beforehand, while the connection is {@link full}.
+   * Sends one text frame that the client has asked for, at the end of this loop turn. A large answer closes no
+   * connection: while the connection is {@link full}, answers wait.
    */
   answer(text: string): boolean {
     const bytes = this.#give(text);
@@ -68,7 +68,7 @@ export abstract class SendingConnection extends Connection implements Reader {
   /** Returns the bytes of the frame; 0 when it is not sent. */
   #give(text: string): number {
     if (!this.open) return 0;
-    // More than the limit in one turn goes to the socket at once: only a write shows whether the peer reads.
+    // More than the limit in one turn goes to the socket at once, because only a write shows whether the client reads.
     if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
     if (!this.open) return 0;
     const batch = new Batch([textFrame(text)]);
@@ -83,12 +83,12 @@ export abstract class SendingConnection extends Connection implements Reader {
     this.#allowance = Math.min(this.#allowance + this.maxUnsentBytes, this.#handling * this.maxUnsentBytes);
   }
 
-  /** Notes that a message of the client is answered, or will never be. */
+  /** Notes that a message of the client is answered, or never will be. */
   handlerEnds(): void {
     if (--this.#handling === 0) this.#allowance = 0;
   }
 
-  /** Counts bytes sent by a handler as answers. Each handler may send as much as a connection may have unsent, but not more. */
+  /** Counts bytes sent by a handler as answers. Each handler may send as much as a connection may have unsent. */
   #sentByHandler(bytes: number): void {
     this.unread += bytes;
     if (bytes > this.#allowance) return;
@@ -96,13 +96,13 @@ export abstract class SendingConnection extends Connection implements Reader {
     this.sink.asked += bytes;
   }
 
-  /** Whether so many bytes of answers are unread that the next request of the client has to wait. */
+  /** True if so many bytes of answers are unread that the client's next request has to wait. */
   get full(): boolean {
     const { maxUnsentBytes } = this;
     return this.unread > maxUnsentBytes && this.deps.waiting.isAbove(maxUnsentBytes, this);
   }
 
-  /** Does the work when the client has read nearly all of its answers so far, or has gone. */
+  /** Does the work when the client has read nearly all answers so far, or has disconnected. */
   whenRead(work: () => void | Promise<void>): Promise<void> {
     return this.deps.waiting.add(this, work);
   }
@@ -112,12 +112,12 @@ export abstract class SendingConnection extends Connection implements Reader {
     if (this.sink.gathered > 0) this.sink.write();
   }
 
-  /** Writes all there is now, because the application is about to write to the socket itself. */
+  /** Writes everything now, because the application is about to write to the socket itself. */
   writeAll(): void {
     if (this.sink.gathered > 0) this.sink.writeLast();
   }
 
-  /** Calls back when the socket has taken all there is now. */
+  /** Calls back when the socket has sent everything written so far. */
   whenTaken(done: () => void): void {
     this.sink.whenTaken(done);
   }

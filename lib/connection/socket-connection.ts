@@ -17,39 +17,39 @@ import { Subscriptions } from './subscriptions.js';
 import type { ConnectionUser } from './user.js';
 import { wallTime } from './wall-time.js';
 
-/** What a connection asks of the rest of the server. One object serves them all. */
+/** Collaborators of connections: one object for all of them. */
 export interface ConnectionDeps extends SendingDeps {
-  /** Milliseconds in which a client reads what is under way to it; Infinity bounds nothing. */
+  /** Milliseconds in which a client reads the bytes under way; Infinity sets no limit. */
   readonly flightTime: number;
   readonly firstGrants: FirstGrants;
   readonly clock: LineClock;
   readonly counters: Counters;
-  /** @param bytes that are kept for a busy socket from now on; negative for what is not any more */
+  /** Counts memory kept for busy sockets. @param bytes newly kept bytes; negative for released bytes */
   pinned(bytes: number): void;
-  /** There is room again: a busy socket has taken what it was given, or the client has read enough of it. */
+  /** Called when there is room again: a busy socket has drained, or the client has read enough. */
   drained(connection: SocketConnection): void;
   subscribe(connection: SocketConnection, topic: string): boolean;
   unsubscribe(connection: SocketConnection, topic: string): boolean;
   userChanged(connection: SocketConnection): void;
-  /** It is closed in good order: what was published so far is still for it. */
+  /** Called before an orderly close, to hand over all publications so far. */
   finishing(connection: SocketConnection): void;
-  /** The server closes it: nothing more is published to it, though its socket may take a while to end. */
+  /** Called when the server closes a connection, which then gets no further publications. Its socket may end later. */
   closing(connection: SocketConnection): void;
 }
 
-/** A {@link Connection} over a `ws` socket. `T` is a subscription: what is in one is the business of the topic room. */
+/** {@link Connection} over a `ws` socket. `T` is the type of a subscription, defined in the topic room. */
 export class SocketConnection<T = any> extends SendingConnection implements OutboxDeps {
   readonly id = connectionId();
   readonly format: WireFormat;
   readonly sink: Outbox;
   readonly subscriptions = new Subscriptions<T>();
   lastSeen = wallTime();
-  /** What the server closed it with, if the server did. */
+  /** Code and reason of a close by the server. */
   closedWith: Close | undefined;
   readonly #deps: ConnectionDeps;
-  /** What was read when the last sign of life was noted. Up to the start it is the request. */
+  /** Value of `bytesRead` at the last sign of life. At first it is the size of the request. */
   #bytesRead: number;
-  /** What the kernel had not taken at the last look. */
+  /** Unsent bytes at the last check. */
   #left = 0;
   #user: ConnectionUser | undefined;
 
@@ -116,37 +116,38 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.closeAs(close);
   }
 
-  /** Closes with a code that is known to be good, after what was sent. */
+  /** Closes with a valid code, after everything sent so far. */
   closeAs(close: Close): void {
     if (!this.open) return;
     this.closedWith = close;
     this.#deps.closing(this);
     this.sink.writeLast();
-    // The write may have found the socket broken, which ends it as well.
+    // The write may have found the socket broken, and so ended the connection.
     if (this.open) this.socket.close(close.code, close.reason);
   }
 
-  /** Closes without waiting for the peer to answer: the close frame is the last of what it gets. */
+  /** Closes without waiting for the client's answer. The close frame is the last data for the client. */
   closeForGood(close: Close): void {
     if (!this.open) return;
     this.closeAs(close);
-    // While `ws` compresses a message of the application's, the close frame waits behind it and would find the end.
+    // While `ws` compresses a message of the application, the close frame waits behind it, and `end()` would come too
+    // early.
     if (!writesLater(this.socket, this.sink.socket)) this.sink.socket.end();
   }
 
-  /** It is closed by other means: a frame was bad, and `ws` has closed it for that, or it is cut off. */
+  /** Records a close by other means: `ws` has closed for a bad frame, or the connection is terminated. */
   closedAs(close: Close): void {
     this.closedWith ??= close;
     this.#deps.closing(this);
   }
 
-  /** Ends it without a closing handshake: the peer is gone or has had its time. */
+  /** Terminates without a closing handshake, because the client is lost or took too long. */
   terminateAs(close: Close): void {
     this.closedAs(close);
     this.socket.terminate();
   }
 
-  // The outbox's view of it.
+  // Members for the outbox.
 
   get flightTime(): number {
     return this.#deps.flightTime;
@@ -178,14 +179,14 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   drained(): void {
-    // It was full, so somebody has read: a sign of life, though the answer to a ping waits behind megabytes in the kernel.
-    // A TLS socket may have had everything to encrypt and nothing that the kernel did not take at once.
+    // The socket was full, so the client has read: a sign of life, even if the answer to a ping waits behind megabytes
+    // in the kernel. On TLS the data may only have been encrypted, which proves nothing.
     if (this.sink.socket.encrypted !== true) this.#took(wallTime());
     this.sink.resume();
     this.#deps.drained(this);
   }
 
-  /** Its socket was paused or resumed: answers to pings come only while it is read. */
+  /** Called when the socket is paused or resumed, because answers to pings arrive only while it is read. */
   readingChanged(): void {
     this.sink.review();
   }
@@ -194,7 +195,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.socket.terminate();
   }
 
-  // The heartbeat's view of it, and its notes.
+  // Members for the heartbeat, and its notes.
 
   beatPolicy: { readonly interval: number; readonly timeout: number } | undefined;
   beatDue = 0;
@@ -202,34 +203,35 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   beatSlot = 0;
   beatIndex = 0;
 
-  /** Notes that the peer has said something, and that this is what the bytes read so far were. */
+  /** Notes a sign of life, which accounts for all bytes read so far. */
   heard(now: number): void {
     this.lastSeen = now;
     this.#bytesRead = this.sink.socket.bytesRead;
     this.beatPing = 0;
   }
 
-  /** Notes a pong: a sign of life that does not put off the next ping. */
+  /** Notes a pong. A pong is a sign of life, but does not delay the next ping. */
   answered(now: number): void {
     const { beatPing } = this;
     this.heard(now);
     this.beatPing = beatPing;
   }
 
-  /** Notes that something was read which is no whole message yet, if there is such. */
+  /** Notes bytes of an unfinished message, if any have arrived. */
   noteParts(): void {
     if (this.sink.socket.bytesRead !== this.#bytesRead) this.heard(wallTime());
   }
 
-  /** Notes what no event tells of: parts of frames that come, and parts of a write that leave. */
+  /** Notes signs of life without an event: parts of frames that arrived, and parts of a write that left. */
   observe(now: number): boolean {
     const arriving = this.sink.socket.bytesRead !== this.#bytesRead;
     const left = bytesLeft(this.sink.socket);
     const leaving = left > 0 || this.bufferedBytes > 0;
     if (arriving) this.heard(now);
-    // The kernel takes the rest of a write when the peer has acknowledged something. What it takes at once proves nothing.
+    // The kernel accepts the rest of a write after the client has acknowledged data. Bytes accepted at once prove
+    // nothing.
     else if (left < this.#left) this.#took(now);
-    // Who does not read what is sent to it may be paused for that.
+    // A client that does not read its answers may have its socket paused for that.
     else if (this.socket.isPaused && !leaving) this.#excuse(now);
     this.#left = left;
     return arriving || leaving;
@@ -241,7 +243,10 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.beatPing = 0;
   }
 
-  /** We do not listen, so its silence says nothing; but a write finds out whether anybody is there at all. */
+  /**
+   * Excuses a client whose socket is not read, because its silence means nothing then. The ping is a write that fails
+   * if the client is gone.
+   */
   #excuse(now: number): void {
     this.heard(now);
     this.ping();
@@ -251,7 +256,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.sink.ping();
   }
 
-  /** Takes a pong. Returns whether a ping has asked for it, and was not answered before. */
+  /** Handles a pong. Returns true if it answers an open ping. */
   pong(payload: Buffer): boolean {
     const token = tokenOf(payload);
     return token !== undefined && this.sink.acknowledge(token);

@@ -1,6 +1,9 @@
 import type { BatchSink } from '../wire/batch.js';
 
-/** What is not part of a flush (replies, answers, errors) leaves at the end of the loop turn, in one write per connection. */
+/**
+ * Writes at the end of the loop turn, for frames that are not part of a flush: replies, answers, errors. One write per
+ * connection.
+ */
 export class TurnWrites {
   #sinks: BatchSink[] = [];
   #spare: BatchSink[] = [];

@@ -10,5 +10,5 @@
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type -- filled by declaration merging
 export interface FanoutUser {}
 
-/** {@link FanoutUser} where an application has declared its members, and `any` where none are declared. */
+/** {@link FanoutUser}, or `any` if the application declares no members. */
 export type ConnectionUser = [keyof FanoutUser] extends [never] ? any : FanoutUser;

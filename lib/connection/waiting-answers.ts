@@ -1,32 +1,35 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { BatchSink } from '../wire/batch.js';
 
-/** Unread bytes of answers at which waiting work goes on: as many as bytes of publications may be in flight. */
+/** Unread bytes of answers below which waiting work continues: as many as bytes of publications may be in flight. */
 const MOST_UNREAD = 64 * 1024;
 
-/** A connection whose client may leave answers unread. */
+/** Connection whose client may leave answers unread. */
 export interface Reader {
   readonly open: boolean;
   readonly sink: BatchSink;
-  /** Bytes of answers above which the next one waits. */
+  /** Unread bytes of answers above which the next one waits. */
   readonly maxUnsentBytes: number;
   writeGathered(): void;
-  /** Calls back when the socket has taken all there is now. */
+  /** Calls back when the socket has sent everything written so far. */
   whenTaken(done: () => void): void;
-  /** Called when the socket has taken all its data, so that waiting publications have their turn first. */
+  /** Called when the socket has drained, so that waiting publications go first. */
   drained(): void;
 
-  // Notes kept on the connection, because a Map entry and an object for each would cost more.
+  // Notes are kept on the connection, because a Map entry and an object for each would cost more.
 
-  /** Upper bound of the bytes of answers that the kernel has not taken. Each sent answer adds to this number. */
+  /** Upper bound of the bytes of answers that the kernel has not accepted. Each sent answer adds to this number. */
   unread: number;
-  /** Part of {@link unread} that the socket was asked about; -1 without a question. Only {@link WaitingAnswers} sets this part. */
+  /**
+   * Part of {@link unread} at the time of the question to the socket; -1 without a question. Set only by {@link
+   * WaitingAnswers}.
+   */
   awaited: number;
 }
 
-/** Closes connections whose sockets take nothing for the time of grace. */
+/** Closes connections whose sockets send nothing during the grace time. */
 export interface StallWatch {
-  /** Begins the time of grace of a socket, also if the socket is watched already. */
+  /** Starts the grace time of a socket, even if the socket is already watched. */
   watch(sink: BatchSink): void;
   unwatch(sink: BatchSink): void;
 }
@@ -35,8 +38,8 @@ export interface StallWatch {
 type Work = () => void | Promise<void>;
 
 /**
- * Work that waits until its client has read earlier answers: the next message, the next topic of a subscribe, the next value
- * of a stream. One object serves all connections.
+ * Work that waits until its client has read earlier answers: the next message, the next topic of a subscribe, the next
+ * value of a stream. One object serves all connections.
  */
 export class WaitingAnswers {
   readonly #waiting = new Map<Reader, Work[]>();
@@ -46,17 +49,17 @@ export class WaitingAnswers {
     this.#stalls = stalls;
   }
 
-  /** Whether the client has more than so many bytes of answers unread. False for a connection that is closing. */
+  /** Tells whether the client has more than so many bytes of answers unread. False for a connection that is closing. */
   isAbove(bytes: number, reader: Reader): boolean {
-    // Only a write shows whether the peer reads.
+    // Only a write shows whether the client reads.
     reader.writeGathered();
     if (reader.awaited < 0) reader.unread = Math.min(reader.unread, reader.sink.unsent);
     return reader.open && reader.unread > bytes;
   }
 
   /**
-   * Does the work later, in the context of the caller: when the client has read enough, or when its connection has ended.
-   * Resolves when the work is done, and rejects with any error of the work.
+   * Does the work later, in the async context of the caller, when the client has read enough or its connection has
+   * ended. Resolves when the work is done, and rejects with its error.
    */
   add(reader: Reader, work: Work): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -76,7 +79,7 @@ export class WaitingAnswers {
     for (const work of works) void work();
   }
 
-  /** Does the waiting work, in order, as long as there is room. */
+  /** Does the waiting work in order, while there is room. */
   #goOn(reader: Reader): void {
     const works = this.#waiting.get(reader);
     if (works === undefined) return;
@@ -84,7 +87,7 @@ export class WaitingAnswers {
     while (works.length > 0 && !this.isAbove(most, reader)) {
       const done = works.shift()!();
       if (done === undefined) continue;
-      // The next work follows when this work has ended: this work may itself be waiting here for others.
+      // The next work follows after the end of this one, which may itself be waiting here.
       void done.then(() => this.#goOn(reader));
       break;
     }
@@ -93,7 +96,9 @@ export class WaitingAnswers {
     else if (this.isAbove(most, reader)) this.#await(reader);
   }
 
-  /** Asks the socket, one question at a time. Bytes that are unread at the question have left at its answer. */
+  /**
+   * Asks the socket for a call-back, one question at a time. All bytes unread at the question have left by the answer.
+   */
   #await(reader: Reader): void {
     this.#stalls.watch(reader.sink);
     if (reader.awaited >= 0) return;
@@ -112,7 +117,7 @@ export class WaitingAnswers {
   }
 }
 
-/** Does the work, and returns a promise of its end if the work takes time. Neither throws nor rejects. */
+/** Does the work, and returns a promise of its end if it takes time. Neither throws nor rejects. */
 function settle(
   work: Work,
   resolve: (done: void | Promise<void>) => void,

@@ -13,13 +13,13 @@ export interface Allowance {
   readonly room: number;
   /** Bytes after which no further frame is begun. */
   readonly enough: number;
-  /** Size above which a frame is cut where it does not fit. */
+  /** Size above which a frame is cut if it does not fit. */
   readonly cutAbove: number;
 }
 
 /**
- * Frames that wait until a client has read the earlier ones. A large frame is cut into the fragments of one WebSocket message.
- * Only pings may be written between the fragments of a message.
+ * Frames that wait until a client has read the earlier ones. A large frame is cut into the fragments of one WebSocket
+ * message. Only pings may be written between the fragments of a message.
  */
 export class WaitingFrames {
   readonly #batches: Batch[] = [];
@@ -28,25 +28,25 @@ export class WaitingFrames {
   /** Position of the next byte: the index of a buffer of the first batch, and a place in that buffer. */
   #buffer = 0;
   #at = 0;
-  /** End of the payload of the frame that is being cut; 0 while no frame is. */
+  /** End of the payload of the frame being cut; 0 without such a frame. */
   #end = 0;
 
-  /** @param pinned called with the bytes newly kept for this client; negative for bytes that are kept no longer */
+  /** @param pinned called with the bytes newly kept for this client; negative for released bytes */
   constructor(pinned: (bytes: number) => void) {
     this.#pinned = pinned;
   }
 
-  /** Bytes that wait. */
+  /** Number of waiting bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Whether a part of the first batch was taken. */
+  /** True if a part of the first batch was taken. */
   get isBegun(): boolean {
     return this.#at > 0 || this.#buffer > 0;
   }
 
-  /** Adds a batch, and keeps a reference to the batch until all of it is taken. */
+  /** Adds a batch, and keeps a reference until all of the batch is taken. */
   add(batch: Batch): void {
     if (batch.bytes === 0) return;
     batch.retain();
@@ -56,9 +56,9 @@ export class WaitingFrames {
   }
 
   /**
-   * Takes the next bytes out, in order. The bytes lie in the memory of their batches, so the caller writes the bytes before it
-   * releases the batches.
-   * @param done gets each batch of which nothing is left; its reference is the caller's from then on
+   * Takes the next bytes, in order. The bytes are in the memory of their batches, so the caller must write them before
+   * it releases the batches.
+   * @param done gets each finished batch, together with its reference
    */
   take(allowance: Allowance, done: (batch: Batch) => void): Uint8Array[] {
     const taken: Uint8Array[] = [];
@@ -67,7 +67,7 @@ export class WaitingFrames {
       const pieces = this.#end > 0 ? this.#piece(room) : this.#frames(room, enough, allowance.cutAbove);
       if (pieces === undefined) break;
       taken.push(...pieces);
-      // The header of a fragment counts too, and the frame that is cut does not have this header.
+      // The header of a fragment counts too, and is not part of the frame that is cut.
       const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
       room -= bytes;
       enough -= bytes;
@@ -76,7 +76,7 @@ export class WaitingFrames {
     return taken;
   }
 
-  /** Drops everything. A batch that was begun goes to `keep` first, because the socket may still read from its memory. */
+  /** Drops everything. A batch in progress goes to `keep` first, because the socket may still read from its memory. */
   drop(keep: (batch: Batch) => void): void {
     if (this.isBegun) keep(this.#batches[0]!);
     for (const batch of this.#batches.splice(0)) this.#release(batch);
@@ -88,7 +88,7 @@ export class WaitingFrames {
     batch.release();
   }
 
-  /** Takes whole frames that fit, or the first piece of a frame that is too large. Undefined when nothing fits. */
+  /** Takes whole frames that fit, or the first piece of a frame that is too large. Undefined if nothing fits. */
   #frames(room: number, enough: number, cutAbove: number): Uint8Array[] | undefined {
     const buffer = this.#batches[0]!.buffers[this.#buffer]!;
     const from = this.#at;
@@ -110,7 +110,7 @@ export class WaitingFrames {
     return [partHeader(buffer[from]!, false, length), buffer.subarray(start, start + length)];
   }
 
-  /** Takes the next piece of the frame that is being cut. Undefined when nothing fits. */
+  /** Takes the next piece of the frame being cut. Undefined if nothing fits. */
   #piece(room: number): Uint8Array[] | undefined {
     const left = this.#end - this.#at;
     const isLast = left + HEADER <= room;

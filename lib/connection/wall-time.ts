@@ -1,5 +1,5 @@
 /**
- * Milliseconds since 1970 that never go back: a clock that is set back would otherwise keep dead peers alive for as
- * long as it was set back.
+ * Returns milliseconds since 1970 that never go back. After a clock is set back, lost clients would else stay for as
+ * long as that.
  */
 export const wallTime = (): number => performance.timeOrigin + performance.now();

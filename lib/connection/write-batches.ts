@@ -1,13 +1,13 @@
 import type { Batch } from '../wire/batch.js';
 import type { SocketPort } from './socket-port.js';
 
-/** Up to so many bytes a ping is copied behind a buffer: a call with two buffers costs more. */
+/** Bytes up to which a ping is copied behind a buffer, because a call with two buffers costs more. */
 const MOST_COPIED = 4 * 1024;
 
 /**
- * Gives the first `count` batches to a socket in one system call.
- * @param taken called when the socket has taken them all, or has ended
- * @param ping a frame that follows them
+ * Writes the first `count` batches to a socket in one system call.
+ * @param taken called when the socket has sent them all, or has ended
+ * @param ping frame that follows the batches
  */
 export function writeBatches(
   socket: SocketPort,

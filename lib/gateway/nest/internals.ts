@@ -67,9 +67,9 @@ export interface NestInternal {
   readonly name: string;
   /** Effect of its absence. */
   readonly without: string;
-  /** Whether the part decides who may connect, call or read. The start fails without such a part. */
+  /** True if the part decides who may connect, call or read. The start fails without such a part. */
   readonly protects: boolean;
-  /** Whether the part is there and does what this library expects of it. */
+  /** Tells whether the part exists and works as this library expects. */
   readonly holds: (parts: NestParts, place: Place) => boolean;
 }
 
