@@ -16,8 +16,6 @@ import { Broadcaster } from './broadcast/broadcaster.js';
 import { Delivery } from './broadcast/delivery.js';
 import { ProcessBroadcaster } from './broadcast/process-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
-import { inNoContext } from './connection/own-context.js';
-import { wallTime } from './connection/wall-time.js';
 import { FanoutError } from './errors/fanout-error.js';
 import type { ClientSession } from './gateway/session/client-session.js';
 import type { Expiries } from './gateway/handshake/expiries.js';
@@ -43,6 +41,8 @@ import { type Observation, observeProcess } from './observe/observation.js';
 import { SampledErrors } from './observe/sampled-errors.js';
 import type { FanoutOptions } from './options/fanout-options.js';
 import { resolveOptions } from './options/resolve-options.js';
+import { Clock } from './time/clock.js';
+import { processClock } from './time/process-clock.js';
 
 /** What `useClass` and `useExisting` of `FanoutModule.forRootAsync()` name. */
 export interface FanoutOptionsFactory {
@@ -77,37 +77,22 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setExtras({}, definition => ({ ...definition, global: true }))
   .build();
 
-// Later work runs in no context: a flush serves other connections than that of its publisher.
-const clock = {
-  now: () => performance.now(),
-  setImmediate: (callback: () => void) => inNoContext(setImmediate<[]>, callback),
-  clearImmediate: (handle: unknown) => clearImmediate(handle as NodeJS.Immediate),
-  setTimeout: (callback: () => void, ms: number) => inNoContext(setTimeout<[]>, callback, ms),
-  clearTimeout: (handle: unknown) => clearTimeout(handle as NodeJS.Timeout),
-};
-
-const wallClock = {
-  now: wallTime,
-  random: () => Math.random(),
-  setInterval: (callback: () => void, ms: number) => inNoContext(setInterval<[]>, callback, ms),
-  clearInterval: (handle: unknown) => clearInterval(handle as NodeJS.Timeout),
-};
-
 /** Puts the rooms together: the one place that knows them all. */
 function compose(
   given: FanoutOptions | undefined,
   modules: ModulesContainer,
   config: ApplicationConfig,
   moduleRef: ModuleRef,
+  clock: Clock,
 ): FanoutRuntime {
   if (given === undefined) throw new FanoutError('FANOUT_FOR_ROOT');
   const options = resolveOptions(given);
   const logger = new SteadyLogger('Fanout');
-  const errors = new SampledErrors(wallTime, logger);
-  const observation = observeProcess(options, logger);
+  const errors = new SampledErrors(clock.now, logger);
+  const observation = observeProcess(options, clock, logger);
   const pool = new BufferPool();
   const connections = new ConnectionRegistry();
-  const heartbeat = new HeartbeatMonitor(wallClock);
+  const heartbeat = new HeartbeatMonitor(clock);
   const explorer = new GatewayExplorer(modules, logger);
   const policies = new GatewayTopicPolicies(explorer, options.slowConsumer.policy, line => logger.warn(line));
   const delivery = new Delivery({
@@ -134,7 +119,6 @@ function compose(
     heartbeat,
     observation,
     clock,
-    wallClock,
     logger,
     errors,
   });
@@ -168,6 +152,7 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
  */
 @Module({
   providers: [
+    { provide: Clock, useValue: processClock },
     {
       provide: RUNTIME,
       useFactory: compose,
@@ -176,6 +161,7 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
         ModulesContainer,
         ApplicationConfig,
         ModuleRef,
+        Clock,
       ],
     },
     part(FanoutAdapter, 'adapter'),

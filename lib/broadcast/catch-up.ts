@@ -6,7 +6,7 @@ import { Batch, type BatchSink } from '../wire/batch.js';
 import { textFrame } from '../wire/frame.js';
 import { gapText, type GapReason } from '../wire/gap-frame.js';
 import { AgeLimit } from './age-limit.js';
-import type { SchedulerClock } from './scheduler-clock.js';
+import type { Clock } from '../time/clock.js';
 import type { Laggard, Laggards } from './laggards.js';
 import type { LogSegments } from './log-segments.js';
 import { RecoveryTurns } from './recovery-turns.js';
@@ -21,7 +21,7 @@ export type Resync = (subscription: Subscription, reason: GapReason) => boolean;
 export interface CatchUpDeps {
   readonly segments: LogSegments;
   readonly laggards: Laggards;
-  readonly clock: SchedulerClock;
+  readonly clock: Clock;
   readonly counters: Counters;
   /** Milliseconds after which the loop turns. */
   readonly slice: number;

@@ -5,7 +5,6 @@ import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import { ByteLedger } from '../memory/byte-ledger.js';
 import type { Counters } from '../observe/counters.js';
-import type { ExpiryClock } from '../topic/topic-expiry.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
@@ -20,7 +19,7 @@ import { LanePacer } from './lane-pacer.js';
 import { LogSegments } from './log-segments.js';
 import { Presence } from './presence.js';
 import { type PublicationCheck, UnheardCheck } from './publication-check.js';
-import type { SchedulerClock } from './scheduler-clock.js';
+import type { Clock } from '../time/clock.js';
 import { TopicBroadcaster } from './topic-broadcaster.js';
 import { TopicWalk } from './topic-walk.js';
 import { UnsentBatches } from './unsent-batches.js';
@@ -43,7 +42,7 @@ export interface DeliverySettings {
 /** What delivery needs of the rest. */
 export interface DeliveryDeps {
   readonly settings: DeliverySettings;
-  readonly clock: SchedulerClock & ExpiryClock;
+  readonly clock: Clock;
   readonly pool: BufferPool;
   readonly counters: Counters;
   readonly policies: TopicPolicies;

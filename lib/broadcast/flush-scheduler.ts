@@ -2,7 +2,7 @@ import type { Counters } from '../observe/counters.js';
 import type { Lane } from '../topic/topic.js';
 import { FairSlice } from './fair-slice.js';
 import { FlushWalk } from './flush-walk.js';
-import type { SchedulerClock } from './scheduler-clock.js';
+import type { Clock } from '../time/clock.js';
 import type { TopicWalk } from './topic-walk.js';
 
 /** When to flush; see `FlushOptions` for the meaning of each number. */
@@ -40,7 +40,7 @@ export class FlushScheduler {
   constructor(
     topicWalk: Pick<TopicWalk, 'begin' | 'step' | 'clear'>,
     readonly timing: FlushTiming,
-    readonly clock: SchedulerClock,
+    readonly clock: Clock,
     counters: Counters,
   ) {
     this.#walk = new FlushWalk(topicWalk, () => clock.now());

@@ -1,7 +1,7 @@
 import type { ByteLedger } from '../memory/byte-ledger.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { BatchSink } from '../wire/batch.js';
-import type { SchedulerClock } from './scheduler-clock.js';
+import type { Clock } from '../time/clock.js';
 
 /** Looks at a connection in the time of its grace: a stall of this process counts as one of them. */
 const LOOKS = 4;
@@ -33,7 +33,7 @@ export class Laggards {
   readonly #busy = new Map<BatchSink, Laggard>();
   /** Those whose answers wait, behind or not. */
   readonly #answering = new Map<BatchSink, Stalled>();
-  readonly #clock: SchedulerClock;
+  readonly #clock: Clock;
   readonly #grace: number;
   readonly #budget: ByteLedger;
   readonly #sinks: () => Iterable<BatchSink>;
@@ -45,7 +45,7 @@ export class Laggards {
    * @param budget what is kept for slow connections; whoever made it calls {@link relieve} when it is exceeded
    * @param sinks those of all connections: one may be slow without being behind, when it does not read its replies
    */
-  constructor(clock: SchedulerClock, grace: number, budget: ByteLedger, sinks: () => Iterable<BatchSink>) {
+  constructor(clock: Clock, grace: number, budget: ByteLedger, sinks: () => Iterable<BatchSink>) {
     this.#clock = clock;
     this.#grace = grace;
     this.#budget = budget;

@@ -1,10 +1,10 @@
-import type { ExpiryClock } from '../topic/topic-expiry.js';
+import type { Clock, Timer } from '../time/clock.js';
 import type { Topic } from '../topic/topic.js';
 import type { FlushScheduler } from './flush-scheduler.js';
 
 interface Alarm {
   readonly at: number;
-  readonly timer: { unref(): unknown };
+  readonly timer: Timer;
 }
 
 /**
@@ -13,10 +13,10 @@ interface Alarm {
  */
 export class LanePacer {
   readonly #scheduler: Pick<FlushScheduler, 'request'>;
-  readonly #clock: ExpiryClock;
+  readonly #clock: Clock;
   readonly #alarms = new Map<Topic, Alarm>();
 
-  constructor(scheduler: Pick<FlushScheduler, 'request'>, clock: ExpiryClock) {
+  constructor(scheduler: Pick<FlushScheduler, 'request'>, clock: Clock) {
     this.#scheduler = scheduler;
     this.#clock = clock;
   }

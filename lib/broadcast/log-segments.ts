@@ -8,7 +8,7 @@ import { encode } from '../wire/encode.js';
 import { plainJson } from '../wire/json-format.js';
 import type { LogEntry } from '../wire/log-entry.js';
 import { type Part, PlainFrames } from '../wire/plain-frames.js';
-import type { SchedulerClock } from './scheduler-clock.js';
+import type { Clock } from '../time/clock.js';
 import { missedIn } from './new-publications.js';
 import { beginOf, endOf, segmentOf } from './segment-bounds.js';
 import { exceptedIn } from './topic-batches.js';
@@ -38,7 +38,7 @@ export class LogSegments {
   // Not the pool that users see: what waits here for others to come would look like a leak there.
   readonly #memory = new BufferPool(0);
   readonly #unsent: UnsentBatches;
-  readonly #clock: SchedulerClock;
+  readonly #clock: Clock;
   readonly #counters: Counters;
   /** Least recently used first. */
   readonly #segments = new Map<string, Segment>();
@@ -46,7 +46,7 @@ export class LogSegments {
   #encoded = 0;
   #timer: unknown;
 
-  constructor(unsent: UnsentBatches, counters: Counters, clock: SchedulerClock) {
+  constructor(unsent: UnsentBatches, counters: Counters, clock: Clock) {
     this.#unsent = unsent;
     this.#counters = counters;
     this.#clock = clock;

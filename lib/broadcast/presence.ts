@@ -2,6 +2,7 @@ import type { Connection } from '../connection/connection.js';
 import { givenIdOf } from '../connection/connection-registry.js';
 import { FanoutError } from '../errors/fanout-error.js';
 import { outgoingJson } from '../json/outgoing.js';
+import type { Clock, Timer } from '../time/clock.js';
 import type { PresencePolicy } from '../topic/topic-policy.js';
 import { isTopicName, presenceNameOf } from '../topic/topic-name.js';
 import type { Subscription } from '../topic/subscription.js';
@@ -25,14 +26,8 @@ export interface PresenceDeps {
   readonly publish: (topic: string, data: unknown) => unknown;
   /** Most bytes of one publication. */
   readonly maxPayload: number;
-  readonly clock: PresenceClock;
+  readonly clock: Clock;
   readonly logger: { error(error: unknown, what: string): void };
-}
-
-/** Timers, injected so that tests hold the clock. */
-export interface PresenceClock {
-  setTimeout(callback: () => void, ms: number): { unref(): unknown };
-  clearTimeout(timer: unknown): void;
 }
 
 /** One topic with members. It is here until the last of them has left and the others know. */
@@ -41,7 +36,7 @@ interface Crowd {
   readonly policy: PresencePolicy;
   readonly membership: Membership<object>;
   /** Runs while there is something that was not published. */
-  timer: { unref(): unknown } | undefined;
+  timer: Timer | undefined;
   /** Who waits for it. */
   announcement: { readonly promise: Promise<void>; readonly settle: () => void } | undefined;
 }

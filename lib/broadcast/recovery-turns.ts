@@ -1,7 +1,7 @@
 import { OldestFirst } from '../topic/oldest-first.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { BatchSink } from '../wire/batch.js';
-import type { SchedulerClock } from './scheduler-clock.js';
+import type { Clock } from '../time/clock.js';
 
 /** How long who reads slowly may keep others waiting, in milliseconds. */
 const TURN_MS = 1000;
@@ -24,7 +24,7 @@ interface Turn {
  */
 export class RecoveryTurns {
   readonly #most: number;
-  readonly #clock: SchedulerClock;
+  readonly #clock: Clock;
   readonly #begin: (sink: BatchSink) => void;
   /** Both in the order of coming. */
   readonly #held = new OldestFirst<BatchSink, Turn>();
@@ -36,7 +36,7 @@ export class RecoveryTurns {
    * @param most turns at the same time
    * @param begin told of each sink whose wait is over; it must not serve it there and then, or one would end in the next
    */
-  constructor(most: number, clock: SchedulerClock, begin: (sink: BatchSink) => void) {
+  constructor(most: number, clock: Clock, begin: (sink: BatchSink) => void) {
     this.#most = most;
     this.#clock = clock;
     this.#begin = begin;

@@ -19,7 +19,7 @@ import type { Presence } from './presence.js';
 import { NO_PRESSURE, pressureOf } from './pressure.js';
 import type { UnheardCheck } from './publication-check.js';
 import { publishTerms } from './publish-options.js';
-import type { SchedulerClock } from './scheduler-clock.js';
+import type { Clock } from '../time/clock.js';
 import { targeted } from './targeted.js';
 import type { UnsentBatches } from './unsent-batches.js';
 
@@ -32,7 +32,7 @@ export interface BroadcasterDeps {
   readonly catchUp: CatchUp;
   readonly unsent: UnsentBatches;
   readonly connections: ConnectionRegistry;
-  readonly clock: SchedulerClock;
+  readonly clock: Clock;
   readonly presence: Presence;
   readonly counters: Counters;
   /** Bytes of JSON of one publication. */

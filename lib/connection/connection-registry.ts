@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import { Moment } from '../time/moment.js';
 import type { Connection } from './connection.js';
 import type { SocketConnection } from './socket-connection.js';
 
@@ -25,9 +26,15 @@ export class ConnectionRegistry extends Connections {
   readonly #byUser = new Map<string, Set<SocketConnection>>();
   /** User ids by connection, as in the index: the application may change its user object later. */
   readonly #userIds = new Map<SocketConnection, string>();
+  readonly #empty = new Moment();
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** Resolves when there is no connection, at once if there is none now. */
+  emptied(): Promise<void> {
+    return this.#byId.size === 0 ? Promise.resolve() : this.#empty.next();
   }
 
   get(id: string): SocketConnection | undefined {
@@ -54,7 +61,9 @@ export class ConnectionRegistry extends Connections {
 
   /** Removes a connection. The socket keeps its connection, because a running handler may still ask for it. */
   delete(connection: SocketConnection): void {
-    if (this.#byId.delete(connection.id)) this.#forget(connection);
+    if (!this.#byId.delete(connection.id)) return;
+    this.#forget(connection);
+    if (this.#byId.size === 0) this.#empty.come();
   }
 
   /** Updates the index after an assignment to `user`. */

@@ -1,13 +1,6 @@
 import type { Counters } from '../observe/counters.js';
+import type { Clock } from '../time/clock.js';
 import type { HeldBatchesDeps } from './held-batches.js';
-
-/** Clock and timers of a line, injected for tests. */
-export interface LineClock {
-  /** Milliseconds of a monotonic clock. */
-  now(): number;
-  setTimeout(callback: () => void, ms: number): unknown;
-  clearTimeout(timer: unknown): void;
-}
 
 /** Owner of an outbox. An object, because a closure would cost 100 bytes for each connection. */
 export interface OutboxDeps extends HeldBatchesDeps {
@@ -15,7 +8,7 @@ export interface OutboxDeps extends HeldBatchesDeps {
   readonly maxUnsentBytes: number;
   /** Milliseconds in which the client reads the bytes under way; Infinity sets no limit. */
   readonly flightTime: number;
-  readonly clock: LineClock;
+  readonly clock: Clock;
   readonly counters: Counters;
   /** Returns the bytes after which the client gets its first ping. Called once. */
   firstGrant(): number;

@@ -3,26 +3,26 @@ import type { Close } from '../errors/close-codes.js';
 import { CLOSE } from '../errors/close-codes.js';
 import type { Counters } from '../observe/counters.js';
 import { tokenOf } from '../wire/frame.js';
+import type { Clock } from '../time/clock.js';
 import { formatOf, type WireFormat } from '../wire/json-format.js';
 import { bytesLeft } from '../ws/socket-handle.js';
 import { assertClose } from './close.js';
 import { connectionId } from './connection-id.js';
 import type { FirstGrants } from './first-grants.js';
 import type { Handshake } from './handshake.js';
-import type { LineClock, OutboxDeps } from './outbox-deps.js';
+import type { OutboxDeps } from './outbox-deps.js';
 import { Outbox } from './outbox.js';
 import { SendingConnection, type SendingDeps } from './sending-connection.js';
 import { OPEN, type SocketPort, writesLater } from './socket-port.js';
 import { Subscriptions } from './subscriptions.js';
 import type { ConnectionUser } from './user.js';
-import { wallTime } from './wall-time.js';
 
 /** Collaborators of connections: one object for all of them. */
 export interface ConnectionDeps extends SendingDeps {
   /** Milliseconds in which a client reads the bytes under way; Infinity sets no limit. */
   readonly flightTime: number;
   readonly firstGrants: FirstGrants;
-  readonly clock: LineClock;
+  readonly clock: Clock;
   readonly counters: Counters;
   /** Counts memory kept for busy sockets. @param bytes newly kept bytes; negative for released bytes */
   pinned(bytes: number): void;
@@ -43,7 +43,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   readonly format: WireFormat;
   readonly sink: Outbox;
   readonly subscriptions = new Subscriptions<T>();
-  lastSeen = wallTime();
+  lastSeen: number;
   /** Code and reason of a close by the server. */
   closedWith: Close | undefined;
   readonly #deps: ConnectionDeps;
@@ -64,6 +64,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.format = format;
     this.#bytesRead = transport.bytesRead;
     this.#deps = deps;
+    this.lastSeen = deps.clock.wallTime();
     this.sink = new Outbox(socket, transport, this);
   }
 
@@ -157,7 +158,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     return this.#deps.firstGrants.next();
   }
 
-  get clock(): LineClock {
+  get clock(): Clock {
     return this.#deps.clock;
   }
 
@@ -181,7 +182,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   drained(): void {
     // The socket was full, so the client has read: a sign of life, even if the answer to a ping waits behind megabytes
     // in the kernel. On TLS the data may only have been encrypted, which proves nothing.
-    if (this.sink.socket.encrypted !== true) this.#took(wallTime());
+    if (this.sink.socket.encrypted !== true) this.#took(this.#deps.clock.wallTime());
     this.sink.resume();
     this.#deps.drained(this);
   }
@@ -219,7 +220,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   /** Notes bytes of an unfinished message, if any have arrived. */
   noteParts(): void {
-    if (this.sink.socket.bytesRead !== this.#bytesRead) this.heard(wallTime());
+    if (this.sink.socket.bytesRead !== this.#bytesRead) this.heard(this.#deps.clock.wallTime());
   }
 
   /** Notes signs of life without an event: parts of frames that arrived, and parts of a write that left. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../time/clock.js';
 import type { BatchSink } from '../wire/batch.js';
 
 /**
@@ -7,14 +8,14 @@ import type { BatchSink } from '../wire/batch.js';
 export class TurnWrites {
   #sinks: BatchSink[] = [];
   #spare: BatchSink[] = [];
-  readonly #setImmediate: (callback: () => void) => unknown;
+  readonly #clock: Pick<Clock, 'setImmediate'>;
 
-  constructor(setImmediate: (callback: () => void) => unknown) {
-    this.#setImmediate = setImmediate;
+  constructor(clock: Pick<Clock, 'setImmediate'>) {
+    this.#clock = clock;
   }
 
   request(sink: BatchSink): void {
-    if (this.#sinks.push(sink) === 1) this.#setImmediate(this.#write);
+    if (this.#sinks.push(sink) === 1) this.#clock.setImmediate(this.#write);
   }
 
   readonly #write = (): void => {

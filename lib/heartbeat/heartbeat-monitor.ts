@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../time/clock.js';
 import { Stalls } from './stalls.js';
 
 /** Times of silence before a peer is pinged, and before a peer is given up. Milliseconds. */
@@ -39,15 +40,6 @@ export interface Pulse {
   beatIndex: number;
 }
 
-/** Clock and timers, injected so that tests hold the time. */
-export interface HeartbeatClock {
-  /** Milliseconds of a clock that does not go back. */
-  now(): number;
-  setInterval(callback: () => void, ms: number): { unref(): unknown };
-  clearInterval(timer: unknown): void;
-  random(): number;
-}
-
 /**
  * Ticks in the shortest interval, and slots of the wheel. A look is at most a tick late, and a tick is too. So a dead peer is
  * found within a 32nd of the interval.
@@ -67,21 +59,21 @@ const LONGEST_TICK_MS = 500;
  */
 export class HeartbeatMonitor {
   readonly #slots: Pulse[][] = Array.from({ length: SLOTS }, () => []);
-  readonly #clock: HeartbeatClock;
+  readonly #clock: Clock;
   readonly #stalls = new Stalls();
   /** Start of the monitor's time, by the clock. Each stall puts this start off. */
   #epoch: number;
   #size = 0;
   #tickMs = LONGEST_TICK_MS;
   #longestTimeout = 0;
-  #timer: { unref(): unknown } | undefined;
+  #timer: Timer | undefined;
   #lastTick = 0;
   /** Tick whose slot was looked at last. A connection that is due later in this tick is found at the next one. */
   #at = 0;
 
-  constructor(clock: HeartbeatClock) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#epoch = clock.now();
+    this.#epoch = clock.wallTime();
   }
 
   /** Announces a policy before the first `add`. The shortest interval of all policies sets the pace of the wheel. */
@@ -98,7 +90,7 @@ export class HeartbeatMonitor {
   /** Watches a connection that was just heard of, until `delete`. The timer runs while any connection is watched. */
   add(pulse: Pulse, policy: HeartbeatPolicy): void {
     if (this.#timer === undefined) this.#start();
-    this.#noteStall(this.#clock.now());
+    this.#noteStall(this.#clock.wallTime());
     pulse.beatPolicy = policy;
     this.#size++;
     const seen = this.#timeOf(pulse.lastSeen);
@@ -119,7 +111,7 @@ export class HeartbeatMonitor {
   isExpired(pulse: Pulse): boolean {
     const policy = pulse.beatPolicy;
     if (policy === undefined) return false;
-    const now = this.#clock.now();
+    const now = this.#clock.wallTime();
     this.#noteStall(now);
     if (this.#silence(pulse, now) <= policy.timeout) return false;
     pulse.observe(now);
@@ -132,14 +124,14 @@ export class HeartbeatMonitor {
   }
 
   #start(): void {
-    this.#lastTick = this.#clock.now();
+    this.#lastTick = this.#clock.wallTime();
     this.#at = this.#tickOf(this.#lastTick - this.#epoch);
     this.#timer = this.#clock.setInterval(this.#tick, this.#tickMs);
     this.#timer.unref();
   }
 
   readonly #tick = (): void => {
-    const now = this.#clock.now();
+    const now = this.#clock.wallTime();
     this.#noteStall(now);
     this.#lastTick = now;
     const at = this.#tickOf(now - this.#epoch);

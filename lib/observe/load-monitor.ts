@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../time/clock.js';
 import { HeapUse } from './heap-use.js';
 import type { Load, Overload } from './load.js';
 import { LoopDelay } from './loop-delay.js';
@@ -10,13 +11,9 @@ const HEAP_MS = 1000;
 const CALM_MS = 10_000;
 
 /** What the monitor reads of the process, injected so that tests hold it. */
-export interface LoadProbe {
-  /** Milliseconds of a clock that does not go back. */
-  now(): number;
+export interface LoadProbe extends Pick<Clock, 'now' | 'setInterval' | 'clearInterval'> {
   /** Share of the heap limit that is used. */
-  heapShare(): number;
-  setInterval(callback: () => void, ms: number): { unref(): unknown };
-  clearInterval(timer: unknown): void;
+  readonly heapShare: () => number;
 }
 
 /** Above what the monitor reports an overload; 0 is no limit. */
@@ -44,7 +41,7 @@ export class LoadMonitor implements Load {
   readonly #loop: LoopDelay | undefined;
   readonly #heap: HeapUse | undefined;
   readonly #tickMs: number;
-  #timer: { unref(): unknown } | undefined;
+  #timer: Timer | undefined;
   #lastTick = 0;
   #heapDue = 0;
   #overload: Overload | undefined;

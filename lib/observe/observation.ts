@@ -1,3 +1,4 @@
+import type { Clock } from '../time/clock.js';
 import { Counters } from './counters.js';
 import { type LoadLimits, LoadMonitor } from './load-monitor.js';
 import { type FanoutMetrics, ProcessMetrics } from './metrics.js';
@@ -23,11 +24,12 @@ export interface ObservationLog {
 /** Puts them together; none of them runs yet. */
 export function observeProcess(
   options: PreflightOptions & { readonly limits: LoadLimits },
+  clock: Clock,
   log: ObservationLog,
 ): Observation {
   const counters = new Counters();
-  const rejections = new Rejections(processProbe.now, log);
-  const load = new LoadMonitor(processProbe, options.limits, log);
+  const rejections = new Rejections(clock.now, log);
+  const load = new LoadMonitor(processProbe(clock), options.limits, log);
   const preflight = new Preflight(options, log);
   return { counters, rejections, load, preflight, metrics: new ProcessMetrics(rejections, load, counters) };
 }

@@ -1,9 +1,4 @@
-/** Timers, injected so that tests hold the clock. */
-export interface ExpiryClock {
-  now(): number;
-  setTimeout(callback: () => void, ms: number): { unref(): unknown };
-  clearTimeout(timer: unknown): void;
-}
+import type { Clock, Timer } from '../time/clock.js';
 
 /** Time between two looks at what is due: a topic outlives its history by less than two of them. */
 export const EXPIRY_STEP_MS = 1000;
@@ -13,16 +8,16 @@ export const EXPIRY_BATCH = 2000;
 
 /** Wakes many at their time, roughly, with one timer: they wait in slots of a second. Many at once go in batches. */
 export class TopicExpiry<T> {
-  readonly #clock: ExpiryClock;
+  readonly #clock: Clock;
   readonly #due: (item: T) => void;
   readonly #slots = new Map<number, T[]>();
   /** The slot under way, last first. */
   #passing: T[] = [];
   #next = 0;
-  #timer: { unref(): unknown } | undefined;
+  #timer: Timer | undefined;
 
   /** @param due called for each item at its time, and not before */
-  constructor(clock: ExpiryClock, due: (item: T) => void) {
+  constructor(clock: Clock, due: (item: T) => void) {
     this.#clock = clock;
     this.#due = due;
   }

@@ -1,8 +1,9 @@
+import type { Clock } from '../time/clock.js';
 import { Epochs } from './epochs.js';
 import { OldestFirst } from './oldest-first.js';
 import { type ByteLedger, type RetainedTopic, Retention } from './retention.js';
 import { type LeaveReason, type Subscriber, Subscription } from './subscription.js';
-import { type ExpiryClock, TopicExpiry } from './topic-expiry.js';
+import { TopicExpiry } from './topic-expiry.js';
 import { assertTopicName } from './topic-name.js';
 import type { TopicPolicies, TopicPolicy } from './topic-policy.js';
 import type { EntryTerms } from './topic-log.js';
@@ -59,7 +60,7 @@ export class TopicRegistry implements Iterable<Topic> {
   readonly #idle = new OldestFirst<string, Topic>();
   readonly #epochs: Epochs;
   readonly #policies: TopicPolicies;
-  readonly #clock: ExpiryClock;
+  readonly #clock: Clock;
   readonly #listeners: TopicListeners;
   readonly #history: ByteLedger;
   readonly #retention: Retention;
@@ -67,7 +68,7 @@ export class TopicRegistry implements Iterable<Topic> {
   /** Topics in the expiry, each with its entry there. */
   readonly #expiring = new WeakMap<Topic, Tenancy>();
 
-  constructor(policies: TopicPolicies, clock: ExpiryClock, memory: TopicMemory, listeners: TopicListeners) {
+  constructor(policies: TopicPolicies, clock: Clock, memory: TopicMemory, listeners: TopicListeners) {
     this.#policies = policies;
     this.#clock = clock;
     this.#epochs = new Epochs(() => clock.now());

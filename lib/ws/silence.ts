@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import type { Clock } from '../time/clock.js';
 import { type SocketHandle, stopReading } from './socket-handle.js';
 
 /** Milliseconds for an offender to read its close frame and disconnect. */
@@ -29,10 +30,15 @@ interface Receiver {
  * an offence. `ws` would parse its flood until the client answers the close frame, and parsing is the most expensive
  * part of a flood.
  */
-export function silence(socket: WebSocket, transport: ReadPort): void {
+export function silence(
+  socket: WebSocket,
+  transport: ReadPort,
+  clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>,
+): void {
   deafen(socket, transport);
-  const timer = setTimeout(() => socket.terminate(), LINGER_MS).unref();
-  socket.once('close', () => clearTimeout(timer));
+  const timer = clock.setTimeout(() => socket.terminate(), LINGER_MS);
+  timer.unref();
+  socket.once('close', () => clock.clearTimeout(timer));
 }
 
 /** Stops the parsing of a client's messages. The caller ends the client. */

@@ -119,7 +119,7 @@ export class Server {
     // Without pings nothing tells what a client has read.
     const flightTime = heartbeat === undefined ? Infinity : flightTimeOf(lag);
     this.#host = {
-      turnWrites: new TurnWrites(clock.setImmediate),
+      turnWrites: new TurnWrites(clock),
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes: maxBytes,
       flightTime,

@@ -3,20 +3,22 @@ import { cycleIn, libFiles } from '../support/unit/lib-files.js';
 
 /** The architecture: a room may import itself and the rooms named beside it. '' is the top of lib. */
 const MAY: Record<string, readonly string[]> = {
+  time: [],
   errors: [],
   memory: [],
-  heartbeat: [],
-  observe: [],
+  heartbeat: ['time'],
+  observe: ['time'],
   json: ['errors'],
   wire: ['memory', 'json'],
-  topic: ['errors', 'wire'],
+  topic: ['time', 'errors', 'wire'],
   bus: ['topic'],
   options: ['errors', 'heartbeat', 'topic', 'connection'],
-  connection: ['errors', 'observe', 'json', 'wire', 'ws'],
-  broadcast: ['errors', 'memory', 'observe', 'json', 'wire', 'topic', 'connection', 'bus'],
+  connection: ['time', 'errors', 'observe', 'json', 'wire', 'ws'],
+  broadcast: ['time', 'errors', 'memory', 'observe', 'json', 'wire', 'topic', 'connection', 'bus'],
   limits: ['errors', 'observe', 'options'],
-  ws: ['wire'],
+  ws: ['time', 'wire'],
   gateway: [
+    'time',
     'errors',
     'memory',
     'json',
@@ -31,6 +33,7 @@ const MAY: Record<string, readonly string[]> = {
     'ws',
   ],
   '': [
+    'time',
     'errors',
     'memory',
     'json',
@@ -144,6 +147,42 @@ describe('the rooms of lib', () => {
   it('have names that say what is in them', () => {
     const vague = /(^|\/|-)(utils?|helpers?|common|misc|shared)(\/|-|\.|$)/;
     expect(libFiles.map(({ path }) => path).filter(path => vague.test(path))).toEqual([]);
+  });
+});
+
+/** Use of time or chance that no test can hold. */
+const RAW_TIME =
+  /(?<![.#'\w])(set|clear)(Timeout|Interval|Immediate)\b|\bperformance\.|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b/;
+
+/** Lines that use raw time, without those that a comment excuses. */
+function rawTimeIn(source: string): string[] {
+  const lines = source.split('\n');
+  return lines.filter(
+    (line, i) =>
+      RAW_TIME.test(line.replace(/^\s*(\/\/|\/?\*).*$/, '')) &&
+      !lines[i - 1]?.includes('// Not of the injected clock:'),
+  );
+}
+
+describe('time in lib', () => {
+  it.each(libFiles.filter(({ room }) => room !== 'time'))(
+    'comes from the injected clock: $path',
+    ({ source }) => {
+      expect(rawTimeIn(source)).toEqual([]);
+    },
+  );
+
+  it.each([
+    'const timer = setTimeout(act, 5);',
+    'clearInterval(timer)',
+    'run(setImmediate)',
+    'performance.now()',
+    'Date.now()',
+    'new Date()',
+    'Math.random()',
+  ])('would be found to be raw: %s', line => {
+    expect(rawTimeIn(line)).toEqual([line]);
+    expect(rawTimeIn(`// Not of the injected clock: a reason\n${line}`)).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { canonicalOrigin } from '../../options/addresses.js';
+import type { Clock } from '../../time/clock.js';
 import { CLOSE } from '../../errors/close-codes.js';
 import type { Load } from '../../observe/load.js';
 import type { Preflight } from '../../observe/preflight.js';
@@ -27,6 +28,7 @@ export interface AdmissionDeps {
   readonly bans: Bans;
   readonly slots: AdmissionSlots;
   readonly rates: AdmissionRates;
+  readonly clock: Clock;
   readonly users: AdmissionUsers;
   readonly origins: OriginCheck;
   readonly guards: HandshakeCheck;
@@ -146,8 +148,8 @@ export class Admission {
   }
 
   async #await(arrival: Arrival, answer: Promise<Credentials | undefined>): Promise<void> {
-    const { options, slots, turnstile, users, preflight } = this.#deps;
-    const pending = new PendingUpgrade(arrival.socket, options.limits.handshake, refusal => {
+    const { options, slots, turnstile, users, preflight, clock } = this.#deps;
+    const pending = new PendingUpgrade(arrival.socket, clock, options.limits.handshake, refusal => {
       this.#pending.delete(pending);
       slots.give(arrival.ip);
       if (refusal !== undefined) turnstile.refuse(arrival, refusal);

@@ -1,11 +1,13 @@
 import type { Duplex } from 'node:stream';
+import type { Clock, Timer } from '../../time/clock.js';
 import { CLOSE } from '../../errors/close-codes.js';
 import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 
 /** Upgrade that waits for an answer of the application. The wait ends at a deadline or when the client disconnects. */
 export class PendingUpgrade {
   readonly #socket: Duplex;
-  readonly #timer: NodeJS.Timeout;
+  readonly #clock: Clock;
+  readonly #timer: Timer;
   readonly #onCut: (refusal: UpgradeRefusal | undefined) => void;
   #over = false;
 
@@ -14,10 +16,16 @@ export class PendingUpgrade {
    * @param onCut called at most once, and never after {@link finish}: with the refusal, or with undefined when the
    *   client has disconnected
    */
-  constructor(socket: Duplex, ms: number, onCut: (refusal: UpgradeRefusal | undefined) => void) {
+  constructor(
+    socket: Duplex,
+    clock: Clock,
+    ms: number,
+    onCut: (refusal: UpgradeRefusal | undefined) => void,
+  ) {
     this.#socket = socket;
+    this.#clock = clock;
     this.#onCut = onCut;
-    this.#timer = setTimeout(
+    this.#timer = clock.setTimeout(
       () => this.cut(new UpgradeRefusal(503, 'handshake-time', { close: CLOSE.HANDSHAKE_TIMEOUT })),
       ms,
     );
@@ -33,7 +41,7 @@ export class PendingUpgrade {
   finish(): boolean {
     if (this.#over) return false;
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     this.#socket.off('close', this.#onClose);
     this.#socket.off('end', destroy);
     // The error that destroyed a socket may still be emitted, so the listener stays.

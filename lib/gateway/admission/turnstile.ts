@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Clock } from '../../time/clock.js';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { Rejections } from '../../observe/rejections.js';
 import { batchedJson } from '../../wire/json-format.js';
@@ -56,12 +57,14 @@ export interface Refused {
  */
 export class Turnstile {
   readonly #rejections: Rejections;
+  readonly #clock: Clock;
   readonly #lingering = new Set<Duplex>();
   #lingerMs = LINGER_MS;
   readonly #server = new WebSocketServer(OPTIONS);
 
-  constructor(rejections: Rejections) {
+  constructor(rejections: Rejections, clock: Clock) {
     this.#rejections = rejections;
+    this.#clock = clock;
   }
 
   /** Number of refused sockets that are still open. */
@@ -82,7 +85,7 @@ export class Turnstile {
     this.linger(socket);
     try {
       this.#server.handleUpgrade(request, socket, head, client => {
-        turnAway(client, close, retryAfter);
+        turnAway(client, close, retryAfter ?? (close.code === CLOSE.BUSY.code ? this.#retryMs() : undefined));
         // Without this, `ws` would parse a flood of messages for a second. `end()` is for clients that wait for the end
         // of the socket after the close frame.
         deafen(client, socket);
@@ -99,18 +102,20 @@ export class Turnstile {
     this.linger(socket);
     // After its answer nothing more is expected from this client.
     socket.once('finish', destroy);
-    socket.end(answerText(status, headers, body));
+    socket.end(answerText(status, headers, body, this.#retryMs));
   }
 
   /** Destroys a refused socket after a second, or earlier after {@link hurry}. */
   linger(socket: Duplex): void {
     if (socket.closed || this.#lingering.has(socket)) return;
     this.#lingering.add(socket);
-    const timer = setTimeout(() => socket.destroy(), this.#lingerMs).unref();
+    const clock = this.#clock;
+    const timer = clock.setTimeout(() => socket.destroy(), this.#lingerMs);
+    timer.unref();
     // No other listener is left, and an unhandled error would end the process.
     socket.on('error', destroy);
     socket.once('close', () => {
-      clearTimeout(timer);
+      clock.clearTimeout(timer);
       this.#lingering.delete(socket);
     });
   }
@@ -130,13 +135,15 @@ export class Turnstile {
     for (const socket of this.#lingering) socket.destroy();
     this.#server.close();
   }
+
+  readonly #retryMs = (): number =>
+    Math.round(RETRY_MS.least + this.#clock.random() * (RETRY_MS.most - RETRY_MS.least));
 }
 
 function turnAway(client: WebSocket, close: Close, retryAfter: number | undefined): void {
   // `ws` reads on until the client has answered the close, and reports invalid frames as error events.
   client.on('error', ignore);
-  const after = retryAfter ?? (close.code === CLOSE.BUSY.code ? retryMs() : undefined);
-  const retry = after === undefined ? '' : `; retry-after=${Math.ceil(after)}`;
+  const retry = retryAfter === undefined ? '' : `; retry-after=${Math.ceil(retryAfter)}`;
   client.close(close.code, close.reason + retry);
 }
 
@@ -145,7 +152,12 @@ function offersOurs(request: IncomingMessage): boolean {
   return offered !== undefined && offered.split(',').some(name => name.trim() === batchedJson.protocol);
 }
 
-function answerText(status: number, headers: OutgoingHttpHeaders, body: string): string {
+function answerText(
+  status: number,
+  headers: OutgoingHttpHeaders,
+  body: string,
+  retryMs: () => number,
+): string {
   // A 1xx would not end the handshake, and any other number would not be valid HTTP.
   const sent = Number.isInteger(status) && status >= 200 && status <= 599 ? status : 500;
   const lines = [`HTTP/1.1 ${sent} ${STATUS_CODES[sent] ?? ''}`, 'Connection: close'];
@@ -175,10 +187,6 @@ function isHeader(name: string, value: unknown): boolean {
 
 function seconds(ms: number): number {
   return Math.ceil(ms / 1000);
-}
-
-function retryMs(): number {
-  return Math.round(RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least));
 }
 
 function destroy(this: Duplex): void {

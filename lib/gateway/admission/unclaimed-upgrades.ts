@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { bytesWritten } from '../../ws/bytes-written.js';
+import type { Clock, Timer } from '../../time/clock.js';
 import type { Rejections } from '../../observe/rejections.js';
 import type { ClientAddresses } from './client-address.js';
 import type { Turnstile } from './turnstile.js';
@@ -16,6 +17,7 @@ export interface UnclaimedDeps {
   readonly rejections: Rejections;
   /** Milliseconds for another listener to take an upgrade. */
   readonly handshakeMs: number;
+  readonly clock: Clock;
 }
 
 /** Upgrades to paths without a gateway, kept for another listener of the HTTP server. */
@@ -36,10 +38,10 @@ export class UnclaimedUpgrades {
 
   /** Waits until a listener takes an upgrade, and refuses it when none does. */
   leave(request: IncomingMessage, socket: Duplex, head: Buffer, refusal: UpgradeRefusal): void {
-    const { addresses, turnstile, rejections } = this.#deps;
+    const { addresses, turnstile, rejections, clock } = this.#deps;
     // Read now, because a closed socket has no address.
     const ip = addresses.of(request);
-    const waiting = new Waiting(socket, this.#handshakeMs, taken => {
+    const waiting = new Waiting(socket, clock, this.#handshakeMs, taken => {
       this.#waiting.delete(socket);
       if (taken) return;
       // The client has left, or a listener has ended the socket.
@@ -66,16 +68,18 @@ export class UnclaimedUpgrades {
 /** Upgrade that waits for a listener. */
 class Waiting {
   readonly #socket: Duplex;
-  readonly #timer: NodeJS.Timeout;
+  readonly #clock: Clock;
+  readonly #timer: Timer;
   readonly #written: number;
   readonly #onSettled: (taken: boolean) => void;
 
   /** @param onSettled called once, with true if a listener has taken the upgrade */
-  constructor(socket: Duplex, ms: number, onSettled: (taken: boolean) => void) {
+  constructor(socket: Duplex, clock: Clock, ms: number, onSettled: (taken: boolean) => void) {
     this.#socket = socket;
+    this.#clock = clock;
     this.#written = bytesWritten(socket);
     this.#onSettled = onSettled;
-    this.#timer = setTimeout(this.settle, ms);
+    this.#timer = clock.setTimeout(this.settle, ms);
     // Without this listener an error could end the process.
     socket.on('error', destroy);
     // Emitted only for a socket that is read or has no unread bytes.
@@ -84,7 +88,7 @@ class Waiting {
   }
 
   readonly settle = (): void => {
-    clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     this.#socket.off('end', this.#onEnd);
     this.#socket.off('close', this.settle);
     // A closed socket needs no `error` listener any more, and a taken socket has one of its new owner.

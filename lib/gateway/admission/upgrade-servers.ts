@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Clock } from '../../time/clock.js';
 import { LastAnswers } from '../session/last-answers.js';
 import { type RouterDeps, UpgradeRouter } from './upgrade-router.js';
 
@@ -10,10 +11,10 @@ interface Served {
 
 /** HTTP servers whose upgrades go to gateways. */
 export class UpgradeServers {
-  readonly #routing: RouterDeps;
+  readonly #routing: RouterDeps & { readonly clock: Clock };
   readonly #served = new Map<Server, Served>();
 
-  constructor(routing: RouterDeps) {
+  constructor(routing: RouterDeps & { readonly clock: Clock }) {
     this.#routing = routing;
   }
 
@@ -25,7 +26,10 @@ export class UpgradeServers {
   routerOf(server: Server): UpgradeRouter {
     let served = this.#served.get(server);
     if (served === undefined) {
-      served = { router: new UpgradeRouter(server, this.#routing), answers: new LastAnswers(server) };
+      served = {
+        router: new UpgradeRouter(server, this.#routing),
+        answers: new LastAnswers(server, this.#routing.clock),
+      };
       this.#served.set(server, served);
     }
     return served.router;

@@ -1,3 +1,5 @@
+import type { Clock, Timer } from '../../time/clock.js';
+
 /**
  * Milliseconds between two looks at the clock. A connection is closed at most two ticks after its time, and never
  * before.
@@ -14,20 +16,11 @@ const SLICE = 200;
 export interface ExpiryDeps<T> {
   /** Milliseconds before the end at which the client is asked to renew; 0 never asks. */
   readonly renewBefore: number;
-  readonly clock: ExpiryClock;
+  readonly clock: Clock;
   /** Asks for a renewal. @param expiresAt milliseconds since 1970 */
   announce(holder: T, expiresAt: number): void;
   /** Ends a connection whose time is over; its entry is already removed. */
   expire(holder: T): void;
-}
-
-/** Timers, and the clock of the tokens, in milliseconds since 1970. */
-export interface ExpiryClock {
-  now(): number;
-  setInterval(callback: () => void, ms: number): { unref(): unknown };
-  clearInterval(timer: unknown): void;
-  setImmediate(callback: () => void): unknown;
-  clearImmediate(handle: unknown): void;
 }
 
 interface Entry<T> {
@@ -48,7 +41,7 @@ export class Expiries<T extends object> {
   readonly #buckets = new Map<number, Set<Entry<T>>>();
   /** Lower bound of the bucket keys. */
   #earliest = Infinity;
-  #timer: { unref(): unknown } | undefined;
+  #timer: Timer | undefined;
   #due: Entry<T>[] = [];
   #slice: unknown;
 
@@ -72,7 +65,7 @@ export class Expiries<T extends object> {
     const { renewBefore, clock } = this.#deps;
     if (entry === undefined || renewBefore === 0) return;
     const announceAt = entry.expiresAt - renewBefore;
-    if (announceAt > clock.now()) this.#put({ ...entry, announceAt });
+    if (announceAt > clock.systemTime()) this.#put({ ...entry, announceAt });
     else this.#deps.announce(holder, entry.expiresAt);
   }
 
@@ -84,7 +77,7 @@ export class Expiries<T extends object> {
     this.delete(holder);
     if (expiresAt === undefined) return;
     const { renewBefore, clock } = this.#deps;
-    const ahead = Math.min(renewBefore, (expiresAt - clock.now()) / 2);
+    const ahead = Math.min(renewBefore, (expiresAt - clock.systemTime()) / 2);
     this.#put({ holder, expiresAt, announceAt: renewBefore === 0 ? Infinity : expiresAt - ahead });
   }
 
@@ -135,7 +128,7 @@ export class Expiries<T extends object> {
   }
 
   readonly #tick = (): void => {
-    const passed = Math.floor(this.#deps.clock.now() / TICK_MS);
+    const passed = Math.floor(this.#deps.clock.systemTime() / TICK_MS);
     if (this.#earliest > passed) return;
     let earliest = Infinity;
     for (const [at, bucket] of this.#buckets) {
@@ -160,7 +153,7 @@ export class Expiries<T extends object> {
     const { holder, expiresAt, announceAt } = entry;
     // The entry may have been removed or renewed since its bucket was taken.
     if (this.#entries.get(holder) !== entry) return;
-    if (announceAt < expiresAt && this.#deps.clock.now() < expiresAt) {
+    if (announceAt < expiresAt && this.#deps.clock.systemTime() < expiresAt) {
       this.#put({ ...entry, announceAt: Infinity });
       this.#deps.announce(holder, expiresAt);
     } else {

@@ -1,7 +1,7 @@
-import { inNoContext } from '../../connection/own-context.js';
 import { CLOSE } from '../../errors/close-codes.js';
 import type { ErrorLog } from '../../observe/sampled-errors.js';
 import type { Rejections } from '../../observe/rejections.js';
+import type { Clock } from '../../time/clock.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import type { ClientSession } from '../session/client-session.js';
@@ -19,25 +19,25 @@ export interface CredentialDeps {
   readonly requests: TopicRequests;
   readonly rejections: Rejections;
   readonly usage: UsageLimits;
+  readonly clock: Clock;
   readonly errors: ErrorLog;
 }
 
-/** The wall clock, because tokens are made by it. It may be set back or forth. */
-const clock = {
-  now: () => Date.now(),
-  setInterval: (callback: () => void, ms: number) => inNoContext(setInterval<[]>, callback, ms),
-  clearInterval: (timer: unknown) => clearInterval(timer as NodeJS.Timeout),
-  setImmediate: (callback: () => void) => inNoContext(setImmediate<[]>, callback),
-  clearImmediate: (handle: unknown) => clearImmediate(handle as NodeJS.Immediate),
-};
-
 /** Creates the parts that ask for credentials, end them and renew them. */
-export function createCredentials({ options, topics, requests, rejections, usage, errors }: CredentialDeps): {
+export function createCredentials({
+  options,
+  topics,
+  requests,
+  rejections,
+  usage,
+  clock,
+  errors,
+}: CredentialDeps): {
   readonly gate: HandshakeGate;
   readonly expiries: Expiries<ClientSession>;
   readonly refreshes: Refreshes;
 } {
-  const gate = new HandshakeGate(clock.now, errors);
+  const gate = new HandshakeGate(clock.systemTime, errors);
   const expiries = new Expiries<ClientSession>({
     renewBefore: options.handshake.renewBefore,
     clock,
@@ -49,6 +49,6 @@ export function createCredentials({ options, topics, requests, rejections, usage
   });
   const review = new TopicReview(topics, requests);
   const handshakeMs = options.limits.handshake;
-  const refreshes = new Refreshes({ gate, expiries, review, handshakeMs, usage });
+  const refreshes = new Refreshes({ gate, expiries, review, handshakeMs, usage, clock });
   return { gate, expiries, refreshes };
 }

@@ -1,12 +1,13 @@
 import type { Counters } from '../../observe/counters.js';
 import type { Rejections } from '../../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
+import type { Clock } from '../../time/clock.js';
 import { Bans } from '../../limits/bans.js';
 import type { SessionDeps } from '../session/client-session.js';
 import type { MessageRouter } from './message-router.js';
 import { Offenders } from './offenders.js';
 import { Reception } from './reception.js';
-import { type SweepClock, UnfinishedMessages, type Watched } from './unfinished-messages.js';
+import { UnfinishedMessages, type Watched } from './unfinished-messages.js';
 import { UnreadyBytes } from '../../limits/unready-bytes.js';
 import { UsageLimits } from '../../limits/usage-limits.js';
 
@@ -16,7 +17,7 @@ export interface InboundDeps {
   readonly counters: Counters;
   readonly rejections: Rejections;
   readonly connections: Watched;
-  readonly clock: SweepClock;
+  readonly clock: Clock;
   readonly logger: { warn(line: string): void };
 }
 
@@ -28,15 +29,17 @@ export class InboundRim {
   readonly unfinished: UnfinishedMessages;
   readonly #counters: Counters;
   readonly #unreadyBytes: number;
+  readonly #clock: Clock;
 
   constructor({ options, counters, rejections, connections, clock, logger }: InboundDeps) {
     const { messageTime, unreadyBytes, banTime } = options.limits;
-    this.usage = new UsageLimits(options, clock.now);
+    this.usage = new UsageLimits(options, clock.wallTime);
     this.bans = new Bans(banTime, clock.now);
-    const offenders = (this.offenders = new Offenders(rejections, this.usage, this.bans));
+    const offenders = (this.offenders = new Offenders(rejections, this.usage, this.bans, clock));
     this.unfinished = new UnfinishedMessages({ messageTime, connections, offenders, clock, logger });
     this.#counters = counters;
     this.#unreadyBytes = unreadyBytes;
+    this.#clock = clock;
   }
 
   /** Creates the parts for the life cycle of connections. */
@@ -48,7 +51,7 @@ export class InboundRim {
   } {
     const { usage, offenders, unfinished } = this;
     return {
-      reception: new Reception({ router, usage, offenders, counters: this.#counters }),
+      reception: new Reception({ router, usage, offenders, counters: this.#counters, clock: this.#clock }),
       sessionHost: { unready: new UnreadyBytes(this.#unreadyBytes), route: router.route },
       offenders,
       unfinished,

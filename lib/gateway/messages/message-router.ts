@@ -1,5 +1,6 @@
 import { isObservable } from 'rxjs';
 import { shown } from '../../errors/fanout-error.js';
+import { Moment } from '../../time/moment.js';
 import { Refusal } from '../../errors/refusals.js';
 import { outgoingJson } from '../../json/outgoing.js';
 import type { ErrorLog } from '../../observe/sampled-errors.js';
@@ -49,6 +50,7 @@ export class MessageRouter implements Answers {
   /** Endpoints whose first unknown event is already logged. */
   readonly #named = new WeakSet<ClientEndpoint>();
   #active = 0;
+  readonly #idle = new Moment();
 
   constructor({ subscribes, refreshes, offenders, streams, errors, warn }: RouterDeps) {
     this.#subscribes = subscribes;
@@ -67,6 +69,11 @@ export class MessageRouter implements Answers {
   /** Number of messages whose handler is running. */
   get active(): number {
     return this.#active;
+  }
+
+  /** Resolves when no handler is running, at once if none is now. The next message may be on its way to a handler by then. */
+  idle(): Promise<void> {
+    return this.#active === 0 ? Promise.resolve() : this.#idle.next();
   }
 
   /** Routes a message. Resolves when the next message of the connection may be handled. */
@@ -128,7 +135,7 @@ export class MessageRouter implements Answers {
   #counted(answered: void | Promise<void>): void | Promise<void> {
     if (answered === undefined) return undefined;
     this.#active++;
-    return answered.finally(() => this.#active--);
+    return answered.finally(this.#ended);
   }
 
   /** Calls the handler of a message. A result without a promise is sent at once, and the next message need not wait. */
@@ -159,10 +166,14 @@ export class MessageRouter implements Answers {
     } catch (error) {
       this.fail(session, message.id, error);
     } finally {
-      this.#active--;
+      this.#ended();
       call.settled();
     }
   }
+
+  readonly #ended = (): void => {
+    if (--this.#active === 0) this.#idle.come();
+  };
 
   acknowledge(session: ClientSession, message: Message, value: unknown): void {
     try {

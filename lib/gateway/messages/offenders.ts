@@ -1,3 +1,4 @@
+import type { Clock } from '../../time/clock.js';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { RejectionCause, Rejections } from '../../observe/rejections.js';
 import type { Bans } from '../../limits/bans.js';
@@ -18,15 +19,17 @@ export class Offenders {
   readonly #rejections: Rejections;
   readonly #usage: UsageLimits;
   readonly #bans: Bans;
+  readonly #clock: Clock;
   /**
    * Clients that are already expelled. Later messages of them, in another `ws` that parses on, are not counted again.
    */
   readonly #shut = new WeakSet<ClientSession>();
 
-  constructor(rejections: Rejections, usage: UsageLimits, bans: Bans) {
+  constructor(rejections: Rejections, usage: UsageLimits, bans: Bans, clock: Clock) {
     this.#rejections = rejections;
     this.#usage = usage;
     this.#bans = bans;
+    this.#clock = clock;
   }
 
   /** Counts a refused message, and closes a connection with too many refusals. */
@@ -62,7 +65,7 @@ export class Offenders {
   #shutOut(session: ClientSession, cause: RejectionCause): void {
     const { socket, connection } = session;
     this.#shut.add(session);
-    silence(socket, connection.transport);
+    silence(socket, connection.transport, this.#clock);
     if (!OURS.has(cause)) this.#bans.add(connection.handshake.ip);
   }
 

@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
-import { wallTime } from '../../connection/wall-time.js';
+import type { Clock } from '../../time/clock.js';
 import { CLOSE } from '../../errors/close-codes.js';
 import type { Counters } from '../../observe/counters.js';
 import type { RejectionCause } from '../../observe/rejections.js';
@@ -21,6 +21,7 @@ const MOST_BEFORE_PONG = 128 * 1024;
 export interface ReceptionDeps {
   readonly router: MessageRouter;
   readonly usage: UsageLimits;
+  readonly clock: Pick<Clock, 'wallTime'>;
   readonly offenders: Offenders;
   readonly counters: Counters;
 }
@@ -74,7 +75,7 @@ export class Reception {
 
   #receive(session: ClientSession, data: RawData, isBinary: boolean): void {
     const { connection } = session;
-    const now = wallTime();
+    const now = this.#deps.clock.wallTime();
     connection.heard(now);
     const { usage, router, offenders, counters } = this.#deps;
     counters.messages++;
@@ -93,18 +94,18 @@ export class Reception {
 
   #ping(session: ClientSession, data: Buffer): void {
     const { connection, endpoint } = session;
-    const { usage, offenders } = this.#deps;
+    const { usage, offenders, clock } = this.#deps;
     if (!usage.mayPing(session)) return offenders.expel(session, 'pings', CLOSE.PING_FLOOD);
     if (!connection.open) return;
-    connection.heard(wallTime());
+    connection.heard(clock.wallTime());
     // Skipped if the gateway has set `autoPong` itself.
     if (endpoint.server.options.autoPong !== undefined || connection.bufferedBytes > MOST_BEFORE_PONG) return;
     connection.socket.pong(data);
   }
 
   #pong(session: ClientSession, data: Buffer): void {
-    const { usage, offenders } = this.#deps;
-    session.connection.answered(wallTime());
+    const { usage, offenders, clock } = this.#deps;
+    session.connection.answered(clock.wallTime());
     // Requested pongs are not limited: there are as many as our pings.
     if (session.connection.pong(data)) return;
     if (!usage.mayPong(session)) offenders.expel(session, 'pings', CLOSE.PING_FLOOD);

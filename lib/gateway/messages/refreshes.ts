@@ -1,5 +1,7 @@
 import type { ConnectionUser } from '../../connection/user.js';
 import type { Socket } from 'node:net';
+import type { Clock } from '../../time/clock.js';
+import { inTime } from '../../time/deadline.js';
 import { userIdOf } from '../../connection/connection-registry.js';
 import { Refusal, type RefusalCode } from '../../errors/refusals.js';
 import type { Credentials } from '../handshake/arrival.js';
@@ -23,6 +25,7 @@ export interface RefreshDeps {
   /** Milliseconds for the guards to decide. */
   readonly handshakeMs: number;
   readonly usage: UsageLimits;
+  readonly clock: Clock;
 }
 
 /**
@@ -76,18 +79,12 @@ export class Refreshes {
 
   /** Asks the guards about a token. @throws Refusal when the guards refuse, or take too long */
   async #ask({ connection, endpoint }: ClientSession, token: string): Promise<Credentials> {
-    const { gate, handshakeMs } = this.#deps;
-    let deadline: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      deadline = setTimeout(() => reject(new Refusal('BUSY')), handshakeMs);
-    });
+    const { gate, handshakeMs, clock } = this.#deps;
     const request = renewalRequest(connection.transport as Socket, connection.handshake, token);
     try {
-      return await Promise.race([gate.ask(endpoint, request), late]);
+      return await inTime(clock, handshakeMs, gate.ask(endpoint, request), refuseLate);
     } catch (error) {
       throw error instanceof UpgradeRefusal ? refusalFor(error.status) : error;
-    } finally {
-      clearTimeout(deadline);
     }
   }
 
@@ -102,6 +99,10 @@ export class Refreshes {
     session.renewals++;
     this.#deps.expiries.renew(session, expiresAt);
   }
+}
+
+function refuseLate(): never {
+  throw new Refusal('BUSY');
 }
 
 /**

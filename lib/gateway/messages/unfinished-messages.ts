@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../../time/clock.js';
 import { CLOSE } from '../../errors/close-codes.js';
 import type { WebSocket } from 'ws';
 import { type ClientSession, sessionOf } from '../session/client-session.js';
@@ -14,14 +15,6 @@ const LOOKS = 9;
 const MOST_STEPS = 32;
 const LEAST_STEP_MS = 10;
 
-/** Time, injected for tests. */
-export interface SweepClock {
-  /** Milliseconds of a monotonic clock. */
-  now(): number;
-  setInterval(callback: () => void, ms: number): { unref(): unknown };
-  clearInterval(timer: unknown): void;
-}
-
 /** Connections to visit. New connections are appended. */
 export interface Watched extends Iterable<{ readonly socket: WebSocket }> {
   readonly size: number;
@@ -33,7 +26,7 @@ export interface UnfinishedDeps {
   readonly messageTime: number;
   readonly connections: Watched;
   readonly offenders: Offenders;
-  readonly clock: SweepClock;
+  readonly clock: Pick<Clock, 'now' | 'setInterval' | 'clearInterval'>;
   readonly logger: { warn(line: string): void };
 }
 
@@ -54,7 +47,7 @@ export class UnfinishedMessages {
   readonly #stepMs: number;
   readonly #steps: number;
   readonly #notes = new Map<ClientSession, Note>();
-  #timer: { unref(): unknown } | undefined;
+  #timer: Timer | undefined;
   #walk: Iterator<{ readonly socket: WebSocket }> | undefined;
   /** Milliseconds so far, without times in which the event loop stood still. */
   #time = 0;

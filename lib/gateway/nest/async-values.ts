@@ -53,5 +53,6 @@ function atOnce(act: () => void): undefined {
 }
 
 function nextTurn(): Promise<void> {
+  // Not of the injected clock: no time is measured here, and a held clock would stop the stream.
   return new Promise(resolve => setImmediate(resolve));
 }

@@ -5,6 +5,8 @@ import { Handshake } from '../../connection/handshake.js';
 import { inOwnContext } from '../../connection/own-context.js';
 import { type ConnectionDeps, SocketConnection } from '../../connection/socket-connection.js';
 import type { ConnectionUser } from '../../connection/user.js';
+import type { Clock } from '../../time/clock.js';
+import { inTime } from '../../time/deadline.js';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
 import type { ErrorLog } from '../../observe/sampled-errors.js';
@@ -35,6 +37,7 @@ export interface LifecycleDeps {
   /** Connection parts for gateways without a heartbeat. */
   readonly connectionWithoutPings: ConnectionDeps;
   readonly sessionHost: SessionDeps;
+  readonly clock: Clock;
   readonly logger: ErrorLog;
 }
 
@@ -103,22 +106,17 @@ export class ConnectionLifecycle {
 
   async #connect(session: ClientSession, request: IncomingMessage): Promise<void> {
     const { connection, endpoint } = session;
-    const { logger, offenders, options } = this.#deps;
-    let deadline: NodeJS.Timeout | undefined;
-    const late = new Promise<[]>(resolve => {
-      deadline = setTimeout(() => {
-        // A client that has disconnected meanwhile is not late.
-        if (connection.open) offenders.close(session, 'handshake-time', CLOSE.HANDSHAKE_TIMEOUT);
-        resolve([]);
-      }, options.limits.handshake);
-    });
+    const { logger, offenders, options, clock } = this.#deps;
     const hooks = Promise.allSettled(
       endpoint.connectHooks.map(async hook => {
         await inOwnContext(hook, connection.socket, request);
       }),
     );
-    const outcomes = await Promise.race([hooks, late]);
-    clearTimeout(deadline);
+    const outcomes = await inTime(clock, options.limits.handshake, hooks, () => {
+      // A client that has left meanwhile is not at fault.
+      if (connection.open) offenders.close(session, 'handshake-time', CLOSE.HANDSHAKE_TIMEOUT);
+      return [];
+    });
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue;
       logger.error(outcome.reason, 'handleConnection failed; its connection is closed');

@@ -3,7 +3,7 @@ import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import { wallTime } from '../../connection/wall-time.js';
+import type { Clock } from '../../time/clock.js';
 import { FanoutError, shown } from '../../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
 import type { Load } from '../../observe/load.js';
@@ -66,6 +66,7 @@ export interface ServerDeps {
   readonly rejections: Rejections;
   readonly heartbeat: HeartbeatMonitor;
   readonly preflight: Preflight;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Log for errors that clients can provoke. */
   readonly errors: ErrorLog;
@@ -88,21 +89,22 @@ export class GatewayServer {
 
   constructor(deps: ServerDeps) {
     this.#deps = deps;
-    const { options, lifecycle, rejections } = deps;
+    const { options, lifecycle, rejections, clock } = deps;
     this.#ownServers = new OwnServers(options.limits.handshake);
     this.#addresses = new ClientAddresses(options.trustProxy);
-    this.#turnstile = new Turnstile(rejections);
+    this.#turnstile = new Turnstile(rejections, clock);
     this.#unclaimed = new UnclaimedUpgrades({
       addresses: this.#addresses,
       turnstile: this.#turnstile,
       rejections,
       handshakeMs: options.limits.handshake,
+      clock,
     });
     this.#admission = new Admission({
       ...deps,
-      rates: new AdmissionRates(options.limits, () => performance.now()),
+      rates: new AdmissionRates(options.limits, clock.now),
       origins: new OriginCheck(options.origins, this.#addresses),
-      refusals: new SampledErrors(wallTime, { error: line => deps.logger.warn(line) }),
+      refusals: new SampledErrors(clock.now, { error: line => deps.logger.warn(line) }),
       turnstile: this.#turnstile,
       open: (arrival, client, credentials) =>
         lifecycle.open(arrival, client, this.#formatOf(client, arrival.request), credentials),
@@ -114,6 +116,7 @@ export class GatewayServer {
       unclaimed: this.#unclaimed,
       preflight: deps.preflight,
       unmatched: options.unmatched,
+      clock,
     });
   }
 

@@ -4,9 +4,9 @@ import type { Delivery } from '../../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../../connection/connection-registry.js';
 import { FirstGrants } from '../../connection/first-grants.js';
 import { flightTimeOf } from '../../connection/flight-time.js';
-import type { LineClock } from '../../connection/outbox-deps.js';
 import { TurnWrites } from '../../connection/turn-writes.js';
 import { WaitingAnswers } from '../../connection/waiting-answers.js';
+import type { Clock } from '../../time/clock.js';
 import { Refusal } from '../../errors/refusals.js';
 import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
 import type { Observation } from '../../observe/observation.js';
@@ -35,7 +35,6 @@ import { SubscribeRouter } from '../subscribe/subscribe-router.js';
 import { TopicRequests } from '../subscribe/topic-requests.js';
 import { TopicRoom } from '../subscribe/topic-room.js';
 import { TopicSources } from '../subscribe/topic-sources.js';
-import type { SweepClock } from '../messages/unfinished-messages.js';
 
 /** What {@link createRim} needs of the rooms behind the gateway. */
 export interface RimDeps {
@@ -46,8 +45,7 @@ export interface RimDeps {
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
   readonly observation: Observation;
-  readonly clock: LineClock & { setImmediate(callback: () => void): unknown };
-  readonly wallClock: SweepClock;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** For errors that clients can bring about. */
   readonly errors: ErrorLog;
@@ -66,19 +64,8 @@ export interface Rim {
 
 /** Puts the gateway room together: who comes in, what clients send, and what they are told. */
 export function createRim(deps: RimDeps): Rim {
-  const {
-    options,
-    explorer,
-    config,
-    delivery,
-    connections,
-    heartbeat,
-    observation,
-    clock,
-    wallClock,
-    logger,
-    errors,
-  } = deps;
+  const { options, explorer, config, delivery, connections, heartbeat, observation, clock, logger, errors } =
+    deps;
   const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
   const { counters, rejections, load, preflight } = observation;
   const slots = new AdmissionSlots(options.limits);
@@ -87,7 +74,7 @@ export function createRim(deps: RimDeps): Rim {
   const leaveHooks = new LeaveHooks(errors);
   const room = new TopicRoom(topics, options.limits.topics);
   const requests = new TopicRequests(delivery, sources, room);
-  const inbound = new InboundRim({ options, counters, rejections, connections, clock: wallClock, logger });
+  const inbound = new InboundRim({ options, counters, rejections, connections, clock, logger });
   const subscribes = new SubscribeRouter({
     delivery,
     sources,
@@ -103,6 +90,7 @@ export function createRim(deps: RimDeps): Rim {
     requests,
     rejections,
     usage: inbound.usage,
+    clock,
     errors,
   });
   const { streams } = options.limits;
@@ -118,7 +106,7 @@ export function createRim(deps: RimDeps): Rim {
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
   const flightTime = flightTimeOf(options.slowConsumer.lag);
   const ofConnection = {
-    turnWrites: new TurnWrites(clock.setImmediate),
+    turnWrites: new TurnWrites(clock),
     waiting: new WaitingAnswers(laggards),
     maxUnsentBytes: options.slowConsumer.maxBytes,
     flightTime,
@@ -152,6 +140,7 @@ export function createRim(deps: RimDeps): Rim {
     // Without pings nothing tells what a client has read.
     connectionWithoutPings: { ...ofConnection, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
     slots,
+    clock,
     logger: errors,
   });
   const blame = new Blame(warn);
@@ -170,11 +159,12 @@ export function createRim(deps: RimDeps): Rim {
     rejections,
     heartbeat,
     preflight,
+    clock,
     logger,
     errors,
   });
   const shutdown = new Shutdown(
-    { server, broadcaster, connections, lifecycle, leaveHooks, router },
+    { server, broadcaster, connections, lifecycle, leaveHooks, router, clock },
     options.shutdown.drain,
   );
   return { sources, renewal, leaveHooks, expiries, router, server, shutdown };

@@ -1,18 +1,23 @@
 import type { Broadcaster } from '../../broadcast/broadcaster.js';
 import type { ConnectionRegistry } from '../../connection/connection-registry.js';
 import { CLOSE } from '../../errors/close-codes.js';
+import type { Clock } from '../../time/clock.js';
+import { inTime } from '../../time/deadline.js';
 import type { LeaveHooks } from '../subscribe/leave-hooks.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
 import type { GatewayServer } from './gateway-server.js';
 import type { MessageRouter } from '../messages/message-router.js';
 
-/** Connections closed at once; the next ones follow after a pause, so that they do not come back all at once. */
+/**
+ * Ends of the first steps, as shares of the whole time. A handler that hangs, a peer that does not read or a client that does not
+ * answer must not use up the time of the steps that follow.
+ */
+const SHARES = { handlers: 0.25, delivery: 0.5, closing: 0.75, answers: 0.9 };
+
+/** Connections closed at once. The next ones follow after a pause, so that clients do not come back all at once. */
 const WAVE = 500;
 
-/** Time between two looks at whether everybody has gone. */
-const POLL_MS = 10;
-
-/** Least time for the hooks of connections that had to be terminated. */
+/** Least time for the hooks of connections that were terminated. */
 const LAST_MS = 100;
 
 /** Milliseconds of a shutdown that does not wait for clients: time to write the last frames. */
@@ -23,12 +28,27 @@ const SHORTEST_RETURN_MS = 1000;
 
 /** The collaborators of {@link Shutdown}. */
 export interface ShutdownDeps {
-  readonly server: GatewayServer;
+  readonly server: Pick<GatewayServer, 'refuseUpgrades'>;
   readonly broadcaster: Pick<Broadcaster, 'flush'>;
-  readonly connections: ConnectionRegistry;
-  readonly lifecycle: ConnectionLifecycle;
-  readonly leaveHooks: LeaveHooks;
-  readonly router: MessageRouter;
+  readonly connections: Pick<ConnectionRegistry, 'size' | 'emptied' | typeof Symbol.iterator>;
+  readonly lifecycle: Pick<ConnectionLifecycle, 'drain' | 'settled'>;
+  readonly leaveHooks: Pick<LeaveHooks, 'settled'>;
+  readonly router: Pick<MessageRouter, 'active' | 'idle'>;
+  readonly clock: Clock;
+}
+
+/** Moments of a shutdown, by the clock. Each step that has come to its end makes way for the next one at once. */
+interface Deadlines {
+  /** Running handlers are no longer waited for. */
+  readonly handlers: number;
+  /** Publications are no longer waited for. */
+  readonly delivery: number;
+  /** The last wave of connections is closed. */
+  readonly closing: number;
+  /** Connections whose clients have not answered the close are terminated. */
+  readonly answers: number;
+  /** The time is over. */
+  readonly end: number;
 }
 
 /** Takes the server down without losing what was published, and without all clients coming back in one moment. */
@@ -36,7 +56,7 @@ export class Shutdown {
   readonly #deps: ShutdownDeps;
   #drainMs: number;
 
-  /** @param drainMs time until whoever is left is terminated */
+  /** @param drainMs time until the remaining connections are terminated */
   constructor(deps: ShutdownDeps, drainMs: number) {
     this.#deps = deps;
     this.#drainMs = drainMs;
@@ -49,54 +69,63 @@ export class Shutdown {
 
   /** Resolves with the milliseconds that are left, or a few of them when none are. */
   async run(): Promise<number> {
-    const { server, broadcaster, connections, lifecycle, leaveHooks, router } = this.#deps;
-    const deadline = performance.now() + this.#drainMs;
+    const { server, broadcaster, connections, lifecycle, leaveHooks, clock } = this.#deps;
+    const deadlines = this.#deadlines();
     server.refuseUpgrades();
     lifecycle.drain();
-    // A handler that hangs or a peer that does not read must not use up the time of the others.
-    await until(deadline - this.#drainMs * 0.75, () => router.active === 0);
-    await within(deadline - this.#drainMs * 0.5, broadcaster.flush());
-    await this.#closeInWaves(deadline - this.#drainMs * 0.25);
-    // Whoever is terminated has hooks too, and they need some of the time.
-    await until(deadline - this.#drainMs * 0.1, () => connections.size === 0);
+    await this.#until(deadlines.handlers, this.#handled());
+    await this.#until(deadlines.delivery, broadcaster.flush());
+    await this.#closeInWaves(deadlines.closing);
+    await this.#until(deadlines.answers, connections.emptied());
     for (const connection of connections) connection.terminateAs(CLOSE.SHUTDOWN);
-    // Their sockets end in the next turn, and their handleDisconnect begins there: that needs time even when none is left.
-    const last = Math.max(deadline, performance.now() + LAST_MS);
-    await until(last, () => connections.size === 0);
-    await within(last, Promise.all([lifecycle.settled(), leaveHooks.settled()]));
-    await until(last, () => router.active === 0);
-    return Math.max(LAST_MS, deadline - performance.now());
+    // The sockets end in the next turn, and handleDisconnect begins there. That needs time even when none is left.
+    const last = Math.max(deadlines.end, clock.now() + LAST_MS);
+    await this.#until(last, connections.emptied());
+    await this.#until(last, Promise.all([lifecycle.settled(), leaveHooks.settled()]));
+    await this.#until(last, this.#handled());
+    return Math.max(LAST_MS, deadlines.end - clock.now());
+  }
+
+  #deadlines(): Deadlines {
+    const begin = this.#deps.clock.now();
+    const at = (share: number): number => begin + share * this.#drainMs;
+    return {
+      handlers: at(SHARES.handlers),
+      delivery: at(SHARES.delivery),
+      closing: at(SHARES.closing),
+      answers: at(SHARES.answers),
+      end: at(1),
+    };
+  }
+
+  /** Waits for `work`, but not past `deadline`. */
+  async #until(deadline: number, work: Promise<unknown>): Promise<void> {
+    const { clock } = this.#deps;
+    await inTime(clock, Math.max(0, deadline - clock.now()), work, () => {});
+  }
+
+  /** Resolves when no handler is running and no message waits for one. */
+  async #handled(): Promise<void> {
+    const { router, clock } = this.#deps;
+    while (router.active > 0) {
+      await router.idle();
+      // The next message of the same client goes to its handler in this turn.
+      await new Promise<void>(resolve => clock.setImmediate(resolve));
+    }
   }
 
   async #closeInWaves(end: number): Promise<void> {
-    const connections = [...this.#deps.connections];
+    const { connections: open, clock } = this.#deps;
+    const connections = [...open];
     const waves = Math.ceil(connections.length / WAVE);
-    const gap = waves > 1 ? Math.max(0, end - performance.now()) / waves : 0;
+    const gap = waves > 1 ? Math.max(0, end - clock.now()) / waves : 0;
     for (let wave = 0; wave < waves; wave++) {
-      if (wave > 0) await until(performance.now() + gap, () => this.#deps.connections.size === 0);
+      if (wave > 0) await this.#until(clock.now() + gap, open.emptied());
       for (const connection of connections.slice(wave * WAVE, (wave + 1) * WAVE)) {
-        const delay = Math.round(Math.random() * Math.max(SHORTEST_RETURN_MS, connections.length));
-        // What sources and timers have published since the flush goes along.
+        const delay = Math.round(clock.random() * Math.max(SHORTEST_RETURN_MS, connections.length));
+        // Publications since the flush leave before the close frame.
         connection.close(CLOSE.SHUTDOWN.code, `${CLOSE.SHUTDOWN.reason}; retry-after=${delay}`);
       }
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms));
-}
-
-async function until(deadline: number, holds: () => boolean): Promise<void> {
-  while (!holds() && performance.now() < deadline) await pause(POLL_MS);
-}
-
-/** Waits for `work`, but not past `deadline`. */
-async function within(deadline: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise(
-    resolve => (timer = setTimeout(resolve, Math.max(0, deadline - performance.now()))),
-  );
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

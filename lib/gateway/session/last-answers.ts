@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Clock, Timer } from '../../time/clock.js';
 import { unaskedSockets } from '../../ws/http-internals.js';
 
 /** Milliseconds between two looks for connections without a request. */
@@ -15,10 +16,12 @@ export class LastAnswers {
   readonly #server: Server;
   /** Value of the server before the shutdown. */
   #keepAliveTimeout: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #timer: Timer | undefined;
 
-  constructor(server: Server) {
+  constructor(server: Server, clock: Clock) {
     this.#server = server;
+    this.#clock = clock;
   }
 
   /** Marks each answer from now on as the last one of its connection. */
@@ -37,18 +40,26 @@ export class LastAnswers {
     this.#keepAliveTimeout = server.keepAliveTimeout;
     // Node adds a second for requests under way. 0 would mean no limit.
     server.keepAliveTimeout = 1;
-    const patient = performance.now() + Math.min(PATIENCE_MS, ms);
-    this.#timer = setInterval(() => {
-      if (!server.listening && performance.now() >= patient) endUnasked(server);
-    }, LOOK_MS).unref();
+    this.#lookIn(Math.min(PATIENCE_MS, ms));
   }
 
   /** Restores the server. */
   end(): void {
     this.#server.off('request', announceEnd);
-    clearInterval(this.#timer);
+    this.#clock.clearTimeout(this.#timer);
     if (this.#keepAliveTimeout !== undefined) this.#server.keepAliveTimeout = this.#keepAliveTimeout;
     this.#keepAliveTimeout = undefined;
+  }
+
+  // Node has no event for a call of close(), and none for a request that is not complete.
+  readonly #look = (): void => {
+    if (!this.#server.listening) endUnasked(this.#server);
+    this.#lookIn(LOOK_MS);
+  };
+
+  #lookIn(ms: number): void {
+    this.#timer = this.#clock.setTimeout(this.#look, ms);
+    this.#timer.unref();
   }
 }
 

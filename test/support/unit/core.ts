@@ -108,7 +108,7 @@ export class Core {
     });
     const { backlog, catchUp, laggards, topics, presence } = this.delivery;
     this.#host = {
-      turnWrites: new TurnWrites(this.clock.setImmediate),
+      turnWrites: new TurnWrites(this.clock),
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes,
       flightTime: flightTimeOf(lag),

@@ -1,3 +1,5 @@
+import type { Clock } from '../../../lib/time/clock.js';
+
 interface Timer {
   at: number;
   readonly every: number | undefined;
@@ -6,7 +8,7 @@ interface Timer {
 }
 
 /** A clock that stands still until a test moves it, with the timers that hang on it. */
-export class HandClock {
+export class HandClock implements Clock {
   time = 0;
   /** What `random()` gives. */
   chance = 0;
@@ -16,6 +18,10 @@ export class HandClock {
   readonly unreffed = new Set<Timer>();
 
   readonly now = (): number => this.time;
+
+  readonly wallTime = this.now;
+
+  readonly systemTime = this.now;
 
   readonly random = (): number => this.chance;
 

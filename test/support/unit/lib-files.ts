@@ -10,6 +10,7 @@ export interface LibFile {
   /** First folder, or '' for the files at the top. */
   readonly room: string;
   readonly lines: number;
+  readonly source: string;
   /** Files of lib that it imports, types included, by path under lib. */
   readonly imports: readonly string[];
   /** The same without imports that only name types. */
@@ -52,6 +53,7 @@ export const libFiles: readonly LibFile[] = readdirSync(LIB, { recursive: true, 
       path,
       room: path.includes('/') ? path.slice(0, path.indexOf('/')) : '',
       lines: source.split('\n').length - 1,
+      source,
       imports: own.map(({ to }) => to),
       runtimeImports: own.filter(({ typeOnly }) => !typeOnly).map(({ to }) => to),
       packages: all.map(({ from }) => from).filter(from => !from.startsWith('.')),

@@ -6,7 +6,7 @@ import { HandSink } from '../../support/unit/subscribers.js';
 describe('TurnWrites', () => {
   it('writes at the end of the turn, with one immediate for all', () => {
     const clock = new HandClock();
-    const writes = new TurnWrites(clock.setImmediate);
+    const writes = new TurnWrites(clock);
     const sinks = Array.from({ length: 5 }, () => new HandSink());
     for (const sink of sinks) writes.request(sink);
     expect(clock.immediates).toBe(1);
@@ -18,7 +18,7 @@ describe('TurnWrites', () => {
 
   it('writes what is asked for during the writes in the next turn, turn after turn', () => {
     const clock = new HandClock();
-    const writes = new TurnWrites(clock.setImmediate);
+    const writes = new TurnWrites(clock);
     const [first, second] = [new HandSink(), new HandSink()];
     first.onWrite = () => writes.request(second);
     for (let i = 1; i <= 3; i++) {

@@ -4,10 +4,12 @@ import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { constants, deflateRawSync } from 'node:zlib';
-import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { processClock } from '../../../lib/time/process-clock.js';
 import { silence } from '../../../lib/ws/silence.js';
 import { masked, maskedDeflatedText, maskedText, RawClient } from '../../support/raw-client.js';
+import { HandClock } from '../../support/unit/hand-clock.js';
 import { certificate } from '../../support/certificate.js';
 
 /** Bytes that are read of an offender, so that its end is found. */
@@ -60,14 +62,15 @@ function isFull({ readableLength, readableHighWaterMark }: Socket): boolean {
 }
 
 describe('silence', () => {
-  afterEach(() => void vi.useRealTimers());
+  let clock: HandClock;
+  beforeEach(() => void (clock = new HandClock()));
 
   it.each(['plain', 'deflated'])('hears nothing more of what was read, of %s messages', async kind => {
     const connect = await start('ws', ({ socket, transport, heard }) => {
       if (heard.length !== 3) return;
       // Behind the chunk in hand, as it happens while `ws` inflates.
       transport.emit('data', maskedText('behind'));
-      silence(socket, transport);
+      silence(socket, transport, processClock);
     });
     const attacker = await connect(kind === 'plain' ? undefined : 'permessage-deflate');
     const frame = (kind === 'plain' ? maskedText : maskedDeflatedText)('again');
@@ -92,7 +95,7 @@ describe('silence', () => {
       transport.emit('data', masked(0x89, Buffer.alloc(0)));
       await flushed;
       transport.emit('data', masked(0x80, last!.subarray(0, -4)));
-      silence(socket, transport);
+      silence(socket, transport, processClock);
       await client.closed;
       expect([heard, errors]).toEqual([[], []]);
     },
@@ -103,7 +106,7 @@ describe('silence', () => {
     async scheme => {
       const connect = await start(scheme);
       const [attacker, witness] = [await connect(), await connect()];
-      silence(attacker.socket, attacker.transport);
+      silence(attacker.socket, attacker.transport, clock);
       const before = attacker.transport.bytesRead;
       attacker.client.socket.write(FLOOD);
       await vi.waitUntil(() => attacker.transport.bytesRead >= before + DISCARDED);
@@ -118,18 +121,16 @@ describe('silence', () => {
   it.each(['ws', 'wss'] as const)('finds the end of one that ends, over %s', async scheme => {
     const connect = await start(scheme);
     const { client, socket, transport } = await connect();
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     socket.pause();
-    silence(socket, transport);
+    silence(socket, transport, clock);
     client.socket.end(maskedText('the last'));
     await once(socket, 'close');
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('finds the end of one that is paused, behind more than ws takes while it inflates', async () => {
     const connect = await start('ws');
     const { client, socket, transport } = await connect('permessage-deflate');
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     socket.pause();
     // Two chunks wait, and the end behind them.
     client.socket.write(maskedText('the last but one'));
@@ -139,9 +140,9 @@ describe('silence', () => {
     await vi.waitUntil(() => transport.bytesRead > bytesRead);
     transport.emit('data', maskedDeflatedText('to be inflated'));
     transport.emit('data', FLOOD.subarray(0, DISCARDED));
-    silence(socket, transport);
+    silence(socket, transport, clock);
     await once(socket, 'close');
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('reads little of a stream that is no socket', async () => {
@@ -158,7 +159,7 @@ describe('silence', () => {
       new WebSocketServer({ noServer: true }).handleUpgrade(upgrade, transport, Buffer.alloc(0), resolve),
     );
     onTestFinished(() => socket.terminate());
-    silence(socket, transport as Socket);
+    silence(socket, transport as Socket, clock);
     let taken = 0;
     for (let i = 0; i < 100; i++) client.write(FLOOD.subarray(0, DISCARDED), () => taken++);
     for (let i = 0; i < 1000; i++) await new Promise(resolve => setImmediate(resolve));
@@ -176,7 +177,7 @@ describe('silence', () => {
       // A stream that has enough stops its handle by itself, and starts it again when it is read.
       await vi.waitUntil(() => isFull(attacker.transport));
       attacker.socket.resume();
-      silence(attacker.socket, attacker.transport);
+      silence(attacker.socket, attacker.transport, clock);
       const before = attacker.transport.bytesRead;
       for (let i = 0; i < 5; i++) await roundTrip(witness);
       expect(attacker.heard).toEqual([]);
@@ -194,7 +195,7 @@ describe('silence', () => {
     // As much as the decryption of several reads may leave.
     attacker.transport.unshift(FLOOD.subarray(0, 2 * DISCARDED));
     const before = attacker.transport.bytesRead;
-    silence(attacker.socket, attacker.transport);
+    silence(attacker.socket, attacker.transport, clock);
     for (let i = 0; i < 5; i++) await roundTrip(witness);
     expect(attacker.heard).toEqual([]);
     expect(attacker.transport.bytesRead).toBeLessThan(before + 2 * DISCARDED);
@@ -203,7 +204,7 @@ describe('silence', () => {
   it('reads little after an error of ws either, which would throw away all that comes', async () => {
     const connect = await start('ws');
     const [attacker, witness] = [await connect(), await connect()];
-    attacker.socket.on('error', () => silence(attacker.socket, attacker.transport));
+    attacker.socket.on('error', () => silence(attacker.socket, attacker.transport, clock));
     attacker.client.socket.write(Buffer.from('no frame at all'));
     await attacker.client.until(() => attacker.client.close?.code === 1002);
     const before = attacker.transport.bytesRead;
@@ -216,11 +217,10 @@ describe('silence', () => {
   it('ends the connection after a second, and not before', async () => {
     const connect = await start('ws');
     const { client, socket, transport } = await connect();
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    silence(socket, transport);
-    vi.advanceTimersByTime(999);
+    silence(socket, transport, clock);
+    clock.advance(999);
     expect(transport.destroyed).toBe(false);
-    vi.advanceTimersByTime(1);
+    clock.advance(1);
     expect(transport.destroyed).toBe(true);
     await client.closed;
   });
@@ -228,12 +228,11 @@ describe('silence', () => {
   it('leaves no timer for one that has ended', async () => {
     const connect = await start('ws');
     const { socket, transport } = await connect();
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    silence(socket, transport);
-    expect(vi.getTimerCount()).toBe(1);
+    silence(socket, transport, clock);
+    expect(clock.timers).toBe(1);
     const closed = once(socket, 'close');
     socket.terminate();
     await closed;
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 });

@@ -21,6 +21,7 @@ import { Rejections } from '../../../../lib/observe/rejections.js';
 import type { Overload } from '../../../../lib/observe/load.js';
 import type { FanoutOptions } from '../../../../lib/options/fanout-options.js';
 import { resolveOptions } from '../../../../lib/options/resolve-options.js';
+import { processClock } from '../../../../lib/time/process-clock.js';
 import { Client } from '../../../support/client.js';
 import { RawUpgrade } from '../../../support/raw-upgrade.js';
 
@@ -31,7 +32,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
   const options = resolveOptions(given);
   const rejections = new Rejections(() => 0, { warn() {} });
   const slots = new AdmissionSlots(options.limits);
-  const turnstile = new Turnstile(rejections);
+  const turnstile = new Turnstile(rejections, processClock);
   const load: { overload: Overload | undefined } = { overload: undefined };
   const opened: (Credentials | undefined)[] = [];
   const here = new Map<string, { open: boolean }[]>();
@@ -49,6 +50,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
     guards: { check },
     preflight: new Preflight(options, { warn() {} }),
     turnstile,
+    clock: processClock,
     errors: { error() {} },
     refusals: { error() {} },
     open: (arrival, client, credentials) => {

@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../../lib/errors/close-codes.js';
 import { Bans } from '../../../../lib/limits/bans.js';
 import type { ClientSession } from '../../../../lib/gateway/session/client-session.js';
 import { Offenders } from '../../../../lib/gateway/messages/offenders.js';
 import type { UsageLimits } from '../../../../lib/limits/usage-limits.js';
 import { Rejections } from '../../../../lib/observe/rejections.js';
+import { HandClock } from '../../../support/unit/hand-clock.js';
 import { FakeSocket } from '../../../support/unit/fake-socket.js';
 
 /** A client of a `ws` that cannot be stopped from parsing: it has nothing of what `ws` 8 parses with. */
@@ -24,13 +25,13 @@ function sessionOf(closes: number[]): ClientSession {
 
 describe('Offenders', () => {
   it('counts nothing more of whoever is shut out, and shuts it out once', () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    onTestFinished(() => void vi.useRealTimers());
+    const clock = new HandClock();
     const rejections = new Rejections(() => 0, { warn() {} });
     const offenders = new Offenders(
       rejections,
       { mayErr: () => false } as Partial<UsageLimits> as UsageLimits,
       new Bans(0, () => 0),
+      clock,
     );
     const closes: number[] = [];
     const session = sessionOf(closes);
@@ -40,6 +41,6 @@ describe('Offenders', () => {
     offenders.broke(session, 'protocol', 1002);
     expect(rejections.counts).toMatchObject({ pings: 1, abuse: 0, 'message-rate': 0, protocol: 0 });
     expect(closes).toEqual([CLOSE.PING_FLOOD.code]);
-    expect(vi.getTimerCount()).toBe(1);
+    expect(clock.timers).toBe(1);
   });
 });
