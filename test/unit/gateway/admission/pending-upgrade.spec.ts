@@ -1,31 +1,29 @@
 import { Duplex } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { PendingUpgrade } from '../../../../lib/gateway/admission/pending-upgrade.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
+import { HandClock } from '../../../support/unit/hand-clock.js';
 
+let clock: HandClock;
 let socket: Duplex;
 let cuts: (UpgradeRefusal | undefined)[];
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  clock = new HandClock();
   socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
   cuts = [];
 });
 
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-const pending = (): PendingUpgrade => new PendingUpgrade(socket, 1000, refusal => cuts.push(refusal));
+const pending = (): PendingUpgrade => new PendingUpgrade(socket, clock, 1000, refusal => cuts.push(refusal));
 
 const listeners = (): number[] => ['error', 'end', 'close'].map(event => socket.listenerCount(event));
 
 describe('PendingUpgrade', () => {
   it('is refused at its deadline, once', () => {
     const upgrade = pending();
-    vi.advanceTimersByTime(999);
+    clock.advance(999);
     expect(cuts).toEqual([]);
-    vi.advanceTimersByTime(1);
+    clock.advance(1);
     expect(cuts).toHaveLength(1);
     expect(cuts[0]).toMatchObject({ status: 503, cause: 'handshake-time' });
     expect(upgrade.finish()).toBe(false);
@@ -37,7 +35,7 @@ describe('PendingUpgrade', () => {
     expect(listeners()).not.toEqual(before);
     expect(upgrade.finish()).toBe(true);
     expect(listeners()).toEqual(before);
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.timers).toBe(0);
     upgrade.cut(new UpgradeRefusal(503, 'overload' as never));
     expect(cuts).toEqual([]);
   });
@@ -48,7 +46,7 @@ describe('PendingUpgrade', () => {
     socket.destroy();
     await closed;
     expect(cuts).toEqual([undefined]);
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('destroys the socket of a client that ends its side', async () => {
