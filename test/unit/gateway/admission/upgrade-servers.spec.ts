@@ -1,8 +1,9 @@
 import { Server, ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { UpgradeServers } from '../../../../lib/gateway/admission/upgrade-servers.js';
+import { HandClock } from '../../../support/unit/hand-clock.js';
 
-const servers = (): UpgradeServers => new UpgradeServers({} as never);
+const servers = (): UpgradeServers => new UpgradeServers({ clock: new HandClock() } as never);
 
 const listeners = (server: Server): number =>
   server.listenerCount('upgrade') + server.listenerCount('request');
