@@ -5,7 +5,7 @@ import { RecentNames } from './recent-names.js';
 import type { HistoryPolicy } from './topic-policy.js';
 import type { Topic } from './topic.js';
 
-/** Shortest period in milliseconds, so that short ttls do not change the epoch of empty topics often. */
+/** Shortest period in milliseconds, so that topics with a short ttl do not change their epoch often while empty. */
 const KEEP_MS = 300_000;
 
 const UNUSED = { head: 0, usedAt: -Infinity };
@@ -17,32 +17,32 @@ interface Ending extends Beginning {
 }
 
 /**
- * Gives every log its epoch, so that a position is accepted only where recovery from it is complete.
+ * Gives every log its epoch, so that a position is accepted only if recovery from it is complete.
  *
  * A topic with history and without a publication has the epoch of the period, whether the topic exists or not. So its
- * position costs no memory, and clients cannot make this object grow. When a topic ends after a publication, this object
- * remembers its place, and the topic continues from there if it comes back within its `ttl`. A topic without history gets
- * a new epoch each time.
+ * position costs no memory, and clients cannot make this object grow. When a topic ends after a publication, this
+ * object remembers its place, and the topic continues from there if it comes back within its `ttl`. A topic without
+ * history gets a new epoch each time.
  */
 export class Epochs {
   readonly #process = randomBytes(6).toString('base64url');
   readonly #now: () => number;
   /** Topics that ended after a publication. */
   readonly #ended: RecentNames<Ending>;
-  /** Topics that ended without a publication, with an epoch of an earlier period. Clients can cause these. */
+  /** Topics that ended without a publication, with an epoch of an earlier period. Clients can cause such topics. */
   readonly #vacated: RecentNames<Ending>;
   /** Least time of a period: the longest ttl of the histories seen so far, in milliseconds. */
   #least = KEEP_MS;
   /** Grows with each topic that ends after a publication, and with each period. */
   #number = 1;
-  /** Numbers of the next, the present and the previous period: topics that ended in the last two are remembered. */
+  /** Numbers of the next, the present and the previous period. Topics that ended in the last two are remembered. */
   #next = 1;
   #period = 0;
   #before = 0;
   #made = 0;
 
   /**
-   * @param now milliseconds, monotonic
+   * @param now milliseconds of a monotonic clock
    * @param most names remembered of each kind
    */
   constructor(now: () => number, most?: number) {
@@ -51,12 +51,12 @@ export class Epochs {
     this.#vacated = new RecentNames(now(), most);
   }
 
-  /** Topics remembered. */
+  /** Number of remembered topics. */
   get size(): number {
     return this.#ended.size + this.#vacated.size;
   }
 
-  /** The beginning of a topic that is made now. */
+  /** Returns the beginning of a new topic. */
   begin(name: string, history: HistoryPolicy): Beginning {
     if (history.size === 0) return { epoch: `${this.#process}.${(this.#made++).toString(36)}`, ...UNUSED };
     const ending = this.#endingOf(name, history);
@@ -75,7 +75,7 @@ export class Epochs {
     else if (numberOf(epoch) !== this.#period) this.#keep(name, { epoch, head, number: 0, usedAt });
   }
 
-  /** The position of a name without a topic. Without history nothing is recovered from this position. */
+  /** Returns the position of a name without a topic. Without history nothing can be recovered from this position. */
   positionOf(name: string, history: HistoryPolicy): string {
     if (history.size === 0) return `${this.#process}:0`;
     const ending = this.#endingOf(name, history);
@@ -86,19 +86,28 @@ export class Epochs {
     return positionOf(epoch, head);
   }
 
-  /** Whether a name without a topic has had no publication after `since`, or none at all where that is undefined. */
+  /**
+   * Tells whether a name without a topic has had no publication after `since`; no publication at all if `since` is
+   * undefined.
+   */
   isNewest(name: string, history: HistoryPolicy, since: string | undefined): boolean {
     if (history.size === 0) return false;
     const { epoch, head } = this.#endingOf(name, history) ?? this.#fresh(name);
     return (since === undefined ? 0 : this.offsetOf(name, epoch, since)) === head;
   }
 
-  /** The offset of `position` in this epoch of `name`; undefined for a position of another log, and for other text. */
+  /**
+   * Returns the offset of `position` in this epoch of `name`; undefined for a position of another log, and for other
+   * text.
+   */
   offsetOf(name: string, epoch: string, position: string): number | undefined {
     return offsetIn(epoch, position) ?? this.#firstOffset(name, epoch, position);
   }
 
-  /** Offset 0 for an epoch that the topic had before its first publication: of each period since its last log. Else undefined. */
+  /**
+   * Returns offset 0 for an epoch of the topic before its first publication, of any period since its last log. Else
+   * undefined.
+   */
   #firstOffset(name: string, epoch: string, position: string): number | undefined {
     const lineage = this.#lineageOf(name);
     if (!position.startsWith(lineage) || !epoch.startsWith(lineage)) return undefined;
@@ -111,7 +120,7 @@ export class Epochs {
     return holds && number <= numberOf(epoch) ? 0 : undefined;
   }
 
-  /** The remembered place from which a topic continues, if there is one. */
+  /** Returns the remembered place from which a topic continues, if any. */
   #endingOf(name: string, history: HistoryPolicy): Ending | undefined {
     this.#least = Math.max(this.#least, history.ttl);
     this.#turn();
@@ -130,7 +139,7 @@ export class Epochs {
     return { epoch: this.#lineageOf(name) + number.toString(36), ...UNUSED };
   }
 
-  /** The common part of all epochs of a topic, so that a position of another topic is not accepted. */
+  /** Returns the common part of all epochs of a topic, so that a position of another topic is not accepted. */
   #lineageOf(name: string): string {
     return `${this.#process}.${hashOf(name)}.`;
   }
@@ -149,7 +158,7 @@ function numberOf(epoch: string): number {
   return Number.parseInt(epoch.slice(epoch.lastIndexOf('.') + 1), 36);
 }
 
-/** FNV-1a of 32 bits. It detects mistakes, and is no protection against attacks. */
+/** Returns the FNV-1a hash of 32 bits. It detects mistakes, and does not protect against attacks. */
 function hashOf(name: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

@@ -2,11 +2,11 @@ import type { LogEntry } from '../wire/log-entry.js';
 import { OldestFirst } from './oldest-first.js';
 
 /**
- * The newest publication of each key, oldest first: what those who are behind on a conflating topic still need,
- * however long they are.
+ * Newest publication of each key on a conflating topic, oldest first. It serves subscribers that are behind, however
+ * far.
  */
 export class LatestByKey {
-  // In the order of the offsets: each publication is set anew.
+  // In the order of offsets, because each publication sets its key anew.
   readonly #entries = new OldestFirst<string | undefined, LogEntry>();
   readonly #limit: number;
   #bytes = 0;
@@ -14,7 +14,8 @@ export class LatestByKey {
   #mortal = 0;
 
   /**
-   * @param limit bytes of payload; above it the oldest are dropped, and a subscriber that needed them has a gap
+   * @param limit most bytes of payload; beyond it the oldest publications are dropped, and a subscriber that needed
+   *   them has a gap
    * @param head offset after which the topic begins
    */
   constructor(limit: number, head = 0) {
@@ -31,12 +32,12 @@ export class LatestByKey {
     return this.#entries.size;
   }
 
-  /** Bytes of the payloads kept. */
+  /** Bytes of the kept payloads. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Whether a publication is kept that may become stale. */
+  /** True if a kept publication may expire. */
   get mortal(): boolean {
     return this.#mortal > 0;
   }
@@ -50,7 +51,9 @@ export class LatestByKey {
     while (this.#bytes > this.#limit && this.#entries.size > 1) this.#drop(this.#entries.oldest!);
   }
 
-  /** The newest of each key after offset `since`, without those after `to`: their turn comes. Offsets ascend. */
+  /**
+   * Returns the newest publication of each key after offset `since`, without publications after `to`. Offsets ascend.
+   */
   range(since: number, to: number): LogEntry[] {
     const entries: LogEntry[] = [];
     for (const entry of this.#entries.newestFirst()) {
@@ -60,13 +63,13 @@ export class LatestByKey {
     return entries.toReversed();
   }
 
-  /** Drops everything: the topic goes on after offset `head`. */
+  /** Drops everything, because the topic continues after offset `head`. */
   moveTo(head: number): void {
     while (this.#entries.size > 0) this.#drop(this.#entries.oldest!);
     this.#reach = head;
   }
 
-  /** Everybody has what was published up to `offset`. */
+  /** Notes that every subscriber has the publications up to `offset`. */
   settle(offset: number): void {
     while (this.#entries.size > 0 && this.#entries.oldest!.offset <= offset)
       this.#drop(this.#entries.oldest!);

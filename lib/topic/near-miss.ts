@@ -1,21 +1,21 @@
 import type { TopicPattern } from './topic-pattern.js';
 import { decodeSegment } from './topic-value.js';
 
-/** Most names that are checked. With more of them an application has such names on purpose. */
+/** Most names checked. An application with more has such names on purpose. */
 const MOST_LOOKS = 1000;
 
-/** Most lines that are written. */
+/** Most lines written. */
 const MOST_LINES = 20;
 
-/** A pattern and the method that declares it, as `Class.method`. */
+/** Pattern with the method that declares it, as `Class.method`. */
 export interface DeclaredPattern {
   readonly pattern: TopicPattern;
   readonly name: string;
 }
 
 /**
- * Logs topics of the application that no `@Topic` matches and that are close to a declared pattern. Writes one line for each
- * first segment and number of segments.
+ * Logs topics of the application that no `@Topic` matches although a declared pattern is close. Writes one line for
+ * each first segment and number of segments.
  */
 export class NearMisses {
   readonly #declared: readonly DeclaredPattern[];
@@ -41,14 +41,14 @@ export class NearMisses {
   }
 }
 
-/** Number of segments and the first of them. */
+/** Returns the number of segments and the first segment. */
 function kindOf(name: string): string {
   let dots = 0;
   for (let at = name.indexOf('.'); at >= 0; at = name.indexOf('.', at + 1)) dots++;
   return `${dots}.${dots === 0 ? name : name.slice(0, name.indexOf('.'))}`;
 }
 
-/** Sentence with the pattern that was probably meant and the remedy; undefined where no pattern is close. */
+/** Returns a sentence with the probable pattern and what to do; undefined if no pattern is close. */
 export function nearMissLine(name: string, declared: readonly DeclaredPattern[]): string | undefined {
   for (const find of [otherSpelling, misspelt, otherSeparators, otherLength]) {
     const found = find(name, declared);
@@ -58,7 +58,7 @@ export function nearMissLine(name: string, declared: readonly DeclaredPattern[])
   return undefined;
 }
 
-/** The segments match, but a value is not written as `topicName()` writes it. */
+/** Finds a pattern whose segments match, although a value is not encoded as by `topicName()`. */
 function otherSpelling(name: string, declared: readonly DeclaredPattern[]): string | undefined {
   const segments = name.split('.');
   const near = declared.find(({ pattern }) => distance(segments, pattern.segments) === 0);
@@ -71,7 +71,7 @@ function otherSpelling(name: string, declared: readonly DeclaredPattern[]): stri
   );
 }
 
-/** A literal segment is misspelt. */
+/** Finds a pattern with a similar literal segment. */
 function misspelt(name: string, declared: readonly DeclaredPattern[]): string | undefined {
   const segments = name.split('.');
   let [near, least]: [DeclaredPattern | undefined, number] = [undefined, Infinity];
@@ -82,7 +82,7 @@ function misspelt(name: string, declared: readonly DeclaredPattern[]): string | 
   return near && `Did you mean ${nameOf(near)}?`;
 }
 
-/** The segments are joined by something else, or the name has one too many in front. */
+/** Finds a pattern for a name with other separators, or with one separator too many in front. */
 function otherSeparators(name: string, declared: readonly DeclaredPattern[]): string | undefined {
   const readings = [name.split(/[._~@-]/), name.split('.').slice(1)];
   const near = declared.find(({ pattern }) =>
@@ -91,7 +91,7 @@ function otherSeparators(name: string, declared: readonly DeclaredPattern[]): st
   return near && `Did you mean ${nameOf(near)}? Segments are joined by dots.`;
 }
 
-/** The name begins like a pattern, and has more or fewer segments: values with dots are the usual cause. */
+/** Finds a pattern with the same beginning and another number of segments. Values with dots are the usual cause. */
 function otherLength(name: string, declared: readonly DeclaredPattern[]): string | undefined {
   const segments = name.split('.');
   const alike = declared.filter(({ pattern }) => pattern.segments[0] === segments[0]);
@@ -104,7 +104,8 @@ function otherLength(name: string, declared: readonly DeclaredPattern[]): string
 }
 
 /**
- * The mistake in a pattern of `@Publish`; undefined where a declared pattern has the same topics and parameters.
+ * Returns a sentence about the mistake in a pattern of `@Publish`; undefined if a declared pattern has the same topics
+ * and parameters.
  * @param place the decorated method, as `Class.method`
  */
 export function publishLine(
@@ -127,7 +128,7 @@ export function publishLine(
   );
 }
 
-/** Whether some topic matches both patterns. */
+/** Tells whether any topic matches both patterns. */
 function overlap(a: readonly string[], b: readonly string[]): boolean {
   return (
     a.length === b.length &&
@@ -135,7 +136,7 @@ function overlap(a: readonly string[], b: readonly string[]): boolean {
   );
 }
 
-/** Whether parameters at the same place have the same name. */
+/** Tells whether parameters at the same place have the same name. */
 function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.every((segment, i) => isLiteral(segment) || isLiteral(b[i]!) || segment === b[i]);
 }
@@ -148,7 +149,10 @@ function isLiteral(segment: string): boolean {
   return !segment.startsWith(':');
 }
 
-/** Distance of segments from a pattern, in changed characters of its literals; Infinity for a different topic. */
+/**
+ * Returns the distance of segments from a pattern, in changed characters of its literals; Infinity for a different
+ * topic.
+ */
 function distance(segments: readonly string[], pattern: readonly string[]): number {
   if (segments.length !== pattern.length) return Infinity;
   let sum = 0;
@@ -158,7 +162,7 @@ function distance(segments: readonly string[], pattern: readonly string[]): numb
   return sum;
 }
 
-/** Changed characters, where these are few enough for a misspelling; a different case counts as one. */
+/** Returns the number of changed characters if few enough for a misspelling; another letter case counts as one. */
 function misspelling(word: string, literal: string): number {
   if (word === literal) return 0;
   const length = Math.min(word.length, literal.length);
@@ -169,7 +173,7 @@ function misspelling(word: string, literal: string): number {
   return changes > allowed ? Infinity : changes;
 }
 
-/** Characters to insert, remove, replace or swap with their neighbour. */
+/** Counts the characters to insert, remove, replace or swap with their neighbour. */
 function changesBetween(a: string, b: string): number {
   const rows = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array<number>(b.length).fill(0)]);
   for (let j = 1; j <= b.length; j++) rows[0]![j] = j;

@@ -6,8 +6,8 @@ interface Link<Key, Value> {
 }
 
 /**
- * A map in the order in which its entries were last set. Whatever was deleted, the oldest entry is found in O(1): an
- * iterator of a `Map` passes over all that was deleted before it, which makes a queue of it quadratic.
+ * Map in the order in which entries were last set. Finds the oldest entry in O(1), whatever was deleted. An iterator of
+ * a `Map` passes over all entries deleted before it, so a queue made of one is quadratic.
  */
 export class OldestFirst<Key, Value> {
   readonly #links = new Map<Key, Link<Key, Value>>();
@@ -26,7 +26,7 @@ export class OldestFirst<Key, Value> {
     return this.#links.get(key)?.value;
   }
 
-  /** Makes it the newest, whether it was there or not. */
+  /** Sets the entry and makes it the newest. */
   set(key: Key, value: Value): void {
     this.delete(key);
     const link: Link<Key, Value> = { key, value, older: this.#newest, newer: undefined };
@@ -36,7 +36,7 @@ export class OldestFirst<Key, Value> {
     this.#links.set(key, link);
   }
 
-  /** Whether it was there. */
+  /** Deletes the entry. Returns true if it existed. */
   delete(key: Key): boolean {
     const link = this.#links.get(key);
     if (link === undefined) return false;
@@ -49,12 +49,12 @@ export class OldestFirst<Key, Value> {
     return true;
   }
 
-  /** Oldest first. The value at hand may be deleted meanwhile, others may not. */
+  /** Iterates oldest first. The current entry may be deleted meanwhile, but no other. */
   *values(): Generator<Value, void> {
     for (let link = this.#oldest; link !== undefined; link = link.newer) yield link.value;
   }
 
-  /** Newest first. The value at hand may be deleted meanwhile, others may not. */
+  /** Iterates newest first. The current entry may be deleted meanwhile, but no other. */
   *newestFirst(): Generator<Value, void> {
     for (let link = this.#newest; link !== undefined; link = link.older) yield link.value;
   }

@@ -1,9 +1,9 @@
-/** A position as it goes over the wire. */
+/** Returns a position as text for the wire. */
 export function positionOf(epoch: string, offset: number): string {
   return `${epoch}:${offset}`;
 }
 
-/** The offset that `position` names in this epoch, or undefined when it is of another one or no position at all. */
+/** Returns the offset of `position` in this epoch; undefined for another epoch, and for other text. */
 export function offsetIn(epoch: string, position: string): number | undefined {
   const at = position.lastIndexOf(':');
   const digits = position.slice(at + 1);

@@ -2,18 +2,18 @@
 export const MOST_NAMES = 100_000;
 
 /**
- * A map that forgets the oldest names. It has two generations, and drops the older one as a whole. So it needs no time for
- * each name and no timer, and every step is O(1).
+ * Map that forgets the oldest names. It has two generations, and drops the older one as a whole. So it needs no time
+ * for each name and no timer, and every step is O(1).
  */
 export class RecentNames<Value> {
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();
-  /** When the younger generation began, in milliseconds. */
+  /** Beginning of the younger generation, in milliseconds. */
   #began: number;
   readonly #most: number;
 
   /**
-   * @param now milliseconds, monotonic
+   * @param now milliseconds of a monotonic clock
    * @param most names, of both generations together
    */
   constructor(now: number, most = MOST_NAMES) {
@@ -46,9 +46,9 @@ export class RecentNames<Value> {
   }
 
   /**
-   * Drops the older generation when the younger one is full or lasts `keep` milliseconds. So a name is remembered for
-   * `keep` at least, unless half of the most names came since.
-   * @returns whether a new generation begins
+   * Drops the older generation when the younger one is full or `keep` milliseconds old. So a name is remembered for at
+   * least `keep`, unless half of the most names came later.
+   * @returns true if a new generation begins
    */
   turn(now: number, keep: number): boolean {
     if (this.size === 0) this.#began = now;

@@ -2,10 +2,10 @@ import type { LatestByKey } from './latest-by-key.js';
 import type { TopicLog } from './topic-log.js';
 import type { TopicPolicy } from './topic-policy.js';
 
-/** Counts bytes that are kept for somebody, of all topics together. */
+/** Ledger of kept bytes, of all topics together. */
 export interface ByteLedger {
   readonly exceeded: boolean;
-  /** @param bytes negative for what is given back */
+  /** Adds bytes. @param bytes negative for released bytes */
   add(bytes: number): void;
 }
 
@@ -25,18 +25,20 @@ export interface RetainedTopic {
   ended: boolean;
 }
 
-/** What an entry of a log takes beside its payload. */
+/** Bytes of a log entry beside its payload. */
 const ENTRY_BYTES = 128;
 
-/** What a topic takes that is there for its history. */
+/** Bytes of a topic that exists only for its history. */
 const TOPIC_BYTES = 1024;
 
-/** A publication counts as so many bytes at least where the backlog is bounded, or tiny ones would be without number. */
+/**
+ * Least bytes that a publication counts in a limited backlog. Else the number of tiny publications would have no limit.
+ */
 const LEAST_BYTES = 16;
 
 /**
- * Decides what topics keep: what is not flushed, the history, and for those who wait or are behind as much as the limits
- * allow. One object for all topics.
+ * Decides what topics keep: publications that are not flushed, the history, and a limited backlog for subscriptions
+ * that are held or behind. One object for all topics.
  */
 export class Retention {
   readonly #history: ByteLedger;
@@ -44,8 +46,9 @@ export class Retention {
   readonly #forgetIdle: (publishing: RetainedTopic) => void;
 
   /**
-   * @param backlogLimit bytes of one topic kept for those who wait or are behind, beside its history
-   * @param forgetIdle called when the histories together are too large: ends topics without listeners but for the given one
+   * @param backlogLimit bytes of one topic kept for subscriptions that are held or behind, beside its history
+   * @param forgetIdle called when the histories together are too large: ends topics without subscribers, except the
+   *   given one
    */
   constructor(
     readonly backlogLimit: number,
@@ -58,10 +61,10 @@ export class Retention {
     this.#forgetIdle = forgetIdle;
   }
 
-  /** Forgets what nobody needs any more. */
+  /** Drops publications that are no longer needed. */
   trim(topic: RetainedTopic, now: number): void {
     const { log, latest, policy } = topic;
-    // A flush may be under way that began before the end.
+    // A flush that began before the topic ended may still be running.
     if (topic.ended) return;
     log.forget(policy.history, now);
     this.#drop(topic);
@@ -70,7 +73,7 @@ export class Retention {
     this.count(topic);
   }
 
-  /** The topic is no more. */
+  /** Releases everything that an ended topic kept. */
   release(topic: RetainedTopic): void {
     topic.ended = true;
     topic.log.dropBefore(topic.log.head + 1);
@@ -83,10 +86,10 @@ export class Retention {
     topic.log.dropBefore(Math.min(this.#needed(topic), topic.log.remembered));
   }
 
-  /** The oldest offset that somebody who listens still needs of the log. */
+  /** Returns the oldest offset that a subscription still needs in the log. */
   #needed(topic: RetainedTopic): number {
     const { log, lane } = topic;
-    // Where only the newest counts, it is kept beside the log.
+    // If only the newest value counts, it is kept beside the log.
     const unsettled = lane.interval > 0 ? log.head + 1 : lane.settled + 1;
     if (topic.held.size === 0 && topic.behind.size === 0) return unsettled;
     const waiting = lowestInLog(topic) + 1;
@@ -104,7 +107,7 @@ export class Retention {
     topic.historyBytes = historyOf(topic);
     if (!this.#history.exceeded) return;
     this.#forgetIdle(topic);
-    // Who publishes gives way, so that one topic never takes from another what that one has.
+    // The publishing topic gives way, so that no topic ever takes history from another.
     while (this.#history.exceeded && topic.log.remembered <= topic.log.head) {
       topic.log.forgetOldest();
       this.#history.add(historyOf(topic) - topic.historyBytes);
@@ -113,7 +116,7 @@ export class Retention {
     this.#drop(topic);
   }
 
-  /** Counts what a topic keeps for those who are behind, without a look at what could go. */
+  /** Counts the backlog of a topic, without dropping anything. */
   count(topic: RetainedTopic): void {
     const bytes = backlogOf(topic);
     if (bytes === topic.backlogBytes) return;
@@ -128,7 +131,10 @@ function historyOf({ log }: RetainedTopic): number {
   return TOPIC_BYTES + log.bytesAfter(log.remembered - 1) + (log.head - log.remembered + 1) * ENTRY_BYTES;
 }
 
-/** What is kept for those who are behind. For those whose handler is still running nobody can be made to pay. */
+/**
+ * Returns the bytes kept for subscriptions that are behind. Held subscriptions do not count, because no client can be
+ * closed for them.
+ */
 function backlogOf({ log, latest, behind }: RetainedTopic): number {
   if (behind.size === 0) return 0;
   const kept = log.bytes - log.bytesAfter(log.remembered - 1);
@@ -143,8 +149,8 @@ function lowestCursor(topic: RetainedTopic): number {
 }
 
 /**
- * Lowest cursor of those who wait or are behind and need the log itself. On a topic that conflates they are those who came
- * back from further than what is kept beside the log, where the history still had it.
+ * Returns the lowest cursor of subscriptions that are held or behind and need the log itself. On a conflating topic
+ * these are subscriptions that returned from a position which only the history still covered.
  */
 function lowestInLog(topic: RetainedTopic): number {
   const { log, latest } = topic;

@@ -1,11 +1,11 @@
 /**
  * State of a subscription. One at a time:
  *
- * - `held`: the client waits for the answer to its subscribe. The log keeps what is published meanwhile.
+ * - `held`: the client waits for the answer to its subscribe. The log keeps later publications.
  * - `live`: every flush hands over the new publications.
  * - `behind`: the socket had no room at a flush. The log serves the subscription, piece by piece.
- * - `returning`: the client was away and gets what it missed, from the log.
- * - `waiting`: the client was away, and its connection waits for a turn to get what it missed.
+ * - `returning`: the client was away and gets the missed publications from the log.
+ * - `waiting`: the client was away, and its connection waits for a turn to get the missed publications.
  * - `renewing`: publications were lost, and the topic's method makes a new snapshot.
  * - `ended`: the subscription is over, and no other state follows.
  */

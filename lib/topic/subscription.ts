@@ -5,13 +5,15 @@ import type { Lane } from './topic.js';
 import { FIRST_STATE, type SubscriptionState, TRANSITIONS } from './subscription-states.js';
 import type { Topic } from './topic.js';
 
-/** What a topic needs of a connection. The rest of a connection is none of its business. */
+/** Part of a connection that a topic needs. */
 export interface Subscriber {
   readonly id: string;
-  /** Fixed for the life of the connection. */
+  /** Wire format, fixed for the life of the connection. */
   readonly format: WireFormat;
   readonly sink: BatchSink;
-  /** By topic name; kept by the registry, so that a disconnect costs as much as the connection has topics. */
+  /**
+   * Subscriptions by topic name, kept by the registry, so that a disconnect costs as much as the connection has topics.
+   */
   readonly subscriptions: Subscriptions;
 }
 
@@ -26,22 +28,22 @@ interface Subscriptions {
 
 /**
  * Cause of the end of a subscription: `unsubscribed` by the client's message, `removed` by `unsubscribe()` of the
- * server, `revoked` because a guard or the `@Topic` method refused it when it was asked again, `disconnected` because the
- * client or its line ended the connection, `closed` because the server closed the connection, `shutdown` because the
- * server goes down.
+ * server, `revoked` because a guard or the `@Topic` method refused it when it was asked again, `disconnected` because
+ * the client or its line ended the connection, `closed` because the server closed the connection, `shutdown` because
+ * the server shuts down.
  */
 export type LeaveReason = 'unsubscribed' | 'removed' | 'revoked' | 'disconnected' | 'closed' | 'shutdown';
 
-/** Index of a subscription that is in no lane's list. */
+/** Index of a subscription outside of a lane's list. */
 const NO_INDEX = -1;
 
 /**
- * Cursor into the log of a topic: the publications after the cursor are still to be delivered. A subscription has no queue
- * of its own. It owns its fields: other files change them by its methods only.
+ * Cursor into the log of a topic: the publications after the cursor are still to be delivered. A subscription has no
+ * queue of its own. Its fields change by its methods only.
  */
 export class Subscription {
-  // A flush reads the first fields. They share a line of the processor's cache, because the memory of a connection is cold
-  // when a flush comes. For the same reason the sink and the format of the subscriber are kept here too.
+  // A flush reads the first fields. They share a cache line of the processor, because the memory of a connection is
+  // cold when a flush comes. For the same reason the sink and the format of the subscriber are copied here.
   #cursor: number;
   readonly sink: BatchSink;
   readonly format: WireFormat;
@@ -71,7 +73,9 @@ export class Subscription {
     return this.#cursor;
   }
 
-  /** Offset of the first lost publication of which the client was not told; 0 is none. The loss ends at the cursor. */
+  /**
+   * Offset of the first lost publication that the client was not told about; 0 is none. The loss ends at the cursor.
+   */
   get lostFrom(): number {
     return this.#lostFrom;
   }
@@ -80,17 +84,17 @@ export class Subscription {
     return this.#state;
   }
 
-  /** Whether every flush hands over the new publications. */
+  /** True if every flush hands over the new publications. */
   get live(): boolean {
     return this.#state === 'live';
   }
 
-  /** Whether the log serves the subscription, now or when its connection has a turn. */
+  /** True if the log serves the subscription, now or at the next turn of its connection. */
   get catchingUp(): boolean {
     return this.#state === 'behind' || this.#state === 'returning' || this.#state === 'waiting';
   }
 
-  /** Whether publications go to the client, from a flush or from the log. */
+  /** True if publications go to the client, from a flush or from the log. */
   get served(): boolean {
     return this.live || this.catchingUp;
   }
@@ -105,17 +109,17 @@ export class Subscription {
     return this.#index;
   }
 
-  /** Whether the client asked for the subscription: it then counts towards the client's limit. */
+  /** True if the client asked for the subscription, which then counts towards the client's limit. */
   get requested(): boolean {
     return this.#requested;
   }
 
-  /** Whether the client was answered: other clients may then know of the subscription. */
+  /** True if the client was answered, so that other clients may know of the subscription. */
   get answered(): boolean {
     return this.#answered;
   }
 
-  /** Whether the topic's method gave a snapshot: the method is then asked again when publications are lost. */
+  /** True if the topic's method gave a snapshot. The method is then called again after a loss. */
   get renewable(): boolean {
     return this.#renewable;
   }
@@ -125,7 +129,7 @@ export class Subscription {
     if (to > this.#cursor) this.#cursor = to;
   }
 
-  /** Sets the cursor to the position from which a client goes on, which is nearly always an earlier one. */
+  /** Sets the cursor to the position of a returning client, nearly always an earlier one. */
   rewind(to: number): void {
     this.#cursor = to;
   }
@@ -136,14 +140,14 @@ export class Subscription {
     this.advance(to);
   }
 
-  /** Counts the loss as told: a gap went to the client. */
+  /** Notes that the client was told about the loss, in a gap frame. */
   lossTold(): void {
     this.#lostFrom = 0;
   }
 
   /**
-   * Changes the state. To enter the present state again changes nothing.
-   * @throws FanoutError FANOUT_SUBSCRIPTION_STATE when {@link TRANSITIONS} does not have the transition
+   * Changes the state. Entering the present state again changes nothing.
+   * @throws FanoutError FANOUT_SUBSCRIPTION_STATE for a transition that is not in {@link TRANSITIONS}
    */
   enter(state: SubscriptionState): void {
     if (state === this.#state) return;
@@ -177,7 +181,7 @@ export class Subscription {
     this.#answered = true;
   }
 
-  /** Notes whether the topic's method can be asked for a new snapshot. */
+  /** Notes whether the topic's method can be called for a new snapshot. */
   markRenewable(isRenewable: boolean): void {
     this.#renewable = isRenewable;
   }

@@ -1,17 +1,20 @@
 import type { Clock, Timer } from '../time/clock.js';
 
-/** Time between two looks at what is due: a topic outlives its history by less than two of them. */
+/** Milliseconds between two checks. A topic outlives its history by less than two of these steps. */
 export const EXPIRY_STEP_MS = 1000;
 
-/** Items called back for before the loop turns: with topics to end, some milliseconds. */
+/** Most items called back before the event loop turns. If their topics end, this takes some milliseconds. */
 export const EXPIRY_BATCH = 2000;
 
-/** Wakes many at their time, roughly, with one timer: they wait in slots of a second. Many at once go in batches. */
+/**
+ * Calls back for many items at about their time, with one timer. Items wait in slots of a second. Many due items go in
+ * batches.
+ */
 export class TopicExpiry<T> {
   readonly #clock: Clock;
   readonly #due: (item: T) => void;
   readonly #slots = new Map<number, T[]>();
-  /** The slot under way, last first. */
+  /** Current slot, last item first. */
   #passing: T[] = [];
   #next = 0;
   #timer: Timer | undefined;
@@ -22,7 +25,7 @@ export class TopicExpiry<T> {
     this.#due = due;
   }
 
-  /** Items that wait. */
+  /** Number of waiting items. */
   get size(): number {
     let size = this.#passing.length;
     for (const items of this.#slots.values()) size += items.length;
@@ -62,10 +65,10 @@ export class TopicExpiry<T> {
     }
   };
 
-  /** Whether there is an item that is due, of a slot before `end`. */
+  /** Tells whether an item is due, in a slot before `end`. */
   #open(end: number): boolean {
     while (this.#passing.length === 0 && this.#next < end) {
-      // Passed first: what is added in a call-back belongs to a later slot.
+      // Passed first, so that items added in a call-back go to a later slot.
       const slot = this.#next++;
       this.#passing = this.#slots.get(slot)?.toReversed() ?? [];
       this.#slots.delete(slot);

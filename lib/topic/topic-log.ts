@@ -1,7 +1,7 @@
 import type { LogEntry } from '../wire/log-entry.js';
 import type { HistoryPolicy } from './topic-policy.js';
 
-/** What a publication has beside its payload. */
+/** Fields of a publication beside its payload. */
 export type EntryTerms = Pick<LogEntry, 'at' | 'expires' | 'key' | 'except'>;
 
 /** Place where the log of a topic begins: after offset `head` of its epoch. */
@@ -13,27 +13,27 @@ export interface Beginning {
 }
 
 /**
- * The publications of one topic that somebody may still need, oldest first, without holes. The newest of them are its
- * history. Offsets count from 1. Appending is O(1) whoever listens; dropping is amortised O(1).
+ * Publications of one topic that may still be needed, oldest first, without holes. The newest are the history. Offsets
+ * count from 1. Appending is O(1) for any number of subscribers, and dropping is amortised O(1).
  */
 export class TopicLog {
   static #made = 0;
   /** Number of this log, unique in the process: earlier logs of the same epoch have other numbers. */
   readonly id = ++TopicLog.#made;
-  /** When the last subscriber left or a position was handed out, in milliseconds of the process. */
+  /** Time when the last subscriber left or a position was handed out, in milliseconds of the process. */
   usedAt: number;
   #epoch: string;
   #entries: (LogEntry | undefined)[] = [];
-  /** Dropped entries still at the head of the array: shifting at each drop would make a flush O(log). */
+  /** Dropped entries still at the head of the array. Shifting at each drop would make a flush O(log). */
   #dropped = 0;
   #head: number;
-  /** Bytes of all payloads that were ever appended. */
+  /** Bytes of all payloads ever appended. */
   #total = 0;
   #remembered: number;
   #mortal = 0;
 
   /**
-   * @param epoch name of this log: offsets of another epoch do not apply to it
+   * @param epoch name of this log; offsets of another epoch do not apply to it
    * @param head offset of the newest publication of the epoch, 0 before the first; the log begins after it
    */
   constructor(epoch: string, head = 0, usedAt = -Infinity) {
@@ -53,12 +53,12 @@ export class TopicLog {
     return this.#head;
   }
 
-  /** Offset of the oldest publication kept; `head + 1` when none is. */
+  /** Offset of the oldest kept publication; `head + 1` when there is none. */
   get first(): number {
     return this.#head - (this.#entries.length - this.#dropped) + 1;
   }
 
-  /** Bytes of the payloads kept. */
+  /** Bytes of the kept payloads. */
   get bytes(): number {
     return this.bytesAfter(this.first - 1);
   }
@@ -68,7 +68,7 @@ export class TopicLog {
     return Math.max(this.#remembered, this.first);
   }
 
-  /** Whether a publication is kept that may become stale. */
+  /** True if a kept publication may expire. */
   get mortal(): boolean {
     return this.#mortal > 0;
   }
@@ -82,7 +82,7 @@ export class TopicLog {
     return entry;
   }
 
-  /** Goes on after offset `head` of an epoch, which is another place than where the log has come to. Nothing that was kept stays. */
+  /** Continues after offset `head` of an epoch, another place than the present head. Drops everything. */
   moveTo(epoch: string, head: number): void {
     this.dropBefore(this.#head + 1);
     this.#epoch = epoch;
@@ -90,12 +90,12 @@ export class TopicLog {
     this.#remembered = head + 1;
   }
 
-  /** The publication at an offset that is kept. */
+  /** Returns the publication at an offset that is kept. */
   at(offset: number): LogEntry {
     return this.#entries[this.#dropped + offset - this.first]!;
   }
 
-  /** Bytes of the payloads kept after an offset. */
+  /** Returns the bytes of the payloads kept after an offset. */
   bytesAfter(offset: number): number {
     const first = Math.max(offset + 1, this.first);
     if (first > this.#head) return 0;
@@ -103,14 +103,14 @@ export class TopicLog {
     return this.#total - until + bytes;
   }
 
-  /** The publications after offset `since`, up to and with `to`. Whatever was dropped is not in it. */
+  /** Returns the kept publications after offset `since`, up to and with `to`. */
   range(since: number, to: number): LogEntry[] {
     const first = this.first;
     const from = this.#dropped + Math.max(since + 1 - first, 0);
     return this.#entries.slice(from, this.#dropped + Math.max(to + 1 - first, 0)) as LogEntry[];
   }
 
-  /** The lowest offset from which on no more than `bytes` of payload are kept. */
+  /** Returns the lowest offset from which at most `bytes` of payload are kept. */
   firstWithin(bytes: number): number {
     let low = this.first;
     let high = this.#head + 1;
@@ -122,7 +122,7 @@ export class TopicLog {
     return low;
   }
 
-  /** Takes out of the history what its policy does not cover; it stays in the log until it is dropped. */
+  /** Removes from the history what its policy does not cover. The log keeps it until it is dropped. */
   forget({ size, bytes, ttl }: HistoryPolicy, now: number): void {
     let first = Math.max(this.remembered, this.#head - size + 1);
     if (first <= this.#head && this.bytesAfter(first - 1) > bytes)
@@ -131,12 +131,12 @@ export class TopicLog {
     this.#remembered = first;
   }
 
-  /** Takes the oldest publication out of the history. */
+  /** Removes the oldest publication from the history. */
   forgetOldest(): void {
     this.#remembered = this.remembered + 1;
   }
 
-  /** Drops what is older than offset `first`. */
+  /** Drops publications before offset `first`. */
   dropBefore(first: number): void {
     const end =
       this.#dropped + Math.min(Math.max(first - this.first, 0), this.#entries.length - this.#dropped);

@@ -3,33 +3,36 @@ import { FanoutError, shown } from '../errors/fanout-error.js';
 /** Longest topic name, in bytes: names are ASCII. */
 export const MAX_TOPIC_BYTES = 255;
 
-// One class between separators, so there is only one way to match: linear whatever a client sends.
+// One character class between separators, so there is only one way to match: linear for any input.
 const NAME = /^[A-Za-z0-9_~@-]+(?:\.[A-Za-z0-9_~@-]+)*$/;
 
-/** Whether `name` is a concrete topic name: segments joined by dots. */
+/** Tells whether `name` is a valid topic name: segments joined by dots. */
 export function isTopicName(name: unknown): name is string {
   return typeof name === 'string' && name.length <= MAX_TOPIC_BYTES && NAME.test(name);
 }
 
-/** @throws FanoutError FANOUT_TOPIC_NAME */
+/** Checks a topic name. @throws FanoutError FANOUT_TOPIC_NAME */
 export function assertTopicName(name: unknown): asserts name is string {
   if (!isTopicName(name)) throw new FanoutError('FANOUT_TOPIC_NAME', shown(name));
 }
 
-/** What stands behind the name of a topic in the name of the topic of its presence. */
+/** Suffix that makes the name of a topic the name of its presence topic. */
 export const PRESENCE_SUFFIX = '~presence';
 
-/** Whether `name` is that of a presence. A pattern for such names ends in the same way; an encoded value never does. */
+/**
+ * Tells whether `name` is the name of a presence topic. A pattern for such names has the same suffix; an encoded value
+ * never has.
+ */
 export function isPresenceName(name: string): boolean {
   return name.endsWith(PRESENCE_SUFFIX);
 }
 
-/** The name of the presence of a topic, which is too long for a topic where `topic` nearly is. */
+/** Returns the name of the presence topic. For a very long topic name, the result is too long to be valid. */
 export function presenceNameOf(topic: string): string {
   return topic + PRESENCE_SUFFIX;
 }
 
-/** The topic whose presence `name` is; undefined when it is that of no topic. */
+/** Returns the topic of a presence topic `name`; undefined for other names. */
 export function subjectOf(name: string): string | undefined {
   if (!isPresenceName(name)) return undefined;
   const subject = name.slice(0, -PRESENCE_SUFFIX.length);

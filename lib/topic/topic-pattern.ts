@@ -2,15 +2,15 @@ import { FanoutError, shown } from '../errors/fanout-error.js';
 import { isTopicName, MAX_TOPIC_BYTES } from './topic-name.js';
 import { decodeSegment } from './topic-value.js';
 
-/** What the `:name` segments of a pattern stand for in one topic. */
+/** Values of the `:name` segments of a pattern in one topic. */
 export type TopicParams = Readonly<Record<string, string>>;
 
 const PARAMETER = /^:[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** A pattern such as `prices.:symbol`: literal segments, and `:name` for exactly one segment. */
+/** Pattern such as `prices.:symbol`: literal segments, and `:name` for exactly one segment. */
 export class TopicPattern {
   readonly segments: readonly string[];
-  /** Names of its parameters. */
+  /** Names of the parameters. */
   readonly names: readonly string[];
 
   /** @throws FanoutError FANOUT_TOPIC_PATTERN */
@@ -27,7 +27,7 @@ export class TopicPattern {
     this.names = names.map(name => name.slice(1));
   }
 
-  /** The values that a topic which is known to match has in place of the parameters, decoded. */
+  /** Returns the decoded values of the parameters, for a topic that matches. */
   paramsOf(name: string): TopicParams {
     const params: Record<string, string> = Object.create(null) as Record<string, string>;
     const values = name.split('.');
@@ -37,7 +37,7 @@ export class TopicPattern {
     return params;
   }
 
-  /** Puts a value in place of each parameter; the result is not checked. */
+  /** Replaces each parameter by a value. The result is not checked. */
   fill(valueOf: (name: string) => string): string {
     return this.segments
       .map(segment => (segment.startsWith(':') ? valueOf(segment.slice(1)) : segment))
@@ -58,7 +58,7 @@ interface Branch<T> {
 export class TopicPatterns<T> {
   readonly #root: Branch<T> = branch();
 
-  /** Adds a route; returns the one already there when the two patterns cannot be told apart, and adds nothing. */
+  /** Adds a route. If a pattern for the same topics is present, returns that one and adds nothing. */
   add(pattern: TopicPattern, route: T): { readonly pattern: TopicPattern; readonly route: T } | undefined {
     let at = this.#root;
     for (const segment of pattern.segments)
@@ -68,7 +68,7 @@ export class TopicPatterns<T> {
     return undefined;
   }
 
-  /** The route for a topic name, or undefined. */
+  /** Returns the route for a topic name, or undefined. */
   find(name: string): { readonly pattern: TopicPattern; readonly route: T } | undefined {
     return search(this.#root, name, 0);
   }
@@ -84,7 +84,10 @@ function literal<T>(parent: Branch<T>, segment: string): Branch<T> {
   return child;
 }
 
-/** @param from where the next segment begins; behind the end of the name when there is none */
+/**
+ * Searches the branches below `at`.
+ * @param from start of the next segment; beyond the end of the name if there is none
+ */
 function search<T>(at: Branch<T>, name: string, from: number): Branch<T>['value'] {
   if (from > name.length) return at.value;
   const dot = name.indexOf('.', from);

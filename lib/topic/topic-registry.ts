@@ -9,21 +9,21 @@ import type { TopicPolicies, TopicPolicy } from './topic-policy.js';
 import type { EntryTerms } from './topic-log.js';
 import { Topic } from './topic.js';
 
-/** Who wants to know what becomes of topics and their subscriptions. */
+/** Listeners for changes of topics and their subscriptions. */
 export interface TopicListeners {
-  /** A topic has its first subscriber, who still waits for the answer. */
+  /** Called for the first subscriber of a topic, before its answer. */
   opened(topic: Topic): void;
-  /** The last subscriber of a topic has left: called once for each call of {@link opened}. */
+  /** Called when the last subscriber of a topic has left, once for each call of {@link opened}. */
   vacated(topic: Topic): void;
-  /** A subscription was answered. */
+  /** Called when a subscription was answered. */
   joined(subscription: Subscription): void;
-  /** A subscription ends, whatever state it is in. */
+  /** Called when a subscription ends, in any state. */
   left(subscription: Subscription, reason: LeaveReason): void;
-  /** Publications of a topic up to offset `to` will never come. Called before the topic goes on behind them. */
+  /** Called when publications of a topic up to offset `to` will never come, before the topic continues after them. */
   missing(topic: Topic, to: number): void;
 }
 
-/** Position that another process or an engine has given to a publication. */
+/** Position of a publication, given by another process or an engine. */
 export interface GivenPosition {
   readonly epoch: string;
   /** Offset in the epoch, from 1. */
@@ -37,26 +37,26 @@ export interface GivenPosition {
  */
 export type Appended = 'appended' | 'duplicate' | 'unwanted' | 'foreign';
 
-/** What topics may keep; see {@link Retention}. */
+/** Memory limits of topics; see {@link Retention}. */
 export interface TopicMemory {
-  /** Bytes of one topic, beside its history, for those who wait or are behind. */
+  /** Bytes of one topic kept for subscriptions that are held or behind, beside its history. */
   readonly backlogLimit: number;
   readonly history: ByteLedger;
   readonly backlog: ByteLedger;
 }
 
-/** Least time between two looks at one topic's history, as a share of its ttl: it is exact only where it is read. */
+/** Least time between two checks of one topic's history, as a share of its ttl. A read always checks. */
 const EXPIRY_SHARE = 0.25;
 
-/** Names a topic without holding it: it may end long before its history would have. */
+/** Entry for a topic that does not keep it in memory, because the topic may end long before its history would. */
 interface Tenancy {
   readonly name: string;
 }
 
-/** Every topic there is, by name, and the only place where one comes into being or ends. */
+/** All topics by name. Only this class creates and ends topics. */
 export class TopicRegistry implements Iterable<Topic> {
   readonly #topics = new Map<string, Topic>();
-  /** Topics kept only for their history, in the order in which they were last published to. */
+  /** Topics kept only for their history, in the order of their last publication. */
   readonly #idle = new OldestFirst<string, Topic>();
   readonly #epochs: Epochs;
   readonly #policies: TopicPolicies;
@@ -65,7 +65,7 @@ export class TopicRegistry implements Iterable<Topic> {
   readonly #history: ByteLedger;
   readonly #retention: Retention;
   readonly #expiry: TopicExpiry<Tenancy>;
-  /** Topics in the expiry, each with its entry there. */
+  /** Entries of topics in the expiry. */
   readonly #expiring = new WeakMap<Topic, Tenancy>();
 
   constructor(policies: TopicPolicies, clock: Clock, memory: TopicMemory, listeners: TopicListeners) {
@@ -86,16 +86,16 @@ export class TopicRegistry implements Iterable<Topic> {
     return this.#topics.values();
   }
 
-  /** The topic, if it exists. @throws FanoutError FANOUT_TOPIC_NAME */
+  /** Finds a topic, if it exists. @throws FanoutError FANOUT_TOPIC_NAME */
   find(name: string): Topic | undefined {
     const topic = this.#topics.get(name);
-    // A name is checked once, when the topic is made; a name that is not there must be told from a wrong one.
+    // Names are checked when a topic is made. A name without a topic may be invalid, so it is checked here.
     if (topic === undefined) assertTopicName(name);
     return topic;
   }
 
   /**
-   * The topic a publication goes to: undefined when nobody listens and no history is kept.
+   * Returns the topic for a publication; undefined if there is no subscriber and no history.
    * @throws FanoutError FANOUT_TOPIC_NAME
    */
   forPublication(name: string): Topic | undefined {
@@ -116,8 +116,8 @@ export class TopicRegistry implements Iterable<Topic> {
   }
 
   /**
-   * Appends a publication at a position that others have given to it. When offsets are missing before it, the listeners are told
-   * and the log goes on behind the missing publications.
+   * Appends a publication at a given position. If offsets before it are missing, tells the listeners and continues
+   * after the missing publications.
    * @throws FanoutError FANOUT_TOPIC_NAME
    */
   appendAt(
@@ -141,8 +141,8 @@ export class TopicRegistry implements Iterable<Topic> {
   }
 
   /**
-   * Makes a topic go on after offset `head` of a given epoch. Returns false, and changes nothing, when the topic has publications
-   * or a subscriber that was answered: their positions are of the present epoch.
+   * Makes a topic continue after offset `head` of a given epoch. Returns false, and changes nothing, if the topic has
+   * publications or an answered subscriber: their positions belong to the present epoch.
    */
   startAt(topic: Topic, epoch: string, head: number): boolean {
     const { log, held, subscribers } = topic;
@@ -153,19 +153,22 @@ export class TopicRegistry implements Iterable<Topic> {
     return true;
   }
 
-  /** The policy of a topic, whether it exists or not. */
+  /** Returns the policy of a topic, existing or not. */
   policyOf(name: string): TopicPolicy {
     return this.#topics.get(name)?.policy ?? this.#policies.policyOf(name);
   }
 
-  /** Forgets what is out of date by now, so that nobody goes on from there. */
+  /** Drops expired history, so that no client recovers from it. */
   refresh(topic: Topic): void {
     const { log, policy } = topic;
     const now = this.#clock.now();
     if (log.remembered <= log.head && log.at(log.remembered).at + policy.history.ttl <= now) topic.trim(now);
   }
 
-  /** The subscription of `subscriber`, held until it is answered unless there was one. @throws FanoutError FANOUT_TOPIC_NAME */
+  /**
+   * Returns the subscription of `subscriber`. A new one is held until it is answered.
+   * @throws FanoutError FANOUT_TOPIC_NAME
+   */
   hold(subscriber: Subscriber, name: string): Subscription {
     const present = subscriber.subscriptions.get(name);
     if (present !== undefined) return present;
@@ -180,17 +183,17 @@ export class TopicRegistry implements Iterable<Topic> {
     return subscription;
   }
 
-  /** The client of a subscription was answered: from now on it counts. */
+  /** Notes that the client of a subscription was answered. From now on the subscription counts. */
   answered(subscription: Subscription): void {
     const { topic, subscriber } = subscription;
-    // What was sent to it may have ended it: a socket can turn out to be beyond use.
+    // Sending the answer may have ended the subscription, if the socket was broken.
     const isThere = subscriber.subscriptions.get(topic.name) === subscription;
     if (subscription.answered || !isThere) return;
     subscription.markAnswered();
     this.#listeners.joined(subscription);
   }
 
-  /** Ends a subscription; the topic ends with its last one, or the map would grow with every name clients think of. */
+  /** Ends a subscription. The last one ends its topic; else the map would grow with every name that clients invent. */
   leave(subscription: Subscription, reason: LeaveReason = 'removed'): void {
     const { topic, subscriber } = subscription;
     if (subscriber.subscriptions.get(topic.name) !== subscription) return;
@@ -200,7 +203,7 @@ export class TopicRegistry implements Iterable<Topic> {
     topic.remove(subscription);
     subscriber.sink.feeds--;
     if (!topic.vacant) {
-      // The log was kept for it. As long as it is kept for others too, the next flush will do.
+      // The log was kept for this subscription. If it is kept for others too, the next flush trims it.
       if (waited && topic.held.size === 0 && topic.behind.size === 0) topic.trim(this.#clock.now());
       return;
     }
@@ -215,7 +218,7 @@ export class TopicRegistry implements Iterable<Topic> {
     for (const subscription of subscriber.subscriptions.values()) this.leave(subscription, reason);
   }
 
-  /** The newest position of a topic, whether it exists or not. @throws FanoutError FANOUT_TOPIC_NAME */
+  /** Returns the newest position of a topic, existing or not. @throws FanoutError FANOUT_TOPIC_NAME */
   positionOf(name: string): string {
     const topic = this.find(name);
     if (topic === undefined) return this.#epochs.positionOf(name, this.#policies.policyOf(name).history);
@@ -223,19 +226,25 @@ export class TopicRegistry implements Iterable<Topic> {
     return topic.position;
   }
 
-  /** The position of a name without a topic, and whether nothing was published after `since`: false where no history is kept. */
+  /**
+   * Returns the position of a name without a topic. `complete` is true if nothing was published after `since`, and
+   * false without history.
+   */
   placeOf(name: string, since: string | undefined): { position: string; complete: boolean } {
     const { history } = this.#policies.policyOf(name);
     const complete = this.#epochs.isNewest(name, history, since);
     return { position: this.#epochs.positionOf(name, history), complete };
   }
 
-  /** The offset of `position` in the log of a topic; undefined for a position of another log, and for other text. */
+  /**
+   * Returns the offset of `position` in the log of a topic; undefined for a position of another log, and for other
+   * text.
+   */
   offsetOf({ name, log }: Topic, position: string): number | undefined {
     return this.#epochs.offsetOf(name, log.epoch, position);
   }
 
-  /** Ended topics whose place in the log is remembered. */
+  /** Number of ended topics whose place in the log is remembered. */
   get remembered(): number {
     return this.#epochs.size;
   }
@@ -282,7 +291,7 @@ export class TopicRegistry implements Iterable<Topic> {
     } else if (topic.vacant) this.#end(topic);
   };
 
-  /** The histories are too large: those that nobody was interested in for longest go first. */
+  /** Ends idle topics while the histories are too large, beginning with the longest unused. */
   readonly #forgetIdle = (publishing: RetainedTopic): void => {
     for (const topic of this.#idle.values()) {
       if (!this.#history.exceeded) return;

@@ -1,9 +1,9 @@
 // No imports: the client builds topics with the same functions.
 
-/** A value that a topic can name: text that is not empty, a finite number or a bigint. */
+/** Value that a topic can contain: a non-empty text, a finite number or a bigint. */
 export type TopicValue = string | number | bigint;
 
-/** Whether `value` can stand in a topic. A lone surrogate has no UTF-8 form, so text with one cannot. */
+/** Tells whether `value` can be in a topic. A lone surrogate has no UTF-8 form, so text with one cannot. */
 export function isTopicValue(value: unknown): value is TopicValue {
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value === 'bigint') return true;
@@ -12,15 +12,18 @@ export function isTopicValue(value: unknown): value is TopicValue {
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** The characters that stand for themselves. `~` is not among them: it begins an encoded byte. */
+/** Pattern of text that needs no encoding. `~` is not included, because it begins an encoded byte. */
 const PLAIN = /^[A-Za-z0-9_@-]+$/;
 
-/** Parts of the result of `encodeURIComponent` to change: its `%`, characters that a topic encodes too, and `@`, which it does not. */
+/**
+ * Pattern of parts of `encodeURIComponent`'s result to change: its `%`, characters that it does not encode but a topic
+ * does, and `@`.
+ */
 const DIFFERENT = /%40|[%.!~*'()]/g;
 
 /**
- * One segment of a topic for a value: each UTF-8 byte outside of `A-Z a-z 0-9 _ @ -` becomes `~` and two upper-case hex
- * digits. Different texts have different segments, and {@link decodeSegment} gives the text back.
+ * Encodes a value as one segment of a topic: each UTF-8 byte outside of `A-Z a-z 0-9 _ @ -` becomes `~` and two
+ * upper-case hex digits. Different texts have different segments, and {@link decodeSegment} returns the text.
  */
 export function encodeSegment(value: TopicValue): string {
   const text = String(value);
@@ -32,8 +35,8 @@ export function encodeSegment(value: TopicValue): string {
 }
 
 /**
- * The text that a segment stands for; undefined for a segment that {@link encodeSegment} never makes, such as `~4`, `~41`
- * (a plain `A`), `~2e` (lower case) or bytes that are no UTF-8. So a text has exactly one segment.
+ * Returns the text of a segment; undefined for a segment that {@link encodeSegment} never makes, such as `~4`, `~41` (a
+ * plain `A`), `~2e` (lower case) or invalid UTF-8. So a text has exactly one segment.
  */
 export function decodeSegment(segment: string): string | undefined {
   if (!segment.includes('~')) return segment;

@@ -8,18 +8,18 @@ import type { Retention } from './retention.js';
 
 const NOBODY: ReadonlySet<Subscription> = new Set();
 
-/** One concrete topic: its log and who listens. Exists while somebody does, or while it has history. */
+/** Concrete topic with its log and its subscriptions. A topic exists while it has subscribers or history. */
 export class Topic {
   readonly log: TopicLog;
-  /** Everybody who asked for no rate of their own. */
+  /** Lane of subscriptions without a rate of their own. */
   readonly lane: Lane;
-  /** The other lanes, by interval. Undefined when there are none. */
+  /** Other lanes by interval; undefined without any. */
   #lanes: Map<number, Lane> | undefined;
-  /** On topics that conflate. */
+  /** Newest publications by key, on topics that conflate. */
   readonly latest: LatestByKey | undefined;
   #held: Set<Subscription> | undefined;
   #behind: Set<Subscription> | undefined;
-  /** What {@link Retention} has counted it with. */
+  /** Bytes that {@link Retention} has counted for this topic. */
   historyBytes = 0;
   backlogBytes = 0;
   ended = false;
@@ -35,12 +35,12 @@ export class Topic {
     this.latest = policy.keyOf && new LatestByKey(retention.backlogLimit, head);
   }
 
-  /** Of the newest publication. */
+  /** Position of the newest publication. */
   get position(): string {
     return positionOf(this.log.epoch, this.log.head);
   }
 
-  /** Whether a newer publication stands for the older ones of its key. */
+  /** True if a newer publication replaces the older ones of its key. */
   get conflates(): boolean {
     return this.policy.keyOf !== undefined;
   }
@@ -54,24 +54,24 @@ export class Topic {
     return this.#held ?? NOBODY;
   }
 
-  /** Subscriptions whose socket is busy or that catch up. */
+  /** Subscriptions that are behind: their socket is busy, or they catch up. */
   get behind(): ReadonlySet<Subscription> {
     return this.#behind ?? NOBODY;
   }
 
-  /** How many clients were answered and get what is published. */
+  /** Number of answered subscriptions that get publications. */
   get subscribers(): number {
     let count = this.lane.subscriptions.length + this.behind.size;
     for (const { subscriptions } of this.#lanes?.values() ?? []) count += subscriptions.length;
     return count;
   }
 
-  /** Whether nobody listens and nobody waits to. */
+  /** True if the topic has no subscription in any state. */
   get vacant(): boolean {
     return this.subscribers === 0 && this.held.size === 0;
   }
 
-  /** Everybody who was answered. */
+  /** Iterates over the answered subscriptions. */
   *listeners(): Generator<Subscription, void> {
     for (const { subscriptions } of this.lanes) yield* subscriptions;
     yield* this.behind;
@@ -81,13 +81,14 @@ export class Topic {
     const entry = this.log.append(json, bytes, terms);
     if (this.latest === undefined) return;
     this.latest.set(entry);
-    // A window may be long, and nobody needs what was published in it but the newest.
+    // The interval may be long, and only the newest publications in it are needed.
     if (this.lane.interval > 0 && this.log.bytes > this.retention.backlogLimit) this.trim(terms.at);
   }
 
   /**
-   * Goes on after offset `head` of an epoch, because the publications before it will not come. The log and the lanes are there
-   * then, and nothing that was kept stays. Cursors do not move: they show which publications each subscription has lost.
+   * Continues after offset `head` of an epoch, because the publications before it will not come. Log and lanes move
+   * there, and everything kept is dropped. Cursors do not move: they show which publications each subscription has
+   * lost.
    */
   moveTo(epoch: string, head: number): void {
     this.log.moveTo(epoch, head);
@@ -95,7 +96,7 @@ export class Topic {
     for (const lane of this.lanes) lane.moveTo(head);
   }
 
-  /** Puts a subscription among those that get at most one flush in `interval` milliseconds. */
+  /** Assigns a subscription to the lane with at most one flush in `interval` milliseconds. */
   assign(subscription: Subscription, interval: number): void {
     const lane = this.#laneOf(interval);
     if (lane === subscription.lane) return;
@@ -107,31 +108,31 @@ export class Topic {
     else this.hold(subscription);
   }
 
-  /** Takes a subscription out of the flushes: its client waits for an answer. */
+  /** Removes a subscription from the flushes, because its client waits for an answer. */
   hold(subscription: Subscription): void {
     this.#move(subscription, 'held');
     (this.#held ??= new Set()).add(subscription);
   }
 
-  /** Takes a subscription out of the flushes: it has lost publications, and waits for a new snapshot. */
+  /** Removes a subscription from the flushes, because it has lost publications and waits for a new snapshot. */
   renew(subscription: Subscription): void {
     this.#move(subscription, 'renewing');
     (this.#held ??= new Set()).add(subscription);
   }
 
-  /** Takes a subscription out of the flushes: its socket has no room, so the log serves it. */
+  /** Removes a subscription from the flushes, because its socket has no room. The log serves it instead. */
   defer(subscription: Subscription): void {
     this.#move(subscription, 'behind');
     (this.#behind ??= new Set()).add(subscription);
   }
 
-  /** Takes a subscription out of the flushes: its client was away, so the log serves it. */
+  /** Removes a subscription from the flushes, because its client was away. The log serves it instead. */
   replay(subscription: Subscription): void {
     this.#move(subscription, 'returning');
     (this.#behind ??= new Set()).add(subscription);
   }
 
-  /** Puts a subscription into the flushes: from now on each of them hands over the new publications. */
+  /** Adds a subscription to the flushes. From now on each of them hands over the new publications. */
   activate(subscription: Subscription): void {
     this.#move(subscription, 'live');
     subscription.lane.add(subscription);
@@ -143,7 +144,7 @@ export class Topic {
     this.#leaveLane(subscription);
   }
 
-  /** Forgets what nobody needs any more. */
+  /** Drops publications that are no longer needed. */
   trim(now: number): void {
     this.retention.trim(this, now);
   }
@@ -174,28 +175,28 @@ export class Topic {
 }
 
 /**
- * The live subscriptions of a topic that are flushed together: nearly always all of them. On a topic that conflates there
- * are others for clients that asked for fewer publications a second. The subscriptions of a lane share its batches.
+ * Live subscriptions of a topic that are flushed together, nearly always all of them. A conflating topic has further
+ * lanes for clients with a lower rate. The subscriptions of a lane share its batches.
  */
 export class Lane {
-  /** In no order. */
+  /** Subscriptions in no order. */
   subscriptions: Subscription[] = [];
-  /** Offset of the newest publication that a flush hands out or has handed out. */
+  /** Offset of the newest publication handed over by a flush, finished or not. */
   flushed: number;
   /** Offset up to which every live subscription has been served. */
   settled: number;
-  /** Whether the flush scheduler has it on its list. */
+  /** True if the lane is on the list of the flush scheduler. */
   dirty = false;
-  /** Where among the subscriptions the next walk begins: 0 at the head of the list, up to but without 1. */
+  /** Starting point of the next walk among the subscriptions: 0 is the head of the list, below 1. */
   place = 0;
-  /** Live subscriptions that have left so far: each may have put another one into its place. */
+  /** Number of live subscriptions that have left so far. Each may have moved another one to its place. */
   departures = 0;
-  /** Subscriptions that belong to it, those included that are held or behind; not counted in a topic's own lane. */
+  /** Number of subscriptions that belong to the lane, with those held or behind; not counted in a topic's own lane. */
   members = 0;
-  /** When it may be flushed next; for lanes with an interval. */
+  /** Time of the next possible flush, for lanes with an interval. */
   dueAt = -Infinity;
 
-  /** @param interval least milliseconds between two flushes, of which each has the newest value of each key; 0 is no limit */
+  /** @param interval least milliseconds between two flushes, each with the newest value of each key; 0 is no limit */
   constructor(
     readonly topic: Topic,
     readonly interval: number,
@@ -203,32 +204,32 @@ export class Lane {
     this.flushed = this.settled = topic.log.head;
   }
 
-  /** Bytes published since the last flush began: whoever it visited before that is still to get them. */
+  /** Bytes published since the last flush began. Subscriptions visited before still need them. */
   get pendingBytes(): number {
     return this.topic.log.bytesAfter(this.settled);
   }
 
   /**
-   * Everything published so far is being handed out: a subscription that comes to life from now on catches up with it
-   * by itself. Returns the offset of the newest publication.
+   * Begins a flush of everything published so far. A subscription that becomes live later catches up by itself. Returns
+   * the offset of the newest publication.
    */
   handOut(): number {
     return (this.flushed = this.topic.log.head);
   }
 
-  /** Every live subscription has what was published up to `offset`. */
+  /** Notes that every live subscription has the publications up to `offset`. */
   settle(offset: number, now: number): void {
     this.settled = Math.max(this.settled, offset);
     this.topic.trim(now);
   }
 
-  /** Goes on after offset `head`, because the topic does. */
+  /** Continues after offset `head`, together with the topic. */
   moveTo(head: number): void {
     this.flushed = this.settled = head;
   }
 
   add(subscription: Subscription): void {
-    // V8 makes room for 16 more at the first push, which is 128 bytes for a topic that one client has for itself.
+    // V8 reserves 16 more slots at the first push, 128 bytes for a topic with a single client.
     if (this.subscriptions.length === 0) this.subscriptions = [subscription];
     else this.subscriptions.push(subscription);
     subscription.moveTo(this.subscriptions.length - 1);
@@ -245,13 +246,13 @@ export class Lane {
   }
 }
 
-/** The lowest cursor from which a topic has everything that follows. */
+/** Returns the lowest cursor from which a topic still has everything. */
 export function reachOf({ log, latest }: Topic): number {
   const kept = log.first - 1;
   return latest === undefined ? kept : Math.min(kept, latest.reach);
 }
 
-/** Whether a topic may keep publications that are stale. */
+/** Tells whether a topic may keep expired publications. */
 export function mayExpire({ log, latest }: Topic): boolean {
   return log.mortal || latest?.mortal === true;
 }

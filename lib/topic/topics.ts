@@ -1,5 +1,5 @@
 /**
- * The topics of an application and the type of what is published on each. Empty until an application adds its own:
+ * Topics of an application with the types of their publications. Empty until an application adds its own:
  *
  * ```ts
  * declare module 'nestjs-fanout' {
@@ -10,14 +10,14 @@
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type -- filled by declaration merging
 export interface Topics {}
 
-/** Whether a segment of a topic name is one that a segment of a pattern stands for. */
+/** Type test: true if a segment of a pattern matches a segment of a topic name. */
 export type MatchesSegment<Pattern extends string, Segment extends string> = Pattern extends `:${string}`
   ? true
   : Segment extends Pattern
     ? true
     : false;
 
-/** Whether a topic name (a literal or a template type) is one that the pattern stands for. */
+/** Type test: true if a pattern matches a topic name (a literal or a template type). */
 export type MatchesPattern<
   Pattern extends string,
   Name extends string,
@@ -31,17 +31,17 @@ export type MatchesPattern<
     ? false
     : MatchesSegment<Pattern, Name>;
 
-/** {@link TopicData}, with `any` in place of `unknown`: for functions that an application writes. */
+/** {@link TopicData}, with `any` in place of `unknown`, for functions of an application. */
 export type TopicPayload<Name extends string> = unknown extends TopicData<Name> ? any : TopicData<Name>;
 
-/** The patterns of {@link Topics} that a name matches. */
+/** Patterns of {@link Topics} that match a name. */
 export type PatternsOf<Name extends string> = {
   [Pattern in keyof Topics & string]: MatchesPattern<Pattern, Name> extends true ? Pattern : never;
 }[keyof Topics & string];
 
 /**
- * What may be published on a topic: the declared type, or `unknown` for a topic that no declared pattern matches
- * and for a name that is only known to be a string.
+ * Type of the publications of a topic: the declared type, or `unknown` for a topic that no declared pattern matches and
+ * for a name of type `string`.
  */
 export type TopicData<Name extends string> = string extends Name
   ? unknown

@@ -1,14 +1,15 @@
 import type { BufferPool } from '../memory/buffer-pool.js';
 
 /**
- * Ready frames shared by every connection they go to: encoded once, written many times, copied never.
+ * Frames shared by many connections: encoded once, written many times, never copied.
  *
- * Born with one reference, its maker's: without it a connection that lets go during the fan-out would send the
- * slabs home while others still need them. Whoever keeps the batch retains it; from the socket write on, the
- * reference is the socket's until the kernel has taken the bytes. With the last release the slabs go home.
+ * The maker of a batch has the first reference. Else a connection that releases the batch during the fan-out would
+ * return the slabs to the pool while others still need them. Each keeper of the batch retains it. After the socket
+ * write, the reference belongs to the socket until the kernel has accepted the bytes. The last release returns the
+ * slabs.
  */
 export class Batch {
-  /** Frames in order, none cut in two. */
+  /** Whole frames in order. */
   readonly buffers: readonly Buffer[];
   /** Sum of the buffers' lengths. */
   readonly bytes: number;
@@ -17,15 +18,15 @@ export class Batch {
   readonly #slabs: readonly Buffer[];
   readonly #pool: BufferPool | undefined;
   readonly #sent: ((batch: Batch) => void) | undefined;
-  /** The batch that this one is a part of. */
+  /** Batch that contains this one. */
   readonly #whole: Batch | undefined;
   #references = 1;
   #pins = 0;
 
   /**
    * @param slabs the pool's buffers behind `buffers`, owned by the batch from now on
-   * @param sent called once, when the last holder let go
-   * @param whole the batch whose memory this one shows parts of; the caller retains it
+   * @param sent called once, after the last release
+   * @param whole the batch whose memory this one shares; the caller retains it
    */
   constructor(
     buffers: readonly Buffer[],
@@ -48,13 +49,13 @@ export class Batch {
     this.#references++;
   }
 
-  /** A socket has not taken it yet. Returns the bytes that are so kept from being reused, and were not before. */
+  /** Notes that a socket still holds the batch. Returns the bytes that are newly kept for a socket. */
   pin(): number {
     if (this.#whole !== undefined) return this.#whole.pin();
     return this.#pins++ === 0 ? this.bytes : 0;
   }
 
-  /** The socket has taken it. Returns the bytes that are no longer kept. */
+  /** Notes that a socket has sent the batch. Returns the bytes that are no longer kept. */
   unpin(): number {
     if (this.#whole !== undefined) return this.#whole.unpin();
     return --this.#pins === 0 ? this.bytes : 0;
@@ -67,34 +68,40 @@ export class Batch {
   }
 }
 
-/** Where batches go: the outgoing side of one connection, as much of it as the fan-out needs. */
+/** Part of a connection's outgoing side that the fan-out needs. */
 export interface BatchSink {
-  /** Subscriptions that add to it. With one of them nothing else comes in the same flush, and what it has may be sent at once. */
+  /**
+   * Number of subscriptions that may add batches. With one of them nothing else comes in the same flush, and a batch
+   * may be sent at once.
+   */
   feeds: number;
-  /** Bytes it takes now; Infinity when its socket has taken all it was given, and the line is not bounded. */
+  /** Bytes that may be sent now; Infinity if the socket has sent everything and the line has no limit. */
   readonly room: number;
-  /** Whether its socket has taken all it was given, and more may be under way to the client. */
+  /** True if the socket has sent everything, and more may be under way to the client. */
   readonly isReady: boolean;
-  /** Whether it waits for its socket, or for a client to read that is known to tell. */
+  /** True if the sink waits for its socket, or for a client to read that is known to answer pings. */
   readonly isStuck: boolean;
-  /** Bytes it was given that the kernel has not taken. */
+  /** Bytes that the kernel has not accepted. */
   readonly unsent: number;
-  /** Changes whenever the kernel takes some of the write under way, and with each acknowledgement. */
+  /** Number that changes whenever the kernel accepts bytes of the current write, and with each acknowledgement. */
   readonly left: number;
-  /** Milliseconds from a write to the client having read it. */
+  /** Milliseconds from a write until the client has read it. */
   readonly lag: number;
-  /** Bytes a millisecond that the client reads; Infinity while that is not known. */
+  /** Bytes that the client reads in a millisecond; Infinity while unknown. */
   readonly rate: number;
-  /** Hands a batch to the socket at once, behind what was added before. False, and nothing is sent, without room for it. */
+  /** Sends a batch at once, behind the ones added before. Returns false, and sends nothing, if there is no room. */
   send(batch: Batch): boolean;
-  /** Keeps a reference to the batch until it is sent. True when the sink was empty, so that somebody must call `write`. */
+  /**
+   * Adds a batch, and retains it until it is sent. Returns true if the sink was empty, so that the caller must request
+   * a `write`.
+   */
   add(batch: Batch): boolean;
-  /** Hands everything added so far to the socket in one write. */
+  /** Writes everything added so far to the socket in one call. */
   write(): void;
-  /** Tells its owner when there is room again: the socket has taken what it was given, and the client has read enough. */
+  /** Tells the owner when there is room again: the socket has drained, and the client has read enough. */
   awaitDrain(): void;
   /** Closes the connection because it is too slow. */
   tooSlow(): void;
-  /** Ends the connection because it is too slow, and lets go of what it holds, without waiting for the peer. */
+  /** Ends the connection because it is too slow, and releases its memory without waiting for the client. */
   evict(): void;
 }

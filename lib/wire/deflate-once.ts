@@ -3,34 +3,35 @@ import type { BufferPool } from '../memory/buffer-pool.js';
 import { Batch } from './batch.js';
 import { deflatedTextHeader, payloadAt } from './frame.js';
 
-/** What to compress, and how hard to try. */
+/** Settings of the compression. */
 export interface DeflateSettings {
-  /** Least bytes of a message that is compressed. */
+  /** Least bytes of a message to compress. */
   readonly threshold: number;
-  /** 1 is fastest, 9 is smallest. */
+  /** Compression level: 1 is fastest, 9 is smallest. */
   readonly level: number;
 }
 
 /**
- * Base-two logarithm of the window: how far back a repetition may lie. 4 KiB hold some thirty tickers. A window of
- * 32 KiB takes up to twice the time for 0 to 5 % fewer bytes, and shuts out clients that ask for a smaller one.
+ * Base-two logarithm of the window, the distance over which repetitions are found. 4 KiB hold some thirty tickers. A
+ * window of 32 KiB takes up to twice the time for 0 to 5 % fewer bytes, and excludes clients that ask for a smaller
+ * one.
  */
 export const WINDOW_BITS = 12;
 
 /**
- * Most bytes of one batch that are compressed, because the event loop stands still meanwhile: about 1.3 ms for data
- * that hardly shrinks. What goes over, and any single message that is larger, is sent as it is.
+ * Most bytes of one batch to compress, because the event loop stands still meanwhile: about 1.3 ms for data that hardly
+ * shrinks. The rest, and any larger single message, is sent uncompressed.
  */
 export const MOST_DEFLATED_BYTES = 128 * 1024;
 
-/** A flushed deflate stream ends in 00 00 ff ff, which both sides leave out: RFC 7692 section 7.2.1. */
+/** Bytes 00 00 ff ff at the end of a flushed deflate stream. Both sides leave them out: RFC 7692 section 7.2.1. */
 const TAIL_BYTES = 4;
 
 /**
- * The frames of a batch, each deflated if that makes it smaller: once for every connection that the result goes to.
- * No frame depends on another, so a connection may be given any of them, or none.
- * @param batch the caller's reference to it is taken over
- * @param sent called once, when the last holder of the result let go
+ * Compresses the frames of a batch, each if that makes it smaller, once for all connections of the result. No frame
+ * depends on another, so a connection may get any of them, or none.
+ * @param batch the batch; this function takes over the caller's reference
+ * @param sent called once, after the last release of the result
  */
 export function deflateOnce(
   batch: Batch,
@@ -46,7 +47,7 @@ export function deflateOnce(
   return result;
 }
 
-/** A batch of the same memory, which the result releases in the end. */
+/** Makes a batch of the same memory. Its last release releases the original. */
 function sameAs(batch: Batch, sent?: (batch: Batch) => void): Batch {
   return new Batch(batch.buffers, undefined, [], same => {
     batch.release();
@@ -54,7 +55,7 @@ function sameAs(batch: Batch, sent?: (batch: Batch) => void): Batch {
   });
 }
 
-/** A batch of one slab for each group of parts. */
+/** Makes a batch of one slab for each group of parts. */
 function packed(
   pieces: readonly (readonly Buffer[])[],
   pool: BufferPool,
@@ -72,9 +73,9 @@ function packed(
   return new Batch(buffers, pool, slabs, sent);
 }
 
-/** Goes through the frames of one batch. */
+/** Visits the frames of one batch. */
 class FrameDeflater {
-  /** Whether any frame became smaller. */
+  /** True if any frame became smaller. */
   shrunk = false;
   readonly #threshold: number;
   readonly #options: { readonly level: number; readonly windowBits: number; readonly finishFlush: number };
@@ -85,7 +86,7 @@ class FrameDeflater {
     this.#options = { level, windowBits: WINDOW_BITS, finishFlush: constants.Z_SYNC_FLUSH };
   }
 
-  /** What stands for whole frames now: parts of `buffer`, and deflated frames between them. */
+  /** Returns the replacement for whole frames: parts of `buffer`, with deflated frames between them. */
   shrink(buffer: Buffer): readonly Buffer[] {
     const parts: Buffer[] = [];
     let kept = 0;
@@ -103,7 +104,7 @@ class FrameDeflater {
     return parts;
   }
 
-  /** The payload deflated, or undefined when it is to be sent as it is. */
+  /** Returns the deflated payload, or undefined to send it as it is. */
   #deflate(payload: Buffer): Buffer | undefined {
     if (payload.length < this.#threshold || payload.length > this.#left) return undefined;
     this.#left -= payload.length;

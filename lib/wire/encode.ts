@@ -4,9 +4,9 @@ import type { WireFormat } from './json-format.js';
 import type { LogEntry } from './log-entry.js';
 
 /**
- * Frames the publications of one topic, once for every connection of the format. They are cut into pieces of at
- * most one slab, because a frame without bound would break clients that bound theirs (1 MiB in many); a publication
- * that is larger than a slab goes round the pool and gets memory of its own.
+ * Encodes the publications of one topic in frames, once for all connections of the format. Frames have at most the size
+ * of a slab, because many clients limit the size of a frame (often to 1 MiB). A publication larger than a slab gets
+ * memory of its own, outside of the pool.
  */
 export function encode(
   format: WireFormat,
@@ -36,7 +36,7 @@ function gapsIn(entries: readonly LogEntry[]): number {
   return gaps;
 }
 
-/** Bytes around one payload: keys, braces, an offset of up to 16 digits and a frame header. */
+/** Most bytes around one payload: keys, braces, an offset of up to 16 digits and a frame header. */
 const ENVELOPE = 64;
 
 function* piecesOf(publications: readonly LogEntry[], topicLength: number): Generator<readonly LogEntry[]> {

@@ -2,8 +2,8 @@ import { gapEntry } from './gap-entry.js';
 import type { LogEntry } from './log-entry.js';
 
 /**
- * The entries as they can be sent at the time `now`: each run of publications that have expired is one gap.
- * The array itself when none has, which costs a look at each and nothing else.
+ * Replaces each run of publications that have expired by one gap. Returns the same array if none has expired, at the
+ * cost of one check for each.
  */
 export function withoutExpired(
   entries: readonly LogEntry[],

@@ -1,15 +1,15 @@
 import { firstAbove } from './sorted-search.js';
 
-/** Where the frames of a batch are, by their place in it: found by bisection, however many there are. */
+/** Places of the frames of a batch, found by bisection. */
 export class FramePlaces {
   readonly #buffers: readonly Buffer[];
-  /** Where each frame begins among the bytes of the batch, and where the last one ends. */
+  /** Start of each frame among the bytes of the batch, and the end of the last one. */
   readonly #starts: number[] = [0];
-  /** Where each buffer begins among the bytes of the batch. */
+  /** Start of each buffer among the bytes of the batch. */
   readonly #edges: number[] = [];
 
   /**
-   * @param buffers the frames, none cut in two
+   * @param buffers whole frames in order
    * @param sizes bytes of each frame
    */
   constructor(buffers: readonly Buffer[], sizes: readonly number[]) {
@@ -23,12 +23,12 @@ export class FramePlaces {
     }
   }
 
-  /** The frame after the last one that goes into `room` bytes with all those from `first` on; `first` if not even that does. */
+  /** Returns the end of the frames from `first` on that fit into `room` bytes; `first` if none fits. */
   reach(first: number, room: number): number {
     return Math.max(firstAbove(this.#starts, this.#starts[first]! + room) - 1, first);
   }
 
-  /** The frames from `first` up to but without `end`, in place. */
+  /** Returns views of the frames from `first` up to but without `end`. */
   views(first: number, end: number): Buffer[] {
     const views: Buffer[] = [];
     const stop = this.#starts[end]!;

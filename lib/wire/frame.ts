@@ -8,10 +8,10 @@ const FIN = 0x80;
 /** Bytes of the token in a ping. */
 const TOKEN_BYTES = 4;
 
-/** Marks a message as deflated, RFC 7692 section 6. */
+/** Bit of a deflated message, RFC 7692 section 6. */
 const RSV1 = 0x40;
 
-/** A ping that carries a token. */
+/** Makes a ping with a token. */
 export function pingFrame(token: number): Buffer {
   const buffer = Buffer.allocUnsafe(2 + TOKEN_BYTES);
   buffer[0] = FIN_PING;
@@ -20,14 +20,14 @@ export function pingFrame(token: number): Buffer {
   return buffer;
 }
 
-/** The token that a pong carries; undefined when it carries something else. */
+/** Returns the token of a pong; undefined for other content. */
 export function tokenOf(payload: Buffer): number | undefined {
   return payload.length === TOKEN_BYTES ? payload.readUInt32BE(0) : undefined;
 }
 
 /**
- * The header of a part of a message, RFC 6455 section 5.4.
- * @param first byte of the header of the whole message, for the first part; 0 for a later one
+ * Makes the header of a part of a message, RFC 6455 section 5.4.
+ * @param first first byte of the header of the whole message, for the first part; 0 for a later part
  */
 export function partHeader(first: number, isLast: boolean, length: number): Buffer {
   const buffer = Buffer.allocUnsafe(headerSize(length));
@@ -35,17 +35,17 @@ export function partHeader(first: number, isLast: boolean, length: number): Buff
   return buffer;
 }
 
-/** Bytes that the header of a server frame takes before a payload of `length` bytes. */
+/** Returns the bytes of the header of a server frame with a payload of `length` bytes. */
 export function headerSize(length: number): number {
   return length < 126 ? 2 : length < 65536 ? 4 : 10;
 }
 
-/** Writes the header of a text frame at `at`; returns the position after it. */
+/** Writes the header of a text frame at `at`. Returns the position after it. */
 export function writeTextHeader(buffer: Buffer, at: number, length: number): number {
   return writeHeader(buffer, at, FIN_TEXT, length);
 }
 
-/** The header of a text frame with a deflated payload, in memory of its own. */
+/** Makes the header of a text frame with a deflated payload, in memory of its own. */
 export function deflatedTextHeader(length: number): Buffer {
   const buffer = Buffer.allocUnsafe(headerSize(length));
   writeHeader(buffer, 0, FIN_TEXT | RSV1, length);
@@ -67,7 +67,7 @@ function writeHeader(buffer: Buffer, at: number, first: number, length: number):
   return buffer.writeUInt32BE(length >>> 0, at + 6);
 }
 
-/** Where the payload of the server frame at `at` is. */
+/** Returns the place of the payload of the server frame at `at`. */
 export function payloadAt(buffer: Buffer, at: number): { readonly start: number; readonly end: number } {
   const short = buffer[at + 1]!;
   if (short < 126) return { start: at + 2, end: at + 2 + short };
@@ -78,12 +78,12 @@ export function payloadAt(buffer: Buffer, at: number): { readonly start: number;
   };
 }
 
-/** Writes `text` at `at`; `bytes` is its length in UTF-8. Equal lengths mean ASCII, which is copied, not transcoded. */
+/** Writes `text` at `at`; `bytes` is its length in UTF-8. Equal lengths mean ASCII, copied without transcoding. */
 export function writeText(buffer: Buffer, at: number, text: string, bytes: number): number {
   return at + buffer.write(text, at, bytes, bytes === text.length ? 'latin1' : 'utf8');
 }
 
-/** One whole text frame in memory of its own. */
+/** Makes a whole text frame in memory of its own. */
 export function textFrame(text: string): Buffer {
   const bytes = Buffer.byteLength(text);
   const buffer = Buffer.allocUnsafe(headerSize(bytes) + bytes);

@@ -1,7 +1,7 @@
 import { gapText, type GapReason } from './gap-frame.js';
 import type { LogEntry } from './log-entry.js';
 
-/** What stands in a range of publications in the place of those that are not sent: it is written as a gap frame. */
+/** Makes the entry for publications that are not sent, written as a gap frame. */
 export function gapEntry(
   topic: string,
   epoch: string,

@@ -1,14 +1,14 @@
 import { snapshotMember } from './snapshot-member.js';
 
 /**
- * Why publications do not come: `slow` were lost, because the log could not wait; `expired` are no longer worth sending;
- * `except` were not meant for this connection, which so misses nothing; `bus` were lost between processes.
+ * Reason of a gap: `slow` for publications lost because the log could not wait; `expired` for publications that are out
+ * of date; `except` for publications that exclude this connection; `bus` for publications lost between processes.
  */
 export type GapReason = 'slow' | 'expired' | 'except' | 'bus';
 
 /**
- * What a client is told that does not get the publications `from` to `to` of a topic.
- * @param snapshot the state of the topic at `to`, if it can be had. Without it the text is ASCII
+ * Frame that tells a client which offsets of a topic it will not receive.
+ * @param snapshot state of the topic at `to`, if available. Without it the text is ASCII
  * @throws FanoutError FANOUT_SNAPSHOT
  */
 export function gapText(
@@ -19,7 +19,7 @@ export function gapText(
   reason: GapReason,
   snapshot?: unknown,
 ): string {
-  // Names, epochs and reasons are ASCII without anything that JSON escapes.
+  // Names, epochs and reasons are ASCII and need no escapes in JSON.
   const data = `"topic":"${topic}","from":${from},"to":${to},"position":"${epoch}:${to}","reason":"${reason}"`;
   return `{"event":"gap","data":{${data}${snapshotMember(topic, snapshot)}}}`;
 }

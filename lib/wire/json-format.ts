@@ -2,24 +2,24 @@ import { headerSize, writeText, writeTextHeader } from './frame.js';
 import type { LogEntry } from './log-entry.js';
 
 /**
- * How the publications of one topic, and the gaps between them, become frames. Connections of one format share every batch.
- * A format is a pair of functions that agree: `write` fills exactly the bytes that `size` foretold.
+ * Encoding of the publications and gaps of a topic into frames. Connections of one format share every batch. `write`
+ * fills exactly the number of bytes returned by `size`.
  */
 export interface WireFormat {
-  /** The subprotocol that asks for it, or '' for clients that ask for none. */
+  /** Subprotocol that selects the format, or '' for clients without one. */
   readonly protocol: string;
-  /** The format whose frames this one compresses where that pays; undefined for those that compress nothing. */
+  /** Format whose frames this one compresses if that saves bytes; undefined for uncompressed formats. */
   readonly deflates: WireFormat | undefined;
-  /** Bytes the publications take on the wire. */
+  /** Returns the bytes of the publications on the wire. */
   size(topic: string, publications: readonly LogEntry[]): number;
-  /** Writes their frames from `at` on; returns the position after them. */
+  /** Writes their frames from `at` on. Returns the position after them. */
   write(buffer: Buffer, at: number, topic: string, publications: readonly LogEntry[]): number;
 }
 
 const AFTER_OFFSET = ',"data":';
 const beforeOffset = (topic: string): string => `{"topic":"${topic}","offset":`;
 
-/** Topic names are ASCII, so their length is their size. */
+/** Returns the bytes of a publication. Topic names are ASCII, so their length is their size. */
 function publicationSize(topic: string, { offset, bytes, gapFrom }: LogEntry): number {
   if (gapFrom !== 0) return bytes;
   return beforeOffset(topic).length + String(offset).length + AFTER_OFFSET.length + bytes + 1;
@@ -33,11 +33,11 @@ function writePublication(
 ): number {
   if (gapFrom !== 0) return writeText(buffer, at, json, bytes);
   const head = beforeOffset(topic) + offset + AFTER_OFFSET;
-  // One piece of text and one call: a second call into the buffer costs more than joining the two.
+  // One text and one call: a second call into the buffer costs more than joining the two texts.
   return writeText(buffer, at, `${head}${json}}`, head.length + bytes + 1);
 }
 
-/** Every publication is a text frame of its own: what ten lines of browser code understand. */
+/** Format with one text frame for each publication, readable with ten lines of browser code. */
 export const plainJson: WireFormat = {
   protocol: '',
   deflates: undefined,
@@ -58,7 +58,10 @@ export const plainJson: WireFormat = {
   },
 };
 
-/** A whole batch is one text frame that holds a JSON array; a single publication stays a frame without an array. */
+/**
+ * Format with one text frame for a whole batch, which holds a JSON array. A single publication is a frame without an
+ * array.
+ */
 export const batchedJson: WireFormat = {
   protocol: 'fanout.v1.json',
   deflates: undefined,
@@ -89,14 +92,14 @@ function arraySize(topic: string, publications: readonly LogEntry[]): number {
 
 const FORMATS: readonly WireFormat[] = [plainJson, batchedJson];
 
-/** The format of a connection, by the subprotocol that the handshake settled on. */
+/** Returns the format of a connection, by the subprotocol chosen in the handshake. */
 export function formatOf(protocol: string): WireFormat {
   return FORMATS.find(format => format.protocol === protocol) ?? plainJson;
 }
 
 const DEFLATED = new Map(FORMATS.map(format => [format, { ...format, deflates: format }]));
 
-/** The same format for connections that can read frames deflated once for all. */
+/** Returns the same format for connections that can read frames compressed once for all. */
 export function deflated(format: WireFormat): WireFormat {
   return DEFLATED.get(format) ?? format;
 }

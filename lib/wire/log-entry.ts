@@ -1,21 +1,21 @@
-/** One published value as its topic's log keeps it: serialised once, whoever listens. */
+/** Publication in the log of its topic, serialised once for all subscribers. */
 export interface LogEntry {
-  /** Position in the topic, from 1. A log has no holes; a range that was conflated or has gaps in it does. */
+  /** Offset in the topic, from 1. A log has no holes, but a conflated range and a range with gaps do. */
   readonly offset: number;
-  /** The payload as JSON; the text of a whole frame where `gapFrom` is set. */
+  /** Payload as JSON; text of a whole frame if `gapFrom` is set. */
   readonly json: string;
   /** Bytes of `json` in UTF-8. */
   readonly bytes: number;
-  /** Id of the connection that does not get it. */
+  /** Id of the connection that is excluded. */
   readonly except: string | undefined;
-  /** When it was published, in whole milliseconds of the process. */
+  /** Time of publishing, in whole milliseconds of the process. */
   readonly at: number;
-  /** When it is no longer worth sending, in milliseconds of the same clock; 0 never. */
+  /** Time after which the publication is out of date, in milliseconds of the same clock; 0 is never. */
   readonly expires: number;
-  /** What it is a value of, so that a newer entry with the same key can stand for it; undefined in topics that do not conflate. */
+  /** Conflation key: a newer entry with the same key replaces this one. Undefined on topics that do not conflate. */
   readonly key: string | undefined;
-  /** Bytes of everything published on the topic, up to and with it. */
+  /** Bytes of everything published on the topic, up to and with this entry. */
   readonly until: number;
-  /** 0 in a publication. Else this is a gap that stands in a range for the publications from this offset to `offset`. */
+  /** First offset of a gap that ends at `offset`; 0 for a publication. */
   readonly gapFrom: number;
 }

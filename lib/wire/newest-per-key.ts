@@ -1,8 +1,8 @@
 import type { LogEntry } from './log-entry.js';
 
 /**
- * The newest entry of each key, in the order of their offsets, and every entry that has no key. The array itself when
- * that is all of them.
+ * Returns the newest entry of each key, in the order of offsets, and every entry without a key. Returns the same array
+ * if nothing is left out.
  */
 export function newestPerKey(entries: readonly LogEntry[]): readonly LogEntry[] {
   const seen = new Set<string>();

@@ -1,13 +1,13 @@
 import { Batch } from './batch.js';
 
-/** Counts batches until they are sent. */
+/** Counter of batches until they are sent. */
 export interface Outgoing {
   add(batch: Batch): void;
-  /** Called once for each of them, when its last holder has let go. */
+  /** Called once for each batch, after its last release. */
   readonly onSent: (batch: Batch) => void;
 }
 
-/** A batch of views into another one, which lives as long as it does. Owned by the caller. */
+/** Makes a batch of views into another one, kept alive as long. The caller owns the result. */
 export function partOf(whole: Batch, views: readonly Buffer[], outgoing?: Outgoing): Batch {
   whole.retain();
   const onSent = (part: Batch): void => {

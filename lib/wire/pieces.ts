@@ -1,10 +1,10 @@
-/** What a part is put together from. */
+/** Pieces of a part of a batch. */
 export class Pieces {
   readonly buffers: Buffer[] = [];
-  /** Number of publications among the frames that were added. */
+  /** Number of publications among the added frames. */
   publications = 0;
 
-  /** @param room bytes that may be added; the first frame is, whatever its size */
+  /** @param room bytes that may be added; the first frame may exceed them */
   constructor(public room: number) {}
 
   get empty(): boolean {

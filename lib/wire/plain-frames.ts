@@ -8,9 +8,9 @@ import { type Outgoing, partOf } from './part-of.js';
 import { Pieces } from './pieces.js';
 import { firstAbove } from './sorted-search.js';
 
-/** A part of a batch, and how far it takes the connection that gets it. */
+/** Part of a batch, and the cursor of a connection that gets it. */
 export interface Part {
-  /** Owned by the caller. */
+  /** Frames of the part, owned by the caller. */
   readonly batch: Batch;
   /** Offset after which the next part begins. */
   readonly cursor: number;
@@ -19,9 +19,9 @@ export interface Part {
 const NONE: readonly number[] = [];
 
 /**
- * A batch of plain frames of which any part can be had, from the same memory. Plain frames are legal in every format, so
- * connections that are excepted from a publication, or stand elsewhere, cost a few views and no encoding of their own.
- * Offsets ascend and may have holes, as those of conflated publications do.
+ * Batch of plain frames from which any part can be taken, in the same memory. Plain frames are valid in every format.
+ * So connections that are excluded from a publication, or have another cursor, cost a few views and no encoding of
+ * their own. Offsets ascend, with holes for conflated publications.
  */
 export class PlainFrames {
   readonly #batch: Batch;
@@ -29,17 +29,17 @@ export class PlainFrames {
   readonly #topic: string;
   readonly #epoch: string;
   readonly #places: FramePlaces;
-  /** Of the publications, of which only numbers are kept: the log may drop their text meanwhile. */
+  /** Offsets of the publications. Only numbers are kept, because the log may drop their text. */
   readonly #offsets: readonly number[];
   readonly #gapFroms: readonly number[];
-  /** Number of publications before each entry, and at the end that of all. */
+  /** Number of publications before each entry, with their total at the end. */
   readonly #counts: readonly number[];
 
   /**
-   * @param batch the publications in the plain format; each use of it retains it
-   * @param upTo where a connection stands that has all of it: further than the last publication when those that follow
-   * were conflated away
-   * @param outgoing counts the parts until their last holder has let go
+   * @param batch the publications in the plain format; each use retains it
+   * @param upTo cursor of a connection that has all of it, beyond the last publication if later ones were conflated
+   *   away
+   * @param outgoing counts the parts until their last release
    */
   constructor(
     batch: Batch,
@@ -60,17 +60,16 @@ export class PlainFrames {
     this.#places = new FramePlaces(batch.buffers, sizes);
   }
 
-  /** All of it, with gaps in the place of these ascending offsets. Owned by the caller. */
+  /** Returns all frames, with gaps in place of these ascending offsets. The caller owns the result. */
   without(excepted: readonly number[]): Batch {
     return (this.after(-1, Infinity, excepted) ?? this.#whole()).batch;
   }
 
   /**
-   * The frames after offset `cursor`: as many whole ones as go into `limit` bytes, and one at least.
-   * @param excepted ascending offsets that the connection does not get: a gap stands in the place of each run of them.
-   * Those that are not in the batch do not matter
-   * @returns the batch itself where that is all of it; undefined when nothing follows `cursor`, so that who stands there
-   * has come to `upTo`
+   * Returns the frames after offset `cursor`: whole ones, as many as fit into `limit` bytes, and at least one.
+   * @param excepted ascending offsets that the connection does not get; a gap replaces each run of them. Offsets
+   *   outside of the batch are ignored
+   * @returns the batch itself if all of it is needed; undefined if nothing follows `cursor`, which then moves to `upTo`
    */
   after(cursor: number, limit: number, excepted: readonly number[] = NONE): Part | undefined {
     const end = this.#offsets.length;
@@ -78,7 +77,7 @@ export class PlainFrames {
     if (at === end) return undefined;
     const pieces = new Pieces(limit);
     const gapFrom = this.#gapFroms[at]!;
-    // Whoever stands inside a gap was told its beginning.
+    // A client whose cursor is inside a gap was told its beginning.
     if (gapFrom > 0 && gapFrom <= cursor) this.#addGap(pieces, cursor + 1, ++at, 'expired');
     let run = this.#nextRun(excepted, at);
     if (run === undefined && at === 0 && (this.#batch.bytes <= limit || end === 1)) return this.#whole();
@@ -104,7 +103,7 @@ export class PlainFrames {
     return { batch: part, cursor: this.upTo };
   }
 
-  /** The next frames from `at` on that all are excepted. */
+  /** Returns the next run of excepted frames from `at` on. */
   #nextRun(excepted: readonly number[], at: number): { first: number; end: number } | undefined {
     if (excepted.length === 0 || at === this.#offsets.length) return undefined;
     for (let i = firstAbove(excepted, this.#offsets[at]! - 1); i < excepted.length; i++) {
@@ -117,14 +116,14 @@ export class PlainFrames {
     return undefined;
   }
 
-  /** What is a gap already stays the gap that it is. */
+  /** Tells whether a frame is excepted. An existing gap stays as it is. */
   #isExcepted(excepted: readonly number[], frame: number): boolean {
     if (this.#gapFroms[frame] !== 0) return false;
     const offset = this.#offsets[frame]!;
     return excepted[firstAbove(excepted, offset) - 1] === offset;
   }
 
-  /** @param end the frame after those that the gap stands for @returns false when there was no room */
+  /** Adds a gap. @param end the frame after the gap @returns false if there was no room */
   #addGap(pieces: Pieces, from: number, end: number, reason: GapReason): boolean {
     const frame = textFrame(gapText(this.#topic, this.#epoch, from, this.#offsets[end - 1]!, reason));
     if (!pieces.empty && frame.length > pieces.room) return false;
@@ -132,7 +131,7 @@ export class PlainFrames {
     return true;
   }
 
-  /** Adds the frames from `at` up to but without `end`, as far as there is room. Returns the first one left. */
+  /** Adds the frames from `at` up to but without `end`, while there is room. Returns the first frame left over. */
   #addFrames(pieces: Pieces, at: number, end: number): number {
     const least = pieces.empty ? at + 1 : at;
     const reached = Math.min(Math.max(this.#places.reach(at, pieces.room), least), end);

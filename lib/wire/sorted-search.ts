@@ -1,4 +1,4 @@
-/** Index of the first number above `value` in ascending numbers; their count when there is none. */
+/** Returns the index of the first number above `value` in ascending numbers; their count if there is none. */
 export function firstAbove(numbers: readonly number[], value: number): number {
   let low = 0;
   let high = numbers.length;

@@ -25,7 +25,7 @@ import {
   WsParamtype,
 } from './private-api.js';
 
-/** Decorated as a gateway, and never served: the checks read what the decorators left on it. */
+/** Gateway that is never served. The checks read the metadata of its decorators. */
 @WebSocketGateway(81, { path: '/probe' })
 export class ProbeGateway {
   @WebSocketServer()
@@ -38,7 +38,7 @@ export class ProbeGateway {
 @Catch(FanoutError)
 class ProbeFilter {}
 
-/** Parts of Nest that the checks look at. Tests give others. */
+/** Parts of Nest under check. Tests pass others. */
 export interface NestParts {
   readonly injector: object;
   readonly config: object;
@@ -55,7 +55,7 @@ export interface NestParts {
   readonly filter: Function;
 }
 
-/** A module of the application, and a provider in it. */
+/** Module of the application, with one of its providers. */
 export interface Place {
   readonly module: Module;
   readonly wrapper: InstanceWrapper;
@@ -205,7 +205,7 @@ export const NEST_INTERNALS: readonly NestInternal[] = [
 ];
 
 /**
- * Tries each private part of Nest that this library uses. Returns a line for the log for each part that is missing.
+ * Tries each private part of Nest that this library uses. Returns a log line for each missing part.
  *
  * @throws FanoutError FANOUT_NEST for a missing part that decides who may connect, call or read
  */
