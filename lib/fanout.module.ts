@@ -40,6 +40,7 @@ import { FanoutMetrics } from './observe/metrics.js';
 import { type Observation, observeProcess } from './observe/observation.js';
 import { SampledErrors } from './observe/sampled-errors.js';
 import type { FanoutOptions } from './options/fanout-options.js';
+import { PROTOCOLS, Protocols } from './protocol/protocols.js';
 import { resolveOptions } from './options/resolve-options.js';
 import { Clock } from './time/clock.js';
 import { processClock } from './time/process-clock.js';
@@ -84,6 +85,7 @@ function compose(
   config: ApplicationConfig,
   moduleRef: ModuleRef,
   clock: Clock,
+  protocols: Protocols,
 ): FanoutRuntime {
   if (given === undefined) throw new FanoutError('FANOUT_FOR_ROOT');
   const options = resolveOptions(given);
@@ -115,6 +117,7 @@ function compose(
     explorer,
     config,
     delivery,
+    protocols,
     connections,
     heartbeat,
     observation,
@@ -153,6 +156,7 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
 @Module({
   providers: [
     { provide: Clock, useValue: processClock },
+    { provide: PROTOCOLS, useFactory: () => new Protocols() },
     {
       provide: RUNTIME,
       useFactory: compose,
@@ -162,6 +166,7 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
         ApplicationConfig,
         ModuleRef,
         Clock,
+        PROTOCOLS,
       ],
     },
     part(FanoutAdapter, 'adapter'),

@@ -38,8 +38,29 @@ export type { OnTopicLeave } from './gateway/nest/gateway-hook.js';
 export type { LeaveReason } from './topic/subscription.js';
 export { FanoutAdapter, type GatewayOptions } from './gateway/server/fanout-adapter.js';
 export type { HandshakeRequest } from './gateway/session/handshake-request.js';
-export type { Incoming } from './gateway/session/inbound.js';
-export type { MessageId, MessageParser } from './gateway/session/message.js';
+export type { Incoming, MessageParser } from './protocol/protocol.js';
+export type {
+  CancelMessage,
+  ClientMessage,
+  CompleteFrame,
+  ErrorFrame,
+  EventFrame,
+  EventMessage,
+  GapFrame,
+  MessageId,
+  PingMessage,
+  PongFrame,
+  PublicationFrame,
+  RefreshedFrame,
+  RefreshMessage,
+  RenewFrame,
+  ServerFrame,
+  SubscribeData,
+  SubscribedFrame,
+  SubscribeMessage,
+  UnsubscribedFrame,
+  UnsubscribeMessage,
+} from './protocol/frames.js';
 export type { HeartbeatPolicy } from './heartbeat/heartbeat-monitor.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';

@@ -3,8 +3,8 @@ import { reachOf } from '../topic/topic.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import { Batch, type BatchSink } from '../wire/batch.js';
-import { textFrame } from '../wire/frame.js';
-import { gapText, type GapReason } from '../wire/gap-frame.js';
+import { gapEntry, type GapReason } from '../wire/log-entry.js';
+import { framesOf } from '../wire/wire-format.js';
 import { AgeLimit } from './age-limit.js';
 import type { Clock } from '../time/clock.js';
 import type { Laggard, Laggards } from './laggards.js';
@@ -196,7 +196,8 @@ export class CatchUp {
     }
     subscription.advance(part?.cursor ?? to);
     if (part !== undefined) {
-      sink.add(part.batch);
+      // A format may have no bytes for gaps.
+      if (part.batch.bytes > 0) sink.add(part.batch);
       part.batch.release();
     }
     if (subscription.cursor >= to) this.#activate(subscription);
@@ -240,11 +241,11 @@ export class CatchUp {
   }
 
   #skip(subscription: Subscription, to: number, reason: GapReason): void {
-    const { topic, cursor, lostFrom, sink } = subscription;
+    const { topic, cursor, lostFrom, sink, format } = subscription;
     const from = lostFrom || cursor + 1;
     if (from > to) return;
-    const gap = new Batch([textFrame(gapText(topic.name, topic.log.epoch, from, to, reason))]);
-    sink.add(gap);
+    const gap = new Batch([framesOf(format.single, topic, [gapEntry({ from, to, reason })])]);
+    if (gap.bytes > 0) sink.add(gap);
     gap.release();
     subscription.advance(to);
     subscription.lossTold();

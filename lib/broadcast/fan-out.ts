@@ -31,12 +31,12 @@ export class FanOut {
   }
 
   /** Frames publications into slabs of the pool; they go home when the last socket has let go of the batch. */
-  readonly encode: Encode = (format, topic, publications) => {
+  readonly encode: Encode = (format, origin, publications) => {
     if (this.#deflate === undefined || format.deflates === undefined) {
-      return this.#encodeUncompressed(format, topic, publications);
+      return this.#encodeUncompressed(format, origin, publications);
     }
     this.#counters.encodes++;
-    const uncompressed = encode(format.deflates, topic, publications, this.#pool);
+    const uncompressed = encode(format.deflates, origin, publications, this.#pool);
     try {
       const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#unsent.onSent);
       this.#unsent.add(batch);
@@ -65,9 +65,9 @@ export class FanOut {
   }
 
   /** For a batch that one connection gets: compressing it would cost for each client what is meant to be paid once. */
-  readonly #encodeUncompressed: Encode = (format, topic, publications) => {
+  readonly #encodeUncompressed: Encode = (format, origin, publications) => {
     this.#counters.encodes++;
-    const batch = encode(format, topic, publications, this.#pool, this.#unsent.onSent);
+    const batch = encode(format, origin, publications, this.#pool, this.#unsent.onSent);
     this.#unsent.add(batch);
     return batch;
   };

@@ -5,9 +5,9 @@ import { reachOf } from '../topic/topic.js';
 import type { Topic } from '../topic/topic.js';
 import type { Batch } from '../wire/batch.js';
 import { encode } from '../wire/encode.js';
-import { plainJson } from '../wire/json-format.js';
 import type { LogEntry } from '../wire/log-entry.js';
-import { type Part, PlainFrames } from '../wire/plain-frames.js';
+import { MessageFrames, type Part } from '../wire/message-frames.js';
+import type { WireFormat } from '../wire/wire-format.js';
 import type { Clock } from '../time/clock.js';
 import { missedIn } from './new-publications.js';
 import { beginOf, endOf, segmentOf } from './segment-bounds.js';
@@ -20,9 +20,9 @@ const LINGER_MS = 1000;
 /** Bytes of all segments that are kept for others to come. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
-/** A stretch of a topic's log as plain frames. Everybody who reads it gets views of the same memory. */
+/** A stretch of a topic's log, with a frame for each entry. All readers of one format get views of the same memory. */
 interface Segment {
-  readonly frames: PlainFrames;
+  readonly frames: MessageFrames;
   readonly batch: Batch;
   readonly excepted: ReadonlyMap<string, readonly number[]> | undefined;
   /** When the first publication in it becomes stale, in milliseconds of the process. */
@@ -42,6 +42,8 @@ export class LogSegments {
   readonly #counters: Counters;
   /** Least recently used first. */
   readonly #segments = new Map<string, Segment>();
+  /** Formats met so far: a segment is found by the number of its format too. */
+  readonly #formats: WireFormat[] = [];
   #bytes = 0;
   #encoded = 0;
   #timer: unknown;
@@ -66,7 +68,8 @@ export class LogSegments {
     const { log, conflates } = topic;
     const next = Math.max(cursor + 1, log.first);
     if (!conflates && next > to) return undefined;
-    const key = conflates ? String(log.id) : segmentOf(log, next);
+    const format = subscription.format.single;
+    const key = `${this.#numberOf(format)}/${conflates ? log.id : segmentOf(log, next)}`;
     const now = this.#clock.now();
     const kept = this.#segments.get(key);
     const fits =
@@ -74,7 +77,7 @@ export class LogSegments {
       now < kept.staleAt &&
       (conflates ? kept.frames.upTo === to : kept.frames.upTo > cursor);
     if (!fits) this.#drop(key);
-    const segment = fits ? kept : this.#encode(topic, next, to, now);
+    const segment = fits ? kept : this.#encode(format, topic, next, to, now);
     this.#keep(key, segment);
     return segment.frames.after(cursor, limit, segment.excepted?.get(subscriber.id));
   }
@@ -87,22 +90,27 @@ export class LogSegments {
   }
 
   /** @param next offset of a publication that is in it; on a topic that conflates all up to `to` are */
-  #encode(topic: Topic, next: number, to: number, now: number): Segment {
-    const { log, name, conflates } = topic;
+  #encode(format: WireFormat, topic: Topic, next: number, to: number, now: number): Segment {
+    const { log, conflates } = topic;
     const begin = conflates ? reachOf(topic) : beginOf(log, next);
     const end = conflates ? to : endOf(log, next, to);
     const entries = missedIn(topic, begin, end, now);
-    const batch = encode(plainJson, name, entries, this.#memory);
+    const batch = encode(format, topic, entries, this.#memory);
     this.#encoded++;
     this.#counters.encodes++;
     this.#bytes += batch.bytes;
     return {
-      frames: new PlainFrames(batch, name, log.epoch, entries, end, this.#unsent),
+      frames: new MessageFrames(batch, format, topic, entries, end, this.#unsent),
       batch,
       excepted: exceptedIn(entries),
       staleAt: staleAt(entries),
       used: true,
     };
+  }
+
+  #numberOf(format: WireFormat): number {
+    const known = this.#formats.indexOf(format);
+    return known >= 0 ? known : this.#formats.push(format) - 1;
   }
 
   /** For others to come, and for who is served now: its next piece is in it, however large it is. */

@@ -2,8 +2,7 @@ import type { Lane } from '../topic/topic.js';
 import { mayExpire } from '../topic/topic.js';
 import type { Topic } from '../topic/topic.js';
 import { withoutExpired } from '../wire/expired.js';
-import { gapEntry } from '../wire/gap-entry.js';
-import type { LogEntry } from '../wire/log-entry.js';
+import { gapEntry, type LogEntry } from '../wire/log-entry.js';
 import { newestPerKey } from '../wire/newest-per-key.js';
 
 /** What goes out of a lane to a live subscription that stands at offset `since`. */
@@ -24,13 +23,13 @@ export function missedIn(topic: Topic, since: number, to: number, now: number): 
 }
 
 /** The newest of each key on a topic that conflates; a gap first when there was more than is kept. */
-function conflated({ name, log, latest }: Topic, since: number, to: number): readonly LogEntry[] {
+function conflated({ log, latest }: Topic, since: number, to: number): readonly LogEntry[] {
   if (since >= latest!.reach) return latest!.range(since, to);
   if (since >= log.first - 1) return newestPerKey(log.range(since, to));
   const end = Math.min(latest!.reach, to);
-  return [gapEntry(name, log.epoch, since + 1, end, 'slow'), ...latest!.range(end, to)];
+  return [gapEntry({ from: since + 1, to: end, reason: 'slow' }), ...latest!.range(end, to)];
 }
 
 function unexpired(topic: Topic, entries: readonly LogEntry[], now: number): readonly LogEntry[] {
-  return mayExpire(topic) ? withoutExpired(entries, now, topic.name, topic.log.epoch) : entries;
+  return mayExpire(topic) ? withoutExpired(entries, now) : entries;
 }

@@ -1,13 +1,13 @@
 import type { Lane } from '../topic/topic.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Batch } from '../wire/batch.js';
-import { plainJson, type WireFormat } from '../wire/json-format.js';
 import type { LogEntry } from '../wire/log-entry.js';
-import { PlainFrames } from '../wire/plain-frames.js';
+import { MessageFrames } from '../wire/message-frames.js';
+import type { Origin, WireFormat } from '../wire/wire-format.js';
 import { newIn } from './new-publications.js';
 
 /** Frames the publications of one topic in one format. */
-export type Encode = (format: WireFormat, topic: string, publications: readonly LogEntry[]) => Batch;
+export type Encode = (format: WireFormat, origin: Origin, publications: readonly LogEntry[]) => Batch;
 
 /**
  * Batches of a topic above which no further one is compressed. Nearly all subscribers that a slice of a flush visits are
@@ -23,6 +23,15 @@ interface Made {
   readonly format: WireFormat;
   readonly cursor: number;
   readonly batch: Batch;
+  /** The batch, or undefined when the format has no bytes for it: a batch of gaps that clients are not told of. */
+  readonly sent: Batch | undefined;
+}
+
+/** A batch with a frame for each publication. */
+interface Parts {
+  readonly format: WireFormat;
+  readonly cursor: number;
+  readonly frames: MessageFrames;
 }
 
 /**
@@ -44,7 +53,7 @@ export class TopicBatches {
   /** Offsets that a connection does not get, by its id; undefined in the common case of none. */
   #excepted: Excepted | undefined;
   #exceptedElsewhere: Map<number, Excepted | undefined> | undefined;
-  #plain: Map<number, PlainFrames> | undefined;
+  #parts: Parts[] | undefined;
   /** Batches of one connection alone. */
   #single: Batch[] | undefined;
   #last: Made | undefined;
@@ -73,15 +82,15 @@ export class TopicBatches {
     const { cursor, format } = subscription;
     if (cursor >= this.to) return undefined;
     const excepted = this.#exceptedAfter(cursor)?.get(subscription.subscriber.id);
-    if (excepted !== undefined) return this.#without(cursor, excepted);
+    if (excepted !== undefined) return this.#without(cursor, format.single, excepted);
     const last = this.#last;
-    if (last !== undefined && last.cursor === cursor && last.format === format) return last.batch;
-    return this.#shared(cursor, format);
+    if (last !== undefined && last.cursor === cursor && last.format === format) return last.sent;
+    return this.#shared(cursor, format).sent;
   }
 
   /** Lets go of everything. */
   close(): void {
-    this.#lane = this.#last = this.#excepted = this.#plain = this.#exceptedElsewhere = undefined;
+    this.#lane = this.#last = this.#excepted = this.#parts = this.#exceptedElsewhere = undefined;
     for (const { batch } of this.#made) batch.release();
     this.#made.length = 0;
     for (const batch of this.#single ?? []) batch.release();
@@ -89,9 +98,8 @@ export class TopicBatches {
     this.#range = [];
   }
 
-  #shared(cursor: number, format: WireFormat): Batch {
-    this.#last = this.#find(cursor, format) ?? this.#make(cursor, format);
-    return this.#last.batch;
+  #shared(cursor: number, format: WireFormat): Made {
+    return (this.#last = this.#find(cursor, format) ?? this.#make(cursor, format));
   }
 
   #find(cursor: number, format: WireFormat): Made | undefined {
@@ -103,22 +111,31 @@ export class TopicBatches {
     if (format.deflates !== undefined && this.#made.length >= MOST_COMPRESSED) {
       return this.#find(cursor, format.deflates) ?? this.#make(cursor, format.deflates);
     }
-    const made = { format, cursor, batch: this.#encode(format, this.#lane!.topic.name, this.#after(cursor)) };
+    const batch = this.#encode(format, this.#lane!.topic, this.#after(cursor));
+    const made = { format, cursor, batch, sent: batch.bytes > 0 ? batch : undefined };
     this.#made.push(made);
     return made;
   }
 
-  #without(cursor: number, offsets: readonly number[]): Batch {
-    this.#plain ??= new Map();
-    let frames = this.#plain.get(cursor);
-    if (frames === undefined) {
-      const { name, log } = this.#lane!.topic;
-      frames = new PlainFrames(this.#shared(cursor, plainJson), name, log.epoch, this.#after(cursor));
-      this.#plain.set(cursor, frames);
-    }
-    const batch = frames.without(offsets);
+  /** @param format one with a frame for each publication */
+  #without(cursor: number, format: WireFormat, offsets: readonly number[]): Batch | undefined {
+    const batch = this.#partsOf(cursor, format).frames.without(offsets);
     (this.#single ??= []).push(batch);
-    return batch;
+    return batch.bytes > 0 ? batch : undefined;
+  }
+
+  #partsOf(cursor: number, format: WireFormat): Parts {
+    this.#parts ??= [];
+    const present = this.#parts.find(parts => parts.cursor === cursor && parts.format === format);
+    if (present !== undefined) return present;
+    const { batch } = this.#shared(cursor, format);
+    const parts = {
+      format,
+      cursor,
+      frames: new MessageFrames(batch, format, this.#lane!.topic, this.#after(cursor)),
+    };
+    this.#parts.push(parts);
+    return parts;
   }
 
   /** On a topic that conflates, who stands elsewhere gets other publications, and not just fewer. */

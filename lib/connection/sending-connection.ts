@@ -1,7 +1,8 @@
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import { outgoingJson } from '../json/outgoing.js';
 import { Batch } from '../wire/batch.js';
-import { textFrame } from '../wire/frame.js';
+import type { Outgoing, Protocol } from '../protocol/protocol.js';
+import { messageFrame } from '../wire/frame.js';
 import { Connection } from './connection.js';
 import type { Outbox } from './outbox.js';
 import type { SocketPort } from './socket-port.js';
@@ -20,6 +21,7 @@ export interface SendingDeps {
 /** Part of a connection that sends everything but publications: answers, and messages of the application. */
 export abstract class SendingConnection extends Connection implements Reader {
   abstract readonly open: boolean;
+  abstract readonly protocol: Protocol;
   abstract readonly sink: Outbox;
   abstract readonly transport: SocketPort;
   protected abstract readonly deps: SendingDeps;
@@ -43,35 +45,37 @@ export abstract class SendingConnection extends Connection implements Reader {
     const json = outgoingJson('FANOUT_EVENT', event, data);
     if (data !== undefined && json === undefined)
       throw new FanoutError('FANOUT_EVENT', `of event "${event}", ${shown(data)} has no JSON form`);
-    const text = `{"event":${JSON.stringify(event)}${json === undefined ? '' : `,"data":${json}`}}`;
-    const bytes = this.#give(text);
+    const message = this.protocol.event(event, json);
+    // A protocol without events of the application has nothing to send.
+    if (message === undefined) return this.open;
+    const bytes = this.#give(message);
     if (this.#handling > 0) this.#sentByHandler(bytes);
     return bytes > 0;
   }
 
-  /** Sends one text frame at the end of this loop turn. Closes the connection when too much is unsent by then. */
-  sendText(text: string): boolean {
-    return this.#give(text) > 0;
+  /** Sends one message at the end of this loop turn. Closes the connection when too much is unsent by then. */
+  tell(message: Outgoing): boolean {
+    return this.#give(message) > 0;
   }
 
   /**
-   * Sends one text frame that the client has asked for, at the end of this loop turn. A large answer closes no
+   * Sends one message that the client has asked for, at the end of this loop turn. A large answer closes no
    * connection: while the connection is {@link full}, answers wait.
    */
-  answer(text: string): boolean {
-    const bytes = this.#give(text);
+  answer(message: Outgoing): boolean {
+    const bytes = this.#give(message);
     this.sink.asked += bytes;
     this.unread += bytes;
     return bytes > 0;
   }
 
   /** Returns the bytes of the frame; 0 when it is not sent. */
-  #give(text: string): number {
+  #give(message: Outgoing): number {
     if (!this.open) return 0;
     // More than the limit in one turn goes to the socket at once, because only a write shows whether the client reads.
     if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
     if (!this.open) return 0;
-    const batch = new Batch([textFrame(text)]);
+    const batch = new Batch([messageFrame(message)]);
     if (this.sink.add(batch)) this.deps.turnWrites.request(this.sink);
     batch.release();
     return batch.bytes;

@@ -4,7 +4,8 @@ import { CLOSE } from '../errors/close-codes.js';
 import type { Counters } from '../observe/counters.js';
 import { tokenOf } from '../wire/frame.js';
 import type { Clock } from '../time/clock.js';
-import { formatOf, type WireFormat } from '../wire/json-format.js';
+import type { Protocol } from '../protocol/protocol.js';
+import type { WireFormat } from '../wire/wire-format.js';
 import { bytesLeft } from '../ws/socket-handle.js';
 import { assertClose } from './close.js';
 import { connectionId } from './connection-id.js';
@@ -40,7 +41,6 @@ export interface ConnectionDeps extends SendingDeps {
 /** {@link Connection} over a `ws` socket. `T` is the type of a subscription, defined in the topic room. */
 export class SocketConnection<T = any> extends SendingConnection implements OutboxDeps {
   readonly id = connectionId();
-  readonly format: WireFormat;
   readonly sink: Outbox;
   readonly subscriptions = new Subscriptions<T>();
   lastSeen: number;
@@ -58,14 +58,17 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     transport: SocketPort,
     readonly handshake: Handshake,
     deps: ConnectionDeps,
-    format: WireFormat = formatOf(socket.protocol),
+    readonly protocol: Protocol,
   ) {
     super();
-    this.format = format;
     this.#bytesRead = transport.bytesRead;
     this.#deps = deps;
     this.lastSeen = deps.clock.wallTime();
     this.sink = new Outbox(socket, transport, this);
+  }
+
+  get format(): WireFormat {
+    return this.protocol.format;
   }
 
   get user(): ConnectionUser {
@@ -122,9 +125,11 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     if (!this.open) return;
     this.closedWith = close;
     this.#deps.closing(this);
+    const closing = this.protocol.closing(close);
+    if (closing.message !== undefined) this.tell(closing.message);
     this.sink.writeLast();
     // The write may have found the socket broken, and so ended the connection.
-    if (this.open) this.socket.close(close.code, close.reason);
+    if (this.open) this.socket.close(closing.close.code, closing.close.reason);
   }
 
   /** Closes without waiting for the client's answer. The close frame is the last data for the client. */

@@ -1,6 +1,6 @@
 import { FanoutError } from '../errors/fanout-error.js';
 import type { BatchSink } from '../wire/batch.js';
-import type { WireFormat } from '../wire/json-format.js';
+import type { WireFormat } from '../wire/wire-format.js';
 import type { Lane } from './topic.js';
 import { FIRST_STATE, type SubscriptionState, TRANSITIONS } from './subscription-states.js';
 import type { Topic } from './topic.js';

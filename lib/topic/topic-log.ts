@@ -76,7 +76,7 @@ export class TopicLog {
   append(json: string, bytes: number, { at, expires, key, except }: EntryTerms): LogEntry {
     const offset = ++this.#head;
     const until = (this.#total += bytes);
-    const entry = { offset, json, bytes, until, at, expires, key, except, gapFrom: 0 };
+    const entry = { offset, json, bytes, until, at, expires, key, except, gap: undefined };
     this.#entries.push(entry);
     if (expires > 0) this.#mortal++;
     return entry;

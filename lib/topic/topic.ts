@@ -35,6 +35,10 @@ export class Topic {
     this.latest = policy.keyOf && new LatestByKey(retention.backlogLimit, head);
   }
 
+  get epoch(): string {
+    return this.log.epoch;
+  }
+
   /** Position of the newest publication. */
   get position(): string {
     return positionOf(this.log.epoch, this.log.head);

@@ -1,7 +1,7 @@
 import { constants, deflateRawSync } from 'node:zlib';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import { Batch } from './batch.js';
-import { deflatedTextHeader, payloadAt } from './frame.js';
+import { deflatedHeader, payloadAt } from './frame.js';
 
 /** Settings of the compression. */
 export interface DeflateSettings {
@@ -94,7 +94,7 @@ class FrameDeflater {
       const { start, end } = payloadAt(buffer, at);
       const deflated = this.#deflate(buffer.subarray(start, end));
       if (deflated !== undefined) {
-        parts.push(buffer.subarray(kept, at), deflatedTextHeader(deflated.length), deflated);
+        parts.push(buffer.subarray(kept, at), deflatedHeader(buffer[at]!, deflated.length), deflated);
         kept = end;
         this.shrunk = true;
       }

@@ -1,7 +1,7 @@
 import { LARGEST_SLAB, type BufferPool } from '../memory/buffer-pool.js';
 import { Batch } from './batch.js';
-import type { WireFormat } from './json-format.js';
 import type { LogEntry } from './log-entry.js';
+import type { Origin, WireFormat } from './wire-format.js';
 
 /**
  * Encodes the publications of one topic in frames, once for all connections of the format. Frames have at most the size
@@ -10,18 +10,18 @@ import type { LogEntry } from './log-entry.js';
  */
 export function encode(
   format: WireFormat,
-  topic: string,
+  origin: Origin,
   publications: readonly LogEntry[],
   pool: BufferPool,
   sent?: (batch: Batch) => void,
 ): Batch {
   const buffers: Buffer[] = [];
   const slabs: Buffer[] = [];
-  for (const piece of piecesOf(publications, topic.length)) {
-    const size = format.size(topic, piece);
+  for (const piece of piecesOf(publications, format, origin)) {
+    const size = format.size(origin, piece);
     const pooled = size <= LARGEST_SLAB;
     const memory = pooled ? pool.take(size) : Buffer.allocUnsafeSlow(size);
-    format.write(memory, 0, topic, piece);
+    format.write(memory, 0, origin, piece);
     buffers.push(memory.subarray(0, size));
     if (pooled) slabs.push(memory);
   }
@@ -32,18 +32,21 @@ export function encode(
 
 function gapsIn(entries: readonly LogEntry[]): number {
   let gaps = 0;
-  for (const { gapFrom } of entries) if (gapFrom !== 0) gaps++;
+  for (const { gap } of entries) if (gap !== undefined) gaps++;
   return gaps;
 }
 
-/** Most bytes around one payload: keys, braces, an offset of up to 16 digits and a frame header. */
-const ENVELOPE = 64;
-
-function* piecesOf(publications: readonly LogEntry[], topicLength: number): Generator<readonly LogEntry[]> {
+function* piecesOf(
+  publications: readonly LogEntry[],
+  format: WireFormat,
+  origin: Origin,
+): Generator<readonly LogEntry[]> {
+  const around = format.around(origin);
   let start = 0;
   let size = 0;
   for (let i = 0; i < publications.length; i++) {
-    const bytes = publications[i]!.bytes + topicLength + ENVELOPE;
+    const { gap, bytes: payload } = publications[i]!;
+    const bytes = gap === undefined ? payload + around : format.mostForGap(origin);
     if (size + bytes > LARGEST_SLAB && i > start) {
       yield publications.slice(start, i);
       start = i;

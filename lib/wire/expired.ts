@@ -1,16 +1,10 @@
-import { gapEntry } from './gap-entry.js';
-import type { LogEntry } from './log-entry.js';
+import { gapEntry, type LogEntry } from './log-entry.js';
 
 /**
  * Replaces each run of publications that have expired by one gap. Returns the same array if none has expired, at the
  * cost of one check for each.
  */
-export function withoutExpired(
-  entries: readonly LogEntry[],
-  now: number,
-  topic: string,
-  epoch: string,
-): readonly LogEntry[] {
+export function withoutExpired(entries: readonly LogEntry[], now: number): readonly LogEntry[] {
   let at = entries.findIndex(entry => hasExpired(entry, now));
   if (at < 0) return entries;
   const left = entries.slice(0, at);
@@ -21,7 +15,7 @@ export function withoutExpired(
       continue;
     }
     while (at < entries.length && hasExpired(entries[at]!, now)) at++;
-    left.push(gapEntry(topic, epoch, first.offset, entries[at - 1]!.offset, 'expired'));
+    left.push(gapEntry({ from: first.offset, to: entries[at - 1]!.offset, reason: 'expired' }));
   }
   return left;
 }

@@ -1,5 +1,6 @@
 /** Opcodes with the FIN bit set, RFC 6455 section 5.2. The server never masks. */
 const FIN_TEXT = 0x81;
+const FIN_BINARY = 0x82;
 const FIN_PING = 0x89;
 
 /** Bit of the last frame of a message. */
@@ -45,11 +46,19 @@ export function writeTextHeader(buffer: Buffer, at: number, length: number): num
   return writeHeader(buffer, at, FIN_TEXT, length);
 }
 
-/** Makes the header of a text frame with a deflated payload, in memory of its own. */
-export function deflatedTextHeader(length: number): Buffer {
+/**
+ * Makes the header of a frame with a deflated payload, in memory of its own.
+ * @param first first byte of the header of the original frame
+ */
+export function deflatedHeader(first: number, length: number): Buffer {
   const buffer = Buffer.allocUnsafe(headerSize(length));
-  writeHeader(buffer, 0, FIN_TEXT | RSV1, length);
+  writeHeader(buffer, 0, first | RSV1, length);
   return buffer;
+}
+
+/** Writes the header of a binary frame at `at`; returns the position after it. */
+export function writeBinaryHeader(buffer: Buffer, at: number, length: number): number {
+  return writeHeader(buffer, at, FIN_BINARY, length);
 }
 
 function writeHeader(buffer: Buffer, at: number, first: number, length: number): number {
@@ -88,5 +97,13 @@ export function textFrame(text: string): Buffer {
   const bytes = Buffer.byteLength(text);
   const buffer = Buffer.allocUnsafe(headerSize(bytes) + bytes);
   writeText(buffer, writeTextHeader(buffer, 0, bytes), text, bytes);
+  return buffer;
+}
+
+/** One whole frame in memory of its own: a text frame for text, a binary frame for bytes. */
+export function messageFrame(message: string | Uint8Array): Buffer {
+  if (typeof message === 'string') return textFrame(message);
+  const buffer = Buffer.allocUnsafe(headerSize(message.length) + message.length);
+  buffer.set(message, writeBinaryHeader(buffer, 0, message.length));
   return buffer;
 }

@@ -1,8 +1,23 @@
+/**
+ * Reason of a gap: `slow` for publications lost because the log could not wait; `expired` for publications that are out
+ * of date; `except` for publications that exclude this connection; `bus` for publications lost between processes.
+ */
+export type GapReason = 'slow' | 'expired' | 'except' | 'bus';
+
+/** Publications of a topic that a client will not receive. */
+export interface Gap {
+  /** First offset. */
+  readonly from: number;
+  /** Last offset. */
+  readonly to: number;
+  readonly reason: GapReason;
+}
+
 /** Publication in the log of its topic, serialised once for all subscribers. */
 export interface LogEntry {
   /** Offset in the topic, from 1. A log has no holes, but a conflated range and a range with gaps do. */
   readonly offset: number;
-  /** Payload as JSON; text of a whole frame if `gapFrom` is set. */
+  /** Payload as JSON; '' for a gap. */
   readonly json: string;
   /** Bytes of `json` in UTF-8. */
   readonly bytes: number;
@@ -16,6 +31,21 @@ export interface LogEntry {
   readonly key: string | undefined;
   /** Bytes of everything published on the topic, up to and with this entry. */
   readonly until: number;
-  /** First offset of a gap that ends at `offset`; 0 for a publication. */
-  readonly gapFrom: number;
+  /** Gap that ends at `offset`; undefined for a publication. */
+  readonly gap: Gap | undefined;
+}
+
+/** Makes the entry for publications that are not sent. */
+export function gapEntry(gap: Gap): LogEntry {
+  return {
+    offset: gap.to,
+    json: '',
+    bytes: 0,
+    except: undefined,
+    at: 0,
+    expires: 0,
+    key: undefined,
+    until: 0,
+    gap,
+  };
 }

@@ -12,7 +12,7 @@ export class Pieces {
   }
 
   add(buffer: Buffer): void {
-    this.buffers.push(buffer);
+    if (buffer.length > 0) this.buffers.push(buffer);
     this.room -= buffer.length;
   }
 }

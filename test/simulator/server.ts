@@ -11,7 +11,7 @@ import { WaitingAnswers } from '../../lib/connection/waiting-answers.js';
 import { Refusal } from '../../lib/errors/refusals.js';
 import { attachSession, ClientSession, sessionOf } from '../../lib/gateway/session/client-session.js';
 import type { Invocation } from '../../lib/gateway/nest/invocation.js';
-import { jsonParser, type MessageId, readMessage } from '../../lib/gateway/session/message.js';
+import { Answers } from '../../lib/gateway/session/answers.js';
 import { SnapshotRenewal } from '../../lib/gateway/subscribe/snapshot-renewal.js';
 import { SubscribeRouter } from '../../lib/gateway/subscribe/subscribe-router.js';
 import { TopicRequests } from '../../lib/gateway/subscribe/topic-requests.js';
@@ -24,7 +24,9 @@ import { UnreadyBytes } from '../../lib/limits/unready-bytes.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { Subscription } from '../../lib/topic/subscription.js';
 import type { TopicPolicy } from '../../lib/topic/topic-policy.js';
-import { batchedJson, deflated, plainJson, type WireFormat } from '../../lib/wire/json-format.js';
+import type { Command, Protocol } from '../../lib/protocol/protocol.js';
+import { jsonParser } from '../../lib/protocol/json-messages.js';
+import { Protocols } from '../../lib/protocol/protocols.js';
 import type { HandClock } from '../support/unit/hand-clock.js';
 import { type ClientSpec, PRESENCE, type Settings, subjectOf, type TopicSpec } from './scenario.js';
 import type { VirtualSocket } from './virtual-socket.js';
@@ -101,10 +103,12 @@ export class Server {
     const sources = new TopicSources(broadcaster, () => {}, console as never);
     const room = new TopicRoom(this.delivery.topics, Infinity);
     const requests = new TopicRequests(this.delivery, sources, room);
+    const answers = new Refuser({ errors: console, offenders: { refused: () => {} } });
     this.#router = new SubscribeRouter({
       delivery: this.delivery,
       sources,
       requests,
+      answers,
       usage: new UsageLimits(UNLIMITED, clock.now),
       room,
       load: { overload: undefined },
@@ -114,7 +118,7 @@ export class Server {
       topics: this.delivery.topics,
       catchUp,
       requests,
-      fail: this.#refuse,
+      answers,
     });
     // Without pings nothing tells what a client has read.
     const flightTime = heartbeat === undefined ? Infinity : flightTimeOf(lag);
@@ -151,7 +155,7 @@ export class Server {
       socket,
       handshake,
       this.#host,
-      formatOf(spec),
+      protocolOf(spec),
     );
     const endpoint = { server: { options: {} }, topics: { find: this.#find } };
     const session = new ClientSession(connection, endpoint as never, this.#sessionHost);
@@ -182,9 +186,9 @@ export class Server {
   }
 
   #route(session: ClientSession, text: unknown): void | Promise<void> {
-    const request = readMessage(jsonParser, text as string)!;
-    if (request.event === 'subscribe') return this.#router.subscribe(session, request, this.#refuse);
-    this.#router.unsubscribe(session, request, this.#refuse);
+    const command = session.connection.protocol.decode(text as string, jsonParser) as Command;
+    if (command.kind === 'subscribe') return this.#router.subscribe(session, command);
+    this.#router.unsubscribe(session, command);
     return undefined;
   }
 
@@ -200,17 +204,14 @@ export class Server {
       },
     },
   });
+}
 
-  readonly #refuse = (
-    session: ClientSession,
-    id: MessageId | undefined,
-    error: unknown,
-    topic?: string,
-  ): void => {
+/** Answers that let every error through but a refusal: here it would be a mistake of the library. */
+class Refuser extends Answers {
+  override fail(...[session, id, error, topic]: Parameters<Answers['fail']>): void {
     if (!(error instanceof Refusal)) throw error;
-    const data = { code: error.code, message: error.message, topic };
-    session.connection.sendText(JSON.stringify({ event: 'error', id, data }));
-  };
+    super.fail(session, id, error, topic);
+  }
 }
 
 function policyOf({ history, slow, conflate, every, presence }: TopicSpec): TopicPolicy {
@@ -224,7 +225,9 @@ function policyOf({ history, slow, conflate, every, presence }: TopicSpec): Topi
   };
 }
 
-function formatOf({ format, deflate }: ClientSpec): WireFormat {
-  const plain = format === 'plain' ? plainJson : batchedJson;
-  return deflate ? deflated(plain) : plain;
+const PROTOCOLS = new Protocols();
+
+function protocolOf({ format, deflate }: ClientSpec): Protocol {
+  const protocol = PROTOCOLS.of(format === 'plain' ? '' : 'fanout.v1.json', '/');
+  return deflate ? PROTOCOLS.deflated(protocol) : protocol;
 }

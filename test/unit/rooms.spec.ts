@@ -9,11 +9,12 @@ const MAY: Record<string, readonly string[]> = {
   heartbeat: ['time'],
   observe: ['time'],
   json: ['errors'],
-  wire: ['memory', 'json'],
+  wire: ['memory'],
+  protocol: ['errors', 'json', 'wire'],
   topic: ['time', 'errors', 'wire'],
   bus: ['topic'],
   options: ['errors', 'heartbeat', 'topic', 'connection'],
-  connection: ['time', 'errors', 'observe', 'json', 'wire', 'ws'],
+  connection: ['time', 'errors', 'observe', 'json', 'wire', 'protocol', 'ws'],
   broadcast: ['time', 'errors', 'memory', 'observe', 'json', 'wire', 'topic', 'connection', 'bus'],
   limits: ['errors', 'observe', 'options'],
   ws: ['time', 'wire'],
@@ -25,6 +26,7 @@ const MAY: Record<string, readonly string[]> = {
     'heartbeat',
     'observe',
     'wire',
+    'protocol',
     'topic',
     'options',
     'connection',
@@ -40,6 +42,7 @@ const MAY: Record<string, readonly string[]> = {
     'heartbeat',
     'observe',
     'wire',
+    'protocol',
     'topic',
     'options',
     'connection',
@@ -138,6 +141,18 @@ describe('the rooms of lib', () => {
     );
     expect(cycleIn(new Map(withTypes))).toBeUndefined();
     expect(cycleIn(new Map(Object.entries(MAY)))).toBeUndefined();
+  });
+
+  it('write frames for clients in the room of protocols only', () => {
+    const frame = /["'`{]\s*\\?"?event\\?"?:\s*["'`]|\\?"event\\?":/;
+    const writers = libFiles.filter(({ code }) => frame.test(code)).map(({ path }) => path);
+    expect(writers.filter(path => !path.startsWith('protocol/'))).toEqual([]);
+    expect(writers).toContain('protocol/json.ts');
+  });
+
+  it('have types of frames that code for a browser can use', () => {
+    const { imports, packages } = libFiles.find(({ path }) => path === 'protocol/frames.ts')!;
+    expect([...imports, ...packages]).toEqual([]);
   });
 
   it('have short files: up to 300 lines', () => {

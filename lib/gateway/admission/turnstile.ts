@@ -10,9 +10,11 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '../../time/clock.js';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { Rejections } from '../../observe/rejections.js';
-import { batchedJson } from '../../wire/json-format.js';
+import type { Protocol } from '../../protocol/protocol.js';
+import type { Protocols } from '../../protocol/protocols.js';
 import type { WsServerOptions } from '../../ws/server-options.js';
 import { deafen } from '../../ws/silence.js';
+import { chosenProtocol } from '../handshake/chosen-protocol.js';
 import type { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 
 /** Milliseconds for a refused client to read its answer and disconnect. */
@@ -40,7 +42,6 @@ const OPTIONS: WsServerOptions = {
   maxPayload: MOST_PAYLOAD,
   autoPong: false,
   closeTimeout: LINGER_MS,
-  handleProtocols: () => batchedJson.protocol,
 };
 
 /** Upgrade to refuse. */
@@ -52,19 +53,23 @@ export interface Refused {
 }
 
 /**
- * Refuses upgrades by an HTTP status. A client that offers our subprotocol gets a 101 and then a close code, because a
- * browser cannot read a status. Sockets still open after a second are destroyed.
+ * Refuses upgrades by an HTTP status. A client whose protocol says so gets a 101 and then a close code, because a browser
+ * cannot read a status. Sockets still open after a second are destroyed.
  */
 export class Turnstile {
   readonly #rejections: Rejections;
   readonly #clock: Clock;
   readonly #lingering = new Set<Duplex>();
   #lingerMs = LINGER_MS;
-  readonly #server = new WebSocketServer(OPTIONS);
+  readonly #protocols: Protocols;
+  readonly #server: WebSocketServer;
 
-  constructor(rejections: Rejections, clock: Clock) {
+  constructor(rejections: Rejections, protocols: Protocols, clock: Clock) {
     this.#rejections = rejections;
     this.#clock = clock;
+    this.#protocols = protocols;
+    const handleProtocols = (offered: Set<string>): string => chosenProtocol(protocols, offered);
+    this.#server = new WebSocketServer({ ...OPTIONS, handleProtocols });
   }
 
   /** Number of refused sockets that are still open. */
@@ -75,7 +80,9 @@ export class Turnstile {
   refuse({ request, socket, head, ip }: Refused, refusal: UpgradeRefusal): void {
     this.#rejections.count(refusal.cause, ip);
     const { close, status, body, retryAfter } = refusal;
-    if (close === undefined || this.#server.clients.size >= MOST_WEBSOCKETS || !offersOurs(request)) {
+    const protocol = this.#protocolOf(request);
+    const isFull = this.#server.clients.size >= MOST_WEBSOCKETS;
+    if (close === undefined || isFull || !protocol.closesRefused) {
       const headers =
         retryAfter === undefined
           ? refusal.headers
@@ -85,7 +92,8 @@ export class Turnstile {
     this.linger(socket);
     try {
       this.#server.handleUpgrade(request, socket, head, client => {
-        turnAway(client, close, retryAfter ?? (close.code === CLOSE.BUSY.code ? this.#retryMs() : undefined));
+        const after = retryAfter ?? (close.code === CLOSE.BUSY.code ? this.#retryMs() : undefined);
+        turnAway(client, protocol, close, after);
         // Without this, `ws` would parse a flood of messages for a second. `end()` is for clients that wait for the end
         // of the socket after the close frame.
         deafen(client, socket);
@@ -130,6 +138,11 @@ export class Turnstile {
     for (const socket of this.#lingering) endSoon(socket);
   }
 
+  #protocolOf({ headers, url = '/' }: IncomingMessage): Protocol {
+    const offered = headers['sec-websocket-protocol']?.split(',').map(name => name.trim()) ?? [];
+    return this.#protocols.of(this.#protocols.choice(offered) ?? '', url);
+  }
+
   /** Destroys all remaining sockets. */
   stop(): void {
     for (const socket of this.#lingering) socket.destroy();
@@ -140,16 +153,13 @@ export class Turnstile {
     Math.round(RETRY_MS.least + this.#clock.random() * (RETRY_MS.most - RETRY_MS.least));
 }
 
-function turnAway(client: WebSocket, close: Close, retryAfter: number | undefined): void {
+function turnAway(client: WebSocket, protocol: Protocol, close: Close, retryAfter: number | undefined): void {
   // `ws` reads on until the client has answered the close, and reports invalid frames as error events.
   client.on('error', ignore);
   const retry = retryAfter === undefined ? '' : `; retry-after=${Math.ceil(retryAfter)}`;
-  client.close(close.code, close.reason + retry);
-}
-
-function offersOurs(request: IncomingMessage): boolean {
-  const offered = request.headers['sec-websocket-protocol'];
-  return offered !== undefined && offered.split(',').some(name => name.trim() === batchedJson.protocol);
+  const closing = protocol.closing({ code: close.code, reason: close.reason + retry });
+  if (closing.message !== undefined) client.send(closing.message);
+  client.close(closing.close.code, closing.close.reason);
 }
 
 function answerText(

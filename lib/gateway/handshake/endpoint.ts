@@ -1,6 +1,7 @@
 import { FanoutError } from '../../errors/fanout-error.js';
 import type { HeartbeatPolicy } from '../../heartbeat/heartbeat-monitor.js';
 import { resolveHeartbeat } from '../../options/resolve-options.js';
+import { RENEWAL_EVENTS, TOPIC_EVENTS } from '../../protocol/json-messages.js';
 import { type TopicPattern, TopicPatterns } from '../../topic/topic-pattern.js';
 import type { ClientEndpoint, Doorkeeper, Route } from '../session/client-endpoint.js';
 import type { EndpointServer } from './endpoint-server.js';
@@ -8,12 +9,6 @@ import type { Gateway } from '../nest/gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
 import type { GatewayHook, LeaveHook } from '../nest/gateway-hook.js';
 import type { PathOptions, VerifyClient } from '../nest/gateway-options.js';
-
-/** Events of the protocol that a gateway with topics cannot handle itself. */
-const TOPIC_EVENTS = ['subscribe', 'unsubscribe'];
-
-/** Events of the protocol that a gateway with handshake guards cannot handle itself. */
-const RENEWAL_EVENTS = ['refresh'];
 
 /** One path on one port, with all its gateways: one parse and one lookup for each message. */
 export class Endpoint implements ClientEndpoint {

@@ -4,6 +4,7 @@ import type { Rejections } from '../../observe/rejections.js';
 import type { Clock } from '../../time/clock.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
+import type { Answers } from '../session/answers.js';
 import type { ClientSession } from '../session/client-session.js';
 import { Expiries } from '../handshake/expiries.js';
 import { HandshakeGate } from '../handshake/handshake-gate.js';
@@ -21,6 +22,7 @@ export interface CredentialDeps {
   readonly usage: UsageLimits;
   readonly clock: Clock;
   readonly errors: ErrorLog;
+  readonly answers: Answers;
 }
 
 /** Creates the parts that ask for credentials, end them and renew them. */
@@ -32,6 +34,7 @@ export function createCredentials({
   usage,
   clock,
   errors,
+  answers,
 }: CredentialDeps): {
   readonly gate: HandshakeGate;
   readonly expiries: Expiries<ClientSession>;
@@ -41,14 +44,14 @@ export function createCredentials({
   const expiries = new Expiries<ClientSession>({
     renewBefore: options.handshake.renewBefore,
     clock,
-    announce: ({ connection }, expiresAt) => connection.send('refresh', { expiresAt }),
+    announce: answers.renew.bind(answers),
     expire: ({ connection }) => {
       rejections.count('expired', connection.handshake.ip);
       connection.closeAs(CLOSE.EXPIRED);
     },
   });
-  const review = new TopicReview(topics, requests);
+  const review = new TopicReview(topics, requests, answers);
   const handshakeMs = options.limits.handshake;
-  const refreshes = new Refreshes({ gate, expiries, review, handshakeMs, usage, clock });
+  const refreshes = new Refreshes({ gate, expiries, review, handshakeMs, usage, clock, answers });
   return { gate, expiries, refreshes };
 }

@@ -2,34 +2,28 @@ import { isObservable } from 'rxjs';
 import { shown } from '../../errors/fanout-error.js';
 import { Moment } from '../../time/moment.js';
 import { Refusal } from '../../errors/refusals.js';
-import { outgoingJson } from '../../json/outgoing.js';
+import type { UsageLimits } from '../../limits/usage-limits.js';
 import type { ErrorLog } from '../../observe/sampled-errors.js';
+import { jsonParser } from '../../protocol/json-messages.js';
+import type { Command, Incoming, MessageParser } from '../../protocol/protocol.js';
 import type { ClientSession } from '../session/client-session.js';
 import type { ClientEndpoint, Route } from '../session/client-endpoint.js';
-import { errorAnswer, errorFrame, isAnswer, unreadFrame } from '../session/error-frame.js';
-import { readableError } from '../session/exception-meaning.js';
-import type { Incoming } from '../session/inbound.js';
-import { type Answers, cancelStreams, MessageCall } from '../session/message-call.js';
-import {
-  jsonParser,
-  type Message,
-  type MessageId,
-  type MessageParser,
-  readMessage,
-  reportingParser,
-  TEXT_PING,
-} from '../session/message.js';
-import type { Offenders } from './offenders.js';
+import type { Answers } from '../session/answers.js';
+import { CountedRefusal } from '../session/counted-refusal.js';
+import { cancelStreams, MessageCall } from '../session/message-call.js';
+import { reportingParser } from '../session/reporting-parser.js';
 import type { Refreshes } from './refreshes.js';
-import { causeOf } from '../session/refusal-causes.js';
-import type { Fail, SubscribeRouter } from '../subscribe/subscribe-router.js';
+import type { SubscribeRouter } from '../subscribe/subscribe-router.js';
+import type { Clock } from '../../time/clock.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
 /** The collaborators of {@link MessageRouter}. */
 export interface RouterDeps {
   readonly subscribes: SubscribeRouter;
   readonly refreshes: Refreshes;
-  readonly offenders: Offenders;
+  readonly answers: Answers;
+  readonly usage: UsageLimits;
+  readonly clock: Clock;
   /** Most streams that may answer one connection at the same time. */
   readonly streams: number;
   /** Log for errors that answer no request. */
@@ -39,11 +33,13 @@ export interface RouterDeps {
 }
 
 /** Routes each message of a client to its handler, and sends the answer. Its methods never throw. */
-export class MessageRouter implements Answers {
+export class MessageRouter {
   #parser: MessageParser = jsonParser;
   readonly #subscribes: SubscribeRouter;
   readonly #refreshes: Refreshes;
-  readonly #offenders: Offenders;
+  readonly #answers: Answers;
+  readonly #usage: UsageLimits;
+  readonly #clock: Clock;
   readonly #errors: ErrorLog;
   readonly #streams: number;
   readonly #warn: (line: string) => void;
@@ -52,10 +48,12 @@ export class MessageRouter implements Answers {
   #active = 0;
   readonly #idle = new Moment();
 
-  constructor({ subscribes, refreshes, offenders, streams, errors, warn }: RouterDeps) {
+  constructor({ subscribes, refreshes, answers, usage, clock, streams, errors, warn }: RouterDeps) {
     this.#subscribes = subscribes;
     this.#refreshes = refreshes;
-    this.#offenders = offenders;
+    this.#answers = answers;
+    this.#usage = usage;
+    this.#clock = clock;
     this.#streams = streams;
     this.#warn = warn;
     this.#errors = errors;
@@ -78,46 +76,64 @@ export class MessageRouter implements Answers {
 
   /** Routes a message. Resolves when the next message of the connection may be handled. */
   readonly route = (session: ClientSession, frame: Incoming): void | Promise<void> => {
-    let message: Message | undefined;
+    let decoded: Command | readonly Command[] | undefined;
     try {
-      message = readMessage(this.#parser, frame);
+      decoded = session.connection.protocol.decode(frame, this.#parser);
     } catch (error) {
-      return this.fail(session, undefined, error);
+      return this.#answers.fail(session, undefined, error);
     }
-    if (message === undefined) return undefined;
-    if (message === TEXT_PING) return this.#send(session, 'pong');
-    const route = session.endpoint.events.get(message.event);
-    if (route !== undefined) return this.#handle(session, message, route);
-    try {
-      return this.#protocol(session, message);
-    } catch (error) {
-      return this.fail(session, message.id, error);
-    }
+    if (decoded === undefined) return undefined;
+    return 'kind' in decoded ? this.#obey(session, decoded) : this.#obeyEach(session, decoded);
   };
 
   /** Refuses a message without reading it. */
   refuse(session: ClientSession, refusal: Refusal): void {
-    this.fail(session, undefined, refusal);
+    this.#answers.fail(session, undefined, refusal);
   }
 
-  #protocol(session: ClientSession, message: Message): void | Promise<void> {
-    switch (message.event) {
+  #obey(session: ClientSession, command: Command): void | Promise<void> {
+    const { event } = command;
+    const route = event === undefined ? undefined : session.endpoint.events.get(event);
+    if (route !== undefined) return this.#handle(session, command, route);
+    try {
+      return this.#serve(session, command);
+    } catch (error) {
+      return this.#answers.fail(session, command.id, error);
+    }
+  }
+
+  /** Carries out the commands of one frame in order, each after the answer to the one before. Each counts as a message. */
+  async #obeyEach(session: ClientSession, commands: readonly Command[]): Promise<void> {
+    const { connection } = session;
+    for (const command of commands) {
+      if (connection.full) await connection.whenRead(() => {});
+      if (!connection.open) return;
+      // The frame was counted as the first of them.
+      const cause =
+        command === commands[0] ? undefined : this.#usage.refusalOf(session, 0, this.#clock.wallTime());
+      if (cause === undefined) await this.#obey(session, command);
+      else this.#answers.fail(session, command.id, new CountedRefusal('RATE_LIMITED', cause));
+    }
+  }
+
+  #serve(session: ClientSession, command: Command): void | Promise<void> {
+    switch (command.kind) {
       case 'ping':
-        this.#send(session, JSON.stringify({ event: 'pong', id: message.id }));
-        return undefined;
+        return this.#answers.pong(session, command);
       case 'cancel':
-        if (message.id === undefined) throw new Refusal('BAD_MESSAGE');
-        return cancelStreams(session, message.id);
+        if (command.id === undefined) throw new Refusal('BAD_MESSAGE');
+        return cancelStreams(session, command.id);
       case 'subscribe':
-        return this.#counted(this.#subscribes.subscribe(session, message, this.fail));
+        return this.#counted(this.#subscribes.subscribe(session, command));
       case 'unsubscribe':
-        return this.#subscribes.unsubscribe(session, message, this.fail);
+        return this.#subscribes.unsubscribe(session, command);
       case 'refresh':
         // Without handshake guards there are no credentials, so `refresh` is an unknown event.
         if (session.endpoint.handshakeGuards.length === 0) break;
-        return this.#counted(this.#refreshes.refresh(session, message, this.fail));
+        return this.#counted(this.#refreshes.refresh(session, command));
+      case 'call':
     }
-    this.#nameUnknown(session.endpoint, message.event);
+    this.#nameUnknown(session.endpoint, command.event ?? command.kind);
     throw new Refusal('UNKNOWN_EVENT');
   }
 
@@ -139,20 +155,20 @@ export class MessageRouter implements Answers {
   }
 
   /** Calls the handler of a message. A result without a promise is sent at once, and the next message need not wait. */
-  #handle(session: ClientSession, message: Message, route: Route): void | Promise<void> {
-    const call = new MessageCall(this, session, message);
+  #handle(session: ClientSession, command: Command, route: Route): void | Promise<void> {
+    const call = new MessageCall(this.#answers, session, command);
     try {
-      const result = route.handle(session.connection.socket, message.data, call, route.pattern);
-      if (call.streaming || isThenable(result)) return this.#settle(session, message, call, result);
-      this.reply(session, message, result);
+      const result = route.handle(session.connection.socket, command.data, call, route.pattern);
+      if (call.streaming || isThenable(result)) return this.#settle(session, command, call, result);
+      this.#answers.reply(session, command, result);
     } catch (error) {
-      this.fail(session, message.id, error);
+      this.#answers.fail(session, command.id, error);
     }
   }
 
   async #settle(
     session: ClientSession,
-    message: Message,
+    command: Command,
     call: MessageCall,
     promised: unknown,
   ): Promise<void> {
@@ -162,9 +178,9 @@ export class MessageRouter implements Answers {
       // The first values of a stream come before frames that its handler sends in process.nextTick().
       const result = isThenable(promised) ? await promised : promised;
       if (isObservable(result)) await call.replyEach(result, this.#streams);
-      else this.reply(session, message, result);
+      else this.#answers.reply(session, command, result);
     } catch (error) {
-      this.fail(session, message.id, error);
+      this.#answers.fail(session, command.id, error);
     } finally {
       this.#ended();
       call.settled();
@@ -174,86 +190,4 @@ export class MessageRouter implements Answers {
   readonly #ended = (): void => {
     if (--this.#active === 0) this.#idle.come();
   };
-
-  acknowledge(session: ClientSession, message: Message, value: unknown): void {
-    try {
-      this.push(session, message, value);
-    } catch (error) {
-      this.fail(session, message.id, error);
-    }
-  }
-
-  /**
-   * Sends the handler's result as a frame, with the id of the request. An empty result sends nothing, as under
-   * `WsAdapter`.
-   */
-  reply({ connection }: ClientSession, message: Message, result: unknown): void {
-    const json = replyJson(message, result);
-    if (json !== undefined) connection.answer(json);
-  }
-
-  push({ connection }: ClientSession, message: Message, value: unknown): void {
-    const json = replyJson(message, value);
-    if (json === undefined) return;
-    // A stream may have any number of values. While others are unread, a value is limited like a frame sent unasked.
-    if (connection.full) connection.sendText(json);
-    else connection.answer(json);
-  }
-
-  complete(session: ClientSession, { id }: Message): void {
-    if (id !== undefined) this.#send(session, `{"id":${JSON.stringify(id)},"event":"complete"}`);
-  }
-
-  teardownFailed(error: unknown): void {
-    this.#errors.error(error, 'a reply stream failed in its teardown');
-  }
-
-  /** Answers a failed request, counts a refusal, and logs an unexpected error. */
-  readonly fail: Fail = (session, id, thrown, topic) => {
-    const error = readableError(thrown);
-    if (!isAnswer(error)) this.#errors.error(error);
-    if (!session.connection.open) return;
-    const text = this.#frameOf(id, error, topic);
-    // A refusal by the library does not count as a requested answer, so it never waits for the client to read.
-    if (error instanceof Refusal) this.#send(session, text);
-    else session.connection.answer(text);
-    const cause = causeOf(error);
-    if (cause !== undefined) this.#offenders.refused(session, cause);
-  };
-
-  #frameOf(id: MessageId | undefined, error: unknown, topic: string | undefined): string {
-    if (error instanceof Refusal && id === undefined && (error.topic ?? topic) === undefined)
-      return unreadFrame(error.code);
-    const answer = errorAnswer(error);
-    const failure = answer.details?.failure;
-    if (failure !== undefined)
-      this.#errors.error(failure, `the details of an exception (${answer.code}) cannot be sent as JSON`);
-    return errorFrame(id, { ...answer, topic: answer.topic ?? topic });
-  }
-
-  #send(session: ClientSession, text: string): void {
-    session.connection.sendText(text);
-  }
-}
-
-/** Returns the JSON of a reply; undefined for an empty result. @throws FanoutError FANOUT_REPLY */
-function replyJson({ event, id }: Message, result: unknown): string | undefined {
-  if (result === undefined || result === null) return undefined;
-  return id === undefined ? outgoingJson('FANOUT_REPLY', event, result) : answerJson(event, id, result);
-}
-
-/**
- * Returns the JSON of a reply to a request with an id. A frame from the handler is used as it is; any other value gets
- * a frame.
- */
-function answerJson(event: string, id: MessageId, result: {}): string | undefined {
-  const isFrame = typeof result === 'object' && 'event' in result;
-  if (!isFrame) return outgoingJson('FANOUT_REPLY', event, { event, id, data: result });
-  // Copying the frame to add the id would cost half as much again as its JSON.
-  const isPlain =
-    Object.getPrototypeOf(result) === Object.prototype && !('id' in result) && !('toJSON' in result);
-  if (!isPlain) return outgoingJson('FANOUT_REPLY', event, { ...result, id });
-  const json = outgoingJson('FANOUT_REPLY', event, result)!;
-  const member = `"id":${typeof id === 'number' ? id : JSON.stringify(id)}}`;
-  return json === '{}' ? `{${member}` : `${json.slice(0, -1)},${member}`;
 }

@@ -4,15 +4,15 @@ import type { Clock } from '../../time/clock.js';
 import { inTime } from '../../time/deadline.js';
 import { userIdOf } from '../../connection/connection-registry.js';
 import { Refusal, type RefusalCode } from '../../errors/refusals.js';
+import type { Command } from '../../protocol/protocol.js';
 import type { Credentials } from '../handshake/arrival.js';
+import type { Answers } from '../session/answers.js';
 import { isToken } from '../session/bearer-token.js';
 import type { ClientSession } from '../session/client-session.js';
 import { CountedRefusal } from '../session/counted-refusal.js';
 import type { Expiries } from '../handshake/expiries.js';
 import type { HandshakeGate } from '../handshake/handshake-gate.js';
 import { renewalRequest } from '../session/handshake-request.js';
-import type { Message } from '../session/message.js';
-import type { Fail } from '../subscribe/subscribe-router.js';
 import type { TopicReview } from '../subscribe/topic-review.js';
 import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
@@ -26,6 +26,7 @@ export interface RefreshDeps {
   readonly handshakeMs: number;
   readonly usage: UsageLimits;
   readonly clock: Clock;
+  readonly answers: Answers;
 }
 
 /**
@@ -44,12 +45,13 @@ export class Refreshes {
   }
 
   /** Handles a `refresh` message. Resolves when it is answered; never rejects. */
-  refresh(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
-    const { token } = (message.data ?? {}) as { token?: unknown };
-    if (!isToken(token)) return fail(session, message.id, new Refusal('BAD_TOKEN'));
-    if (!this.#deps.usage.mayRefresh(session))
-      return fail(session, message.id, new CountedRefusal('RATE_LIMITED', 'refresh-rate'));
-    const refreshed = this.#after(this.#last.get(session), session, message, token, fail);
+  refresh(session: ClientSession, command: Command): void | Promise<void> {
+    const { answers, usage } = this.#deps;
+    const { token } = (command.data ?? {}) as { token?: unknown };
+    if (!isToken(token)) return answers.fail(session, command.id, new Refusal('BAD_TOKEN'));
+    if (!usage.mayRefresh(session))
+      return answers.fail(session, command.id, new CountedRefusal('RATE_LIMITED', 'refresh-rate'));
+    const refreshed = this.#after(this.#last.get(session), session, command, token);
     this.#last.set(session, refreshed);
     return refreshed.finally(() => {
       if (this.#last.get(session) === refreshed) this.#last.delete(session);
@@ -59,21 +61,20 @@ export class Refreshes {
   async #after(
     last: Promise<void> | undefined,
     session: ClientSession,
-    { id }: Message,
+    { id }: Command,
     token: string,
-    fail: Fail,
   ): Promise<void> {
     await last;
     const { connection } = session;
+    const { answers } = this.#deps;
     try {
       const credentials = await this.#ask(session, token);
       if (!connection.open) return;
       this.#take(session, credentials);
-      await this.#deps.review.run(session, fail);
-      const { expiresAt } = credentials;
-      connection.sendText(JSON.stringify({ event: 'refreshed', id, data: { expiresAt } }));
+      await this.#deps.review.run(session);
+      answers.refreshed(session, id, credentials.expiresAt);
     } catch (error) {
-      fail(session, id, error);
+      answers.fail(session, id, error);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { CallHandler, CanActivate, ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { isAnswer } from '../session/error-frame.js';
+import { isAnswer } from '../session/error-answer.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
 /** Most guards and interceptors named in the log. */

@@ -13,7 +13,7 @@ import type { ErrorLog } from '../../observe/sampled-errors.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import type { Subscription } from '../../topic/subscription.js';
-import type { WireFormat } from '../../wire/json-format.js';
+import type { Protocol } from '../../protocol/protocol.js';
 import type { AdmissionSlots } from '../../limits/admission-slots.js';
 import type { Arrival, Credentials } from '../handshake/arrival.js';
 import { attachSession, ClientSession, type SessionDeps, sessionOf } from '../session/client-session.js';
@@ -62,13 +62,13 @@ export class ConnectionLifecycle {
   }
 
   /** Takes over a WebSocket after its handshake, together with its slot. */
-  open(arrival: Arrival, socket: WebSocket, format: WireFormat, credentials?: Credentials): void {
+  open(arrival: Arrival, socket: WebSocket, protocol: Protocol, credentials?: Credentials): void {
     const { connections, heartbeat, expiries, reception, sessionHost, unfinished } = this.#deps;
     const { endpoint, request, ip, params } = arrival;
     const url = ownString(request.url ?? '/', endpoint.path);
     const handshake = new Handshake(url, ip, request.headers, params);
     const deps = endpoint.heartbeat === false ? this.#deps.connectionWithoutPings : this.#deps.connection;
-    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, deps, format);
+    const connection = new SocketConnection<Subscription>(socket, request.socket, handshake, deps, protocol);
     const session = new ClientSession(connection, endpoint, sessionHost);
     endpoint.server.adopt(socket);
     attachSession(socket, session);

@@ -4,7 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { ServerOptions, WebSocketServer } from 'ws';
 import { FanoutError, shown } from '../../errors/fanout-error.js';
-import type { MessageParser } from '../session/message.js';
+import type { MessageParser } from '../../protocol/protocol.js';
 import { GatewayServer } from './gateway-server.js';
 import { MessageRouter } from '../messages/message-router.js';
 

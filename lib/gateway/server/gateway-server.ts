@@ -11,7 +11,8 @@ import type { Preflight } from '../../observe/preflight.js';
 import type { Rejections } from '../../observe/rejections.js';
 import { type ErrorLog, SampledErrors } from '../../observe/sampled-errors.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
-import { deflated, formatOf, type WireFormat } from '../../wire/json-format.js';
+import type { Protocol } from '../../protocol/protocol.js';
+import type { Protocols } from '../../protocol/protocols.js';
 import { Admission } from '../admission/admission.js';
 import { AdmissionRates } from '../../limits/admission-rates.js';
 import type { AdmissionSlots } from '../../limits/admission-slots.js';
@@ -58,6 +59,7 @@ export interface ServerDeps {
   readonly explorer: GatewayExplorer;
   readonly handlers: GatewayHandlers;
   readonly lifecycle: ConnectionLifecycle;
+  readonly protocols: Protocols;
   readonly guards: HandshakeCheck;
   readonly load: Load;
   readonly bans: Bans;
@@ -92,7 +94,7 @@ export class GatewayServer {
     const { options, lifecycle, rejections, clock } = deps;
     this.#ownServers = new OwnServers(options.limits.handshake);
     this.#addresses = new ClientAddresses(options.trustProxy);
-    this.#turnstile = new Turnstile(rejections, clock);
+    this.#turnstile = new Turnstile(rejections, deps.protocols, clock);
     this.#unclaimed = new UnclaimedUpgrades({
       addresses: this.#addresses,
       turnstile: this.#turnstile,
@@ -107,7 +109,7 @@ export class GatewayServer {
       refusals: new SampledErrors(clock.now, { error: line => deps.logger.warn(line) }),
       turnstile: this.#turnstile,
       open: (arrival, client, credentials) =>
-        lifecycle.open(arrival, client, this.#formatOf(client, arrival.request), credentials),
+        lifecycle.open(arrival, client, this.#protocolOf(client, arrival.request), credentials),
     });
     this.#servers = new UpgradeServers({
       admission: this.#admission,
@@ -251,9 +253,10 @@ export class GatewayServer {
     this.#turnstile.refuse(arrival, badRequest(request.method, error.message));
   }
 
-  #formatOf(client: WebSocket, request: IncomingMessage): WireFormat {
-    const format = formatOf(client.protocol);
-    return this.#deflating.has(request) ? deflated(format) : format;
+  #protocolOf(client: WebSocket, request: IncomingMessage): Protocol {
+    const { protocols } = this.#deps;
+    const protocol = protocols.of(client.protocol, request.url ?? '/');
+    return this.#deflating.has(request) ? protocols.deflated(protocol) : protocol;
   }
 
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
@@ -267,7 +270,10 @@ export class GatewayServer {
   }
 
   #socketServer(): EndpointServer {
-    const { limits, compression } = this.#deps.options;
+    const {
+      protocols,
+      options: { limits, compression },
+    } = this.#deps;
     const options: WsServerOptions = {
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
@@ -276,7 +282,7 @@ export class GatewayServer {
       autoPong: undefined,
       perMessageDeflate: compression !== false && DEFLATE_OFFER,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: chosenProtocol,
+      handleProtocols: offered => chosenProtocol(protocols, offered),
       noServer: true,
     };
     const server = new EndpointServer(options);

@@ -11,6 +11,7 @@ import { Refusal } from '../../errors/refusals.js';
 import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
 import type { Observation } from '../../observe/observation.js';
 import type { ErrorLog } from '../../observe/sampled-errors.js';
+import type { Protocols } from '../../protocol/protocols.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import { AdmissionSlots } from '../../limits/admission-slots.js';
@@ -18,7 +19,7 @@ import { AdmissionUsers } from '../admission/admission-users.js';
 import { type ClientConnection, type ClientSession, sessionOf } from '../session/client-session.js';
 import { ConnectionLifecycle } from './connection-lifecycle.js';
 import { createCredentials } from '../messages/credentials.js';
-import { errorAnswer, errorFrame } from '../session/error-frame.js';
+import { Answers } from '../session/answers.js';
 import type { Expiries } from '../handshake/expiries.js';
 import type { GatewayExplorer } from '../nest/gateway-explorer.js';
 import { GatewayHandlers } from '../handshake/gateway-handlers.js';
@@ -42,6 +43,7 @@ export interface RimDeps {
   readonly explorer: GatewayExplorer;
   readonly config: ApplicationConfig;
   readonly delivery: Delivery;
+  readonly protocols: Protocols;
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
   readonly observation: Observation;
@@ -64,22 +66,37 @@ export interface Rim {
 
 /** Puts the gateway room together: who comes in, what clients send, and what they are told. */
 export function createRim(deps: RimDeps): Rim {
-  const { options, explorer, config, delivery, connections, heartbeat, observation, clock, logger, errors } =
-    deps;
+  const {
+    options,
+    explorer,
+    config,
+    delivery,
+    protocols,
+    connections,
+    heartbeat,
+    observation,
+    clock,
+    logger,
+    errors,
+  } = deps;
   const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
   const { counters, rejections, load, preflight } = observation;
   const slots = new AdmissionSlots(options.limits);
   const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
-  const sources = new TopicSources(broadcaster, name => tellSourceFailed(topics, connections, name), errors);
+  const inbound = new InboundRim({ options, counters, rejections, connections, clock, logger });
+  const { usage, offenders } = inbound;
+  const answers = new Answers({ errors, offenders });
+  const tellFailed = (name: string): void => tellSourceFailed(answers, topics, connections, name);
+  const sources = new TopicSources(broadcaster, tellFailed, errors);
   const leaveHooks = new LeaveHooks(errors);
   const room = new TopicRoom(topics, options.limits.topics);
   const requests = new TopicRequests(delivery, sources, room);
-  const inbound = new InboundRim({ options, counters, rejections, connections, clock, logger });
   const subscribes = new SubscribeRouter({
     delivery,
     sources,
     requests,
-    usage: inbound.usage,
+    answers,
+    usage,
     room,
     load,
     topicsPerConnection: options.limits.topicsPerConnection,
@@ -89,9 +106,10 @@ export function createRim(deps: RimDeps): Rim {
     topics,
     requests,
     rejections,
-    usage: inbound.usage,
+    usage,
     clock,
     errors,
+    answers,
   });
   const { streams } = options.limits;
   const warn = (line: string): void => logger.warn(line);
@@ -99,11 +117,13 @@ export function createRim(deps: RimDeps): Rim {
     subscribes,
     refreshes,
     streams,
-    offenders: inbound.offenders,
+    answers,
+    usage,
+    clock,
     errors,
     warn,
   });
-  const renewal = new SnapshotRenewal({ topics, catchUp, requests, fail: router.fail });
+  const renewal = new SnapshotRenewal({ topics, catchUp, requests, answers });
   const flightTime = flightTimeOf(options.slowConsumer.lag);
   const ofConnection = {
     turnWrites: new TurnWrites(clock),
@@ -152,6 +172,7 @@ export function createRim(deps: RimDeps): Rim {
     handlers,
     guards: gate,
     lifecycle,
+    protocols,
     load,
     bans: inbound.bans,
     slots,
@@ -170,8 +191,15 @@ export function createRim(deps: RimDeps): Rim {
   return { sources, renewal, leaveHooks, expiries, router, server, shutdown };
 }
 
-function tellSourceFailed(topics: TopicRegistry, connections: ConnectionRegistry, name: string): void {
-  const text = errorFrame(undefined, errorAnswer(new Refusal('SOURCE_FAILED', name)));
-  for (const { subscriber } of topics.find(name)?.listeners() ?? [])
-    connections.get(subscriber.id)?.sendText(text);
+function tellSourceFailed(
+  answers: Answers,
+  topics: TopicRegistry,
+  connections: ConnectionRegistry,
+  name: string,
+): void {
+  const refusal = new Refusal('SOURCE_FAILED', name);
+  for (const { subscriber } of topics.find(name)?.listeners() ?? []) {
+    const connection = connections.get(subscriber.id);
+    if (connection !== undefined) answers.notify(connection, refusal);
+  }
 }

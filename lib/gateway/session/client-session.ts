@@ -5,8 +5,9 @@ import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../../connection/socket-connection.js';
 import type { Subscription } from '../../topic/subscription.js';
 import type { ClientEndpoint } from './client-endpoint.js';
-import { Inbound, type InboundSession, type Incoming } from './inbound.js';
-import type { MessageId } from './message.js';
+import { Inbound, type InboundSession } from './inbound.js';
+import type { MessageId } from '../../protocol/frames.js';
+import type { Incoming } from '../../protocol/protocol.js';
 import type { UnreadyBytes } from '../../limits/unready-bytes.js';
 import type { Usage } from '../../limits/usage-limits.js';
 

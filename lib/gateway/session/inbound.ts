@@ -1,10 +1,8 @@
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { inNoContext } from '../../connection/own-context.js';
 import type { RejectionCause } from '../../observe/rejections.js';
 import type { UnreadyBytes } from '../../limits/unready-bytes.js';
-
-/** Message as it arrived: text as a string, binary data as given by `ws`. */
-export type Incoming = string | RawData;
+import type { Incoming } from '../../protocol/protocol.js';
 
 /** Most messages that may wait before the socket is paused. `ws` may still emit the rest of its current chunk. */
 const QUEUE_LIMIT = 16;

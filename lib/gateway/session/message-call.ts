@@ -1,28 +1,13 @@
 import { EMPTY, type Observable, type Subscription as RxSubscription, tap } from 'rxjs';
+import type { MessageId } from '../../protocol/frames.js';
+import type { Command } from '../../protocol/protocol.js';
+import type { Answers } from './answers.js';
 import type { ClientSession } from './client-session.js';
 import { CountedRefusal } from './counted-refusal.js';
 import type { Invocation } from '../nest/invocation.js';
-import type { Message, MessageId } from './message.js';
 
 /** Most bytes that may wait for a socket before the next value of a generator or byte stream is pulled. */
 const MOST_UNSENT = 64 * 1024;
-
-/** Ways to answer a message. */
-export interface Answers {
-  /** Answers with a value after it has waited for its turn. @throws FanoutError FANOUT_REPLY */
-  reply(session: ClientSession, message: Message, value: unknown): void;
-  /**
-   * Answers with a value of a stream that cannot be paused, within the limit on unread answers.
-   * @throws FanoutError FANOUT_REPLY
-   */
-  push(session: ClientSession, message: Message, value: unknown): void;
-  /** Replies, or answers with an error if the value cannot be sent. */
-  acknowledge(session: ClientSession, message: Message, value: unknown): void;
-  /** Tells the client that the stream of a request is complete. */
-  complete(session: ClientSession, message: Message): void;
-  fail(session: ClientSession, id: MessageId | undefined, error: unknown): void;
-  teardownFailed(error: unknown): void;
-}
 
 /** Call of an event's handler, from its message to its last reply. */
 export class MessageCall implements Invocation {
@@ -30,25 +15,25 @@ export class MessageCall implements Invocation {
   streaming = false;
   readonly #answers: Answers;
   readonly #session: ClientSession;
-  readonly #message: Message;
+  readonly #command: Command;
   #cancelled = false;
   #isFiltered = false;
   #replies: RxSubscription | undefined;
   #end: (() => void) | undefined;
   #becameStream: (() => void) | undefined;
 
-  constructor(answers: Answers, session: ClientSession, message: Message) {
+  constructor(answers: Answers, session: ClientSession, command: Command) {
     this.#answers = answers;
     this.#session = session;
-    this.#message = message;
+    this.#command = command;
   }
 
   get id(): MessageId | undefined {
-    return this.#message.id;
+    return this.#command.id;
   }
 
   acknowledge(data: unknown): void {
-    this.#answers.acknowledge(this.#session, this.#message, { event: this.#message.event, data });
+    this.#answers.acknowledge(this.#session, this.#command, { event: this.#command.event, data });
   }
 
   streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown> {
@@ -125,15 +110,15 @@ export class MessageCall implements Invocation {
   }
 
   #complete(): void {
-    if (this.streaming && !this.#isFiltered) this.#answers.complete(this.#session, this.#message);
+    if (this.streaming && !this.#isFiltered) this.#answers.complete(this.#session, this.#command);
   }
 
   #untilEnd(values: Observable<unknown>): Promise<void> {
-    const [answers, session, message] = [this.#answers, this.#session, this.#message];
+    const [answers, session, command] = [this.#answers, this.#session, this.#command];
     return new Promise(resolve => {
       // A value that cannot be sent ends the stream, like an error of the stream.
       const subscription = values.pipe(tap(value => this.#send(value))).subscribe({
-        error: error => answers.fail(session, message.id, error),
+        error: error => answers.fail(session, command.id, error),
         complete: () => this.#complete(),
       });
       this.#replies = subscription;
@@ -153,8 +138,8 @@ export class MessageCall implements Invocation {
 
   #send(value: unknown): void {
     // An Observable cannot be paused. A single value, wrapped by an interceptor, is the result of the handler.
-    if (this.streaming && this.#end === undefined) this.#answers.push(this.#session, this.#message, value);
-    else this.#answers.reply(this.#session, this.#message, value);
+    if (this.streaming && this.#end === undefined) this.#answers.push(this.#session, this.#command, value);
+    else this.#answers.reply(this.#session, this.#command, value);
   }
 }
 

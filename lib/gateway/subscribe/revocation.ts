@@ -1,15 +1,14 @@
 import { Refusal } from '../../errors/refusals.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import type { Subscription } from '../../topic/subscription.js';
+import type { Answers } from '../session/answers.js';
 import type { ClientSession } from '../session/client-session.js';
 import { GuardRefusal } from '../nest/guard-refusal.js';
-import type { Fail } from './subscribe-router.js';
-import { unsubscribedText } from './topic-answers.js';
 import { FILTERED } from './topic-request.js';
 
 /** Ends a subscription whose client may no longer have the topic, and sends the client the error and the end. */
 export function revoke(
-  { topics, fail }: { readonly topics: TopicRegistry; readonly fail: Fail },
+  { topics, answers }: { readonly topics: TopicRegistry; readonly answers: Answers },
   session: ClientSession,
   subscription: Subscription,
   error: unknown,
@@ -17,7 +16,7 @@ export function revoke(
   const { name } = subscription.topic;
   // The client sent no message, so the refusal is not counted against it.
   const reason = error instanceof GuardRefusal ? new Refusal('FORBIDDEN', name) : error;
-  if (error !== FILTERED) fail(session, undefined, reason, name);
+  if (error !== FILTERED) answers.fail(session, undefined, reason, name);
   topics.leave(subscription, 'revoked');
-  session.connection.sendText(unsubscribedText(name));
+  answers.unsubscribed(session.connection, name, 'revoked');
 }

@@ -1,11 +1,10 @@
 import type { CatchUp } from '../../broadcast/catch-up.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import type { Subscription } from '../../topic/subscription.js';
-import { gapText } from '../../wire/gap-frame.js';
 import { inOwnContext } from '../../connection/own-context.js';
+import type { Answers } from '../session/answers.js';
 import type { ClientConnection, ClientSession } from '../session/client-session.js';
 import { sessionOf } from '../session/client-session.js';
-import type { Fail } from './subscribe-router.js';
 import { revoke } from './revocation.js';
 import type { TopicRequest } from './topic-request.js';
 import type { TopicRequests } from './topic-requests.js';
@@ -15,7 +14,7 @@ export interface RenewalDeps {
   readonly topics: TopicRegistry;
   readonly catchUp: CatchUp;
   readonly requests: TopicRequests;
-  readonly fail: Fail;
+  readonly answers: Answers;
 }
 
 /**
@@ -70,9 +69,7 @@ export class SnapshotRenewal {
 
   #tell(session: ClientSession, request: TopicRequest, subscription: Subscription, snapshot: unknown): void {
     if (!this.#isWaiting(subscription, request)) return;
-    const { topic, lostFrom, cursor } = subscription;
-    session.connection.answer(gapText(topic.name, topic.log.epoch, lostFrom, cursor, 'slow', snapshot));
-    subscription.lossTold();
+    this.#deps.answers.renewed(session.connection, subscription, snapshot);
     if (this.#isWaiting(subscription, request)) this.#deps.catchUp.join(subscription);
   }
 

@@ -4,13 +4,13 @@ import { rateClass } from '../../topic/rate-class.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import { type Subscription } from '../../topic/subscription.js';
 import type { RejectionCause } from '../../observe/rejections.js';
-import { announceGap, announceLoss } from '../session/announced-losses.js';
+import type { MessageId } from '../../protocol/frames.js';
+import type { Command } from '../../protocol/protocol.js';
+import type { Answers } from '../session/answers.js';
 import type { ClientConnection, ClientSession } from '../session/client-session.js';
 import { CountedRefusal } from '../session/counted-refusal.js';
-import type { Message, MessageId } from '../session/message.js';
 import { recover } from './recovered-position.js';
 import { namedTopics, payloads, validNames } from '../nest/named-topics.js';
-import { subscribedText, unsubscribedText } from './topic-answers.js';
 import { FILTERED, type TopicRequest } from './topic-request.js';
 import { type TopicRequests, unmatched } from './topic-requests.js';
 import type { TopicRoom } from './topic-room.js';
@@ -18,19 +18,12 @@ import type { TopicSources } from './topic-sources.js';
 import type { UsageLimits } from '../../limits/usage-limits.js';
 import { isThenable } from '../nest/wrapped-method.js';
 
-/** Answers a refused request. */
-export type Fail = (
-  session: ClientSession,
-  id: MessageId | undefined,
-  error: unknown,
-  topic?: string,
-) => void;
-
 /** The collaborators of {@link SubscribeRouter}. */
 export interface SubscribeDeps {
   readonly delivery: Delivery;
   readonly sources: TopicSources;
   readonly requests: TopicRequests;
+  readonly answers: Answers;
   readonly usage: UsageLimits;
   readonly room: TopicRoom;
   /** Load of the process. During an overload clients get no new subscriptions. */
@@ -48,7 +41,6 @@ interface Asked {
   readonly maxRate: number | undefined;
   /** True if missed publications may follow the snapshot. */
   readonly replays: boolean;
-  readonly fail: Fail;
 }
 
 /** Subscribes and unsubscribes connections, for messages of clients and for calls of the server. */
@@ -58,6 +50,7 @@ export class SubscribeRouter {
   readonly #delivery: Delivery;
   readonly #sources: TopicSources;
   readonly #requests: TopicRequests;
+  readonly #answers: Answers;
   readonly #limit: number;
 
   constructor(deps: SubscribeDeps) {
@@ -66,6 +59,7 @@ export class SubscribeRouter {
     this.#topics = deps.delivery.topics;
     this.#sources = deps.sources;
     this.#requests = deps.requests;
+    this.#answers = deps.answers;
     this.#limit = deps.topicsPerConnection;
   }
 
@@ -74,20 +68,20 @@ export class SubscribeRouter {
    * takes time.
    * @throws Refusal for the message as a whole
    */
-  subscribe(session: ClientSession, message: Message, fail: Fail): void | Promise<void> {
-    const named = namedTopics(message.data, this.#limit);
+  subscribe(session: ClientSession, command: Command): void | Promise<void> {
+    const named = namedTopics(command.data, this.#limit);
     this.#assertMayAsk(session, named.size);
-    const names = validNames(named, () => fail(session, message.id, new Refusal('BAD_TOPIC')));
+    const names = validNames(named, () => this.#answers.fail(session, command.id, new Refusal('BAD_TOPIC')));
     if (names.length === 0) return undefined;
-    const payloadOf = payloads(message.data as object);
+    const payloadOf = payloads(command.data as object);
     const { connection } = session;
     let waiting: Promise<void>[] | undefined;
     for (const name of names) {
       // The connection may have been closed by one of the topics.
       if (!connection.open) break;
       const answered = connection.full
-        ? connection.whenRead(() => this.#subscribe(session, message, name, payloadOf(name), fail))
-        : this.#subscribe(session, message, name, payloadOf(name), fail);
+        ? connection.whenRead(() => this.#subscribe(session, command, name, payloadOf(name)))
+        : this.#subscribe(session, command, name, payloadOf(name));
       if (answered !== undefined) (waiting ??= []).push(answered);
     }
     return waiting && Promise.all(waiting).then(() => {});
@@ -98,22 +92,24 @@ export class SubscribeRouter {
    * what it wants. Such answers are limited like subscribes. Leaving a topic is never limited.
    * @throws Refusal for the message as a whole, or for all its topics without a subscription
    */
-  unsubscribe(session: ClientSession, message: Message, fail: Fail): void {
+  unsubscribe(session: ClientSession, command: Command): void {
     const { connection } = session;
     const others = new Set<unknown>();
-    for (const name of namedTopics(message.data, this.#limit)) {
+    for (const name of namedTopics(command.data, this.#limit)) {
       const subscription = connection.subscriptions.get(name as string);
       if (subscription === undefined) {
         others.add(name);
         continue;
       }
       this.#topics.leave(subscription, 'unsubscribed');
-      connection.sendText(unsubscribedText(name as string, message.id));
+      this.#answers.unsubscribed(connection, name as string, 'unsubscribed', command.id);
     }
     if (others.size === 0) return;
     this.#assertMayAsk(session, others.size);
-    for (const name of validNames(others, () => fail(session, message.id, new Refusal('BAD_TOPIC'))))
-      connection.sendText(unsubscribedText(name, message.id));
+    for (const name of validNames(others, () =>
+      this.#answers.fail(session, command.id, new Refusal('BAD_TOPIC')),
+    ))
+      this.#answers.unsubscribed(connection, name, 'unsubscribed', command.id);
   }
 
   /** Subscribes without asking the topic's method. @throws FanoutError FANOUT_TOPIC_NAME */
@@ -152,7 +148,7 @@ export class SubscribeRouter {
     this.#delivery.finish(subscription);
     connection.requestWrite();
     this.#topics.leave(subscription, 'removed');
-    connection.sendText(unsubscribedText(name));
+    this.#answers.unsubscribed(connection, name, 'removed');
     return true;
   }
 
@@ -176,25 +172,25 @@ export class SubscribeRouter {
   /** Handles one topic of a message. The answer comes at once if the topic's method returns at once. */
   #subscribe(
     session: ClientSession,
-    { id, data }: Message,
+    { id, data }: Command,
     name: string,
     payload: object,
-    fail: Fail,
   ): void | Promise<void> {
     // The connection may have closed during the wait.
     if (!session.connection.open) return;
     const { since, maxRate } = data as { since?: unknown; maxRate?: unknown };
     const request = this.#requests.for(session, name);
-    if (request === undefined) return fail(session, id, unmatched(name));
+    if (request === undefined) return this.#answers.fail(session, id, unmatched(name));
     const rate = maxRate === undefined ? undefined : rateClass(maxRate);
     if (maxRate !== undefined && (rate === undefined || this.#topics.policyOf(name).keyOf === undefined))
-      return fail(session, id, new Refusal('BAD_RATE', name));
+      return this.#answers.fail(session, id, new Refusal('BAD_RATE', name));
     const { replays } = request;
     const from = typeof since === 'string' ? since : undefined;
-    const asked: Asked = { id, since: from, maxRate: rate, replays, fail };
+    const asked: Asked = { id, since: from, maxRate: rate, replays };
     const cause = this.#refusalOf(session, name);
-    if (cause !== undefined) return fail(session, id, new CountedRefusal('BUSY', cause, name));
-    if (!request.reserve(this.#limit)) return fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
+    if (cause !== undefined) return this.#answers.fail(session, id, new CountedRefusal('BUSY', cause, name));
+    if (!request.reserve(this.#limit))
+      return this.#answers.fail(session, id, new Refusal('TOO_MANY_TOPICS', name));
     return this.#ask(session, request, asked, payload);
   }
 
@@ -250,10 +246,10 @@ export class SubscribeRouter {
     request.end();
   }
 
-  #refuse(session: ClientSession, request: TopicRequest, { id, fail }: Asked, error: unknown): void {
+  #refuse(session: ClientSession, request: TopicRequest, { id }: Asked, error: unknown): void {
     request.abandon();
     request.end();
-    if (error !== FILTERED) fail(session, id, error, request.name);
+    if (error !== FILTERED) this.#answers.fail(session, id, error, request.name);
   }
 
   /** Answers, delivers the missed publications, and goes on with new ones. */
@@ -271,15 +267,12 @@ export class SubscribeRouter {
     // The interval of the topic itself may be longer than the requested one.
     const granted =
       subscription.lane.interval > interval ? maxRate && 1000 / subscription.lane.interval : maxRate;
-    const answer = subscribedText(subscription, id, { recovered, maxRate: granted }, snapshot);
-    // Comes after everything that may throw. The renewal of a snapshot may still be running.
-    announceLoss(connection, subscription);
-    connection.answer(answer);
+    this.#answers.subscribed(connection, subscription, { id, recovered, maxRate: granted }, snapshot);
     // The snapshot's toJSON may have closed the connection or ended the subscription.
     if (!subscription.served && subscription.state !== 'ended') {
       // The method is never asked about a client that the server has subscribed.
       subscription.markRenewable(subscription.requested && snapshot !== undefined);
-      announceGap(connection, subscription);
+      this.#answers.skipped(connection, subscription);
       if (recovered) this.#delivery.catchUp.recover(subscription);
       else this.#delivery.catchUp.join(subscription);
       this.#topics.answered(subscription);

@@ -2,9 +2,9 @@ import type { TopicRegistry } from '../../topic/topic-registry.js';
 import { isPresenceName } from '../../topic/topic-name.js';
 import type { Subscription } from '../../topic/subscription.js';
 import { Refusal } from '../../errors/refusals.js';
+import type { Answers } from '../session/answers.js';
 import type { ClientSession } from '../session/client-session.js';
 import { revoke } from './revocation.js';
-import type { Fail } from './subscribe-router.js';
 import type { TopicRequests } from './topic-requests.js';
 
 /**
@@ -14,24 +14,26 @@ import type { TopicRequests } from './topic-requests.js';
 export class TopicReview {
   readonly #topics: TopicRegistry;
   readonly #requests: TopicRequests;
+  readonly #answers: Answers;
 
-  constructor(topics: TopicRegistry, requests: TopicRequests) {
+  constructor(topics: TopicRegistry, requests: TopicRequests, answers: Answers) {
     this.#topics = topics;
     this.#requests = requests;
+    this.#answers = answers;
   }
 
   /** Resolves when every topic is decided. Subscribes without an answer yet check the credentials themselves. */
-  async run(session: ClientSession, fail: Fail): Promise<void> {
+  async run(session: ClientSession): Promise<void> {
     const { subscriptions } = session.connection;
     const asked = [...subscriptions.values()].filter(({ requested, answered }) => requested && answered);
-    const ask = (subscription: Subscription) => this.#ask(session, subscription, fail);
+    const ask = (subscription: Subscription) => this.#ask(session, subscription);
     // Subscribers of a topic may have its presence, so presence topics are decided last.
     const presences = asked.filter(({ topic }) => isPresenceName(topic.name));
     await Promise.all(asked.filter(subscription => !presences.includes(subscription)).map(ask));
     await Promise.all(presences.map(ask));
   }
 
-  async #ask(session: ClientSession, subscription: Subscription, fail: Fail): Promise<void> {
+  async #ask(session: ClientSession, subscription: Subscription): Promise<void> {
     const { name } = subscription.topic;
     const isPresent = (): boolean => session.connection.subscriptions.get(name) === subscription;
     // The client may have left the topic meanwhile.
@@ -42,7 +44,7 @@ export class TopicReview {
       request.adopt(subscription);
       await request.ask({ topic: name });
     } catch (error) {
-      if (isPresent()) revoke({ topics: this.#topics, fail }, session, subscription, error);
+      if (isPresent()) revoke({ topics: this.#topics, answers: this.#answers }, session, subscription, error);
     } finally {
       request?.end();
     }

@@ -16,7 +16,8 @@ import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import type { Subscription } from '../../../lib/topic/subscription.js';
 import type { TopicRegistry } from '../../../lib/topic/topic-registry.js';
-import { formatOf } from '../../../lib/wire/json-format.js';
+import { Protocols } from '../../../lib/protocol/protocols.js';
+import type { WireFormat } from '../../../lib/wire/wire-format.js';
 import { FakeSocket, FakeWebSocket } from './fake-socket.js';
 import { HandClock } from './hand-clock.js';
 import { policiesOf } from './policies.js';
@@ -28,6 +29,8 @@ export const TIMING: FlushTiming = {
   slice: 8,
   window: undefined,
 };
+
+const PROTOCOLS = new Protocols();
 
 /** A connection of the core on a fake socket. */
 export interface Peer {
@@ -160,11 +163,20 @@ export class Core {
     return this.delivery.broadcaster;
   }
 
-  connect(protocol = '', format = formatOf(protocol), url = '/'): Peer {
+  /** @param format that of the subprotocol by default */
+  connect(subprotocol = '', format?: WireFormat, url = '/'): Peer {
     const socket = new FakeSocket();
-    const ws = new FakeWebSocket(protocol);
+    const ws = new FakeWebSocket(subprotocol);
     const handshake = new Handshake(url, '127.0.0.1', {});
-    const connection = new SocketConnection<Subscription>(ws as never, socket, handshake, this.#host, format);
+    const ours = PROTOCOLS.of(subprotocol, url);
+    const protocol = format === undefined ? ours : ours.withFormat(format);
+    const connection = new SocketConnection<Subscription>(
+      ws as never,
+      socket,
+      handshake,
+      this.#host,
+      protocol,
+    );
     this.connections.add(connection);
     return { connection, socket, ws };
   }

@@ -1,10 +1,13 @@
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
 
+/** The topic that entries are of, where that does not matter. */
+export const ORIGIN = { name: 't', epoch: 'e' };
+
 /** A log entry of a value, as publishing it makes one. */
 export function entryOf(value: unknown, offset: number, except?: string): LogEntry {
   const json = JSON.stringify(value);
   const bytes = Buffer.byteLength(json);
-  return { offset, json, bytes, except, at: 0, expires: 0, key: undefined, until: bytes, gapFrom: 0 };
+  return { offset, json, bytes, except, at: 0, expires: 0, key: undefined, until: bytes, gap: undefined };
 }
 
 /** Consecutive entries from an offset on. */

@@ -11,6 +11,8 @@ export interface LibFile {
   readonly room: string;
   readonly lines: number;
   readonly source: string;
+  /** The source without its comments. */
+  readonly code: string;
   /** Files of lib that it imports, types included, by path under lib. */
   readonly imports: readonly string[];
   /** The same without imports that only name types. */
@@ -19,9 +21,8 @@ export interface LibFile {
   readonly packages: readonly string[];
 }
 
-/** Each `from '…'` and `import('…')` of a source, and whether only types come from it. */
-function importsIn(source: string): { from: string; typeOnly: boolean }[] {
-  const code = source.replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '');
+/** Each `from '…'` and `import('…')` of code, and whether only types come from it. */
+function importsIn(code: string): { from: string; typeOnly: boolean }[] {
   const statements = code.matchAll(/^(import|export)\s+(type\s)?([^;'"]*?)from\s+['"]([^'"]+)['"]/gm);
   const bare = code.matchAll(/^import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm);
   return [
@@ -42,7 +43,8 @@ export const libFiles: readonly LibFile[] = readdirSync(LIB, { recursive: true, 
   .filter(path => /\.c?ts$/.test(path))
   .map(path => {
     const source = readFileSync(join(LIB, path), 'utf8');
-    const all = importsIn(source);
+    const code = source.replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '');
+    const all = importsIn(code);
     const own = all
       .filter(({ from }) => from.startsWith('.'))
       .map(({ from, typeOnly }) => ({
@@ -54,6 +56,7 @@ export const libFiles: readonly LibFile[] = readdirSync(LIB, { recursive: true, 
       room: path.includes('/') ? path.slice(0, path.indexOf('/')) : '',
       lines: source.split('\n').length - 1,
       source,
+      code,
       imports: own.map(({ to }) => to),
       runtimeImports: own.filter(({ typeOnly }) => !typeOnly).map(({ to }) => to),
       packages: all.map(({ from }) => from).filter(from => !from.startsWith('.')),

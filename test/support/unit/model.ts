@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { Core, type Peer } from './core.js';
-import type { WireFormat } from '../../../lib/wire/json-format.js';
+import type { WireFormat } from '../../../lib/wire/wire-format.js';
 import { deflatedPublicationsIn, publicationsIn } from './frames.js';
 
 /** What one subscription is owed, from its beginning to its end. */
@@ -41,7 +41,7 @@ export class Model {
   }
 
   connect(format: WireFormat, msPerWrite: number): void {
-    const peer = this.core.connect(format.protocol, format);
+    const peer = this.core.connect('', format);
     peer.socket.onCall = () => (this.core.clock.time += msPerWrite);
     this.clients.push({ ...peer, periods: new Map(), gone: false });
   }

@@ -1,6 +1,7 @@
 import type { Subscriber } from '../../../lib/topic/subscription.js';
 import type { Batch, BatchSink } from '../../../lib/wire/batch.js';
-import { plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
+import { plainJson } from '../../../lib/protocol/json-formats.js';
+import type { WireFormat } from '../../../lib/wire/wire-format.js';
 import { parseFrames, publicationsIn } from './frames.js';
 
 /** A sink that keeps its batches until a test lets go of them, and has the room that a test says. */

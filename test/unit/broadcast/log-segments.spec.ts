@@ -5,7 +5,7 @@ import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import { plainJson } from '../../../lib/wire/json-format.js';
+import { plainJson } from '../../../lib/protocol/json-formats.js';
 import { parseFrames } from '../../support/unit/frames.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
 import { subscriber } from '../../support/unit/subscribers.js';
@@ -107,7 +107,7 @@ describe('LogSegments', () => {
 
   it('keeps topics apart', () => {
     const [one, other] = [published(3), topicOf('other')];
-    Object.assign(other.log, { epoch: 'f' });
+    other.moveTo('f', 0);
     append(other, ['x', 'y']);
     expect([read(at(one, 0)), read(at(other, 0))]).toEqual([
       [1, 2, 3],

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { batchedJson, deflated, plainJson } from '../../../lib/wire/json-format.js';
+import { batchedJson, plainJson } from '../../../lib/protocol/json-formats.js';
+import { deflated } from '../../../lib/wire/wire-format.js';
 import { Core } from '../../support/unit/core.js';
 import { Model } from '../../support/unit/model.js';
 

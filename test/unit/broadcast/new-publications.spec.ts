@@ -17,11 +17,10 @@ function topicWith(keys: string, options: TopicOptions = {}, limit?: number): To
 
 /** Offsets, or the range of a gap and its reason. */
 const shown = (entries: readonly LogEntry[]): unknown[] =>
-  entries.map(({ offset, gapFrom, json }) => {
-    if (gapFrom === 0) return offset;
-    const { from, to, reason, position } = (JSON.parse(json) as { data: Record<string, unknown> }).data;
-    expect([from, to, position]).toEqual([gapFrom, offset, `e:${offset}`]);
-    return [gapFrom, offset, reason];
+  entries.map(({ offset, gap, json }) => {
+    if (gap === undefined) return offset;
+    expect([gap.to, json]).toEqual([offset, '']);
+    return [gap.from, gap.to, gap.reason];
   });
 
 const CONFLATING = { conflate: true } as const;

@@ -3,7 +3,8 @@ import { type Encode, TopicBatches } from '../../../lib/broadcast/topic-batches.
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { Batch } from '../../../lib/wire/batch.js';
-import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
+import { batchedJson, plainJson } from '../../../lib/protocol/json-formats.js';
+import type { WireFormat } from '../../../lib/wire/wire-format.js';
 import { parseFrames, publicationsIn } from '../../support/unit/frames.js';
 import { subscriber } from '../../support/unit/subscribers.js';
 import { append, topicOf } from '../../support/unit/topics.js';

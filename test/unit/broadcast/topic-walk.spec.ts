@@ -7,7 +7,7 @@ import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import type { BatchSink } from '../../../lib/wire/batch.js';
-import { batchedJson } from '../../../lib/wire/json-format.js';
+import { batchedJson } from '../../../lib/protocol/json-formats.js';
 import { type HandSubscriber, subscriber } from '../../support/unit/subscribers.js';
 import { append, topicOf } from '../../support/unit/topics.js';
 

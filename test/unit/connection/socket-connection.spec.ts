@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CLOSE } from '../../../lib/errors/close-codes.js';
-import { batchedJson, plainJson } from '../../../lib/wire/json-format.js';
+import { batchedJson, plainJson } from '../../../lib/protocol/json-formats.js';
 import { Core, type Peer } from '../../support/unit/core.js';
 
 let core: Core;

@@ -46,7 +46,7 @@ describe('TopicLog', () => {
         expires: 9,
         key: 'k',
         except: 'id',
-        gapFrom: 0,
+        gap: undefined,
       });
       expect(log.range(1, 2)).toEqual([entry]);
       expect(log.at(2)).toBe(entry);

@@ -6,7 +6,8 @@ import { Batch } from '../../../lib/wire/batch.js';
 import { deflateOnce, MOST_DEFLATED_BYTES, WINDOW_BITS } from '../../../lib/wire/deflate-once.js';
 import { encode } from '../../../lib/wire/encode.js';
 import { writeTextHeader } from '../../../lib/wire/frame.js';
-import { batchedJson, plainJson, type WireFormat } from '../../../lib/wire/json-format.js';
+import { batchedJson, plainJson } from '../../../lib/protocol/json-formats.js';
+import type { WireFormat } from '../../../lib/wire/wire-format.js';
 import { entriesOf, publicationsOf } from '../../support/unit/entries.js';
 import { messagesIn, parseFrames } from '../../support/unit/frames.js';
 
@@ -28,7 +29,7 @@ const noise = (length: number): string =>
     .slice(0, length);
 
 function encoded(format: WireFormat, values: readonly unknown[], pool = new BufferPool()): Batch {
-  return encode(format, 'prices.AAPL', entriesOf(values), pool);
+  return encode(format, { name: 'prices.AAPL', epoch: 'e' }, entriesOf(values), pool);
 }
 
 const bytesOf = ({ buffers }: Batch): Buffer => Buffer.from(Buffer.concat(buffers));

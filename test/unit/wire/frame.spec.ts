@@ -1,7 +1,7 @@
 import * as ws from 'ws';
 import { describe, expect, it } from 'vitest';
 import {
-  deflatedTextHeader,
+  deflatedHeader,
   headerSize,
   payloadAt,
   pingFrame,
@@ -63,13 +63,13 @@ describe('writeTextHeader', () => {
   });
 });
 
-describe('deflatedTextHeader', () => {
+describe('deflatedHeader', () => {
   it.each(LENGTHS)('is that of a text frame but for RSV1, with %i bytes', length => {
     const header = Buffer.alloc(headerSize(length));
     writeTextHeader(header, 0, length);
     expect(header[0]).toBe(0x81);
     header[0] = 0xc1;
-    expect(deflatedTextHeader(length)).toEqual(header);
+    expect(deflatedHeader(0x81, length)).toEqual(header);
   });
 });
 

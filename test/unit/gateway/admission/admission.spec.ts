@@ -17,6 +17,7 @@ import { Turnstile } from '../../../../lib/gateway/admission/turnstile.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
 import { CLOSE } from '../../../../lib/errors/close-codes.js';
 import { Preflight } from '../../../../lib/observe/preflight.js';
+import { Protocols } from '../../../../lib/protocol/protocols.js';
 import { Rejections } from '../../../../lib/observe/rejections.js';
 import type { Overload } from '../../../../lib/observe/load.js';
 import type { FanoutOptions } from '../../../../lib/options/fanout-options.js';
@@ -32,7 +33,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
   const options = resolveOptions(given);
   const rejections = new Rejections(() => 0, { warn() {} });
   const slots = new AdmissionSlots(options.limits);
-  const turnstile = new Turnstile(rejections, processClock);
+  const turnstile = new Turnstile(rejections, new Protocols(), processClock);
   const load: { overload: Overload | undefined } = { overload: undefined };
   const opened: (Credentials | undefined)[] = [];
   const here = new Map<string, { open: boolean }[]>();

@@ -5,12 +5,14 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { CLOSE } from '../../../../lib/errors/close-codes.js';
 import { Turnstile } from '../../../../lib/gateway/admission/turnstile.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
+import { Protocols } from '../../../../lib/protocol/protocols.js';
 import { Rejections } from '../../../../lib/observe/rejections.js';
 import { processClock } from '../../../../lib/time/process-clock.js';
 import { masked } from '../../../support/raw-client.js';
 import { eventually } from '../../../support/client.js';
 
-const turnstile = (): Turnstile => new Turnstile(new Rejections(() => 0, { warn() {} }), processClock);
+const turnstile = (): Turnstile =>
+  new Turnstile(new Rejections(() => 0, { warn() {} }), new Protocols(), processClock);
 
 /** Both ends of a connection whose client reads nothing. */
 async function silent(): Promise<{ peer: Socket; socket: Socket }> {

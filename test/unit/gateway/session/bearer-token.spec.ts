@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isToken, offeredToken, withToken } from '../../../../lib/gateway/session/bearer-token.js';
 import { chosenProtocol } from '../../../../lib/gateway/handshake/chosen-protocol.js';
+import { Protocols } from '../../../../lib/protocol/protocols.js';
 
 const offered = (protocols?: string, url = '/'): string | undefined =>
   offeredToken({ headers: { 'sec-websocket-protocol': protocols }, url } as never);
@@ -78,6 +79,6 @@ describe('chosenProtocol', () => {
     [['bearer.x', 'a'], 'a'],
     [['bearer.x'], 'bearer.x'],
   ])('of %j is %j', (protocols, expected) => {
-    expect(chosenProtocol(new Set(protocols))).toBe(expected);
+    expect(chosenProtocol(new Protocols(), new Set(protocols))).toBe(expected);
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Inbound, type Incoming } from '../../../../lib/gateway/session/inbound.js';
+import { Inbound } from '../../../../lib/gateway/session/inbound.js';
+import type { Incoming } from '../../../../lib/protocol/protocol.js';
 import { UnreadyBytes } from '../../../../lib/limits/unready-bytes.js';
 import { FakeWebSocket } from '../../../support/unit/fake-socket.js';
 

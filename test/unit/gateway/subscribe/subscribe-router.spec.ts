@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Refusal } from '../../../../lib/errors/refusals.js';
 import { ClientSession } from '../../../../lib/gateway/session/client-session.js';
 import type { Invocation } from '../../../../lib/gateway/nest/invocation.js';
+import { Answers } from '../../../../lib/gateway/session/answers.js';
 import { CountedRefusal } from '../../../../lib/gateway/session/counted-refusal.js';
 import { SubscribeRouter } from '../../../../lib/gateway/subscribe/subscribe-router.js';
 import { TopicRequests } from '../../../../lib/gateway/subscribe/topic-requests.js';
@@ -53,6 +54,7 @@ beforeEach(() => {
     delivery,
     sources,
     requests: new TopicRequests(delivery, sources, room),
+    answers: new Recorder({ errors: console, offenders: { refused: () => {} } }),
     usage: new UsageLimits(resolveOptions({}), core.clock.now),
     room,
     load,
@@ -61,10 +63,15 @@ beforeEach(() => {
 });
 
 function send(event: 'subscribe' | 'unsubscribe', ...topics: string[]): void {
-  void router[event](session, { event, id: undefined, data: { topics } }, (_, __, error) => {
+  void router[event](session, { kind: event, event, id: undefined, data: { topics } });
+}
+
+/** Answers, but for errors: those are kept. */
+class Recorder extends Answers {
+  override fail(_session: unknown, _id: unknown, error: unknown): void {
     const { code, topic, cause } = error as Refusal;
     refused.push([error instanceof CountedRefusal, code, cause, topic]);
-  });
+  }
 }
 
 const topics = (): string[] => [...peer.connection.topics].sort();
@@ -149,8 +156,8 @@ describe('SubscribeRouter and a presence', () => {
   function answerSince(offset: number): object {
     const before = peer.socket.frames.length;
     const since = core.broadcaster.position('room~presence').replace(/\d+$/, String(offset));
-    const message = { event: 'subscribe', id: undefined, data: { topic: 'room~presence', since } };
-    void router.subscribe(session, message, (_, __, error) => refused.push(error));
+    const command = { kind: 'subscribe', event: 'subscribe', id: undefined } as const;
+    void router.subscribe(session, { ...command, data: { topic: 'room~presence', since } });
     core.clock.turn();
     const frames = peer.socket.frames.slice(before);
     expect(frames).toHaveLength(1);

@@ -1,12 +1,10 @@
 import type { Batch } from './batch.js';
 import { FramePlaces } from './frame-places.js';
-import { textFrame } from './frame.js';
-import { gapText, type GapReason } from './gap-frame.js';
-import { plainJson } from './json-format.js';
-import type { LogEntry } from './log-entry.js';
+import { type Gap, gapEntry, type GapReason, type LogEntry } from './log-entry.js';
 import { type Outgoing, partOf } from './part-of.js';
 import { Pieces } from './pieces.js';
 import { firstAbove } from './sorted-search.js';
+import { framesOf, type Origin, type WireFormat } from './wire-format.js';
 
 /** Part of a batch, and the cursor of a connection that gets it. */
 export interface Part {
@@ -19,44 +17,46 @@ export interface Part {
 const NONE: readonly number[] = [];
 
 /**
- * Batch of plain frames from which any part can be taken, in the same memory. Plain frames are valid in every format.
- * So connections that are excluded from a publication, or have another cursor, cost a few views and no encoding of
- * their own. Offsets ascend, with holes for conflated publications.
+ * Batch with a frame for each entry, from which any part can be taken in the same memory. So connections that are
+ * excluded from a publication, or have another cursor, cost a few views and no encoding of their own. Offsets ascend,
+ * with holes for conflated publications.
  */
-export class PlainFrames {
+export class MessageFrames {
   readonly #batch: Batch;
   readonly #outgoing: Outgoing | undefined;
-  readonly #topic: string;
-  readonly #epoch: string;
+  readonly #format: WireFormat;
+  readonly #origin: Origin;
   readonly #places: FramePlaces;
   /** Offsets of the publications. Only numbers are kept, because the log may drop their text. */
   readonly #offsets: readonly number[];
-  readonly #gapFroms: readonly number[];
+  readonly #gaps: readonly (Gap | undefined)[];
   /** Number of publications before each entry, with their total at the end. */
   readonly #counts: readonly number[];
 
   /**
-   * @param batch the publications in the plain format; each use retains it
+   * @param batch the publications in `format`; each use retains it
+   * @param format a format with a frame for each entry
    * @param upTo cursor of a connection that has all of it, beyond the last publication if later ones were conflated
    *   away
    * @param outgoing counts the parts until their last release
    */
   constructor(
     batch: Batch,
-    topic: string,
-    epoch: string,
+    format: WireFormat,
+    origin: Origin,
     publications: readonly LogEntry[],
     readonly upTo: number = publications.at(-1)?.offset ?? 0,
     outgoing?: Outgoing,
   ) {
     this.#outgoing = outgoing;
     this.#batch = batch;
-    this.#topic = topic;
-    this.#epoch = epoch;
+    this.#format = format;
+    // Of now: a topic may go on under another epoch.
+    this.#origin = { name: origin.name, epoch: origin.epoch };
     this.#offsets = publications.map(({ offset }) => offset);
-    this.#gapFroms = publications.map(({ gapFrom }) => gapFrom);
+    this.#gaps = publications.map(({ gap }) => gap);
     this.#counts = countsOf(publications);
-    const sizes = publications.map(publication => plainJson.size(topic, [publication]));
+    const sizes = publications.map(publication => format.size(origin, [publication]));
     this.#places = new FramePlaces(batch.buffers, sizes);
   }
 
@@ -76,9 +76,9 @@ export class PlainFrames {
     let at = firstAbove(this.#offsets, cursor);
     if (at === end) return undefined;
     const pieces = new Pieces(limit);
-    const gapFrom = this.#gapFroms[at]!;
+    const gap = this.#gaps[at];
     // A client whose cursor is inside a gap was told its beginning.
-    if (gapFrom > 0 && gapFrom <= cursor) this.#addGap(pieces, cursor + 1, ++at, 'expired');
+    if (gap !== undefined && gap.from <= cursor) this.#addGap(pieces, cursor + 1, ++at, gap.reason);
     let run = this.#nextRun(excepted, at);
     if (run === undefined && at === 0 && (this.#batch.bytes <= limit || end === 1)) return this.#whole();
     while (run !== undefined) {
@@ -118,14 +118,15 @@ export class PlainFrames {
 
   /** Tells whether a frame is excepted. An existing gap stays as it is. */
   #isExcepted(excepted: readonly number[], frame: number): boolean {
-    if (this.#gapFroms[frame] !== 0) return false;
+    if (this.#gaps[frame] !== undefined) return false;
     const offset = this.#offsets[frame]!;
     return excepted[firstAbove(excepted, offset) - 1] === offset;
   }
 
   /** Adds a gap. @param end the frame after the gap @returns false if there was no room */
   #addGap(pieces: Pieces, from: number, end: number, reason: GapReason): boolean {
-    const frame = textFrame(gapText(this.#topic, this.#epoch, from, this.#offsets[end - 1]!, reason));
+    const gap = gapEntry({ from, to: this.#offsets[end - 1]!, reason });
+    const frame = framesOf(this.#format, this.#origin, [gap]);
     if (!pieces.empty && frame.length > pieces.room) return false;
     pieces.add(frame);
     return true;
@@ -143,6 +144,6 @@ export class PlainFrames {
 
 function countsOf(entries: readonly LogEntry[]): number[] {
   const counts = [0];
-  for (const { gapFrom } of entries) counts.push(counts.at(-1)! + (gapFrom === 0 ? 1 : 0));
+  for (const { gap } of entries) counts.push(counts.at(-1)! + (gap === undefined ? 1 : 0));
   return counts;
 }

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { subscribedText, unsubscribedText } from '../../../../lib/gateway/subscribe/topic-answers.js';
-import { Subscription } from '../../../../lib/topic/subscription.js';
-import { subscriber } from '../../../support/unit/subscribers.js';
-import { topicOf } from '../../../support/unit/topics.js';
+import { JSON_PROTOCOLS } from '../../../lib/protocol/json.js';
+import type { Subscribed } from '../../../lib/protocol/protocol.js';
 
 const NAME = 'a.B~1@_-';
-const subscription = new Subscription(topicOf(NAME), subscriber());
-subscription.rewind(7);
 const position = 'e:7';
+const protocol = JSON_PROTOCOLS[0]!;
+
+function subscribed(answer: Partial<Subscribed>): unknown {
+  const topic = { name: NAME, epoch: 'e' };
+  const nothing = { id: undefined, recovered: undefined, maxRate: undefined, snapshot: undefined };
+  return protocol.subscribed({ topic, offset: 7, ...nothing, ...answer });
+}
 
 class Money {
   toJSON() {
@@ -15,7 +18,7 @@ class Money {
   }
 }
 
-describe('subscribedText', () => {
+describe('JsonProtocol#subscribed', () => {
   it.each([
     [undefined, undefined, undefined],
     [0, false, 0.5],
@@ -42,23 +45,21 @@ describe('subscribedText', () => {
       for (const snapshot of [...snapshots, '}}', { snapshot: {} }]) {
         const data = { topic: NAME, position, recovered, maxRate, snapshot };
         const frame = { event: 'subscribed', id, data };
-        expect(subscribedText(subscription, id, { recovered, maxRate }, snapshot)).toBe(
-          JSON.stringify(frame),
-        );
+        expect(subscribed({ id, recovered, maxRate, snapshot })).toBe(JSON.stringify(frame));
       }
     },
   );
 
   it.each([1n, new Map(), () => {}])('refuses %s as a snapshot, and names the topic', snapshot => {
-    const attempt = (): unknown => subscribedText(subscription, 1, {}, snapshot);
+    const attempt = (): unknown => subscribed({ id: 1, snapshot });
     expect(attempt).toThrow(expect.objectContaining({ code: 'FANOUT_SNAPSHOT' }));
     expect(attempt).toThrow(NAME);
   });
 });
 
-describe('unsubscribedText', () => {
+describe('JsonProtocol#unsubscribed', () => {
   it.each([undefined, 5, 'x"y'])('is what JSON.stringify makes of it, with the id %j', id => {
     const frame = { event: 'unsubscribed', id, data: { topic: NAME } };
-    expect(unsubscribedText(NAME, id)).toBe(JSON.stringify(frame));
+    expect(protocol.unsubscribed(NAME, id, 'removed')).toBe(JSON.stringify(frame));
   });
 });

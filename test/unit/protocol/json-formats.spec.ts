@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { batchedJson, deflated, formatOf, plainJson } from '../../../lib/wire/json-format.js';
-import type { LogEntry } from '../../../lib/wire/log-entry.js';
+import { batchedJson, plainJson } from '../../../lib/protocol/json-formats.js';
+import { gapText } from '../../../lib/protocol/json-gap.js';
+import { gapEntry, type LogEntry } from '../../../lib/wire/log-entry.js';
+import { deflated } from '../../../lib/wire/wire-format.js';
 import { entriesOf, entryOf, publicationsOf } from '../../support/unit/entries.js';
 import { parseFrames, publicationsIn } from '../../support/unit/frames.js';
 
@@ -9,9 +11,10 @@ const MARGIN = 8;
 
 /** The bytes of a format, written into memory with a guarded margin on both sides. */
 function written(format: typeof plainJson, topic: string, entries: readonly LogEntry[]): Buffer {
-  const size = format.size(topic, entries);
+  const origin = { name: topic, epoch: 'e' };
+  const size = format.size(origin, entries);
   const memory = Buffer.alloc(size + 2 * MARGIN, 0xee);
-  expect(format.write(memory, MARGIN, topic, entries)).toBe(MARGIN + size);
+  expect(format.write(memory, MARGIN, origin, entries)).toBe(MARGIN + size);
   const margins = Buffer.concat([memory.subarray(0, MARGIN), memory.subarray(MARGIN + size)]);
   expect(margins.every(byte => byte === 0xee)).toBe(true);
   return memory.subarray(MARGIN, MARGIN + size);
@@ -59,9 +62,10 @@ describe.each(FORMATS)('the %s format', (_, format) => {
     ]);
   });
 
-  it('writes a gap as it is, alone and among publications', () => {
-    const text = '{"event":"gap","data":{"topic":"t","from":2,"to":3}}';
-    const gap = { ...entryOf(0, 3), json: text, bytes: text.length, gapFrom: 2 };
+  it('writes a gap as a frame of its own would be, alone and among publications', () => {
+    const data = { from: 2, to: 3, reason: 'slow' } as const;
+    const text = gapText({ name: 't', epoch: 'e' }, data);
+    const gap = gapEntry(data);
     const [before, after] = [entryOf('a', 1), entryOf('b', 4)];
     for (const entries of [[gap], [gap, after], [before, gap], [before, gap, after]]) {
       const texts = entries.map(entry =>
@@ -94,16 +98,6 @@ describe('batchedJson', () => {
     expect(frames.map(({ payload }) => String(payload))).toEqual([
       '[{"topic":"t","offset":9,"data":"a"},{"topic":"t","offset":10,"data":"b"}]',
     ]);
-  });
-});
-
-describe('formatOf', () => {
-  it.each([
-    ['', plainJson],
-    ['fanout.v1.json', batchedJson],
-    ['graphql-ws', plainJson],
-  ])('of subprotocol %j is the right one', (protocol, format) => {
-    expect(formatOf(protocol)).toBe(format);
   });
 });
 

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { encode } from '../../../lib/wire/encode.js';
 import { withoutExpired } from '../../../lib/wire/expired.js';
-import { plainJson } from '../../../lib/wire/json-format.js';
+import { plainJson } from '../../../lib/protocol/json-formats.js';
 import type { LogEntry } from '../../../lib/wire/log-entry.js';
-import { PlainFrames } from '../../../lib/wire/plain-frames.js';
+import { MessageFrames } from '../../../lib/wire/message-frames.js';
 import type { Batch } from '../../../lib/wire/batch.js';
-import { entriesOf, entryOf } from '../../support/unit/entries.js';
+import { entriesOf, entryOf, ORIGIN } from '../../support/unit/entries.js';
 import { parseFrames } from '../../support/unit/frames.js';
 
 const gap = (from: number, to: number, reason: string): string =>
@@ -26,11 +26,11 @@ interface Line {
 /** What follows `cursor` without any cleverness: every frame as text, runs of excepted publications as one. */
 function linesAfter(entries: readonly LogEntry[], cursor: number, excepted: readonly number[]): Line[] {
   const lines: (Line & { run: boolean })[] = [];
-  for (const { offset, json, gapFrom } of entries) {
+  for (const { offset, json, gap: told } of entries) {
     if (offset <= cursor) continue;
     const last = lines.at(-1);
-    if (gapFrom > 0) {
-      const from = Math.max(gapFrom, cursor + 1);
+    if (told !== undefined) {
+      const from = Math.max(told.from, cursor + 1);
       lines.push({ from, to: offset, text: gap(from, offset, 'expired'), run: false });
     } else if (!excepted.includes(offset)) {
       const text = `{"topic":"t","offset":${offset},"data":${json}}`;
@@ -92,14 +92,21 @@ function built({ publications, before, after, strays, exceptions }: Scenario) {
   });
   const offsets = published.filter((_, i) => publications[i]!.excepted).map(one => one.offset);
   const excepted = exceptions ? [...new Set([...offsets, ...strays])].sort((a, b) => a - b) : [];
-  const entries = withoutExpired(published, 5, 't', 'e');
+  const entries = withoutExpired(published, 5);
   const pool = new BufferPool();
-  const whole = encode(plainJson, 't', entries, pool);
+  const whole = encode(plainJson, ORIGIN, entries, pool);
   const upTo = offset + after;
-  return { entries, excepted, pool, whole, upTo, frames: new PlainFrames(whole, 't', 'e', entries, upTo) };
+  return {
+    entries,
+    excepted,
+    pool,
+    whole,
+    upTo,
+    frames: new MessageFrames(whole, plainJson, ORIGIN, entries, upTo),
+  };
 }
 
-describe('PlainFrames', () => {
+describe('MessageFrames', () => {
   describe('#after', () => {
     it('is what follows the cursor, as far as there is room, with a gap for each run of what is not for this one', () => {
       fc.assert(
@@ -170,8 +177,8 @@ describe('PlainFrames', () => {
 
     it('is the shared batch itself where that is all of it, and has its memory to the last reader', () => {
       const pool = new BufferPool();
-      const whole = encode(plainJson, 't', entriesOf(['a', 'b'], 4), pool);
-      const frames = new PlainFrames(whole, 't', 'e', entriesOf(['a', 'b'], 4), 9);
+      const whole = encode(plainJson, ORIGIN, entriesOf(['a', 'b'], 4), pool);
+      const frames = new MessageFrames(whole, plainJson, ORIGIN, entriesOf(['a', 'b'], 4), 9);
       for (const limit of [whole.bytes, Infinity]) {
         for (const excepted of [[], [3, 6]]) {
           const part = frames.after(3, limit, excepted);
@@ -190,8 +197,8 @@ describe('PlainFrames', () => {
     });
 
     it('is the shared batch itself when its only frame is larger than the limit', () => {
-      const whole = encode(plainJson, 't', entriesOf(['a']), new BufferPool());
-      const frames = new PlainFrames(whole, 't', 'e', entriesOf(['a']));
+      const whole = encode(plainJson, ORIGIN, entriesOf(['a']), new BufferPool());
+      const frames = new MessageFrames(whole, plainJson, ORIGIN, entriesOf(['a']));
       expect(frames.after(0, 1)!.batch).toBe(whole);
       expect(frames.after(1, 1)).toBeUndefined();
     });
@@ -214,12 +221,22 @@ describe('PlainFrames', () => {
 
     it('is one gap for who is left out of everything', () => {
       const entries = entriesOf(['a', 'b', 'c'], 7);
-      const frames = new PlainFrames(encode(plainJson, 't', entries, new BufferPool()), 't', 'e', entries);
+      const frames = new MessageFrames(
+        encode(plainJson, ORIGIN, entries, new BufferPool()),
+        plainJson,
+        ORIGIN,
+        entries,
+      );
       expect(textsIn(frames.without([7, 8, 9]))).toEqual([gap(7, 9, 'except')]);
     });
 
     it('is an empty batch when there is nothing', () => {
-      const frames = new PlainFrames(encode(plainJson, 't', [], new BufferPool()), 't', 'e', []);
+      const frames = new MessageFrames(
+        encode(plainJson, ORIGIN, [], new BufferPool()),
+        plainJson,
+        ORIGIN,
+        [],
+      );
       expect(frames.without([1]).bytes).toBe(0);
       expect(frames.after(0, 1)).toBeUndefined();
     });

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Refusal } from '../../../../lib/errors/refusals.js';
-import { jsonParser, readMessage } from '../../../../lib/gateway/session/message.js';
+import { Refusal } from '../../../lib/errors/refusals.js';
+import { jsonParser, readCommand } from '../../../lib/protocol/json-messages.js';
 
-const read = (text: string | Buffer): unknown => readMessage(jsonParser, text);
+const read = (text: string | Buffer): unknown => readCommand(jsonParser, text);
 
 const badMessage = expect.objectContaining({ code: 'BAD_MESSAGE', name: 'Refusal' });
 
-describe('readMessage', () => {
+describe('readCommand', () => {
   it.each([
     ['{"event":"a"}', { event: 'a', id: undefined, data: undefined }],
     ['{"event":"a","id":1,"data":[1]}', { event: 'a', id: 1, data: [1] }],
@@ -18,7 +18,7 @@ describe('readMessage', () => {
     ['{"event":"a","more":1}', { event: 'a', id: undefined, data: undefined }],
     ['{"event":"__proto__","data":{}}', { event: '__proto__', id: undefined, data: {} }],
   ])('reads %s', (text, message) => {
-    expect(read(text)).toStrictEqual(message);
+    expect(read(text)).toStrictEqual({ kind: 'call', ...message });
   });
 
   it('reads a binary frame as text', () => {
@@ -90,7 +90,7 @@ describe('readMessage', () => {
 
   describe('a parser of the application', () => {
     it('drops a frame when it returns nothing', () => {
-      expect(readMessage(() => undefined, 'x')).toBeUndefined();
+      expect(readCommand(() => undefined, 'x')).toBeUndefined();
     });
 
     it('gets the frame as it came', () => {
@@ -101,20 +101,20 @@ describe('readMessage', () => {
       };
       const binary = Buffer.from([1]);
       for (const frame of ['x', binary])
-        expect(readMessage(parser, frame)).toMatchObject({ event: 'a', data: 1 });
+        expect(readCommand(parser, frame)).toMatchObject({ event: 'a', data: 1 });
       expect(frames).toEqual(['x', binary]);
     });
 
     it.each([null, 5, 'a', [], {}, { event: 5 }])('that returns %j is answered as a bad message', parsed => {
-      expect(() => readMessage(() => parsed as never, 'x')).toThrow(badMessage);
+      expect(() => readCommand(() => parsed as never, 'x')).toThrow(badMessage);
     });
 
     it('that throws says nothing about the inside', () => {
       const parser = (): never => {
         throw new Error('secret');
       };
-      expect(() => readMessage(parser, 'x')).toThrow(badMessage);
-      expect(() => readMessage(parser, 'x')).not.toThrow('secret');
+      expect(() => readCommand(parser, 'x')).toThrow(badMessage);
+      expect(() => readCommand(parser, 'x')).not.toThrow('secret');
     });
   });
 });

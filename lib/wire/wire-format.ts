@@ -1,0 +1,43 @@
+import type { LogEntry } from './log-entry.js';
+
+/** Topic that entries belong to, as far as a format writes it. */
+export interface Origin {
+  readonly name: string;
+  /** Name of the log. Offsets of another epoch do not apply to it. */
+  readonly epoch: string;
+}
+
+/**
+ * Encoding of the publications and gaps of a topic into frames. Connections of one format share every batch. `write`
+ * fills exactly the number of bytes returned by `size`. A format may give gaps no bytes: its clients are not told of them.
+ */
+export interface WireFormat {
+  /** Format that has a frame of its own for each entry, so that a client may be given any of them: often the format itself. */
+  readonly single: WireFormat;
+  /** Format whose frames this one compresses if that saves bytes; undefined for uncompressed formats. */
+  readonly deflates: WireFormat | undefined;
+  /** Most bytes around the payload of a publication, with a frame header. */
+  around(origin: Origin): number;
+  /** Most bytes of a gap, with a frame header. */
+  mostForGap(origin: Origin): number;
+  /** Bytes of the entries on the wire. */
+  size(origin: Origin, entries: readonly LogEntry[]): number;
+  /** Writes the frames from `at` on; returns the position after them. */
+  write(buffer: Buffer, at: number, origin: Origin, entries: readonly LogEntry[]): number;
+}
+
+const DEFLATED = new WeakMap<WireFormat, WireFormat>();
+
+/** Returns the same format for connections that can read frames compressed once for all. */
+export function deflated(format: WireFormat): WireFormat {
+  let twin = DEFLATED.get(format);
+  if (twin === undefined) DEFLATED.set(format, (twin = { ...format, deflates: format }));
+  return twin;
+}
+
+/** Frames of the entries in memory of their own. */
+export function framesOf(format: WireFormat, origin: Origin, entries: readonly LogEntry[]): Buffer {
+  const buffer = Buffer.allocUnsafe(format.size(origin, entries));
+  format.write(buffer, 0, origin, entries);
+  return buffer;
+}
