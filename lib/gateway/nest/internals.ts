@@ -176,9 +176,11 @@ export const NEST_INTERNALS: readonly NestInternal[] = [
     without: 'methods would be called with the wrong arguments',
     protects: true,
     holds: ({ paramTypes, paramsFactory }) => {
-      const { SOCKET, PAYLOAD, ACK } = paramTypes as Partial<typeof WsParamtype>;
-      const kinds = [SOCKET, PAYLOAD, ACK].map(kind => typeof kind);
-      return kinds.every(kind => kind === 'number') && has(paramsFactory, 'exchangeKeyForValue');
+      const { SOCKET, PAYLOAD } = paramTypes as Partial<typeof WsParamtype>;
+      // The kind ACK and its decorator came with a later version of Nest 11.
+      return (
+        [SOCKET, PAYLOAD].every(kind => typeof kind === 'number') && has(paramsFactory, 'exchangeKeyForValue')
+      );
     },
   },
   {
