@@ -1,17 +1,19 @@
 import { reachOf } from '../topic/topic.js';
 import type { Subscription } from '../topic/subscription.js';
 
-/** Share of the limit in which a line must be able to read what waits for it, or what is too old is skipped. */
+/**
+ * Share of the limit in which a line must be able to read the backlog. On a slower line, old publications are skipped.
+ */
 const MADE_UP_SHARE = 1 / 4;
 
-/** After a skip publications are at most as old as this share of what the line leaves of the limit. */
+/** Greatest age after a skip, as a share of the limit without the line's lag. */
 const FRESH_SHARE = 1 / 2;
 
-/** Bounds the age of publications when a client that is behind reads them. */
+/** Limits the age of publications at the time when a client that is behind reads them. */
 export class AgeLimit {
   readonly #lag: number;
   readonly #now: () => number;
-  /** Newest flushed offset at the time when a client came back: what is older was missed because the client was away. */
+  /** Newest flushed offset at the return of a client. Earlier publications were missed while the client was away. */
   readonly #awayUntil = new WeakMap<Subscription, number>();
 
   /** @param lag milliseconds that publications may take to a client; 0 is no limit */
@@ -20,17 +22,19 @@ export class AgeLimit {
     this.#now = now;
   }
 
-  /** Notes that the client has come back: publications flushed by now may be as old as they are. */
+  /** Notes the return of a client: publications flushed before may be of any age. */
   cameBack(subscription: Subscription): void {
     this.#awayUntil.set(subscription, subscription.lane.flushed);
   }
 
-  /** Notes that the client has everything. */
+  /** Notes that the client has caught up. */
   caughtUp(subscription: Subscription): void {
     this.#awayUntil.delete(subscription);
   }
 
-  /** Whether the next publication would reach its client later than the limit, and the line is too slow to make up for it. */
+  /**
+   * Tells whether the next publication would reach its client after the limit, on a line too slow to make up for it.
+   */
   isExceeded(subscription: Subscription): boolean {
     const { topic, cursor, sink, lane } = subscription;
     const lag = this.#lag;
@@ -40,11 +44,13 @@ export class AgeLimit {
     return age + sink.lag > lag && topic.log.bytesAfter(cursor) > sink.rate * lag * MADE_UP_SHARE;
   }
 
-  /** The cursor from which on publications are kept, and are young enough that not every next one is too old again. */
+  /**
+   * Returns the lowest cursor whose next publications are kept, and young enough to stay within the limit for a while.
+   */
   freshAfter({ topic, cursor, sink, lane }: Subscription): number {
     const lag = this.#lag;
     const reach = Math.max(reachOf(topic), cursor);
-    // Of a line of which nothing is known, none is too old.
+    // On an unknown line no publication counts as too old.
     if (lag === 0 || topic.conflates || sink.rate === Infinity) return reach;
     const since = this.#now() - Math.max(0, lag - sink.lag) * FRESH_SHARE;
     let low = reach;

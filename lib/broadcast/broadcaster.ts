@@ -2,76 +2,79 @@ import type { Close } from '../errors/close-codes.js';
 import type { TopicData } from '../topic/topics.js';
 import type { Member } from './membership.js';
 
-/** A place in a topic's log: `'<epoch>:<offset>'`. Opaque to clients; positions of different epochs cannot be compared. */
+/**
+ * Place in a topic's log: `'<epoch>:<offset>'`. Opaque to clients; positions of different epochs cannot be compared.
+ */
 export type Position = string;
 
-/** One published value and its offset in the topic. */
+/** Published value with its offset in the topic. */
 export interface Publication<T = unknown> {
   readonly offset: number;
   readonly data: T;
 }
 
-/** What {@link Broadcaster.history} gives. */
+/** Result of {@link Broadcaster.history}. */
 export interface History<T = unknown> {
   readonly publications: Publication<T>[];
-  /** The newest position of the topic. */
+  /** Newest position of the topic. */
   readonly position: Position;
-  /** True when nothing after `since` is missing; without `since`, when nothing was ever dropped. */
+  /** True if no publication after `since` is missing; without `since`, if nothing was ever dropped. */
   readonly complete: boolean;
 }
 
-/** How far the subscribers of a topic are behind; see {@link Broadcaster.pressure}. On this process alone. */
+/** Backlog of a topic's subscribers in this process; see {@link Broadcaster.pressure}. */
 export interface Pressure {
-  /** Subscriptions whose socket is too busy for what was published, or that are catching up. */
+  /** Number of subscriptions whose socket is too busy for new publications, or that are catching up. */
   readonly slow: number;
-  /** Bytes of payload that wait: for the next flush, and for each slow subscription what it has not been sent. */
+  /** Bytes of waiting payload: for the next flush, and for each slow subscription its backlog. */
   readonly queuedBytes: number;
-  /** Milliseconds since the oldest publication that waits was published; 0 when none does. */
+  /** Milliseconds since the oldest waiting publication was published; 0 without any. */
   readonly oldestMs: number;
 }
 
-/** One connection by its id, or every connection of a user by the user's id. */
+/** Connection by its id, or every connection of a user by the user's id. */
 export type Target = { readonly connection: string } | { readonly user: string | number };
 
-/** What a connection is to be closed with; the reason is empty by default. */
+/** Code and reason of a close; the reason is empty by default. */
 export type CloseRequest = Pick<Close, 'code'> & Partial<Close>;
 
 /** Options of one publication. */
 export interface PublishOptions {
-  /** The connection that does not get it, itself or its id: usually the one whose message caused it. */
+  /** Connection to exclude, itself or its id: usually the connection whose message caused the publication. */
   readonly except?: string | { readonly id: string };
   /**
-   * Milliseconds after which it is no longer worth sending: who has not been sent it by then gets a gap in its place. A
-   * number above 0 and up to 2,147,483,647. @default none: it is sent as long as it is kept
+   * Milliseconds after which the publication is out of date. A subscriber that has not been sent it by then gets a gap
+   * in its place. A number above 0 and up to 2,147,483,647. @default none: the publication is sent as long as it is
+   * kept
    */
   readonly ttl?: number;
   /**
-   * Names the publication, so that publishing it again by mistake does nothing: a second one on the same topic with the
-   * same key publishes nothing, whatever its data and other options, and gives back what the first one gave. 1 to 255
-   * characters. A key is remembered for five minutes, in this process, and goes earlier only when 50,000 others came
-   * since. A publication that threw has not used its key; one that reached nobody has. @default none
+   * Key that prevents a second publication by mistake. A second call with the same key on the same topic publishes
+   * nothing, whatever its data and other options, and returns the result of the first. 1 to 255 characters. A key is
+   * remembered for five minutes, in this process, or until 50,000 others have followed. A publication that threw has
+   * not used its key; a publication without subscribers has. @default none
    */
   readonly idempotencyKey?: string;
 }
 
 /**
- * Publishes to everybody who is subscribed to a topic. Inject it anywhere; it works before the server listens, and in
- * an application without one.
+ * Publishes to the subscribers of topics. Inject it anywhere. It works before the server listens, and in an application
+ * without a server.
  */
 export abstract class Broadcaster {
   /**
-   * Publishes `data` to the subscribers of a topic. Serialises once, however many there are, and returns at once; the
-   * batch leaves with the next flush. A topic without subscribers is no error. In production its payload is not checked
-   * then: see option `publishing.check`.
-   * @returns how many subscribers of this process get it, or got it if the idempotency key was used before
-   * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY, FANOUT_PUBLISH_OPTION; nothing was
-   * published then
+   * Publishes `data` to the subscribers of a topic. Serialises once for any number of subscribers, and returns at once;
+   * the batch leaves with the next flush. A topic without subscribers is not an error. In production its payload is
+   * then not checked: see option `publishing.check`.
+   * @returns number of subscribers in this process; with a used idempotency key, the number of the first call
+   * @throws FanoutError FANOUT_TOPIC_NAME, FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY,
+   *   FANOUT_PUBLISH_OPTION; nothing was published then
    */
   abstract publish<Name extends string>(topic: Name, data: TopicData<Name>, options?: PublishOptions): number;
 
   /**
-   * Like {@link publish}; resolves with the position once the bus has it. Without a bus, that is at once. With an
-   * idempotency key that was used before it is the position of then.
+   * Like {@link publish}; resolves with the position once the bus has the publication. Without a bus, that is at once.
+   * With a used idempotency key, it is the position of the first call.
    */
   abstract publishConfirmed<Name extends string>(
     topic: Name,
@@ -80,48 +83,50 @@ export abstract class Broadcaster {
   ): Promise<Position>;
 
   /**
-   * Flushes what is pending without waiting for the window. Resolves when all that was published before has left
-   * this process for the kernel; a peer that stopped reading delays that until it is closed as slow or dead.
+   * Flushes pending publications at once. Resolves when everything published before has left this process for the
+   * kernel. A client that has stopped reading delays that until it is closed as slow or lost.
    */
   abstract flush(): Promise<void>;
 
-  /** How many connections of this process are subscribed. @throws FanoutError FANOUT_TOPIC_NAME */
+  /** Returns the number of subscribed connections in this process. @throws FanoutError FANOUT_TOPIC_NAME */
   abstract subscribers(topic: string): number;
 
   /** Resolves with the newest position of a topic. Rejects with FanoutError FANOUT_TOPIC_NAME. */
   abstract position(topic: string): Promise<Position>;
 
   /**
-   * What was published on a topic whose `@Topic` keeps history, oldest first.
-   * @param since leave out what is not after this position
+   * Returns the publications of a topic with history (see `@Topic`), oldest first.
+   * @param since leaves out everything up to this position
    * @returns a promise, which rejects with FanoutError FANOUT_TOPIC_NAME
    */
   abstract history<Name extends string>(topic: Name, since?: Position): Promise<History<TopicData<Name>>>;
 
   /**
-   * How far the subscribers of a topic are behind. A publisher that can wait, or leave out, does so when this grows.
+   * Tells how far the subscribers of a topic are behind. A publisher that can wait, or leave publications out, should
+   * do so when this grows.
    * @throws FanoutError FANOUT_TOPIC_NAME
    */
   abstract pressure(topic: string): Pressure;
 
   /**
-   * Who is subscribed to a topic whose `@Topic` has `presence`, in no order; nobody for another topic. Knows the
-   * subscribers of this process only.
+   * Returns the members of a topic with presence (see `@Topic`), in no order; an empty list for another topic. Knows
+   * the subscribers of this process only.
    * @returns a promise, which rejects with FanoutError FANOUT_TOPIC_NAME
    */
   abstract presence(topic: string): Promise<Member[]>;
 
   /**
-   * Closes the connections of a target, after what was sent to them.
+   * Closes the connections of a target, after everything sent to them.
    * @param close code and reason. @default CLOSE.REMOVED
-   * @returns a promise of how many connections there were, which rejects with FanoutError FANOUT_TARGET, FANOUT_CLOSE
+   * @returns a promise of the number of connections, which rejects with FanoutError FANOUT_TARGET, FANOUT_CLOSE
    */
   abstract disconnect(target: Target, close?: CloseRequest): Promise<number>;
 
   /**
-   * Ends the subscription of a target to a topic and tells its clients with an `unsubscribed` frame. With it ends that
-   * to the presence of the topic, which is for those who may have the topic.
-   * @returns a promise of how many connections were subscribed to either, which rejects with FanoutError FANOUT_TARGET, FANOUT_TOPIC_NAME
+   * Ends the subscription of a target to a topic, and tells its clients with an `unsubscribed` frame. The subscription
+   * to the presence of the topic ends too, because it requires the topic.
+   * @returns a promise of the number of connections that had one of the two, which rejects with FanoutError
+   *   FANOUT_TARGET, FANOUT_TOPIC_NAME
    */
   abstract unsubscribe(target: Target, topic: string): Promise<number>;
 }

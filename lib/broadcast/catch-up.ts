@@ -11,10 +11,13 @@ import type { Laggard, Laggards } from './laggards.js';
 import type { LogSegments } from './log-segments.js';
 import { RecoveryTurns } from './recovery-turns.js';
 
-/** Bytes handed to a socket at once: so much a slow one is ahead of what it has taken, and replies wait behind. */
+/** Most bytes given to a socket at a time. A slow socket holds so many unsent bytes, and replies wait behind them. */
 const ROUND_BYTES = 64 * 1024;
 
-/** Asks a topic's method again for the snapshot of a subscription that lost publications; false when it has none. */
+/**
+ * Calls a topic's method again for the snapshot of a subscription that lost publications. Returns false if the topic
+ * has none.
+ */
 export type Resync = (subscription: Subscription, reason: GapReason) => boolean;
 
 /** The collaborators of {@link CatchUp}. */
@@ -23,30 +26,30 @@ export interface CatchUpDeps {
   readonly laggards: Laggards;
   readonly clock: Clock;
   readonly counters: Counters;
-  /** Milliseconds after which the loop turns. */
+  /** Milliseconds until the event loop turns. */
   readonly slice: number;
   /** Milliseconds that publications may take to a client that is behind; 0 is no limit. */
   readonly lag: number;
-  /** Bytes behind above which a topic's policy `gap` or `disconnect` comes into force. */
+  /** Bytes of backlog above which a topic's policy `gap` or `disconnect` applies. */
   readonly maxBytes: number;
-  /** Connections that are given what they missed at the same time. */
+  /** Most connections that recover at the same time. */
   readonly recoveries: number;
   readonly resync: Resync;
 }
 
 /**
- * Serves subscriptions from the log of their topic: those that come back, and those whose socket was busy when a flush
- * came by. Piece by piece, as the socket takes them; when it has everything a subscription is live again.
+ * Serves subscriptions from the log of their topic: returning ones, and ones whose socket was busy at a flush. Serves
+ * them piece by piece as the socket drains. A subscription that has caught up becomes live again.
  */
 export class CatchUp {
-  /** Who of those that come back is served, and who waits. */
+  /** Turns of returning connections. */
   readonly turns: RecoveryTurns;
   readonly #deps: CatchUpDeps;
-  /** Whose socket has room, for this turn of the loop. */
+  /** Sinks with room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
   #turn: unknown;
   readonly #age: AgeLimit;
-  /** Newest offset that never came, of topics where publications were lost before they came. */
+  /** Newest missing offset of topics that lost publications before their arrival. */
   readonly #missing = new WeakMap<Topic, number>();
   readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
 
@@ -56,15 +59,20 @@ export class CatchUp {
     this.turns = new RecoveryTurns(deps.recoveries, deps.clock, sink => this.#goOn(sink));
   }
 
-  /** The client was answered: what it missed goes to its sink, for the write at the end of this turn, then all that comes. */
+  /**
+   * Starts an answered subscription. Missed publications go to its sink, written at the end of this turn, and then all
+   * new ones.
+   */
   join(subscription: Subscription): void {
-    // What was sent to the client may have ended the subscription.
+    // Sending the answer may have ended the subscription.
     if (subscription.state === 'ended') return;
     if (this.#isCurrent(subscription)) this.#activate(subscription);
     else this.#start(this.#fallBehind(subscription));
   }
 
-  /** The client was answered, and is set back to where it was: as {@link join}, when it is its turn. */
+  /**
+   * Starts an answered subscription that was set back to an earlier position: like {@link join}, when its turn comes.
+   */
   recover(subscription: Subscription): void {
     if (subscription.state === 'ended') return;
     if (this.#isCurrent(subscription)) return this.#activate(subscription);
@@ -72,15 +80,15 @@ export class CatchUp {
     if (this.turns.take(subscription)) this.#start(laggard);
   }
 
-  /** A flush found no room: the subscription keeps its cursor. */
+  /** Removes a subscription from the flushes, because its socket had no room. Its cursor stays. */
   readonly defer = (subscription: Subscription): void => {
     this.#deps.counters.slow++;
     this.#leaveFlush(subscription);
   };
 
   /**
-   * Publications of a topic up to offset `to` will never come. Takes the live subscriptions out of the flushes: in the next turn of
-   * the loop each is told, and goes on behind them.
+   * Handles publications of a topic, up to offset `to`, that will never come. Takes the live subscriptions out of the
+   * flushes. In the next turn of the loop each client is told, and its subscription continues after the gap.
    */
   missing(topic: Topic, to: number): void {
     this.#missing.set(topic, to);
@@ -94,33 +102,38 @@ export class CatchUp {
     this.#goOn(subscription.sink);
   }
 
-  /** A flush of the topic is over: those that its policy gives up are closed, whether their sockets drain or not. */
+  /**
+   * Handles the end of a topic's flush: closes subscribers that are too far behind for the policy `disconnect`, even if
+   * their sockets never drain.
+   */
   passed({ policy, behind }: Topic): void {
     if (policy.slow !== 'disconnect') return;
     for (const subscription of behind)
       if (this.#isTooFar(subscription) && this.#lossOf(subscription) === 'slow') subscription.sink.tooSlow();
   }
 
-  /** The socket has taken what it was given. */
+  /** Continues with a sink whose socket has drained. */
   drained(sink: BatchSink): void {
     const laggard = this.#deps.laggards.of(sink);
     if (laggard === undefined) this.#deps.laggards.drained(sink);
     else this.#round(laggard);
   }
 
-  /** A subscription ends in good order, and its socket is busy: the client is told what it does not get any more. */
+  /**
+   * Handles an orderly end of a subscription with a busy socket: tells the client which publications it will not get.
+   */
   giveUp(subscription: Subscription): void {
     if (subscription.served || subscription.lostFrom > 0)
       this.#skip(subscription, subscription.topic.log.head, 'slow');
   }
 
-  /** The subscription ends, in whatever state it is. */
+  /** Removes a subscription that ends, in any state. */
   forget(subscription: Subscription): void {
     this.#remove(subscription);
     this.#reached(subscription, Infinity);
   }
 
-  /** Resolves when those who are behind have been handed all that was flushed by now, or have ended. */
+  /** Resolves when all subscriptions that are behind have got everything flushed by now, or have ended. */
   caughtUp(): Promise<void> {
     const targets = new Map<Subscription, number>();
     for (const subscription of this.#deps.laggards.subscriptions())
@@ -154,7 +167,7 @@ export class CatchUp {
     this.#goOn(laggard.sink);
   }
 
-  /** It is behind no more. */
+  /** Removes a subscription that is no longer behind. */
   #remove(subscription: Subscription): void {
     this.#deps.laggards.delete(subscription);
     this.turns.give(subscription);
@@ -167,25 +180,28 @@ export class CatchUp {
     this.#goOn(laggard.sink);
   }
 
-  /** Each in turn, until all have caught up or the socket has enough. Some may have to wait, and others be only slow. */
+  /**
+   * Serves the subscriptions of a connection in turn, until all have caught up or the socket has enough. Skips those
+   * that wait for a recovery turn.
+   */
   #serve({ subscriptions, sink }: Laggard): void {
     for (const subscription of subscriptions) {
       if (subscription.state === 'waiting') continue;
-      // What was gathered for the next write counts: many may be served before it.
+      // Bytes gathered for the next write count, because many subscriptions may be served before it.
       const room = Math.min(ROUND_BYTES - sink.unsent, sink.room);
       if (room <= 0 || !this.#advance(subscription, room)) return;
-      // To the end of the line, or the first one would have it all.
+      // Moves to the end of the line, so that the first subscription does not take all the room.
       if (subscriptions.delete(subscription)) subscriptions.add(subscription);
     }
   }
 
-  /** Returns false when what is next has to wait until the socket has taken everything. */
+  /** Serves one piece. Returns false if the next piece has to wait until the socket has drained. */
   #advance(subscription: Subscription, room: number): boolean {
     const { lane, sink } = subscription;
     if (this.#isTooFar(subscription)) {
       const { state } = subscription;
       this.#giveWay(subscription);
-      // It has ended, or it waits for a new snapshot.
+      // The subscription has ended or waits for a new snapshot.
       if (subscription.state !== state) return true;
     }
     const to = lane.flushed;
@@ -205,7 +221,7 @@ export class CatchUp {
     return true;
   }
 
-  /** Does what the policy of the topic says of one that is too far behind. */
+  /** Applies the topic's policy to a subscription that is too far behind. */
   #giveWay(subscription: Subscription): void {
     const { topic, lane, sink } = subscription;
     const reason = this.#lossOf(subscription);
@@ -216,7 +232,10 @@ export class CatchUp {
     this.#skip(subscription, toNewest ? lane.flushed : this.#age.freshAfter(subscription), reason);
   }
 
-  /** Why a subscription lacks what follows its cursor. A loss between processes is no fault of the client. */
+  /**
+   * Returns the reason why a subscription lacks the publications after its cursor. A loss between processes is not the
+   * client's fault.
+   */
   #lossOf({ topic, cursor }: Subscription): GapReason {
     return cursor < (this.#missing.get(topic) ?? 0) ? 'bus' : 'slow';
   }
@@ -226,12 +245,12 @@ export class CatchUp {
     this.#remove(subscription);
     this.#age.caughtUp(subscription);
     topic.activate(subscription);
-    // The log was kept for it. As long as it is kept for others too, the next flush will do.
+    // The log was kept for this subscription. If it is kept for others too, the next flush trims it.
     if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#deps.clock.now());
     this.#reached(subscription, cursor);
   }
 
-  /** Whether what it missed is no longer kept, or more than its topic's policy bears. */
+  /** Tells whether the missed publications are no longer kept, or exceed the limit of the topic's policy. */
   #isTooFar(subscription: Subscription): boolean {
     const { topic, cursor } = subscription;
     if (cursor < reachOf(topic) || this.#age.isExceeded(subscription)) return true;
@@ -251,10 +270,10 @@ export class CatchUp {
     subscription.lossTold();
   }
 
-  /** The next round: when the socket has drained, or with the next turn of the loop when it has taken everything. */
+  /** Plans the next round: when the socket drains, or in the next turn of the loop if it already has. */
   #goOn(sink: BatchSink): void {
     const laggard = this.#deps.laggards.of(sink);
-    // Who only waits for its turn is told when it comes.
+    // A connection that only waits for its recovery turn continues when the turn comes.
     if (laggard === undefined || laggard.subscriptions.size === this.turns.waitingOf(sink)?.size) return;
     if (!sink.isReady) return sink.awaitDrain();
     this.#ready.add(sink);
@@ -274,7 +293,7 @@ export class CatchUp {
     if (this.#ready.size > 0) this.#turn ??= clock.setImmediate(this.#serveReady);
   };
 
-  /** Somebody may wait for it. */
+  /** Resolves waits for this offset. */
   #reached(subscription: Subscription, offset: number): void {
     for (const waiter of this.#waiting) {
       const target = waiter.targets.get(subscription);

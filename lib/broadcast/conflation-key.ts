@@ -2,8 +2,8 @@ import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { TopicPolicy } from '../topic/topic-policy.js';
 
 /**
- * What a payload is the newest value of; undefined on topics that do not conflate.
- * @throws FanoutError FANOUT_CONFLATION_KEY when the application's function throws or gives no key
+ * Returns the conflation key of a payload; undefined on topics that do not conflate.
+ * @throws FanoutError FANOUT_CONFLATION_KEY when the application's function throws or returns no key
  */
 export function conflationKey(name: string, { keyOf }: TopicPolicy, data: unknown): string | undefined {
   if (keyOf === undefined) return undefined;

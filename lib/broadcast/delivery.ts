@@ -24,7 +24,7 @@ import { TopicBroadcaster } from './topic-broadcaster.js';
 import { TopicWalk } from './topic-walk.js';
 import { UnsentBatches } from './unsent-batches.js';
 
-/** The options that delivery depends on; see `FanoutOptions` for their meaning. */
+/** Options for delivery; see `FanoutOptions` for their meaning. */
 export interface DeliverySettings {
   readonly flush: FlushTiming;
   readonly slowConsumer: {
@@ -39,7 +39,7 @@ export interface DeliverySettings {
   readonly publishing: { readonly check: PublicationCheck };
 }
 
-/** What delivery needs of the rest. */
+/** Collaborators of {@link Delivery}. */
 export interface DeliveryDeps {
   readonly settings: DeliverySettings;
   readonly clock: Clock;
@@ -48,31 +48,31 @@ export interface DeliveryDeps {
   readonly policies: TopicPolicies;
   readonly connections: ConnectionRegistry;
   readonly listeners: Pick<TopicListeners, 'vacated' | 'joined' | 'left'>;
-  /** Makes the path of publications. Without it they stay in this process. */
+  /** Makes the path of publications. Without it publications stay in this process. */
   readonly pathOf?: (local: LocalPath, arrivals: Arrivals) => PublicationPath;
   readonly resync: Resync;
   readonly logger: { error(error: unknown, what: string): void };
 }
 
-/** Topics and everything between `publish()` and the connections, put together. */
+/** Topics and everything between `publish()` and the connections. */
 export class Delivery {
   readonly topics: TopicRegistry;
   readonly scheduler: FlushScheduler;
   readonly fanOut: FanOut;
   readonly catchUp: CatchUp;
   readonly broadcaster: TopicBroadcaster;
-  /** Bytes that are kept for those who are behind, and for nobody else. */
+  /** Ledger of bytes kept only for subscriptions that are behind. */
   readonly backlog: ByteLedger;
-  /** Bytes of all histories. */
+  /** Ledger of the bytes of all histories. */
   readonly history: ByteLedger;
   readonly laggards: Laggards;
   readonly segments: LogSegments;
   readonly presence: Presence;
-  /** Takes in publications that have a position already. */
+  /** Accepts publications that already have a position. */
   readonly arrivals: Arrivals;
   readonly #pacer: LanePacer;
   readonly #path: PublicationPath;
-  /** For topics that are handed out beside the flush that may be under way. */
+  /** Walk for topics that are delivered outside of a flush. */
   readonly #walk: TopicWalk;
 
   constructor(deps: DeliveryDeps) {
@@ -153,12 +153,12 @@ export class Delivery {
     });
   }
 
-  /** Hands over to a subscription that was answered what was published so far, or tells it what it does not get. */
+  /** Delivers pending publications to an answered subscription that ends, or tells it which ones it will not get. */
   finish(subscription: Subscription): void {
     if (!subscription.live || !this.fanOut.finish(subscription)) this.catchUp.giveUp(subscription);
   }
 
-  /** Hands out at once what the next flush would hand out. */
+  /** Delivers at once what the next flush would deliver. */
   #handOut(topic: Topic): void {
     for (const lane of topic.lanes) {
       if (lane.settled >= topic.log.head) continue;
@@ -167,7 +167,7 @@ export class Delivery {
     }
   }
 
-  /** Ends every timer; what is not delivered by now is not any more. */
+  /** Ends every timer. Pending publications are not delivered. */
   stop(): void {
     this.presence.stop();
     this.scheduler.stop();

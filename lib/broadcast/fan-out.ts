@@ -6,16 +6,16 @@ import { encode } from '../wire/encode.js';
 import { type Encode, TopicBatches } from './topic-batches.js';
 import type { UnsentBatches } from './unsent-batches.js';
 
-/** Makes the batches that everybody who listens shares. */
+/** Makes the batches that all subscribers of a topic share. */
 export class FanOut {
   readonly #pool: BufferPool;
   readonly #unsent: UnsentBatches;
   readonly #counters: Counters;
   readonly #deflate: DeflateSettings | undefined;
-  /** For single subscriptions, beside the walk that may be under way. */
+  /** Batches for single subscriptions, apart from those of a running walk. */
   readonly #batches: TopicBatches;
 
-  /** @param deflate for connections that take compressed frames; without it there is none */
+  /** @param deflate settings for connections that accept compressed frames; without it no frame is compressed */
   constructor(
     pool: BufferPool,
     unsent: UnsentBatches,
@@ -30,7 +30,7 @@ export class FanOut {
     this.#batches = new TopicBatches(this.#encodeUncompressed, now);
   }
 
-  /** Frames publications into slabs of the pool; they go home when the last socket has let go of the batch. */
+  /** Encodes publications into slabs of the pool. The slabs return when the last socket has released the batch. */
   readonly encode: Encode = (format, origin, publications) => {
     if (this.#deflate === undefined || format.deflates === undefined) {
       return this.#encodeUncompressed(format, origin, publications);
@@ -48,8 +48,8 @@ export class FanOut {
   };
 
   /**
-   * Delivers to a live subscription all there is, because it ends before the next flush. False when its socket has no
-   * room for it, and nothing is delivered.
+   * Delivers everything to a live subscription that ends before the next flush. Returns false, and delivers nothing, if
+   * its socket has no room.
    */
   finish(subscription: Subscription): boolean {
     const { lane, sink, cursor } = subscription;
@@ -64,7 +64,7 @@ export class FanOut {
     return fits;
   }
 
-  /** For a batch that one connection gets: compressing it would cost for each client what is meant to be paid once. */
+  /** Encodes a batch for one connection, uncompressed: compression only pays when many connections share the result. */
   readonly #encodeUncompressed: Encode = (format, origin, publications) => {
     this.#counters.encodes++;
     const batch = encode(format, origin, publications, this.#pool, this.#unsent.onSent);

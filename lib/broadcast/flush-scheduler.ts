@@ -5,7 +5,7 @@ import { FlushWalk } from './flush-walk.js';
 import type { Clock } from '../time/clock.js';
 import type { TopicWalk } from './topic-walk.js';
 
-/** When to flush; see `FlushOptions` for the meaning of each number. */
+/** Timing of flushes; see `FlushOptions` for the meaning of each number. */
 export interface FlushTiming {
   readonly maxDelay: number;
   readonly maxBytes: number;
@@ -14,15 +14,15 @@ export interface FlushTiming {
   readonly window: number | undefined;
 }
 
-/** How much a new measurement of the flush cost counts: about the last five flushes matter. */
+/** Weight of a new measurement of the flush cost: about the last five flushes count. */
 const SMOOTHING = 0.2;
 
 /**
- * Decides when what was published is flushed, and spreads a flush over slices.
+ * Decides when pending publications are flushed, and spreads a flush over slices.
  *
- * Idle, a flush runs at the end of the loop turn. Under load the next one waits `cost × (1 − u) / u`, so that flushing
- * takes the share `u` of the loop and batches grow with the load. A flush writes to each connection once, in slices
- * between which the loop turns. What is published meanwhile is also for the next flush.
+ * Idle, a flush runs at the end of the loop turn. Under load the next flush waits `cost × (1 − u) / u`, so that
+ * flushing takes the share `u` of the loop and batches grow with the load. A flush writes to each connection once, in
+ * slices between which the loop turns. Publications during a flush are also for the next flush.
  */
 export class FlushScheduler {
   readonly #walk: FlushWalk;
@@ -48,7 +48,7 @@ export class FlushScheduler {
     this.#counters = counters;
   }
 
-  /** The lane has something to flush. */
+  /** Requests a flush of a lane. */
   request(lane: Lane): void {
     if (!lane.dirty) {
       lane.dirty = true;
@@ -59,9 +59,9 @@ export class FlushScheduler {
     else if (this.#timer === undefined) this.#arm(this.#wait());
   }
 
-  /** Flushes what is pending, without waiting for the window. Resolves when it was handed to the sockets. */
+  /** Flushes pending publications without waiting for the window. Resolves when they were given to the sockets. */
   async flush(): Promise<void> {
-    // At most the walk under way and one more: what is published meanwhile is not waited for.
+    // At most the running walk and one more. Later publications are not waited for.
     for (let rounds = (this.#walking ? 1 : 0) + (this.#dirty.length > 0 ? 1 : 0); rounds > 0; rounds--) {
       if (!this.#walking && this.#dirty.length === 0) return;
       const ended = new Promise<void>(resolve => this.#waiting.push(resolve));
@@ -70,7 +70,7 @@ export class FlushScheduler {
     }
   }
 
-  /** Cancels the flush that is armed or under way; the next request starts anew. */
+  /** Cancels an armed or running flush. The next request starts anew. */
   stop(): void {
     this.#disarm();
     this.#walk.clear();
@@ -91,7 +91,7 @@ export class FlushScheduler {
   #arm(wait: number): void {
     this.#disarm();
     this.#slice.due(this.clock.now() + Math.max(wait, 0));
-    // A timer of less than a millisecond would round up to one.
+    // A timer of less than a millisecond would be rounded up to one.
     if (wait < 0.5) this.#immediate = this.clock.setImmediate(this.#begin);
     else this.#timer = this.clock.setTimeout(this.#begin, wait);
   }
@@ -117,7 +117,7 @@ export class FlushScheduler {
     try {
       done = this.#walk.step(this.#slice.endOf(from));
     } catch (error) {
-      // Memory may have run out. What was not handed out goes with the next publication: the cursors stand where they stood.
+      // The process may be out of memory. The cursors have not moved, so these publications go with the next ones.
       this.#walk.clear();
       this.#end();
       throw error;

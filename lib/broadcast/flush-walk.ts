@@ -2,13 +2,13 @@ import type { Lane } from '../topic/topic.js';
 import type { BatchSink } from '../wire/batch.js';
 import type { TopicWalk } from './topic-walk.js';
 
-/** Sockets written between two looks at the clock: 16 writes are about 0.15 ms, a look is 30 ns. */
+/** Sockets written between two looks at the clock: 16 writes take about 0.15 ms, a look takes 30 ns. */
 const WRITES_PER_LOOK = 16;
 
 /**
- * One flush, in slices: every lane hands out its batch, then every connection that may have got several writes, once.
- * A connection that cannot get another batch in this flush writes on the spot, while its memory is at hand.
- * The two lists are swapped in and emptied, never made anew.
+ * One flush in slices. Every lane delivers its batch. Then each connection that may have got several batches is written
+ * once. A connection that cannot get another batch in this flush is written at once, while its memory is in the cache.
+ * The two lists are swapped and emptied, never allocated anew.
  */
 export class FlushWalk {
   readonly #topicWalk: Pick<TopicWalk, 'begin' | 'step' | 'clear'>;
@@ -24,14 +24,14 @@ export class FlushWalk {
     this.#now = now;
   }
 
-  /** Takes over a list of lanes, and gives an empty one for it: those published to from now on are for the next flush. */
+  /** Takes over a list of lanes, and returns an empty one. Later publications are for the next flush. */
   start(lanes: Lane[]): Lane[] {
     const empty = this.#lanes;
     this.#lanes = lanes;
     return empty;
   }
 
-  /** Goes on until the end (true) or until the clock says `until` (false). */
+  /** Continues until the end (true) or until the time `until` (false). */
   step(until: number): boolean {
     const later = this.#lanes.length === 1 ? undefined : this.#sinks;
     while (this.#laneAt < this.#lanes.length) {
@@ -49,10 +49,10 @@ export class FlushWalk {
     return true;
   }
 
-  /** Forgets what is left of the flush. */
+  /** Drops the rest of the flush. */
   clear(): void {
     this.#topicWalk.clear();
-    // Those begun may be dirty again, on the list of the next flush.
+    // Lanes already begun may be dirty again, on the list of the next flush.
     const next = this.#laneAt + (this.#laneBegun ? 1 : 0);
     for (let at = next; at < this.#lanes.length; at++) this.#lanes[at]!.dirty = false;
     this.#lanes.length = this.#sinks.length = this.#laneAt = this.#sinkAt = 0;

@@ -2,8 +2,8 @@ import type { Topic } from '../topic/topic.js';
 import type { History } from './broadcaster.js';
 
 /**
- * Publications of a topic after an offset, as far as the topic keeps them, oldest first.
- * @param from the offset; undefined, for a position of another log, gives all
+ * Returns the publications of a topic after an offset, as far as the topic keeps them, oldest first.
+ * @param from the offset; undefined, for a position of another log, returns all
  */
 export function historyOf<T>(topic: Topic, from: number | undefined, now: number): History<T> {
   topic.trim(now);

@@ -1,39 +1,39 @@
 import { hash } from 'node:crypto';
 import type { Position } from './broadcaster.js';
 
-/** What came of the first publication with a key. */
+/** Results of the first publication with a key. */
 export interface Receipt {
-  /** What `publish` returned. */
+  /** Result of `publish`. */
   readonly subscribers: number;
-  /** What `publishConfirmed` resolved with. */
+  /** Result of `publishConfirmed`. */
   readonly position: Position;
 }
 
 /**
- * Milliseconds for which a key is remembered. A publisher tries again within seconds and a queue delivers again within
- * a few minutes; whatever comes later is old enough to be worth looking into.
+ * Milliseconds for which a key is remembered. A publisher retries within seconds, and a queue redelivers within a few
+ * minutes. Anything later is old enough to need a closer look.
  */
 export const KEY_MS = 300_000;
 
 /**
- * Most keys that are remembered in the process: 20 MB, however long they are. The newest half is always among them: a
- * retry finds its key unless 50,000 others have come since.
+ * Most keys remembered in the process: 20 MB, whatever their length. The newest half is always kept, so a retry finds
+ * its key unless 50,000 others have followed.
  */
 export const MOST_KEYS = 100_000;
 
 /**
- * The idempotency keys of late, by topic: two generations, of which the older one is dropped whole when the younger one
- * is full or old enough. So there is no time to keep for each key and no timer, and every step is O(1). A key is
- * remembered for `keep` at least, and at most twice that.
+ * Recent idempotency keys by topic. They form two generations, and the older one is dropped as a whole when the younger
+ * one is full or old enough. So there is no time for each key and no timer, and every step is O(1). A key is remembered
+ * for at least `keep`, and at most twice that.
  */
 export class IdempotencyKeys {
   #young = new Map<string, Receipt>();
   #old = new Map<string, Receipt>();
-  /** When the younger generation began. */
+  /** Beginning of the younger generation. */
   #began: number;
 
   /**
-   * @param now milliseconds, monotonic
+   * @param now milliseconds of a monotonic clock
    * @param keep milliseconds
    * @param most keys, of both generations together
    */
@@ -45,7 +45,7 @@ export class IdempotencyKeys {
     this.#began = now();
   }
 
-  /** Keys that are remembered. */
+  /** Number of remembered keys. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }
@@ -56,7 +56,7 @@ export class IdempotencyKeys {
     return this.#young.get(name) ?? this.#old.get(name);
   }
 
-  /** @param key one that `find` does not find */
+  /** Remembers the results of a new key. @param key a key that `find` does not find */
   remember(topic: string, key: string, receipt: Receipt): void {
     this.#forget();
     if (this.#young.size * 2 >= this.most) this.#turn(this.now());
@@ -67,11 +67,14 @@ export class IdempotencyKeys {
     const age = this.now() - this.#began;
     if (age < this.keep) return;
     this.#turn(this.#began + this.keep);
-    // Nobody asked for so long that what was young is to go too.
+    // After such a long pause the younger generation is out of date too.
     if (age >= this.keep * 2) this.#turn(this.now());
   }
 
-  /** @param began when the new generation did: not always now, or who asks late would keep the old one longer */
+  /**
+   * Starts a new generation.
+   * @param began its beginning, which may be in the past, so that a late call does not prolong the old one
+   */
   #turn(began: number): void {
     this.#old = this.#young;
     this.#young = new Map();
@@ -80,8 +83,8 @@ export class IdempotencyKeys {
 }
 
 /**
- * No topic has a space in its name. A digest, because a key may be long, or cut out of a longer text that it would keep
- * in memory; of UTF-16, because as UTF-8 all lone surrogates are one.
+ * Returns a name for a key. No topic has a space in its name. A digest is used, because a key may be long, or a
+ * substring that keeps a longer text in memory. It is made from UTF-16, because in UTF-8 all lone surrogates are equal.
  */
 function nameOf(topic: string, key: string): string {
   return hash('sha256', Buffer.from(`${topic} ${key}`, 'utf16le'), 'base64url');

@@ -3,35 +3,35 @@ import type { Subscription } from '../topic/subscription.js';
 import type { BatchSink } from '../wire/batch.js';
 import type { Clock } from '../time/clock.js';
 
-/** Looks at a connection in the time of its grace: a stall of this process counts as one of them. */
+/** Checks of a connection during the grace time. A stall of this process counts as one check. */
 const LOOKS = 4;
 
-/** A socket that should take something. */
+/** Sink that should make progress. */
 interface Stalled {
   readonly sink: BatchSink;
-  /** Looks since its socket has taken anything. */
+  /** Checks since its socket last sent anything. */
   idle: number;
-  /** What its socket had left at the last look. */
+  /** Value of the sink's `left` at the last check. */
   left: number;
 }
 
-/** A connection with subscriptions that are behind. */
+/** Connection with subscriptions that are behind. */
 export interface Laggard extends Stalled {
-  /** In the order in which they are served. */
+  /** Subscriptions in the order in which they are served. */
   readonly subscriptions: Set<Subscription>;
 }
 
 /**
- * The connections that are behind, and those whose next answer waits until they have read the ones before. One
- * that is given something, and whose socket takes nothing and whose client acknowledges nothing for the time of grace, is
- * closed; one that reads something now and then is only slow, and is not. When all that is kept for slow ones exceeds the
- * budget, the worst go.
+ * Connections that are behind, and connections whose next answer waits until the client has read the earlier ones. A
+ * connection is closed if its socket sends nothing and its client acknowledges nothing during the grace time. A
+ * connection with some progress is only slow, and stays. When the memory kept for all slow connections exceeds the
+ * budget, those with the most are ended.
  */
 export class Laggards {
   readonly #bySink = new Map<BatchSink, Laggard>();
-  /** Connections that have caught up with a busy socket: they may be behind again before it takes anything. */
+  /** Connections that have caught up while their socket is busy. They may be behind again before it drains. */
   readonly #busy = new Map<BatchSink, Laggard>();
-  /** Those whose answers wait, behind or not. */
+  /** Connections whose answers wait, behind or not. */
   readonly #answering = new Map<BatchSink, Stalled>();
   readonly #clock: Clock;
   readonly #grace: number;
@@ -42,8 +42,10 @@ export class Laggards {
 
   /**
    * @param grace milliseconds
-   * @param budget what is kept for slow connections; whoever made it calls {@link relieve} when it is exceeded
-   * @param sinks those of all connections: one may be slow without being behind, when it does not read its replies
+   * @param budget ledger of the memory kept for slow connections; its owner calls {@link relieve} when the budget is
+   *   exceeded
+   * @param sinks sinks of all connections, because a connection that does not read its replies is slow without being
+   *   behind
    */
   constructor(clock: Clock, grace: number, budget: ByteLedger, sinks: () => Iterable<BatchSink>) {
     this.#clock = clock;
@@ -60,7 +62,7 @@ export class Laggards {
     return this.#bySink.get(sink);
   }
 
-  /** All that are behind. */
+  /** Iterates over all subscriptions that are behind. */
   *subscriptions(): Generator<Subscription, void> {
     for (const { subscriptions } of this.#bySink.values()) yield* subscriptions;
   }
@@ -78,7 +80,7 @@ export class Laggards {
     return laggard;
   }
 
-  /** Answers wait for a socket: begins its time of grace, again if it has one. */
+  /** Starts the grace time of a sink whose answers wait, again if it has begun. */
   watch(sink: BatchSink): void {
     this.#answering.set(sink, { sink, idle: 0, left: -1 });
     this.#lookLater();
@@ -88,7 +90,7 @@ export class Laggards {
     this.#answering.delete(sink);
   }
 
-  /** The subscription has caught up, or has ended. */
+  /** Removes a subscription that has caught up or ended. */
   delete(subscription: Subscription): void {
     const { sink } = subscription;
     const laggard = this.#bySink.get(sink);
@@ -99,12 +101,12 @@ export class Laggards {
     if (isBusy(sink)) this.#busy.set(sink, laggard);
   }
 
-  /** The socket has taken what it was given, and is not behind. */
+  /** Notes that a busy socket has drained. */
   drained(sink: BatchSink): void {
     this.#busy.delete(sink);
   }
 
-  /** Ends the worst of them until what is kept is within the budget again; at the end of this loop turn. */
+  /** Ends the connections with the most kept memory until the budget holds again, at the end of this loop turn. */
   readonly relieve = (): void => {
     this.#relief ??= this.#clock.setImmediate(this.#evict);
   };
@@ -154,12 +156,12 @@ export class Laggards {
   }
 }
 
-/** Counts a look at a socket. Returns whether the socket has taken nothing in the time of grace. */
+/** Checks a sink once. Returns true if its socket has made no progress during the grace time. */
 function looksFrozen(stalled: Stalled): boolean {
   const { left, isStuck } = stalled.sink;
   if (left !== stalled.left) stalled.idle = 0;
   stalled.left = left;
-  // A line that has taken all it was given waits for this process: for its turn, or for the loop.
+  // A line that has sent everything waits for this process: for a turn, or for the loop.
   if (!isStuck) stalled.idle = 0;
   else stalled.idle++;
   return stalled.idle > LOOKS;

@@ -8,8 +8,8 @@ interface Alarm {
 }
 
 /**
- * Asks for the flushes of a topic: at once, and of lanes with an interval no more often than that. A topic whose lanes
- * wait has one timer, however many lanes come and go.
+ * Requests the flushes of a topic: at once, or for a lane with an interval no more often than that. A topic with
+ * waiting lanes has one timer, for any number of lanes.
  */
 export class LanePacer {
   readonly #scheduler: Pick<FlushScheduler, 'request'>;
@@ -21,9 +21,9 @@ export class LanePacer {
     this.#clock = clock;
   }
 
-  /** The topic has something to flush. */
+  /** Requests a flush of a topic's new publications. */
   request(topic: Topic): void {
-    // With nobody to spare the flush only forgets what it need not keep, and a timer would outlive the topic.
+    // Without subscribers the flush only trims the log, and a timer would outlive the topic.
     if (!topic.conflates || topic.vacant) return this.#scheduler.request(topic.lane);
     const now = this.#clock.now();
     let next = Infinity;
@@ -35,7 +35,7 @@ export class LanePacer {
     if (next < Infinity) this.#wake(topic, next, now);
   }
 
-  /** Asks for what waits for its time, without waiting any longer. */
+  /** Requests the flush of all waiting lanes now. */
   flush(): void {
     for (const topic of this.#alarms.keys()) {
       this.forget(topic);
@@ -43,7 +43,7 @@ export class LanePacer {
     }
   }
 
-  /** Nobody is subscribed to the topic any more: whatever waited there, waits for nobody. */
+  /** Drops the timer of a topic without subscribers. */
   forget(topic: Topic): void {
     const alarm = this.#alarms.get(topic);
     if (alarm === undefined) return;

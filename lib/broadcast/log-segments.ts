@@ -14,35 +14,35 @@ import { beginOf, endOf, segmentOf } from './segment-bounds.js';
 import { exceptedIn } from './topic-batches.js';
 import type { UnsentBatches } from './unsent-batches.js';
 
-/** How long a segment is kept that nobody asked for: clients that lost their server come back within seconds. */
+/** Milliseconds for which an unused segment is kept. Clients that lost their server return within seconds. */
 const LINGER_MS = 1000;
 
-/** Bytes of all segments that are kept for others to come. */
+/** Most bytes of segments kept for later readers. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
-/** A stretch of a topic's log, with a frame for each entry. All readers of one format get views of the same memory. */
+/** Part of a topic's log, with a frame for each entry. All readers of one format get views of the same memory. */
 interface Segment {
   readonly frames: MessageFrames;
   readonly batch: Batch;
   readonly excepted: ReadonlyMap<string, readonly number[]> | undefined;
-  /** When the first publication in it becomes stale, in milliseconds of the process. */
+  /** Time when the first publication in the segment expires, in milliseconds of the process. */
   readonly staleAt: number;
   used: boolean;
 }
 
 /**
- * What is read from the logs for those who recover or are behind, encoded once for all of them wherever they stand: when
- * thousands come back at once, each history is read once.
+ * Parts of the logs for subscriptions that recover or are behind, encoded once for all of them, whatever their cursors.
+ * When thousands return at once, each history is read once.
  */
 export class LogSegments {
-  // Not the pool that users see: what waits here for others to come would look like a leak there.
+  // Not the pool with public statistics, where memory kept for later readers would look like a leak.
   readonly #memory = new BufferPool(0);
   readonly #unsent: UnsentBatches;
   readonly #clock: Clock;
   readonly #counters: Counters;
-  /** Least recently used first. */
+  /** Segments, least recently used first. */
   readonly #segments = new Map<string, Segment>();
-  /** Formats met so far: a segment is found by the number of its format too. */
+  /** Formats seen so far. The number of a format is part of a segment's key. */
   readonly #formats: WireFormat[] = [];
   #bytes = 0;
   #encoded = 0;
@@ -54,14 +54,15 @@ export class LogSegments {
     this.#clock = clock;
   }
 
-  /** Segments encoded so far. */
+  /** Number of segments encoded so far. */
   get encoded(): number {
     return this.#encoded;
   }
 
   /**
-   * What follows the cursor of a subscription, up to offset `to`: whole frames of about `limit` bytes, one at least.
-   * Undefined when nothing does, though the cursor may be lower: the rest was conflated away.
+   * Returns the publications after the cursor of a subscription, up to offset `to`: whole frames of about `limit`
+   * bytes, and at least one. Returns undefined if none is left, even for a lower cursor when the rest was conflated
+   * away.
    */
   after(subscription: Subscription, to: number, limit: number): Part | undefined {
     const { topic, cursor, subscriber } = subscription;
@@ -82,14 +83,17 @@ export class LogSegments {
     return segment.frames.after(cursor, limit, segment.excepted?.get(subscriber.id));
   }
 
-  /** Lets go of everything. */
+  /** Releases all segments. */
   stop(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const key of this.#segments.keys()) this.#drop(key);
   }
 
-  /** @param next offset of a publication that is in it; on a topic that conflates all up to `to` are */
+  /**
+   * Encodes a segment.
+   * @param next offset of a publication in it; on a conflating topic the segment has all up to `to`
+   */
   #encode(format: WireFormat, topic: Topic, next: number, to: number, now: number): Segment {
     const { log, conflates } = topic;
     const begin = conflates ? reachOf(topic) : beginOf(log, next);
@@ -113,7 +117,9 @@ export class LogSegments {
     return known >= 0 ? known : this.#formats.push(format) - 1;
   }
 
-  /** For others to come, and for who is served now: its next piece is in it, however large it is. */
+  /**
+   * Keeps a segment for later readers, and for the present one: its next piece is in it, even if the segment is large.
+   */
   #keep(key: string, segment: Segment): void {
     segment.used = true;
     this.#segments.delete(key);
@@ -143,7 +149,7 @@ export class LogSegments {
   };
 }
 
-/** When the first of them becomes stale. What is stale already is a gap, which stays true. */
+/** Returns the time when the first publication expires. An expired publication is already a gap, which stays true. */
 function staleAt(entries: readonly LogEntry[]): number {
   let first = Infinity;
   for (const { expires } of entries) if (expires > 0 && expires < first) first = expires;

@@ -1,14 +1,17 @@
-/** Who is subscribed to a topic: a user, whose connections count as one, or a connection without a user. */
+/** Member of a topic: a user, whose connections count as one, or a connection without a user. */
 export interface Member {
-  /** Id of the user (its `id` or `sub`), as it is there; null where the connection has no user. */
+  /** Id of the user (its `id` or `sub`); null if the connection has no user. */
   readonly user: string | number | null;
-  /** How many connections of the user are subscribed. */
+  /** Number of subscribed connections of the user. */
   readonly connections: number;
-  /** What `presence.info` returned for the first of them, through JSON; left out when that was nothing. */
+  /** Result of `presence.info` for the first connection, through JSON; left out if it was undefined. */
   readonly info?: unknown;
 }
 
-/** Publication of the topic `<topic>~presence`: members that came and members that went since the publication before. A member in both lists has changed. */
+/**
+ * Publication of the topic `<topic>~presence`: members that joined and left since the previous publication. A member in
+ * both lists has changed.
+ */
 export interface MembersChange {
   readonly joined: readonly Member[];
   readonly left: readonly Member[];
@@ -19,41 +22,46 @@ export interface MemberList {
   readonly members: readonly Member[];
 }
 
-/** Snapshot or publication of the topic `<topic>~presence` in place of names, while there are more members than `presence.members`. */
+/**
+ * Snapshot or publication of the topic `<topic>~presence` in place of names, while there are more members than
+ * `presence.members`.
+ */
 export interface Occupancy {
   readonly occupancy: number;
 }
 
-/** A member's number of connections changes while it is there; nobody else has this object. */
+/** Member with a changing number of connections. The object is never handed out. */
 type Present = { -readonly [Part in keyof Member]: Member[Part] };
 
-/** The id of a user as text, or what stands for a connection without one. */
+/** Id of a user as text, or the connection itself without a user. */
 type Key = unknown;
 
-/** A topic that named too many names its members again at this share of the limit: at the limit itself it would waver. */
+/**
+ * Share of the limit below which a topic names its members again. At the limit itself it would switch back and forth.
+ */
 const RETURN_AT = 0.8;
 
 /**
- * The members of one topic, and what the others have been told of them. `C` is a connection, of which nothing is known
- * here. Whoever comes and goes, or goes and comes back, between two calls of {@link tell} costs nobody anything.
+ * Members of one topic, and their last published state. `C` is a connection, whose members are not used here. A member
+ * that joins and leaves, or leaves and returns, between two calls of {@link tell} causes no publication.
  */
 export class Membership<C = unknown> {
   readonly #limit: number;
   readonly #members = new Map<Key, Present>();
-  /** Where each connection is counted: the application may change its user object meanwhile. */
+  /** Keys by connection, because the application may change its user object later. */
   readonly #keys = new Map<C, Key>();
-  /** Whose change was not told yet, and as what they were told before: undefined for those nobody was told of. */
+  /** Members whose change is unpublished, with their last published state (undefined: never published). */
   readonly #untold = new Map<Key, Member | undefined>();
-  /** The number that was told; undefined while members are named. */
+  /** Last published number of members; undefined while members are named. */
   #occupancy: number | undefined;
 
-  /** @param limit members above which only their number is told; 0 never tells more */
+  /** @param limit number of members above which only their number is published; with 0 it is always the number */
   constructor(limit: number) {
     this.#limit = limit;
     if (limit === 0) this.#occupancy = 0;
   }
 
-  /** How many members there are. */
+  /** Number of members. */
   get size(): number {
     return this.#members.size;
   }
@@ -62,7 +70,7 @@ export class Membership<C = unknown> {
     return this.#keys.has(connection);
   }
 
-  /** Counts a connection that is not counted yet, for its user. @returns whether that is a new member */
+  /** Counts a new connection for its user. @returns true for a new member */
   enter(connection: C, user: string | number | null): boolean {
     const key = keyOf(connection, user);
     this.#keys.set(connection, key);
@@ -76,13 +84,13 @@ export class Membership<C = unknown> {
     return true;
   }
 
-  /** Says what the others see of the member that a connection is counted for, if it is counted any more. */
+  /** Sets the public info of a connection's member, if the connection still counts. */
   describe(connection: C, info: unknown): void {
     const present = this.#members.get(this.#keys.get(connection));
     if (present !== undefined) present.info = info;
   }
 
-  /** Counts a connection no longer. @returns whether that was the last of its member */
+  /** Removes a connection. @returns true if it was the last of its member */
   leave(connection: C): boolean {
     const key = this.#keys.get(connection);
     const present = this.#members.get(key);
@@ -94,17 +102,17 @@ export class Membership<C = unknown> {
     return true;
   }
 
-  /** Whether a connection is counted for this user. */
+  /** Tells whether a connection counts for this user. */
   counts(connection: C, user: string | number | null): boolean {
     return this.#keys.get(connection) === keyOf(connection, user);
   }
 
-  /** Everybody who is there now. */
+  /** Returns the present members. */
   members(): Member[] {
     return Array.from(this.#members.values(), member => ({ ...member }));
   }
 
-  /** What the others know: the truth, but for the changes since the last {@link tell}. */
+  /** Returns the published state: the present members without the changes since the last {@link tell}. */
   told(): MemberList | Occupancy {
     if (this.#occupancy !== undefined) return { occupancy: this.#occupancy };
     const members: Member[] = [];
@@ -113,7 +121,7 @@ export class Membership<C = unknown> {
     return { members };
   }
 
-  /** What the others are to be told now, so that they know the truth; undefined when they do. */
+  /** Returns the publication that brings the published state up to date; undefined if it is. */
   tell(): MembersChange | MemberList | Occupancy | undefined {
     const { size } = this;
     const before = this.#occupancy;
@@ -131,9 +139,9 @@ export class Membership<C = unknown> {
     return { occupancy: size };
   }
 
-  /** @param was the member as it was before the change, if it was there */
+  /** Notes a change. @param was the member before the change; undefined if it is new */
   #change(key: Key, was: Member | undefined): void {
-    // Of those who are only counted, nobody is told who they are.
+    // Members are not named while only their number is published.
     if (this.#occupancy === undefined && !this.#untold.has(key)) this.#untold.set(key, was);
   }
 
@@ -150,12 +158,12 @@ export class Membership<C = unknown> {
   }
 }
 
-/** A user's id may be a number here and a text there. */
+/** Returns the key of a user. The id may be a number for one connection and a text for another. */
 function keyOf(connection: unknown, user: string | number | null): Key {
   return user === null ? connection : String(user);
 }
 
-/** Whether the others would see no difference. What they see has come through JSON. */
+/** Tells whether two states of a member look the same to clients, after JSON. */
 function isAlike(a: Member, b: Member): boolean {
   return a.user === b.user && JSON.stringify(a.info) === JSON.stringify(b.info);
 }

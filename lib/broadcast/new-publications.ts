@@ -5,7 +5,7 @@ import { withoutExpired } from '../wire/expired.js';
 import { gapEntry, type LogEntry } from '../wire/log-entry.js';
 import { newestPerKey } from '../wire/newest-per-key.js';
 
-/** What goes out of a lane to a live subscription that stands at offset `since`. */
+/** Returns the publications of a lane for a live subscription at offset `since`. */
 export function newIn(
   { topic, interval }: Lane,
   since: number,
@@ -16,13 +16,13 @@ export function newIn(
   return unexpired(topic, entries, now);
 }
 
-/** What somebody who is behind gets of what lies between two offsets. */
+/** Returns the publications between two offsets for a subscription that is behind. */
 export function missedIn(topic: Topic, since: number, to: number, now: number): readonly LogEntry[] {
   const entries = topic.conflates ? conflated(topic, since, to) : topic.log.range(since, to);
   return unexpired(topic, entries, now);
 }
 
-/** The newest of each key on a topic that conflates; a gap first when there was more than is kept. */
+/** Returns the newest publication of each key on a conflating topic, after a gap if some are no longer kept. */
 function conflated({ log, latest }: Topic, since: number, to: number): readonly LogEntry[] {
   if (since >= latest!.reach) return latest!.range(since, to);
   if (since >= log.first - 1) return newestPerKey(log.range(since, to));

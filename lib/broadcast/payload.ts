@@ -1,7 +1,7 @@
 import { FanoutError } from '../errors/fanout-error.js';
 import { outgoingJson } from '../json/outgoing.js';
 
-/** The payload of a publication as JSON, and its size in UTF-8. */
+/** Payload of a publication as JSON, with its size in UTF-8. */
 export interface Payload {
   readonly json: string;
   readonly bytes: number;

@@ -14,15 +14,15 @@ import {
   type Occupancy,
 } from './membership.js';
 
-/** Most bytes of JSON that a member's info may have, where `limits.publication` does not say less. */
+/** Most bytes of JSON in a member's info, if `limits.publication` is not lower. */
 const MAX_INFO_BYTES = 16_384;
 
-/** A publication that names a single member must fit, with room for the id of its user. */
+/** Share of a publication for one member's info, with room for the id of its user. */
 const INFO_SHARE = 0.5;
 
 /** The collaborators of {@link Presence}. */
 export interface PresenceDeps {
-  /** Publishes as any other publication. */
+  /** Publishes like the application. */
   readonly publish: (topic: string, data: unknown) => unknown;
   /** Most bytes of one publication. */
   readonly maxPayload: number;
@@ -30,21 +30,21 @@ export interface PresenceDeps {
   readonly logger: { error(error: unknown, what: string): void };
 }
 
-/** One topic with members. It is here until the last of them has left and the others know. */
+/** Topic with members. It is removed when the last member has left and this is published. */
 interface Crowd {
   readonly topic: string;
   readonly policy: PresencePolicy;
   readonly membership: Membership<object>;
-  /** Runs while there is something that was not published. */
+  /** Timer, set while a change is unpublished. */
   timer: Timer | undefined;
-  /** Who waits for it. */
+  /** Promise for callers that wait for the next publication. */
   announcement: { readonly promise: Promise<void>; readonly settle: () => void } | undefined;
 }
 
 /**
- * Who is subscribed to the topics with a presence policy, in this process, and the publications on `<topic>~presence`
- * about it. Changes are gathered for `debounce` ms and what is left of them is published at once, so that many who
- * come together cost each of the others one publication.
+ * Members of the topics with a presence policy, in this process, and the publications on `<topic>~presence` about them.
+ * Changes are gathered for `debounce` ms, and the remaining ones are published together. So many members that join at
+ * once cost each of the others one publication.
  */
 export class Presence {
   readonly #deps: PresenceDeps;
@@ -55,26 +55,26 @@ export class Presence {
     this.#deps = deps;
   }
 
-  /** Topics that have members, or had them a moment ago. */
+  /** Number of topics with members, or with unpublished changes. */
   get size(): number {
     return this.#crowds.size;
   }
 
-  /** A subscription has come to life. */
+  /** Adds the member of an answered subscription. */
   joined({ topic, subscriber }: Subscription): void {
     const policy = topic.policy.presence;
     if (policy === undefined) return;
-    // Subscribers are connections; the topic room need not know.
+    // Subscribers are connections, but the topic room does not know connections.
     this.#enter(this.#crowdOf(topic.name, policy), subscriber as unknown as Connection);
   }
 
-  /** A subscription that had come to life has ended. */
+  /** Removes the member of an ended subscription. */
   left({ topic, subscriber }: Subscription): void {
     const crowd = this.#crowds.get(topic.name);
     if (crowd?.membership.leave(subscriber) === true) this.#changed(crowd);
   }
 
-  /** The user of a connection was assigned: it is a connection of that user now, wherever it is a member. */
+  /** Moves a connection whose user has changed to the new user's member, in all its topics. */
   userChanged(connection: Connection & { readonly subscriptions: { keys(): Iterable<string> } }): void {
     const user = givenIdOf(connection.user) ?? null;
     for (const topic of connection.subscriptions.keys()) {
@@ -86,17 +86,19 @@ export class Presence {
     }
   }
 
-  /** Who is subscribed to a topic now, in no order; nobody where the topic has no presence. */
+  /** Returns the present members of a topic, in no order; an empty list for a topic without presence. */
   members(topic: string): Member[] {
     return this.#crowds.get(topic)?.membership.members() ?? [];
   }
 
-  /** What the subscribers of `<topic>~presence` know by now: what is published next goes on from there. */
+  /**
+   * Returns the published state for new subscribers of `<topic>~presence`. The next publication continues from there.
+   */
   told(topic: string, { members }: PresencePolicy): MemberList | Occupancy {
     return (this.#crowds.get(topic)?.membership ?? new Membership(members)).told();
   }
 
-  /** Settles when what has changed is published; undefined when that is so already. */
+  /** Resolves when all changes are published; undefined if there are none. */
   announced(topic: string): Promise<void> | undefined {
     const crowd = this.#crowds.get(topic);
     if (crowd?.timer === undefined) return undefined;
@@ -108,7 +110,7 @@ export class Presence {
     return crowd.announcement.promise;
   }
 
-  /** Publishes nothing from now on: the server goes down, and everybody leaves. */
+  /** Publishes nothing from now on, because the server shuts down and all members leave. */
   stop(): void {
     this.#stopped = true;
     for (const crowd of this.#crowds.values()) {
@@ -132,7 +134,7 @@ export class Presence {
     this.#changed(crowd);
     const { info } = crowd.policy;
     if (info === undefined) return;
-    // It is a member before the application is asked about it: that may end the subscription or the connection.
+    // Counted before the call of the application, which may end the subscription or the connection.
     try {
       crowd.membership.describe(connection, this.#plain(crowd.topic, info(connection)));
     } catch (error) {
@@ -140,7 +142,10 @@ export class Presence {
     }
   }
 
-  /** As the others will see it, whatever becomes of the object meanwhile. @throws when it has no JSON form or is too large */
+  /**
+   * Copies an info through JSON, so that later changes of the object have no effect.
+   * @throws when it has no JSON form or is too large
+   */
   #plain(topic: string, info: unknown): unknown {
     if (typeof (info as PromiseLike<unknown> | null | undefined)?.then === 'function') {
       (info as PromiseLike<unknown>).then(undefined, ignore);
@@ -167,12 +172,12 @@ export class Presence {
     const news = membership.tell();
     if (membership.size === 0) this.#crowds.delete(topic);
     const name = presenceNameOf(topic);
-    // The name of a topic may be so long that there is none for its presence.
+    // The name of a topic may be too long for a presence topic.
     if (news !== undefined && !this.#stopped && isTopicName(name)) this.#publish(name, news);
     announcement?.settle();
   }
 
-  /** What is too much for one publication becomes several. */
+  /** Publishes a change, in several publications if it is too large for one. */
   #publish(name: string, news: MembersChange | MemberList | Occupancy): void {
     try {
       this.#deps.publish(name, news);
@@ -189,7 +194,7 @@ function isTooLarge(error: unknown): boolean {
   return error instanceof FanoutError && error.code === 'FANOUT_PAYLOAD_SIZE';
 }
 
-/** The same in several publications; none where it cannot be divided. Who has changed leaves before coming back. */
+/** Splits a change in two; returns an empty list if it cannot be split. A changed member leaves before it returns. */
 function partsOf(news: MembersChange | MemberList | Occupancy): (MembersChange | MemberList)[] {
   if ('occupancy' in news) return [];
   if ('members' in news) {

@@ -4,14 +4,14 @@ import type { Pressure } from './broadcaster.js';
 
 export const NO_PRESSURE: Pressure = Object.freeze({ slow: 0, queuedBytes: 0, oldestMs: 0 });
 
-/** What waits for those who have got as far as some cursors. */
+/** Backlog of subscriptions at some cursors. */
 interface Queued {
   readonly bytes: number;
-  /** The oldest of it. */
+  /** Oldest publication of the backlog. */
   readonly first: LogEntry | undefined;
 }
 
-/** How far the subscribers of a topic are behind what was published. */
+/** Returns how far the subscribers of a topic are behind. */
 export function pressureOf(topic: Topic, now: number): Pressure {
   const { lane, behind, log, latest } = topic;
   const cursors = [lane.flushed];
@@ -26,7 +26,7 @@ export function pressureOf(topic: Topic, now: number): Pressure {
   };
 }
 
-/** What is no longer kept is not queued for anybody. */
+/** Returns the backlog at some cursors. Publications that are no longer kept do not count. */
 function queuedIn(log: Topic['log'], cursors: readonly number[]): Queued {
   const first = Math.max(cursors[0]! + 1, log.first);
   return {
@@ -35,7 +35,7 @@ function queuedIn(log: Topic['log'], cursors: readonly number[]): Queued {
   };
 }
 
-/** In one pass: there may be as many keys as there are cursors. Both ascend. */
+/** Counts the backlog in one pass, because there may be as many keys as cursors. Both lists ascend. */
 function queuedOf(entries: readonly LogEntry[], cursors: readonly number[]): Queued {
   let bytes = 0;
   let before = 0;

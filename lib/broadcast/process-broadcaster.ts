@@ -11,7 +11,7 @@ import {
 import type { Member } from './membership.js';
 import type { TopicBroadcaster } from './topic-broadcaster.js';
 
-/** The {@link Broadcaster} of an application with one process: all answers are in that process. */
+/** {@link Broadcaster} of an application with one process, which knows all answers. */
 export class ProcessBroadcaster extends Broadcaster {
   readonly #topics: TopicBroadcaster;
 

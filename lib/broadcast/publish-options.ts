@@ -1,23 +1,23 @@
 import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { PublishOptions } from './broadcaster.js';
 
-/** The largest delay that timers take, and far more than anybody waits for a publication: 24.8 days. */
+/** Longest ttl: the largest delay of a timer, 24.8 days. */
 const MOST_TTL = 2 ** 31 - 1;
 
-/** Most characters of an idempotency key: they are kept, and a key that is longer is a payload by mistake. */
+/** Longest idempotency key in characters. Keys are kept in memory, and a longer key is probably a payload. */
 const MOST_KEY_LENGTH = 255;
 
-/** The options of one publication, checked. */
+/** Checked options of one publication. */
 export interface PublishTerms {
-  /** Id of the connection that does not get it. */
+  /** Id of the excluded connection. */
   readonly except: string | undefined;
-  /** Milliseconds; 0 is without end. */
+  /** Milliseconds until the publication is out of date; 0 is never. */
   readonly ttl: number;
-  /** Of idempotency. */
+  /** Idempotency key. */
   readonly key: string | undefined;
 }
 
-/** @throws FanoutError FANOUT_PUBLISH_OPTION */
+/** Checks the options of a publication. @throws FanoutError FANOUT_PUBLISH_OPTION */
 export function publishTerms({ except, ttl, idempotencyKey }: PublishOptions): PublishTerms {
   return {
     except: typeof except === 'object' ? except.id : except,

@@ -3,30 +3,32 @@ import type { Subscription } from '../topic/subscription.js';
 import type { BatchSink } from '../wire/batch.js';
 import type { Clock } from '../time/clock.js';
 
-/** How long who reads slowly may keep others waiting, in milliseconds. */
+/** Longest turn, in milliseconds: after it a slow reader yields to the next. */
 const TURN_MS = 1000;
 
-/** Looks at the turns in that time: a stall of this process counts as one of them, for nobody could read anything then. */
+/**
+ * Checks of a turn in that time. A stall of this process counts as one check, because no client could read meanwhile.
+ */
 const LOOKS = 4;
 
-/** A connection that comes back, with what it comes back to. */
+/** Turn of a returning connection, with its returning subscriptions. */
 interface Turn {
   readonly sink: BatchSink;
   readonly subscriptions: Set<Subscription>;
-  /** Looks there had been when it began. */
+  /** Number of checks at the beginning of the turn. */
   begun: number;
 }
 
 /**
- * Bounds how many connections are given at the same time what they missed. A turn is of a connection, with all that it
- * comes back to. It ends when the connection has caught up or is gone, or after a second: then it is one of those that
- * read slowly, which are served when their sockets drain and keep nobody waiting.
+ * Limits the number of connections that recover at the same time. A turn belongs to a connection, with all its
+ * returning subscriptions. It ends when the connection has caught up or disconnected, or after a second. After that,
+ * the connection counts as a slow reader: it is served when its socket drains, and delays no other connection.
  */
 export class RecoveryTurns {
   readonly #most: number;
   readonly #clock: Clock;
   readonly #begin: (sink: BatchSink) => void;
-  /** Both in the order of coming. */
+  /** Turns in the order of arrival; `#waiting` too. */
   readonly #held = new OldestFirst<BatchSink, Turn>();
   readonly #waiting = new OldestFirst<BatchSink, Turn>();
   #looks = 0;
@@ -34,7 +36,8 @@ export class RecoveryTurns {
 
   /**
    * @param most turns at the same time
-   * @param begin told of each sink whose wait is over; it must not serve it there and then, or one would end in the next
+   * @param begin called for each sink whose turn begins; it must not serve the sink at once, or turns would end inside
+   *   each other
    */
   constructor(most: number, clock: Clock, begin: (sink: BatchSink) => void) {
     this.#most = most;
@@ -42,24 +45,24 @@ export class RecoveryTurns {
     this.#begin = begin;
   }
 
-  /** Connections that have a turn. */
+  /** Number of connections that have a turn. */
   get held(): number {
     return this.#held.size;
   }
 
-  /** Connections that wait for one. */
+  /** Number of connections that wait for a turn. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** What a connection waits with; undefined when it does not wait. */
+  /** Returns the subscriptions of a waiting connection; undefined if it does not wait. */
   waitingOf(sink: BatchSink): ReadonlySet<Subscription> | undefined {
     return this.#waiting.get(sink)?.subscriptions;
   }
 
   /**
-   * Gives a subscription whose client has come back a turn, or makes the subscription wait for one. Returns whether it may
-   * be served at once. Each call needs a later call of {@link give}.
+   * Gives a returning subscription a turn, or makes it wait for one. Returns true if it may be served at once. Each
+   * call needs a later call of {@link give}.
    */
   take(subscription: Subscription): boolean {
     const { sink } = subscription;
@@ -80,12 +83,15 @@ export class RecoveryTurns {
     return isFree;
   }
 
-  /** Makes a subscription wait again for the turn it waited for before it was held. Others are not changed. */
+  /**
+   * Returns a subscription to its wait for a turn, if it waited before it was held. Other subscriptions are not
+   * changed.
+   */
   resume(subscription: Subscription): void {
     if (this.waitingOf(subscription.sink)?.has(subscription)) subscription.enter('waiting');
   }
 
-  /** The subscription has caught up or has ended, or it never had a turn. */
+  /** Ends the turn or wait of a subscription, if it has one. */
   give(subscription: Subscription): void {
     const { sink } = subscription;
     const turn = this.#held.get(sink) ?? this.#waiting.get(sink);
@@ -94,7 +100,7 @@ export class RecoveryTurns {
     if (this.#held.delete(sink)) this.#next();
   }
 
-  /** Nobody's turn comes any more. */
+  /** Ends all turns and waits. */
   stop(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -119,7 +125,7 @@ export class RecoveryTurns {
       if (subscription.state === 'waiting') subscription.enter('returning');
   }
 
-  /** Whose socket has no room could only keep others waiting: it is slow already. */
+  /** Begins a turn. A connection whose socket has no room gets none: it is slow already and would only delay others. */
   #hold(turn: Turn): void {
     if (turn.sink.room <= 0) return;
     turn.begun = this.#looks;

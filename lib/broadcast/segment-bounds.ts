@@ -1,22 +1,22 @@
 import type { TopicLog } from '../topic/topic-log.js';
 
-/** Most publications of a segment: few enough that one which still grows is cheaply encoded again. */
+/** Most publications of a segment: few enough that a growing segment is cheap to encode again. */
 const MOST_PUBLICATIONS = 64;
 
-/** Bytes of payload in which a segment begins and ends: whoever has a part of it, however small, holds all of its memory. */
+/** Bytes of payload within which a segment begins. A reader of any part of it keeps all its memory. */
 const STRETCH_BYTES = 128 * 1024;
 
 /**
- * Names the segment that a publication is in. Two are in the same one when they are in the same 64 publications of the
- * topic and begin in the same 128 KiB of it. Both are counted from the topic's first publication, not from the first one
- * kept: so all readers find the same segments, whatever is dropped meanwhile.
+ * Returns the name of the segment of a publication. Two publications share a segment if they are in the same 64
+ * publications of the topic and begin in the same 128 KiB of it. Both are counted from the topic's first publication,
+ * not from the first one kept. So all readers find the same segments, whatever is dropped meanwhile.
  * @param offset of a publication that is kept
  */
 export function segmentOf(log: TopicLog, offset: number): string {
   return `${log.id}/${gridOf(offset)}/${stretchOf(log, offset)}`;
 }
 
-/** Offset before the first publication kept of the segment that the one at `offset` is in. */
+/** Returns the offset before the first kept publication of the segment at `offset`. */
 export function beginOf(log: TopicLog, offset: number): number {
   const stretch = stretchOf(log, offset);
   const least = Math.max(gridOf(offset) * MOST_PUBLICATIONS + 1, log.first);
@@ -25,7 +25,7 @@ export function beginOf(log: TopicLog, offset: number): number {
   return first - 1;
 }
 
-/** Offset of the last publication of the segment that the one at `offset` is in, and not above `to`. */
+/** Returns the offset of the last publication of the segment at `offset`, up to `to`. */
 export function endOf(log: TopicLog, offset: number, to: number): number {
   const stretch = stretchOf(log, offset);
   const most = Math.min((gridOf(offset) + 1) * MOST_PUBLICATIONS, to);

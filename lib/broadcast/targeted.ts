@@ -4,7 +4,7 @@ import { FanoutError, shown } from '../errors/fanout-error.js';
 import type { Target } from './broadcaster.js';
 
 /**
- * The connections of this process that a target names.
+ * Returns the connections of a target in this process.
  * @throws FanoutError FANOUT_TARGET
  */
 export function targeted(connections: ConnectionRegistry, target: Target): Iterable<SocketConnection> {

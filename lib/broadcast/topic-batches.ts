@@ -6,19 +6,19 @@ import { MessageFrames } from '../wire/message-frames.js';
 import type { Origin, WireFormat } from '../wire/wire-format.js';
 import { newIn } from './new-publications.js';
 
-/** Frames the publications of one topic in one format. */
+/** Encodes the publications of one topic in one format. */
 export type Encode = (format: WireFormat, origin: Origin, publications: readonly LogEntry[]) => Batch;
 
 /**
- * Batches of a topic above which no further one is compressed. Nearly all subscribers that a slice of a flush visits are
- * at one or two cursors, in one or two formats.
+ * Most compressed batches of a topic. Nearly all subscribers in a slice of a flush are at one or two cursors, in one or
+ * two formats.
  */
 const MOST_COMPRESSED = 4;
 
-/** Offsets that connections do not get, by their id. */
+/** Excluded offsets by the id of a connection. */
 type Excepted = ReadonlyMap<string, readonly number[]>;
 
-/** A batch and whom it fits. */
+/** Batch with the cursor and format of its subscriptions. */
 interface Made {
   readonly format: WireFormat;
   readonly cursor: number;
@@ -35,10 +35,9 @@ interface Parts {
 }
 
 /**
- * The batches of one lane in one flush, made when the first subscriber asks. Nearly every subscriber stands at the
- * same cursor and speaks the same format, so the last answer is looked at before the few there are. Holds the maker's
- * reference to each batch until `close`. One object serves lane after lane: a flush of ten thousand small ones would
- * else make that many.
+ * Batches of one lane in one flush, made when the first subscription needs them. Nearly every subscription has the same
+ * cursor and format, so the last batch is tried first. Holds the maker's reference to each batch until `close`. One
+ * object serves lane after lane, because a flush of ten thousand small lanes would otherwise create as many objects.
  */
 export class TopicBatches {
   readonly #encode: Encode;
@@ -48,13 +47,13 @@ export class TopicBatches {
   to = 0;
   #lane: Lane | undefined;
   #from = 0;
-  /** What follows `from`: nearly everybody stands there. */
+  /** Publications after `from`, the cursor of nearly every subscription. */
   #range: readonly LogEntry[] = [];
-  /** Offsets that a connection does not get, by its id; undefined in the common case of none. */
+  /** Excluded offsets by the id of a connection; undefined in the common case of none. */
   #excepted: Excepted | undefined;
   #exceptedElsewhere: Map<number, Excepted | undefined> | undefined;
   #parts: Parts[] | undefined;
-  /** Batches of one connection alone. */
+  /** Batches for a single connection. */
   #single: Batch[] | undefined;
   #last: Made | undefined;
 
@@ -64,8 +63,8 @@ export class TopicBatches {
   }
 
   /**
-   * Turns to a lane; what was made for the one before is let go of.
-   * @param from lowest cursor that will ask
+   * Begins a lane, and releases the batches of the previous one.
+   * @param from lowest cursor of the lane
    * @param to offset of the last publication in these batches
    */
   open(lane: Lane, from: number, to: number): void {
@@ -77,7 +76,7 @@ export class TopicBatches {
     this.#excepted = exceptedIn(this.#range);
   }
 
-  /** The batch for a subscription, or undefined when nothing is new for it. */
+  /** Returns the batch for a subscription, or undefined if there is nothing new for it. */
   for(subscription: Subscription): Batch | undefined {
     const { cursor, format } = subscription;
     if (cursor >= this.to) return undefined;
@@ -88,7 +87,7 @@ export class TopicBatches {
     return this.#shared(cursor, format).sent;
   }
 
-  /** Lets go of everything. */
+  /** Releases all batches. */
   close(): void {
     this.#lane = this.#last = this.#excepted = this.#parts = this.#exceptedElsewhere = undefined;
     for (const { batch } of this.#made) batch.release();
@@ -107,7 +106,8 @@ export class TopicBatches {
   }
 
   #make(cursor: number, format: WireFormat): Made {
-    // Who joined between two publications shares with few; one compression for each such cursor would add up.
+    // Few subscriptions have the cursor of one that joined between two publications. A compression for each such cursor
+    // would add up.
     if (format.deflates !== undefined && this.#made.length >= MOST_COMPRESSED) {
       return this.#find(cursor, format.deflates) ?? this.#make(cursor, format.deflates);
     }
@@ -117,7 +117,7 @@ export class TopicBatches {
     return made;
   }
 
-  /** @param format one with a frame for each publication */
+  /** Makes frames for each publication. @param format a format with a frame for each publication */
   #without(cursor: number, format: WireFormat, offsets: readonly number[]): Batch | undefined {
     const batch = this.#partsOf(cursor, format).frames.without(offsets);
     (this.#single ??= []).push(batch);
@@ -138,7 +138,10 @@ export class TopicBatches {
     return parts;
   }
 
-  /** On a topic that conflates, who stands elsewhere gets other publications, and not just fewer. */
+  /**
+   * Returns the excluded offsets after a cursor. On a conflating topic another cursor may get other publications, not
+   * just fewer.
+   */
   #exceptedAfter(cursor: number): Excepted | undefined {
     if (cursor === this.#from || !this.#lane!.topic.conflates) return this.#excepted;
     const known = (this.#exceptedElsewhere ??= new Map<number, Excepted | undefined>());
@@ -151,7 +154,7 @@ export class TopicBatches {
   }
 }
 
-/** Offsets by the connection they leave out; undefined in the common case of none. */
+/** Returns the excluded offsets by connection; undefined in the common case of none. */
 export function exceptedIn(publications: readonly LogEntry[]): Excepted | undefined {
   let offsets: Map<string, number[]> | undefined;
   for (const { except, offset } of publications) {

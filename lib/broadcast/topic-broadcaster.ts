@@ -35,7 +35,7 @@ export interface BroadcasterDeps {
   readonly clock: Clock;
   readonly presence: Presence;
   readonly counters: Counters;
-  /** Bytes of JSON of one publication. */
+  /** Most bytes of JSON in one publication. */
   readonly maxPayload: number;
   readonly unheard: UnheardCheck;
 }

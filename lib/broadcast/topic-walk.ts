@@ -4,26 +4,29 @@ import type { Topic } from '../topic/topic.js';
 import type { BatchSink } from '../wire/batch.js';
 import { type Encode, TopicBatches } from './topic-batches.js';
 
-/** Subscriptions visited between two looks at the clock: 16 writes are about 0.15 ms, a look is 30 ns. */
+/** Subscriptions visited between two looks at the clock: 16 writes take about 0.15 ms, a look takes 30 ns. */
 const VISITS_PER_LOOK = 16;
 
-/** Takes care of those whom a flush cannot serve. */
+/** Handler of subscriptions that a flush cannot serve. */
 export interface Stragglers {
-  /** The socket of a live subscription has no room: it leaves the lane and keeps its cursor. */
+  /** Takes over a live subscription whose socket has no room. It leaves the lane and keeps its cursor. */
   defer(subscription: Subscription): void;
-  /** A flush of the topic is over. */
+  /** Called at the end of a flush of the topic. */
   passed(topic: Topic): void;
 }
 
-/** Share of the way round that the start of a walk moves on: steps of the golden ratio never come close to an earlier one. */
+/**
+ * Share of the list by which the start of the next walk moves. Steps of the golden ratio never come close to an earlier
+ * start.
+ */
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
- * Hands a lane of a topic out to its subscribers, in slices: a reference to a shared batch each, never a copy. Whose socket
- * is busy is passed over, and catches up from the log.
+ * Delivers a lane of a topic to its subscribers in slices: to each a reference to a shared batch, never a copy. A
+ * subscription with a busy socket is passed over, and catches up from the log.
  *
- * What is published between two slices goes along to those who are still to be visited. The others get it when the next
- * flush comes by, so that under load nobody waits longer than from one visit to the next.
+ * Publications between two slices reach the subscriptions that are not visited yet. The others get them in the next
+ * flush. So under load no subscriber waits longer than from one visit to the next.
  */
 export class TopicWalk {
   readonly #batches: TopicBatches;
@@ -32,11 +35,14 @@ export class TopicWalk {
   #lane: Lane | undefined;
   #at = 0;
   #left = 0;
-  /** Where the list ended at the beginning: who came after that has caught up by itself. */
+  /** Length of the list at the beginning. Subscriptions added later have caught up by themselves. */
   #end = 0;
-  /** The offset that everybody will have at the end. */
+  /** Offset of every subscription at the end of the walk. */
   #goal = 0;
-  /** Departures so far, and how far the search for those that they moved has come. */
+  /**
+   * Number of departures at the last look. `#searched` is the progress of the search for subscriptions that these have
+   * moved.
+   */
   #departures = 0;
   #searched = 0;
 
@@ -46,7 +52,7 @@ export class TopicWalk {
     this.#stragglers = stragglers;
   }
 
-  /** Takes on a lane. */
+  /** Begins a lane. */
   begin(lane: Lane): void {
     this.#lane = lane;
     this.#goal = lane.topic.log.head;
@@ -59,8 +65,9 @@ export class TopicWalk {
   }
 
   /**
-   * Goes on until everybody has what was published (true) or the clock says `until` (false).
-   * @param later takes the sinks that other lanes of the same flush may add to; undefined when there are no others
+   * Continues until every subscription has all publications (true) or until the time `until` (false).
+   * @param later collects the sinks that other lanes of the same flush may add to; undefined if there are no other
+   *   lanes
    */
   step(until: number, later: BatchSink[] | undefined): boolean {
     const lane = this.#lane!;
@@ -68,7 +75,8 @@ export class TopicWalk {
     if (to > this.#batches.to) this.#batches.open(lane, lane.settled, to);
     if (!this.#visitAll(lane.subscriptions, until, later) || !this.#visitMoved(lane, until, later))
       return false;
-    // Nobody is to be the last one always. But with more to come, who was just passed must not be put at the end.
+    // Moves the start, so that no subscription is always the last. While more publications wait, the start stays: else
+    // the one just passed could become the last.
     if (lane.topic.log.head === this.#goal) lane.place = (lane.place + GOLDEN) % 1;
     lane.settle(this.#goal, this.#now());
     if (lane.topic.behind.size > 0) this.#stragglers.passed(lane.topic);
@@ -76,7 +84,7 @@ export class TopicWalk {
     return true;
   }
 
-  /** Forgets what is left of the lane. */
+  /** Drops the rest of the lane. */
   clear(): void {
     this.#lane = undefined;
     this.#batches.close();
@@ -84,7 +92,7 @@ export class TopicWalk {
 
   #visitAll(subscriptions: readonly Subscription[], until: number, later: BatchSink[] | undefined): boolean {
     for (let visits = 1; this.#left > 0 && subscriptions.length > 0; visits++) {
-      // The list may have become shorter: a socket that is busy takes its subscription off it.
+      // The list may have become shorter: a busy socket takes its subscription off it.
       if (this.#at >= Math.min(this.#end, subscriptions.length)) this.#at = 0;
       this.#left--;
       this.#visit(subscriptions[this.#at++]!, later);
@@ -93,7 +101,10 @@ export class TopicWalk {
     return true;
   }
 
-  /** Who leaves has its place taken by another one, which may so get behind the walk without having been visited. */
+  /**
+   * Visits subscriptions that were moved. A departed subscription's place is taken by another one, which may then be
+   * behind the walk without a visit.
+   */
   #visitMoved(lane: Lane, until: number, later: BatchSink[] | undefined): boolean {
     const { subscriptions } = lane;
     for (let visits = 0; ;) {

@@ -2,7 +2,7 @@ import type { EntryTerms } from '../topic/topic-log.js';
 import type { Appended, GivenPosition, TopicRegistry } from '../topic/topic-registry.js';
 import type { FlushRequests } from './publication-path.js';
 
-/** Appends publications that an engine has given their positions. */
+/** Appends publications whose position comes from an engine. */
 export class Arrivals {
   readonly #topics: TopicRegistry;
   readonly #flushes: FlushRequests;
@@ -13,7 +13,8 @@ export class Arrivals {
   }
 
   /**
-   * Appends a publication at its position, and asks for a flush. Subscribers are told of publications that are missing before it.
+   * Appends a publication at its position, and requests a flush. Subscribers are told about missing publications before
+   * it.
    * @param bytes bytes of `json` in UTF-8
    * @throws FanoutError FANOUT_TOPIC_NAME
    */

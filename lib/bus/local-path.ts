@@ -17,9 +17,9 @@ export class LocalPath implements PublicationPath {
     this.#flushes.request(topic);
   }
 
-  /** Does nothing: no other process has to know. */
+  /** Does nothing, because no other process needs to know. */
   opened(): void {}
 
-  /** Does nothing: no other process has to know. */
+  /** Does nothing, because no other process needs to know. */
   vacated(): void {}
 }

@@ -1,21 +1,21 @@
-/** A timer that was set. */
+/** Timer that was set. */
 export interface Timer {
   /** Lets the process end although the timer is set. */
   unref(): unknown;
 }
 
 /**
- * Time and chance of the process, injected everywhere, so that tests hold both. Milliseconds. Callbacks of timers run in no
- * async context: later work serves other clients than the one that caused it. No member needs `this`.
+ * Time and random numbers of the process, injected everywhere for tests. Milliseconds. Callbacks of timers run in no
+ * async context, because later work serves other clients than the one that caused it. No member needs `this`.
  */
 export abstract class Clock {
   /** Time since some start, with a fraction. Never goes back. */
   abstract readonly now: () => number;
-  /** Time since 1970. Never goes back: the system clock at the start of the process, and {@link now} since then. */
+  /** Time since 1970: the system clock at the start of the process, and {@link now} since then. Never goes back. */
   abstract readonly wallTime: () => number;
-  /** Time since 1970 by the system clock, which may be set. For times that others have written, such as the end of a token. */
+  /** Time since 1970 by the system clock, which may be set. For times written by others, such as the end of a token. */
   abstract readonly systemTime: () => number;
-  /** A number from 0 up to 1, without 1. */
+  /** Random number from 0 up to 1, without 1. */
   abstract readonly random: () => number;
   abstract readonly setTimeout: (callback: () => void, ms: number) => Timer;
   abstract readonly clearTimeout: (timer: unknown) => void;

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.js';
 
 /**
- * Waits for `work`, but not for longer than some milliseconds.
- * @param late gives the result in place of a late one; may throw, or return a promise
+ * Waits for `work`, at most for some milliseconds.
+ * @param late returns the result in place of a late one; may throw, or return a promise
  */
 export async function inTime<Result, Late>(
   clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>,

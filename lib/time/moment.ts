@@ -1,4 +1,4 @@
-/** A moment that can come again, and the promises of those who wait for it. */
+/** Moment that can come again, with promises for its next coming. */
 export class Moment {
   #waiting: (() => void)[] = [];
 

@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 const inNoContext: <Args extends unknown[], Result>(act: (...args: Args) => Result, ...args: Args) => Result =
   AsyncLocalStorage.snapshot();
 
-/** The clock and the timers of Node. They are looked up at each call, so that fake timers of a test count. */
+/** Node's clock and timers, looked up at each call, so that fake timers of a test count. */
 export const processClock: Clock = {
   now: () => performance.now(),
   wallTime: () => performance.timeOrigin + performance.now(),
