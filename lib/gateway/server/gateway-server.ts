@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@nestjs/common';
-import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import type { ServerOptions, WebSocketServer } from 'ws';
 import type { Clock } from '../../time/clock.js';
 import { FanoutError, shown } from '../../errors/fanout-error.js';
 import type { HeartbeatMonitor } from '../../heartbeat/heartbeat-monitor.js';
@@ -11,7 +11,6 @@ import type { Preflight } from '../../observe/preflight.js';
 import type { Rejections } from '../../observe/rejections.js';
 import { type ErrorLog, SampledErrors } from '../../observe/sampled-errors.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
-import type { Protocol } from '../../protocol/protocol.js';
 import type { Protocols } from '../../protocol/protocols.js';
 import { Admission } from '../admission/admission.js';
 import { AdmissionRates } from '../../limits/admission-rates.js';
@@ -20,9 +19,9 @@ import type { AdmissionUsers } from '../admission/admission-users.js';
 import type { HandshakeCheck } from '../handshake/arrival.js';
 import type { Bans } from '../../limits/bans.js';
 import { ClientAddresses } from '../admission/client-address.js';
-import { chosenProtocol } from '../handshake/chosen-protocol.js';
+import { Negotiation } from '../handshake/chosen-protocol.js';
 import type { ConnectionLifecycle } from './connection-lifecycle.js';
-import { DEFLATE_OFFER, takesSharedFrames } from '../../ws/deflate-agreement.js';
+import { DEFLATE_OFFER } from '../../ws/deflate-agreement.js';
 import type { WsServerOptions } from '../../ws/server-options.js';
 import { Endpoint } from '../handshake/endpoint.js';
 import { EndpointServer } from '../handshake/endpoint-server.js';
@@ -79,8 +78,7 @@ export class GatewayServer {
   readonly #deps: ServerDeps;
   readonly #placements = new Placements();
   readonly #ownServers: OwnServers;
-  /** Requests of clients that accept compressed frames. */
-  readonly #deflating = new WeakSet<IncomingMessage>();
+  readonly #negotiation: Negotiation;
   readonly #addresses: ClientAddresses;
   readonly #turnstile: Turnstile;
   readonly #unclaimed: UnclaimedUpgrades;
@@ -91,10 +89,11 @@ export class GatewayServer {
 
   constructor(deps: ServerDeps) {
     this.#deps = deps;
-    const { options, lifecycle, rejections, clock } = deps;
+    const { options, lifecycle, rejections, protocols, clock } = deps;
+    const negotiation = (this.#negotiation = new Negotiation(protocols));
     this.#ownServers = new OwnServers(options.limits.handshake);
     this.#addresses = new ClientAddresses(options.trustProxy);
-    this.#turnstile = new Turnstile(rejections, deps.protocols, clock);
+    this.#turnstile = new Turnstile(rejections, protocols, clock);
     this.#unclaimed = new UnclaimedUpgrades({
       addresses: this.#addresses,
       turnstile: this.#turnstile,
@@ -109,7 +108,7 @@ export class GatewayServer {
       refusals: new SampledErrors(clock.now, { error: line => deps.logger.warn(line) }),
       turnstile: this.#turnstile,
       open: (arrival, client, credentials) =>
-        lifecycle.open(arrival, client, this.#protocolOf(client, arrival.request), credentials),
+        lifecycle.open(arrival, client, negotiation.protocolOf(client, arrival.request), credentials),
     });
     this.#servers = new UpgradeServers({
       admission: this.#admission,
@@ -240,23 +239,10 @@ export class GatewayServer {
     this.#turnstile.stop();
   }
 
-  /**
-   * Notes whether a client accepts compressed frames. Called by `ws` with the headers of each 101 before it is sent.
-   */
-  readonly #noteAgreement = (headers: readonly string[], request: IncomingMessage): void => {
-    if (takesSharedFrames(headers)) this.#deflating.add(request);
-  };
-
   /** Answers a request that `ws` has found malformed. */
   #refuseBad(error: Error, socket: Duplex, request: IncomingMessage): void {
     const arrival = { request, socket, head: Buffer.alloc(0), ip: this.#addresses.of(request) };
     this.#turnstile.refuse(arrival, badRequest(request.method, error.message));
-  }
-
-  #protocolOf(client: WebSocket, request: IncomingMessage): Protocol {
-    const { protocols } = this.#deps;
-    const protocol = protocols.of(client.protocol, request.url ?? '/');
-    return this.#deflating.has(request) ? protocols.deflated(protocol) : protocol;
   }
 
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {
@@ -270,10 +256,7 @@ export class GatewayServer {
   }
 
   #socketServer(): EndpointServer {
-    const {
-      protocols,
-      options: { limits, compression },
-    } = this.#deps;
+    const { limits, compression } = this.#deps.options;
     const options: WsServerOptions = {
       maxPayload: limits.payload,
       maxFragments: limits.fragments,
@@ -282,11 +265,11 @@ export class GatewayServer {
       autoPong: undefined,
       perMessageDeflate: compression !== false && DEFLATE_OFFER,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: offered => chosenProtocol(protocols, offered),
+      handleProtocols: this.#negotiation.choose,
       noServer: true,
     };
     const server = new EndpointServer(options);
-    if (compression !== false) server.on('headers', this.#noteAgreement);
+    if (compression !== false) server.on('headers', this.#negotiation.note);
     server.on('wsClientError', (error: Error, socket: Duplex, request: IncomingMessage) => {
       // A listener of the application answers itself.
       if (server.listenerCount('wsClientError') === 1) this.#refuseBad(error, socket, request);

@@ -5,11 +5,11 @@ import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { deflateOnce, MOST_DEFLATED_BYTES, WINDOW_BITS } from '../../../lib/wire/deflate-once.js';
 import { encode } from '../../../lib/wire/encode.js';
-import { writeTextHeader } from '../../../lib/wire/frame.js';
+import { messageFrame, writeTextHeader } from '../../../lib/wire/frame.js';
 import { batchedJson, plainJson } from '../../../lib/protocol/json-formats.js';
 import type { WireFormat } from '../../../lib/wire/wire-format.js';
 import { entriesOf, publicationsOf } from '../../support/unit/entries.js';
-import { messagesIn, parseFrames } from '../../support/unit/frames.js';
+import { inflated, messagesIn, parseFrame, parseFrames } from '../../support/unit/frames.js';
 
 const SETTINGS = { threshold: 200, level: 6 };
 
@@ -113,6 +113,15 @@ describe('deflateOnce', () => {
     expect(messages).toEqual(
       wanted.map((text, i) => ({ text, deflated: [false, true, false, true, false][i] })),
     );
+  });
+
+  it('leaves a binary message binary', () => {
+    const bytes = Buffer.from('x'.repeat(1000));
+    const frame = parseFrame(
+      bytesOf(deflateOnce(new Batch([messageFrame(bytes)]), SETTINGS, new BufferPool())),
+    );
+    expect(frame.first).toBe(0xc2);
+    expect(inflated(frame.payload)).toEqual(bytes);
   });
 
   it('compresses a message as long as the threshold, and none that is a byte shorter', () => {
