@@ -45,12 +45,12 @@ import { resolveOptions } from './options/resolve-options.js';
 import { Clock } from './time/clock.js';
 import { processClock } from './time/process-clock.js';
 
-/** What `useClass` and `useExisting` of `FanoutModule.forRootAsync()` name. */
+/** Class for `useClass` and `useExisting` of `FanoutModule.forRootAsync()`. */
 export interface FanoutOptionsFactory {
   createFanoutOptions(): FanoutOptions | Promise<FanoutOptions>;
 }
 
-/** The parts of a running server that providers and hooks need. */
+/** Parts of a running server that providers and hooks need. */
 interface FanoutRuntime {
   readonly adapter: FanoutAdapter;
   readonly pool: BufferPool;
@@ -78,7 +78,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setExtras({}, definition => ({ ...definition, global: true }))
   .build();
 
-/** Puts the rooms together: the one place that knows them all. */
+/** Creates the parts of all rooms. No other function knows all rooms. */
 function compose(
   given: FanoutOptions | undefined,
   modules: ModulesContainer,
@@ -150,8 +150,8 @@ function part(provide: InjectionToken, key: keyof FanoutRuntime): Provider {
 }
 
 /**
- * Topics, broadcasting, heartbeat and pooled buffers for `ws` gateways. Import it once, in the root module; it is
- * global, and installs its WebSocket adapter by itself.
+ * Topics, broadcasting, heartbeat and pooled buffers for `ws` gateways. Import this module once, in the root module. It
+ * is global, and installs its WebSocket adapter by itself.
  */
 @Module({
   providers: [
@@ -209,14 +209,17 @@ export class FanoutModule
   }
 
   /**
-   * @param options every one has a default; see `FanoutOptions`
+   * Configures the module. @param options all have defaults; see `FanoutOptions`
    * @throws FanoutError FANOUT_OPTION, FANOUT_OPTION_UNKNOWN at start
    */
   static override forRoot(options: FanoutOptions = {}): DynamicModule {
     return super.forRoot(options);
   }
 
-  /** Like {@link forRoot}, with options from `useFactory`, `useClass` or `useExisting` (`createFanoutOptions()`). */
+  /**
+   * Configures the module like {@link forRoot}, with options from `useFactory`, `useClass` or `useExisting`
+   * (`createFanoutOptions()`).
+   */
   static override forRootAsync(
     options: ConfigurableModuleAsyncOptions<FanoutOptions, 'createFanoutOptions'>,
   ): DynamicModule {
@@ -251,7 +254,7 @@ export class FanoutModule
   async beforeApplicationShutdown(): Promise<void> {
     const { server, shutdown, heartbeat, expiries, delivery, observation } = this.#runtime;
     observation.load.stop();
-    // Everybody leaves now, and telling each of the others of each would serve nobody.
+    // All clients leave now. Telling each of them about all others would help nobody.
     delivery.presence.stop();
     if ((this.#config.getIoAdapter() as FanoutAdapter).forceCloseConnections) shutdown.hurry();
     const leftMs = await shutdown.run();

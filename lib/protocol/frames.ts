@@ -12,7 +12,10 @@ export interface SubscribeData {
   readonly topic?: string;
   /** Several topics, in place of `topic`. */
   readonly topics?: readonly string[];
-  /** Position to go on from: `<epoch>:<offset>`. Without it the subscription begins with the newest publication. */
+  /**
+   * Position from which to continue: `<epoch>:<offset>`. Without it the subscription begins with the newest
+   * publication.
+   */
   readonly since?: string;
   /** Most flushes a second, on a topic that conflates. At least 1/60. */
   readonly maxRate?: number;
@@ -79,11 +82,11 @@ export interface SubscribedFrame<Snapshot = unknown> {
     readonly topic: string;
     /** Position of the subscription, `<epoch>:<offset>`: everything after it follows. */
     readonly position: string;
-    /** Whether nothing was lost since the position that the client asked for; left out when it asked for none. */
+    /** True if nothing was lost since the requested position; left out if the client gave none. */
     readonly recovered?: boolean;
-    /** Rate class of the subscription in flushes a second; left out when the client asked for none. */
+    /** Rate class of the subscription in flushes a second; left out if the client asked for none. */
     readonly maxRate?: number;
-    /** Value that the topic's method returned; left out when there is none. */
+    /** Result of the topic's method; left out if there is none. */
     readonly snapshot?: Snapshot;
   };
 }
@@ -104,7 +107,10 @@ export interface GapFrame<Snapshot = unknown> {
     readonly to: number;
     /** Position after the gap, `<epoch>:<to>`. */
     readonly position: string;
-    /** `slow`, `bus`: lost. `expired`: no longer worth having. `except`: not meant for this client. */
+    /**
+     * Reason: `slow` and `bus` for lost publications, `expired` for publications that are out of date, `except` for
+     * publications that exclude this client.
+     */
     readonly reason: 'slow' | 'expired' | 'except' | 'bus';
     /** State of the topic at `to`; with the reason `slow`, if the topic has a snapshot. */
     readonly snapshot?: Snapshot;
@@ -116,7 +122,7 @@ export interface ErrorFrame {
   readonly event: 'error';
   readonly id?: MessageId;
   readonly data: {
-    /** Code to match on: one of `RefusalCode`, the name of an HTTP status, or a code of the application. */
+    /** Code for programs: one of `RefusalCode`, the name of an HTTP status, or a code of the application. */
     readonly code: string;
     /** Text for people. */
     readonly message: string;
@@ -124,7 +130,7 @@ export interface ErrorFrame {
     readonly topic?: string;
     /** Further fields of an exception of the application, or its list of validation errors. */
     readonly details?: unknown;
-    /** True when some or all of the details were left out because of their size. */
+    /** True if some or all of the details were left out because of their size. */
     readonly truncated?: true;
   };
 }
@@ -146,7 +152,7 @@ export interface RenewFrame {
 export interface RefreshedFrame {
   readonly event: 'refreshed';
   readonly id?: MessageId;
-  /** End of the new credentials, in milliseconds since 1970; left out when they do not end. */
+  /** End of the new credentials, in milliseconds since 1970; left out if they do not end. */
   readonly data: { readonly expiresAt?: number };
 }
 
@@ -163,7 +169,7 @@ export interface EventFrame {
   readonly data?: unknown;
 }
 
-/** Every frame that the server may send, but for a handler's value without `event` that answers a message without an id. */
+/** Every frame from the server, except a handler's value without `event` as the answer to a message without an id. */
 export type ServerFrame =
   | PublicationFrame
   | readonly (PublicationFrame | GapFrame)[]

@@ -26,7 +26,7 @@ function writeEntry(
 ): number {
   if (gap !== undefined) return writeGap(buffer, at, gapText(origin, gap));
   const head = beforeOffset(origin.name) + offset + AFTER_OFFSET;
-  // One piece of text and one call: a second call into the buffer costs more than joining the two.
+  // One text and one call: a second call into the buffer costs more than joining the two texts.
   return writeText(buffer, at, `${head}${json}}`, head.length + bytes + 1);
 }
 

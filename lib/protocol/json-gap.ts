@@ -4,11 +4,11 @@ import type { Origin } from '../wire/wire-format.js';
 
 /**
  * Frame that tells a client which offsets of a topic it will not receive.
- * @param snapshot the state of the topic at `to`, if there is one. Without it the text is ASCII
+ * @param snapshot state of the topic at `to`, if available. Without it the text is ASCII
  * @throws FanoutError FANOUT_SNAPSHOT
  */
 export function gapText({ name, epoch }: Origin, { from, to, reason }: Gap, snapshot?: unknown): string {
-  // Names, epochs and reasons are ASCII without anything that JSON escapes.
+  // Names, epochs and reasons are ASCII and need no escapes in JSON.
   const data = `"topic":"${name}","from":${from},"to":${to},"position":"${epoch}:${to}","reason":"${reason}"`;
   return `{"event":"gap","data":{${data}${snapshotMember(name, snapshot)}}}`;
 }

@@ -1,10 +1,10 @@
 import { Refusal } from '../errors/refusals.js';
 import type { Command, Incoming, MessageParser } from './protocol.js';
 
-/** Events that clients send for a topic. A gateway with topics cannot take them for itself. */
+/** Events of messages about a topic. A gateway with topics cannot handle these events itself. */
 export const TOPIC_EVENTS: readonly string[] = ['subscribe', 'unsubscribe'];
 
-/** Event of a client that renews its credentials. A gateway with handshake guards cannot take it for itself. */
+/** Event of a client that renews its credentials. A gateway with handshake guards cannot handle this event itself. */
 export const RENEWAL_EVENTS: readonly string[] = ['refresh'];
 
 /** Command for the text `ping`, which is not JSON. Clients with their own keep-alive send it, and expect the text `pong`. */

@@ -19,7 +19,7 @@ import type {
   Subscribed,
 } from './protocol.js';
 
-/** Subprotocol of clients that take several publications in one frame. */
+/** Subprotocol of clients that accept several publications in one frame. */
 const SUBPROTOCOL = 'fanout.v1.json';
 
 /** Our own protocol, docs/protocol.md: JSON text in the shape `{ event, data }` of Nest. */
@@ -27,7 +27,7 @@ export class JsonProtocol implements Protocol {
   readonly name = 'json';
   readonly closesRefused: boolean;
 
-  /** @param subprotocols those that choose it; none for clients that speak it without having asked for it */
+  /** @param subprotocols subprotocols that select it; empty for clients without a subprotocol */
   constructor(
     readonly format: WireFormat,
     readonly subprotocols: readonly string[],
@@ -39,7 +39,7 @@ export class JsonProtocol implements Protocol {
     return new JsonProtocol(format, this.subprotocols);
   }
 
-  /** Any client may speak it without asking for it. */
+  /** True for every client if the protocol has no subprotocol. */
   isAskedBy(): boolean {
     return this.subprotocols.length === 0;
   }
@@ -48,7 +48,7 @@ export class JsonProtocol implements Protocol {
     return readCommand(parser, frame);
   }
 
-  /** The frame is put together from parts, because the snapshot may be large and is encoded apart, for its error. */
+  /** Builds the frame from parts. The snapshot may be large, and is encoded separately for its own error. */
   subscribed({ id, topic, offset, recovered, maxRate, snapshot }: Subscribed): string {
     const { name, epoch } = topic;
     const asked = `${member('recovered', recovered)}${member('maxRate', maxRate)}`;
@@ -64,7 +64,10 @@ export class JsonProtocol implements Protocol {
     return gapText(topic, gap, snapshot);
   }
 
-  /** The handler's result as a frame, with the id of the request. An empty result sends nothing, as under `WsAdapter`. */
+  /**
+   * Makes the frame of a handler's result, with the id of the request. An empty result sends nothing, as under
+   * `WsAdapter`.
+   */
   reply({ event = '', id }: Request, value: unknown): string | undefined {
     if (value === undefined || value === null) return undefined;
     return id === undefined ? outgoingJson('FANOUT_REPLY', event, value) : answerJson(event, id, value);
@@ -104,7 +107,7 @@ export class JsonProtocol implements Protocol {
   }
 }
 
-/** Our protocol as it is spoken: the first one that fits a client is taken, and the last one fits all. */
+/** Variants of our protocol. The first one that fits a client is used, and the last one fits every client. */
 export const JSON_PROTOCOLS: readonly Protocol[] = [
   new JsonProtocol(batchedJson, [SUBPROTOCOL]),
   new JsonProtocol(plainJson, []),

@@ -51,7 +51,7 @@ export class MessageFrames {
     this.#outgoing = outgoing;
     this.#batch = batch;
     this.#format = format;
-    // Of now: a topic may go on under another epoch.
+    // Name and epoch of this moment, because a topic may continue under another epoch.
     this.#origin = { name: origin.name, epoch: origin.epoch };
     this.#offsets = publications.map(({ offset }) => offset);
     this.#gaps = publications.map(({ gap }) => gap);

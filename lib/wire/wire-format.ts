@@ -1,6 +1,6 @@
 import type { LogEntry } from './log-entry.js';
 
-/** Topic that entries belong to, as far as a format writes it. */
+/** Part of a topic that a format writes. */
 export interface Origin {
   readonly name: string;
   /** Name of the log. Offsets of another epoch do not apply to it. */
@@ -9,10 +9,13 @@ export interface Origin {
 
 /**
  * Encoding of the publications and gaps of a topic into frames. Connections of one format share every batch. `write`
- * fills exactly the number of bytes returned by `size`. A format may give gaps no bytes: its clients are not told of them.
+ * fills exactly the number of bytes returned by `size`. A format may write nothing for gaps, so that its clients never
+ * learn of them.
  */
 export interface WireFormat {
-  /** Format that has a frame of its own for each entry, so that a client may be given any of them: often the format itself. */
+  /**
+   * Format with a frame of its own for each entry, often the format itself. A client may be given any of these frames.
+   */
   readonly single: WireFormat;
   /** Format whose frames this one compresses if that saves bytes; undefined for uncompressed formats. */
   readonly deflates: WireFormat | undefined;
@@ -20,9 +23,9 @@ export interface WireFormat {
   around(origin: Origin): number;
   /** Most bytes of a gap, with a frame header. */
   mostForGap(origin: Origin): number;
-  /** Bytes of the entries on the wire. */
+  /** Returns the bytes of the entries on the wire. */
   size(origin: Origin, entries: readonly LogEntry[]): number;
-  /** Writes the frames from `at` on; returns the position after them. */
+  /** Writes the frames from `at` on. Returns the position after them. */
   write(buffer: Buffer, at: number, origin: Origin, entries: readonly LogEntry[]): number;
 }
 
@@ -35,7 +38,7 @@ export function deflated(format: WireFormat): WireFormat {
   return twin;
 }
 
-/** Frames of the entries in memory of their own. */
+/** Returns the frames of the entries in memory of their own. */
 export function framesOf(format: WireFormat, origin: Origin, entries: readonly LogEntry[]): Buffer {
   const buffer = Buffer.allocUnsafe(format.size(origin, entries));
   format.write(buffer, 0, origin, entries);

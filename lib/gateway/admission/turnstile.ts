@@ -53,8 +53,8 @@ export interface Refused {
 }
 
 /**
- * Refuses upgrades by an HTTP status. A client whose protocol says so gets a 101 and then a close code, because a browser
- * cannot read a status. Sockets still open after a second are destroyed.
+ * Refuses upgrades by an HTTP status. A client may get a 101 and then a close code instead, if its protocol says so,
+ * because a browser cannot read a status. Sockets still open after a second are destroyed.
  */
 export class Turnstile {
   readonly #rejections: Rejections;

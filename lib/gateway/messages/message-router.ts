@@ -102,13 +102,16 @@ export class MessageRouter {
     }
   }
 
-  /** Carries out the commands of one frame in order, each after the answer to the one before. Each counts as a message. */
+  /**
+   * Carries out the commands of one frame in order, each after the answer to the previous one. Each counts as a
+   * message.
+   */
   async #obeyEach(session: ClientSession, commands: readonly Command[]): Promise<void> {
     const { connection } = session;
     for (const command of commands) {
       if (connection.full) await connection.whenRead(() => {});
       if (!connection.open) return;
-      // The frame was counted as the first of them.
+      // The frame was counted as the first command.
       const cause =
         command === commands[0] ? undefined : this.#usage.refusalOf(session, 0, this.#clock.wallTime());
       if (cause === undefined) await this.#obey(session, command);

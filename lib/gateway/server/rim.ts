@@ -37,7 +37,7 @@ import { TopicRequests } from '../subscribe/topic-requests.js';
 import { TopicRoom } from '../subscribe/topic-room.js';
 import { TopicSources } from '../subscribe/topic-sources.js';
 
-/** What {@link createRim} needs of the rooms behind the gateway. */
+/** Collaborators of {@link createRim}. */
 export interface RimDeps {
   readonly options: ResolvedFanoutOptions;
   readonly explorer: GatewayExplorer;
@@ -49,11 +49,11 @@ export interface RimDeps {
   readonly observation: Observation;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** For errors that clients can bring about. */
+  /** Log for errors that clients can provoke. */
   readonly errors: ErrorLog;
 }
 
-/** The parts of the rim that others call. */
+/** Parts of the gateway that other rooms need. */
 export interface Rim {
   readonly sources: TopicSources;
   readonly renewal: SnapshotRenewal;
@@ -64,7 +64,7 @@ export interface Rim {
   readonly shutdown: Shutdown;
 }
 
-/** Puts the gateway room together: who comes in, what clients send, and what they are told. */
+/** Creates the parts of the gateway: admission, inbound messages, topics and answers. */
 export function createRim(deps: RimDeps): Rim {
   const {
     options,
@@ -138,7 +138,7 @@ export function createRim(deps: RimDeps): Rim {
     subscribe: subscribes.subscribeFromServer.bind(subscribes),
     unsubscribe: subscribes.unsubscribeFromServer.bind(subscribes),
     userChanged: (connection: ClientConnection) => {
-      // First where others look for it: the application may look while it is asked about the member.
+      // Updates the index first, because the application may search it during the calls that follow.
       connections.userChanged(connection);
       presence.userChanged(connection);
       users.assigned(connection);
@@ -157,7 +157,7 @@ export function createRim(deps: RimDeps): Rim {
     expiries,
     ...inbound.leadingTo(router),
     connection: ofConnection,
-    // Without pings nothing tells what a client has read.
+    // Without pings nothing shows what a client has read.
     connectionWithoutPings: { ...ofConnection, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
     slots,
     clock,

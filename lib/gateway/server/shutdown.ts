@@ -9,21 +9,24 @@ import type { GatewayServer } from './gateway-server.js';
 import type { MessageRouter } from '../messages/message-router.js';
 
 /**
- * Ends of the first steps, as shares of the whole time. A handler that hangs, a peer that does not read or a client that does not
- * answer must not use up the time of the steps that follow.
+ * Ends of the first steps, as shares of the whole time. A hanging handler or a client that does not read or answer must
+ * not use up the time of the following steps.
  */
 const SHARES = { handlers: 0.25, delivery: 0.5, closing: 0.75, answers: 0.9 };
 
-/** Connections closed at once. The next ones follow after a pause, so that clients do not come back all at once. */
+/** Connections closed at once. The next ones follow after a pause, so that not all clients return at once. */
 const WAVE = 500;
 
-/** Least time for the hooks of connections that were terminated. */
+/** Least time for the hooks of terminated connections. */
 const LAST_MS = 100;
 
 /** Milliseconds of a shutdown that does not wait for clients: time to write the last frames. */
 const HURRIED_MS = 200;
 
-/** Returning clients are spread over a millisecond for each connection there was, at least over this much. */
+/**
+ * Least time over which returning clients are spread. With more connections than milliseconds in it, one millisecond
+ * for each.
+ */
 const SHORTEST_RETURN_MS = 1000;
 
 /** The collaborators of {@link Shutdown}. */
@@ -37,21 +40,21 @@ export interface ShutdownDeps {
   readonly clock: Clock;
 }
 
-/** Moments of a shutdown, by the clock. Each step that has come to its end makes way for the next one at once. */
+/** Ends of the steps of a shutdown, by the clock. A step that is done early is followed by the next one at once. */
 interface Deadlines {
-  /** Running handlers are no longer waited for. */
+  /** End of the wait for running handlers. */
   readonly handlers: number;
-  /** Publications are no longer waited for. */
+  /** End of the wait for the delivery of publications. */
   readonly delivery: number;
-  /** The last wave of connections is closed. */
+  /** Time of the last wave of closes. */
   readonly closing: number;
-  /** Connections whose clients have not answered the close are terminated. */
+  /** End of the wait for answers to the close. Remaining connections are terminated. */
   readonly answers: number;
-  /** The time is over. */
+  /** End of the shutdown. */
   readonly end: number;
 }
 
-/** Takes the server down without losing what was published, and without all clients coming back in one moment. */
+/** Shuts the server down without losing publications, and spreads the return of the clients. */
 export class Shutdown {
   readonly #deps: ShutdownDeps;
   #drainMs: number;
@@ -67,7 +70,7 @@ export class Shutdown {
     this.#drainMs = Math.min(this.#drainMs, HURRIED_MS);
   }
 
-  /** Resolves with the milliseconds that are left, or a few of them when none are. */
+  /** Runs the shutdown. Resolves with the milliseconds that are left, at least a few. */
   async run(): Promise<number> {
     const { server, broadcaster, connections, lifecycle, leaveHooks, clock } = this.#deps;
     const deadlines = this.#deadlines();
@@ -78,7 +81,7 @@ export class Shutdown {
     await this.#closeInWaves(deadlines.closing);
     await this.#until(deadlines.answers, connections.emptied());
     for (const connection of connections) connection.terminateAs(CLOSE.SHUTDOWN);
-    // The sockets end in the next turn, and handleDisconnect begins there. That needs time even when none is left.
+    // The sockets end in the next turn, and handleDisconnect begins there. That needs time even if none is left.
     const last = Math.max(deadlines.end, clock.now() + LAST_MS);
     await this.#until(last, connections.emptied());
     await this.#until(last, Promise.all([lifecycle.settled(), leaveHooks.settled()]));

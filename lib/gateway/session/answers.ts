@@ -10,26 +10,26 @@ import { errorAnswer, isAnswer } from './error-answer.js';
 import { readableError } from './exception-meaning.js';
 import { causeOf } from './refusal-causes.js';
 
-/** Members of the answer to a subscribe that depend on the client's message. */
+/** Fields of the answer to a subscribe that the client asked for. */
 export interface Granted {
   readonly id?: MessageId | undefined;
-  /** Undefined when the client asked for no position. */
+  /** True if nothing was lost since the position; undefined if the client gave no position. */
   readonly recovered?: boolean | undefined;
-  /** Flushes a second; undefined when the client asked for no rate. */
+  /** Flushes a second; undefined if the client asked for no rate. */
   readonly maxRate?: number | undefined;
 }
 
 /** The collaborators of {@link Answers}. */
 export interface AnswersDeps {
-  /** Log of errors that no client is told. */
+  /** Log for errors that answer no request. */
   readonly errors: ErrorLog;
-  /** Counts refusals of clients. */
+  /** Counter of refusals of clients. */
   readonly offenders: { refused(session: ClientSession, cause: RejectionCause): void };
 }
 
 /**
- * Sends clients everything but publications, each in the protocol of its connection. One object serves all connections. A
- * large answer to a request closes no connection. An unasked message may, when too much is unread.
+ * Sends everything except publications, in the protocol of each connection. One object serves all connections. A large
+ * answer to a request never closes its connection, but an unasked message may when too much is unread.
  */
 export class Answers {
   readonly #errors: ErrorLog;
@@ -41,8 +41,8 @@ export class Answers {
   }
 
   /**
-   * Answers a subscribe. Tells before it of a loss that the client does not know of: the snapshot in the answer stands for
-   * the lost publications.
+   * Answers a subscribe. Announces a loss first, if the client does not know of one. The snapshot in the answer
+   * replaces the lost publications.
    * @throws FanoutError FANOUT_SNAPSHOT
    */
   subscribed(
@@ -61,12 +61,18 @@ export class Answers {
     connection.answer(message);
   }
 
-  /** Tells the end of a subscription, or that there is none. @param id of the client's message, if it asked for the end */
+  /**
+   * Announces the end of a subscription, or that there is none.
+   * @param id id of the client's message, if the client asked for the end
+   */
   unsubscribed(connection: ClientConnection, topic: string, reason: EndReason, id?: MessageId): void {
     this.#tell(connection, connection.protocol.unsubscribed(topic, id, reason));
   }
 
-  /** Skips publications that the log no longer has, and tells the client: its snapshot is older than what follows. */
+  /**
+   * Skips publications that the log has dropped, and announces the gap, because the snapshot is older than the next
+   * publication.
+   */
   skipped(connection: ClientConnection, subscription: Subscription): void {
     const { topic, cursor } = subscription;
     const to = reachOf(topic);
@@ -76,7 +82,7 @@ export class Answers {
   }
 
   /**
-   * Tells a loss, with a new snapshot that stands for the lost publications.
+   * Announces a loss, with a new snapshot in place of the lost publications.
    * @throws FanoutError FANOUT_SNAPSHOT
    */
   renewed(connection: ClientConnection, subscription: Subscription, snapshot: unknown): void {
@@ -112,7 +118,7 @@ export class Answers {
     }
   }
 
-  /** Tells that the stream of a request is complete. */
+  /** Announces the end of a request's stream. */
   complete({ connection }: ClientSession, request: Request): void {
     this.#tell(connection, connection.protocol.complete(request));
   }
@@ -131,7 +137,7 @@ export class Answers {
     this.#tell(connection, connection.protocol.refreshed(id, expiresAt));
   }
 
-  /** Tells a client of a failure that no message of its own has caused. */
+  /** Tells a client about a failure that none of its messages has caused. */
   notify(connection: ClientConnection, refusal: Refusal): void {
     this.#tell(connection, connection.protocol.error(undefined, errorAnswer(refusal)));
   }
@@ -150,7 +156,7 @@ export class Answers {
     if (cause !== undefined) this.#offenders.refused(session, cause);
   }
 
-  /** Logs an error that was thrown while a stream of replies was ended. */
+  /** Logs an error thrown while a stream of replies was ended. */
   teardownFailed(error: unknown): void {
     this.#errors.error(error, 'a reply stream failed in its teardown');
   }
