@@ -104,12 +104,6 @@ function compose(
     counters: observation.counters,
     policies,
     connections,
-    listeners: {
-      vacated: topic => rim.sources.stop(topic.name),
-      joined: () => {},
-      left: (subscription, reason) => rim.leaveHooks.left(subscription, reason),
-    },
-    resync: subscription => rim.renewal.renew(subscription),
     logger: errors,
   });
   const rim = createRim({

@@ -34,7 +34,6 @@ export interface CatchUpDeps {
   readonly maxBytes: number;
   /** Most connections that recover at the same time. */
   readonly recoveries: number;
-  readonly resync: Resync;
 }
 
 /**
@@ -45,6 +44,7 @@ export class CatchUp {
   /** Turns of returning connections. */
   readonly turns: RecoveryTurns;
   readonly #deps: CatchUpDeps;
+  #resync: Resync = () => false;
   /** Sinks with room, for this turn of the loop. */
   readonly #ready = new Set<BatchSink>();
   #turn: unknown;
@@ -57,6 +57,11 @@ export class CatchUp {
     this.#deps = deps;
     this.#age = new AgeLimit(deps.lag, () => deps.clock.now());
     this.turns = new RecoveryTurns(deps.recoveries, deps.clock, sink => this.#goOn(sink));
+  }
+
+  /** Sets the function that takes over subscriptions that lost publications. Without it they are only told of the loss. */
+  resyncWith(resync: Resync): void {
+    this.#resync = resync;
   }
 
   /**
@@ -226,7 +231,7 @@ export class CatchUp {
     const { topic, lane, sink } = subscription;
     const reason = this.#lossOf(subscription);
     if (reason === 'slow' && topic.policy.slow === 'disconnect') return sink.tooSlow();
-    if (subscription.renewable && !topic.conflates && this.#deps.resync(subscription, reason))
+    if (subscription.renewable && !topic.conflates && this.#resync(subscription, reason))
       return this.#remove(subscription);
     const toNewest = reason === 'slow' && topic.policy.slow === 'gap';
     this.#skip(subscription, toNewest ? lane.flushed : this.#age.freshAfter(subscription), reason);

@@ -8,16 +8,16 @@ import type { Counters } from '../observe/counters.js';
 import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
-import { type TopicListeners, TopicRegistry } from '../topic/topic-registry.js';
+import { TopicRegistry } from '../topic/topic-registry.js';
 import type { BatchSink } from '../wire/batch.js';
 import type { DeflateSettings } from '../wire/deflate-once.js';
-import { CatchUp, type Resync } from './catch-up.js';
+import { CatchUp } from './catch-up.js';
 import { FanOut } from './fan-out.js';
 import { FlushScheduler, type FlushTiming } from './flush-scheduler.js';
 import { Laggards } from './laggards.js';
 import { LanePacer } from './lane-pacer.js';
 import { LogSegments } from './log-segments.js';
-import { Presence } from './presence.js';
+import { Crowds, Presence } from './presence.js';
 import { type PublicationCheck, UnheardCheck } from './publication-check.js';
 import type { Clock } from '../time/clock.js';
 import { TopicBroadcaster } from './topic-broadcaster.js';
@@ -47,10 +47,8 @@ export interface DeliveryDeps {
   readonly counters: Counters;
   readonly policies: TopicPolicies;
   readonly connections: ConnectionRegistry;
-  readonly listeners: Pick<TopicListeners, 'vacated' | 'joined' | 'left'>;
   /** Makes the path of publications. Without it publications stay in this process. */
   readonly pathOf?: (local: LocalPath, arrivals: Arrivals) => PublicationPath;
-  readonly resync: Resync;
   readonly logger: { error(error: unknown, what: string): void };
 }
 
@@ -75,81 +73,77 @@ export class Delivery {
   /** Walk for topics that are delivered outside of a flush. */
   readonly #walk: TopicWalk;
 
-  constructor(deps: DeliveryDeps) {
-    const { settings, clock, pool, counters, policies, connections, listeners, resync, pathOf, logger } =
-      deps;
+  constructor({ settings, clock, pool, counters, policies, connections, pathOf, logger }: DeliveryDeps) {
     const { flush, slowConsumer, history, limits, compression, publishing } = settings;
-    const { maxBytes, lag } = slowConsumer;
+    const { maxBytes, lag, grace, budget } = slowConsumer;
+    const maxPayload = limits.publication;
     const unsent = new UnsentBatches();
-    this.backlog = new ByteLedger(slowConsumer.budget, () => this.laggards.relieve());
+    const crowds = new Crowds();
+    const backlog = (this.backlog = new ByteLedger(budget));
     this.history = new ByteLedger(history.budget);
-    this.laggards = new Laggards(clock, slowConsumer.grace, this.backlog, () => sinksOf(connections));
-    const memory = { backlogLimit: maxBytes, history: this.history, backlog: this.backlog };
-    this.presence = new Presence({
-      publish: (topic, data) => this.broadcaster.publish(topic, data),
-      maxPayload: limits.publication,
-      clock,
-      logger,
-    });
-    const { presence } = this;
-    this.topics = new TopicRegistry(policies, clock, memory, {
-      opened: topic => this.#path.opened(topic),
-      vacated: topic => {
-        this.#pacer.forget(topic);
-        this.#path.vacated(topic);
-        listeners.vacated(topic);
-      },
-      missing: (topic, to) => {
-        this.#handOut(topic);
-        this.catchUp.missing(topic, to);
-      },
-      joined: subscription => {
-        presence.joined(subscription);
-        listeners.joined(subscription);
-      },
-      left: (subscription, reason) => {
-        this.catchUp.forget(subscription);
-        presence.left(subscription);
-        listeners.left(subscription, reason);
-      },
-    });
-    this.segments = new LogSegments(unsent, counters, clock);
-    const { laggards, segments } = this;
-    const { slice } = flush;
-    const { recoveries } = history;
-    this.catchUp = new CatchUp({
+    const memory = { backlogLimit: maxBytes, history: this.history, backlog };
+    const laggards = (this.laggards = new Laggards(clock, grace, backlog, () => sinksOf(connections)));
+    const topics = (this.topics = new TopicRegistry(policies, clock, memory));
+    const segments = (this.segments = new LogSegments(unsent, counters, clock));
+    const catchUp = (this.catchUp = new CatchUp({
       segments,
       laggards,
       clock,
       counters,
-      slice,
+      slice: flush.slice,
       lag,
       maxBytes,
-      recoveries,
-      resync,
-    });
+      recoveries: history.recoveries,
+    }));
     this.fanOut = new FanOut(pool, unsent, counters, clock.now, compression || undefined);
-    const walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
-    this.scheduler = new FlushScheduler(walk, flush, clock, counters);
-    this.#walk = new TopicWalk(this.fanOut.encode, clock.now, this.catchUp);
-    this.#pacer = new LanePacer(this.scheduler, clock);
-    const { topics, scheduler, catchUp } = this;
-    const local = new LocalPath(this.#pacer);
-    this.arrivals = new Arrivals(topics, this.#pacer);
-    this.#path = pathOf?.(local, this.arrivals) ?? local;
-    this.broadcaster = new TopicBroadcaster({
+    this.#walk = new TopicWalk(this.fanOut.encode, clock.now, catchUp);
+    const walk = new TopicWalk(this.fanOut.encode, clock.now, catchUp);
+    const scheduler = (this.scheduler = new FlushScheduler(walk, flush, clock, counters));
+    const pacer = (this.#pacer = new LanePacer(scheduler, clock));
+    const local = new LocalPath(pacer);
+    this.arrivals = new Arrivals(topics, pacer);
+    const path = (this.#path = pathOf?.(local, this.arrivals) ?? local);
+    const unheard = new UnheardCheck(topics, maxPayload, publishing.check);
+    const broadcaster = (this.broadcaster = new TopicBroadcaster({
       topics,
       scheduler,
-      path: this.#path,
-      pacer: this.#pacer,
+      path,
+      pacer,
       catchUp,
       unsent,
       connections,
       clock,
-      presence,
+      crowds,
       counters,
-      maxPayload: limits.publication,
-      unheard: new UnheardCheck(topics, limits.publication, publishing.check),
+      maxPayload,
+      unheard,
+    }));
+    this.presence = new Presence({
+      publish: (topic, data) => broadcaster.publish(topic, data),
+      crowds,
+      maxPayload,
+      clock,
+      logger,
+    });
+    this.#listen();
+  }
+
+  /** Connects the parts to the events of topics. Catching up ends before presence learns of the end of a subscription. */
+  #listen(): void {
+    const { topics, catchUp, presence } = this;
+    const [pacer, path] = [this.#pacer, this.#path];
+    topics.listen({ vacated: topic => pacer.forget(topic) });
+    topics.listen({ opened: topic => path.opened(topic), vacated: topic => path.vacated(topic) });
+    topics.listen({
+      missing: (topic, to) => {
+        this.#handOut(topic);
+        catchUp.missing(topic, to);
+      },
+      left: subscription => catchUp.forget(subscription),
+    });
+    topics.listen({
+      joined: subscription => presence.joined(subscription),
+      left: subscription => presence.left(subscription),
     });
   }
 

@@ -51,6 +51,7 @@ export class Laggards {
     this.#clock = clock;
     this.#grace = grace;
     this.#budget = budget;
+    budget.whenExceeded(this.relieve);
     this.#sinks = sinks;
   }
 

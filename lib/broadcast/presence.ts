@@ -27,6 +27,8 @@ export interface PresenceDeps {
   /** Most bytes of one publication. */
   readonly maxPayload: number;
   readonly clock: Clock;
+  /** Members by topic. Presence alone changes them. */
+  readonly crowds: Crowds;
   readonly logger: { error(error: unknown, what: string): void };
 }
 
@@ -41,6 +43,14 @@ interface Crowd {
   announcement: { readonly promise: Promise<void>; readonly settle: () => void } | undefined;
 }
 
+/** Members of the topics with a presence policy, by name of the topic. */
+export class Crowds extends Map<string, Crowd> {
+  /** Returns the present members of a topic, in no order; an empty list for a topic without presence. */
+  members(topic: string): Member[] {
+    return this.get(topic)?.membership.members() ?? [];
+  }
+}
+
 /**
  * Members of the topics with a presence policy, in this process, and the publications on `<topic>~presence` about them.
  * Changes are gathered for `debounce` ms, and the remaining ones are published together. So many members that join at
@@ -48,11 +58,12 @@ interface Crowd {
  */
 export class Presence {
   readonly #deps: PresenceDeps;
-  readonly #crowds = new Map<string, Crowd>();
+  readonly #crowds: Crowds;
   #stopped = false;
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps;
+    this.#crowds = deps.crowds;
   }
 
   /** Number of topics with members, or with unpublished changes. */
@@ -84,11 +95,6 @@ export class Presence {
       if (crowd.membership.leave(connection)) this.#changed(crowd);
       this.#enter(this.#crowdOf(topic, crowd.policy), connection);
     }
-  }
-
-  /** Returns the present members of a topic, in no order; an empty list for a topic without presence. */
-  members(topic: string): Member[] {
-    return this.#crowds.get(topic)?.membership.members() ?? [];
   }
 
   /**

@@ -15,7 +15,7 @@ import { IdempotencyKeys } from './idempotency-keys.js';
 import type { LanePacer } from './lane-pacer.js';
 import type { Member } from './membership.js';
 import { payloadOf } from './payload.js';
-import type { Presence } from './presence.js';
+import type { Crowds } from './presence.js';
 import { NO_PRESSURE, pressureOf } from './pressure.js';
 import type { UnheardCheck } from './publication-check.js';
 import { publishTerms } from './publish-options.js';
@@ -33,7 +33,7 @@ export interface BroadcasterDeps {
   readonly unsent: UnsentBatches;
   readonly connections: ConnectionRegistry;
   readonly clock: Clock;
-  readonly presence: Presence;
+  readonly crowds: Crowds;
   readonly counters: Counters;
   /** Most bytes of JSON in one publication. */
   readonly maxPayload: number;
@@ -102,7 +102,7 @@ export class TopicBroadcaster {
 
   presence(name: string): Member[] {
     this.#deps.topics.find(name);
-    return this.#deps.presence.members(name);
+    return this.#deps.crowds.members(name);
   }
 
   disconnect(target: Target, request: CloseRequest = CLOSE.REMOVED): number {

@@ -1,13 +1,16 @@
 /** Counts bytes that several parties keep, against one limit. */
 export class ByteLedger {
   readonly limit: number;
-  readonly #exceeded: () => void;
+  #exceeded: () => void = () => {};
   #used = 0;
 
-  /** @param exceeded called at each addition that ends above the limit */
-  constructor(limit: number, exceeded: () => void = () => {}) {
+  constructor(limit: number) {
     this.limit = limit;
-    this.#exceeded = exceeded;
+  }
+
+  /** Calls back at each addition that ends above the limit. The last call back counts. */
+  whenExceeded(act: () => void): void {
+    this.#exceeded = act;
   }
 
   /** Bytes kept now. */

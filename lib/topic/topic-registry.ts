@@ -61,21 +61,25 @@ export class TopicRegistry implements Iterable<Topic> {
   readonly #epochs: Epochs;
   readonly #policies: TopicPolicies;
   readonly #clock: Clock;
-  readonly #listeners: TopicListeners;
+  readonly #listeners: Partial<TopicListeners>[] = [];
   readonly #history: ByteLedger;
   readonly #retention: Retention;
   readonly #expiry: TopicExpiry<Tenancy>;
   /** Entries of topics in the expiry. */
   readonly #expiring = new WeakMap<Topic, Tenancy>();
 
-  constructor(policies: TopicPolicies, clock: Clock, memory: TopicMemory, listeners: TopicListeners) {
+  constructor(policies: TopicPolicies, clock: Clock, memory: TopicMemory) {
     this.#policies = policies;
     this.#clock = clock;
     this.#epochs = new Epochs(() => clock.now());
-    this.#listeners = listeners;
     this.#history = memory.history;
     this.#retention = new Retention(memory.backlogLimit, memory.history, memory.backlog, this.#forgetIdle);
     this.#expiry = new TopicExpiry(clock, this.#expire);
+  }
+
+  /** Adds a listener. Listeners are called in the order in which they were added. */
+  listen(listener: Partial<TopicListeners>): void {
+    this.#listeners.push(listener);
   }
 
   get size(): number {
@@ -133,7 +137,7 @@ export class TopicRegistry implements Iterable<Topic> {
     const { head } = topic.log;
     if (offset <= head) return 'duplicate';
     if (offset > head + 1) {
-      this.#listeners.missing(topic, offset - 1);
+      for (const listener of this.#listeners) listener.missing?.(topic, offset - 1);
       topic.moveTo(epoch, offset - 1);
     }
     topic.append(json, bytes, terms);
@@ -179,7 +183,7 @@ export class TopicRegistry implements Iterable<Topic> {
     topic.hold(subscription);
     subscriber.subscriptions.set(name, subscription);
     subscriber.sink.feeds++;
-    if (isFirst) this.#listeners.opened(topic);
+    if (isFirst) for (const listener of this.#listeners) listener.opened?.(topic);
     return subscription;
   }
 
@@ -190,7 +194,7 @@ export class TopicRegistry implements Iterable<Topic> {
     const isThere = subscriber.subscriptions.get(topic.name) === subscription;
     if (subscription.answered || !isThere) return;
     subscription.markAnswered();
-    this.#listeners.joined(subscription);
+    for (const listener of this.#listeners) listener.joined?.(subscription);
   }
 
   /** Ends a subscription. The last one ends its topic; else the map would grow with every name that clients invent. */
@@ -198,7 +202,7 @@ export class TopicRegistry implements Iterable<Topic> {
     const { topic, subscriber } = subscription;
     if (subscriber.subscriptions.get(topic.name) !== subscription) return;
     subscriber.subscriptions.delete(topic.name);
-    this.#listeners.left(subscription, reason);
+    for (const listener of this.#listeners) listener.left?.(subscription, reason);
     const waited = !subscription.live;
     topic.remove(subscription);
     subscriber.sink.feeds--;
@@ -211,7 +215,7 @@ export class TopicRegistry implements Iterable<Topic> {
     topic.lane.settle(topic.lane.handOut(), topic.log.usedAt);
     if (topic.log.remembered > topic.log.head) this.#end(topic);
     else this.#idle.set(topic.name, topic);
-    this.#listeners.vacated(topic);
+    for (const listener of this.#listeners) listener.vacated?.(topic);
   }
 
   leaveAll(subscriber: Subscriber, reason: LeaveReason = 'disconnected'): void {

@@ -95,8 +95,6 @@ export class Server {
         policyFor: name => policyOf(topics[name] ?? PRESENCE),
       },
       connections: this.connections,
-      listeners: { vacated: topic => sources.stop(topic.name), joined: () => {}, left: () => {} },
-      resync: subscription => renewal.renew(subscription),
       logger: console,
     });
     const { broadcaster, backlog, catchUp, laggards, presence } = this.delivery;
@@ -120,6 +118,8 @@ export class Server {
       requests,
       answers,
     });
+    this.delivery.topics.listen({ vacated: topic => sources.stop(topic.name) });
+    catchUp.resyncWith(subscription => renewal.renew(subscription));
     // Without pings nothing tells what a client has read.
     const flightTime = heartbeat === undefined ? Infinity : flightTimeOf(lag);
     this.#host = {

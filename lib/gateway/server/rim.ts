@@ -55,9 +55,6 @@ export interface RimDeps {
 
 /** Parts of the gateway that other rooms need. */
 export interface Rim {
-  readonly sources: TopicSources;
-  readonly renewal: SnapshotRenewal;
-  readonly leaveHooks: LeaveHooks;
   readonly expiries: Expiries<ClientSession>;
   readonly router: MessageRouter;
   readonly server: GatewayServer;
@@ -124,6 +121,11 @@ export function createRim(deps: RimDeps): Rim {
     warn,
   });
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, answers });
+  topics.listen({
+    vacated: topic => sources.stop(topic.name),
+    left: (subscription, reason) => leaveHooks.left(subscription, reason),
+  });
+  catchUp.resyncWith(subscription => renewal.renew(subscription));
   const flightTime = flightTimeOf(options.slowConsumer.lag);
   const ofConnection = {
     turnWrites: new TurnWrites(clock),
@@ -188,7 +190,7 @@ export function createRim(deps: RimDeps): Rim {
     { server, broadcaster, connections, lifecycle, leaveHooks, router, clock },
     options.shutdown.drain,
   );
-  return { sources, renewal, leaveHooks, expiries, router, server, shutdown };
+  return { expiries, router, server, shutdown };
 }
 
 function tellSourceFailed(

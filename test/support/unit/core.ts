@@ -5,6 +5,7 @@ import { FirstGrants } from '../../../lib/connection/first-grants.js';
 import { flightTimeOf } from '../../../lib/connection/flight-time.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
+import type { Resync } from '../../../lib/broadcast/catch-up.js';
 import { Delivery, type DeliveryDeps } from '../../../lib/broadcast/delivery.js';
 import type { FanOut } from '../../../lib/broadcast/fan-out.js';
 import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
@@ -53,7 +54,7 @@ export interface CoreOptions {
   /** When publications to nobody are checked. */
   readonly check?: PublicationCheck;
   /** Takes over a subscription that lost publications; false leaves it to the core. */
-  readonly resync?: DeliveryDeps['resync'];
+  readonly resync?: Resync;
   /** Path of publications; without it they stay in the process. */
   readonly pathOf?: DeliveryDeps['pathOf'];
 }
@@ -100,16 +101,16 @@ export class Core {
       counters: this.counters,
       policies: policiesOf(optionsOf),
       connections: this.connections,
-      listeners: {
-        vacated: topic => this.vacated.push(topic.name),
-        joined: subscription => this.present.add(subscription),
-        left: subscription => this.present.delete(subscription),
-      },
-      resync,
       pathOf,
       logger: { error: (error, what) => this.errors.push({ error, what }) },
     });
     const { backlog, catchUp, laggards, topics, presence } = this.delivery;
+    topics.listen({
+      vacated: topic => this.vacated.push(topic.name),
+      joined: subscription => this.present.add(subscription),
+      left: subscription => this.present.delete(subscription),
+    });
+    catchUp.resyncWith(resync);
     this.#host = {
       turnWrites: new TurnWrites(this.clock),
       waiting: new WaitingAnswers(laggards),

@@ -18,7 +18,7 @@ let laggards: Laggards;
 
 beforeEach(() => {
   clock = new HandClock();
-  budget = new ByteLedger(10_000, () => laggards.relieve());
+  budget = new ByteLedger(10_000);
   sinks = [];
   laggards = new Laggards(clock, GRACE, budget, () => sinks);
 });

@@ -18,7 +18,8 @@ describe('ByteLedger', () => {
 
   it('says so at each addition that ends above the limit, and at nothing else', () => {
     const exceeded = vi.fn<() => void>();
-    const ledger = new ByteLedger(100, exceeded);
+    const ledger = new ByteLedger(100);
+    ledger.whenExceeded(exceeded);
     const calls = [100, 1, 5, 0, -1, -5, 1].map(bytes => {
       ledger.add(bytes);
       return exceeded.mock.calls.length;

@@ -186,15 +186,8 @@ function registryOf(
   clock = new HandClock(),
   backlogLimit = PLENTY,
 ): TopicRegistry {
-  const listeners = {
-    opened: () => {},
-    missing: () => {},
-    vacated: () => {},
-    joined: () => {},
-    left: () => {},
-  };
   const policies = policiesOf(name => OPTIONS[name]!);
-  return new TopicRegistry(policies, clock, { backlogLimit, history, backlog }, listeners);
+  return new TopicRegistry(policies, clock, { backlogLimit, history, backlog });
 }
 
 function flush(lane: Lane, now: number): void {

@@ -38,21 +38,17 @@ function make(historyBudget = PLENTY): void {
     name.startsWith('kept')
       ? { history: { size: 2, ttl: TTL }, ...(name === 'kept.latest' ? { conflate: true as const } : {}) }
       : {};
-  topics = new TopicRegistry(
-    policiesOf(optionsOf),
-    clock,
-    { backlogLimit: PLENTY, history, backlog },
-    {
-      opened: ({ name }) => interest.push(`opened ${name}`),
-      vacated: ({ name }) => {
-        told.push(`vacated ${name}`);
-        interest.push(`vacated ${name}`);
-      },
-      joined: ({ topic }) => told.push(`joined ${topic.name}`),
-      left: ({ topic }) => told.push(`left ${topic.name}`),
-      missing: ({ name, log }, to) => told.push(`missing ${name} ${log.head + 1} to ${to}`),
+  topics = new TopicRegistry(policiesOf(optionsOf), clock, { backlogLimit: PLENTY, history, backlog });
+  topics.listen({
+    opened: ({ name }) => interest.push(`opened ${name}`),
+    vacated: ({ name }) => {
+      told.push(`vacated ${name}`);
+      interest.push(`vacated ${name}`);
     },
-  );
+    joined: ({ topic }) => told.push(`joined ${topic.name}`),
+    left: ({ topic }) => told.push(`left ${topic.name}`),
+    missing: ({ name, log }, to) => told.push(`missing ${name} ${log.head + 1} to ${to}`),
+  });
 }
 
 /** What the gateway does with a subscribe, and catching up after it. */
