@@ -231,8 +231,8 @@ export class CatchUp {
     const { topic, lane, sink } = subscription;
     const reason = this.#lossOf(subscription);
     if (reason === 'slow' && topic.policy.slow === 'disconnect') return sink.tooSlow();
-    if (subscription.renewable && !topic.conflates && this.#resync(subscription, reason))
-      return this.#remove(subscription);
+    const isTakenOver = subscription.format.endsAtLoss || (subscription.renewable && !topic.conflates);
+    if (isTakenOver && this.#resync(subscription, reason)) return this.#remove(subscription);
     const toNewest = reason === 'slow' && topic.policy.slow === 'gap';
     this.#skip(subscription, toNewest ? lane.flushed : this.#age.freshAfter(subscription), reason);
   }

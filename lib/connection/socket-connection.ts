@@ -213,7 +213,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   heard(now: number): void {
     this.lastSeen = now;
     this.#bytesRead = this.sink.socket.bytesRead;
-    this.beatPing = 0;
+    this.#delayPing();
   }
 
   /** Notes a pong. A pong is a sign of life, but does not delay the next ping. */
@@ -246,7 +246,12 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   #took(now: number): void {
     this.lastSeen = now;
     this.#left = bytesLeft(this.sink.socket);
-    this.beatPing = 0;
+    this.#delayPing();
+  }
+
+  /** Puts the next ping off after a sign of life, unless clients of the protocol wait for pings whatever else comes. */
+  #delayPing(): void {
+    if (this.protocol.ping === undefined) this.beatPing = 0;
   }
 
   /**
@@ -259,7 +264,9 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   ping(): void {
-    this.sink.ping();
+    const { ping } = this.protocol;
+    if (ping === undefined) this.sink.ping();
+    else this.tell(ping);
   }
 
   /** Handles a pong. Returns true if it answers an open ping. */

@@ -48,6 +48,7 @@ export const plainJson: WireFormat = {
     return plainJson;
   },
   deflates: undefined,
+  endsAtLoss: false,
   around,
   mostForGap,
   size(origin, entries) {
@@ -74,6 +75,7 @@ export const plainJson: WireFormat = {
 export const batchedJson: WireFormat = {
   single: plainJson,
   deflates: undefined,
+  endsAtLoss: false,
   around,
   mostForGap,
   size(origin, entries) {

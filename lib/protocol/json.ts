@@ -25,6 +25,7 @@ const SUBPROTOCOL = 'fanout.v1.json';
 /** Our own protocol, docs/protocol.md: JSON text in the shape `{ event, data }` of Nest. */
 export class JsonProtocol implements Protocol {
   readonly name = 'json';
+  readonly ping = undefined;
   readonly closesRefused: boolean;
 
   /** @param subprotocols subprotocols that select it; empty for clients without a subprotocol */

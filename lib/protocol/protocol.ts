@@ -51,7 +51,7 @@ export interface Subscribed {
 }
 
 /** Causes of the end of a subscription that clients are told about. */
-export type EndReason = 'unsubscribed' | 'removed' | 'revoked';
+export type EndReason = 'unsubscribed' | 'removed' | 'revoked' | 'lost';
 
 /** Answer to a failed request. */
 export interface ErrorAnswer {
@@ -81,6 +81,11 @@ export interface Protocol {
   readonly subprotocols: readonly string[];
   /** True if a refused client is admitted and then closed with a code, because it cannot read an HTTP status. */
   readonly closesRefused: boolean;
+  /**
+   * Message that the server sends in every heartbeat interval, busy or not; undefined for a protocol whose clients need only
+   * the pings of RFC 6455, in times of silence.
+   */
+  readonly ping: Outgoing | undefined;
   /** Format of publications. */
   readonly format: WireFormat;
   /** Returns the same protocol with another format of publications. */

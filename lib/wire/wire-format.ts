@@ -19,6 +19,8 @@ export interface WireFormat {
   readonly single: WireFormat;
   /** Format whose frames this one compresses if that saves bytes; undefined for uncompressed formats. */
   readonly deflates: WireFormat | undefined;
+  /** Whether a loss of publications ends the subscription, in place of a gap: its client then subscribes again. */
+  readonly endsAtLoss: boolean;
   /** Most bytes around the payload of a publication, with a frame header. */
   around(origin: Origin): number;
   /** Most bytes of a gap, with a frame header. */

@@ -21,6 +21,10 @@ export interface CsvDialect {
   readonly subprotocol: string;
   /** Whether a gap has a line. Without it, a gap takes no bytes. */
   readonly gaps: boolean;
+  /** Whether a loss ends the subscription. */
+  readonly ends?: boolean;
+  /** Line that the server sends in every heartbeat interval. */
+  readonly ping?: string;
   /** Whether frames are binary. */
   readonly binary: boolean;
 }
@@ -52,6 +56,7 @@ function formatOf(
       return single ?? format;
     },
     deflates: undefined,
+    endsAtLoss: dialect.ends === true,
     around: ({ name, epoch }) => name.length + epoch.length + 40,
     mostForGap: ({ name }) => name.length + 64,
     size: (origin, entries) =>
@@ -75,12 +80,14 @@ export class CsvProtocol implements Protocol {
   readonly name = 'csv';
   readonly subprotocols: readonly string[];
   readonly closesRefused = true;
+  readonly ping: string | undefined;
 
   constructor(
     readonly dialect: CsvDialect,
     readonly format: WireFormat = batched(dialect),
   ) {
     this.subprotocols = [dialect.subprotocol];
+    this.ping = dialect.ping;
   }
 
   withFormat(format: WireFormat): CsvProtocol {

@@ -30,11 +30,20 @@ export class SnapshotRenewal {
     this.#deps = deps;
   }
 
-  /** Starts the renewal of a subscription that is too far behind. Returns false if there is no method to call. */
+  /**
+   * Starts the renewal of a subscription that is too far behind, or ends the subscription if its format has no gaps for
+   * losses. Returns false if there is no method to call.
+   */
   renew(subscription: Subscription): boolean {
     const { topic } = subscription;
     // Every subscriber of a gateway's topics is a connection, but the topic room does not know connections.
-    const session = sessionOf((subscription.subscriber as unknown as ClientConnection).socket);
+    const connection = subscription.subscriber as unknown as ClientConnection;
+    if (subscription.format.endsAtLoss) {
+      this.#deps.topics.leave(subscription, 'removed');
+      this.#deps.answers.unsubscribed(connection, topic.name, 'lost');
+      return true;
+    }
+    const session = sessionOf(connection.socket);
     const request = session && this.#deps.requests.for(session, topic.name);
     if (request === undefined) return false;
     request.adopt(subscription);

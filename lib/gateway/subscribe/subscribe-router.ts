@@ -272,7 +272,7 @@ export class SubscribeRouter {
     if (!subscription.served && subscription.state !== 'ended') {
       // The method is never asked about a client that the server has subscribed.
       subscription.markRenewable(subscription.requested && snapshot !== undefined);
-      this.#answers.skipped(connection, subscription);
+      if (!subscription.format.endsAtLoss) this.#answers.skipped(connection, subscription);
       if (recovered) this.#delivery.catchUp.recover(subscription);
       else this.#delivery.catchUp.join(subscription);
       this.#topics.answered(subscription);

@@ -165,11 +165,10 @@ export class Core {
   }
 
   /** @param format that of the subprotocol by default */
-  connect(subprotocol = '', format?: WireFormat, url = '/'): Peer {
+  connect(subprotocol = '', format?: WireFormat, url = '/', ours = PROTOCOLS.of(subprotocol, url)): Peer {
     const socket = new FakeSocket();
     const ws = new FakeWebSocket(subprotocol);
     const handshake = new Handshake(url, '127.0.0.1', {});
-    const ours = PROTOCOLS.of(subprotocol, url);
     const protocol = format === undefined ? ours : ours.withFormat(format);
     const connection = new SocketConnection<Subscription>(
       ws as never,

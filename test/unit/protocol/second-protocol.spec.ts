@@ -26,6 +26,10 @@ class Nobody {
   }
 }
 
+/** Called by the method of a slow topic, and what it waits for. */
+let isAsked: () => void;
+let isReady: Promise<void>;
+
 @WebSocketGateway()
 class Market {
   @Topic('prices.:symbol', { history: 100 })
@@ -35,6 +39,12 @@ class Market {
 
   @Topic('news')
   news(): void {}
+
+  @Topic('slow.:x')
+  async slow(): Promise<void> {
+    isAsked();
+    await isReady;
+  }
 
   @SubscribeMessage('double')
   double(@MessageBody() value: number): number {
@@ -57,6 +67,7 @@ class Closed {}
 const OTHERS = [
   new CsvProtocol({ subprotocol: 'csv', gaps: true, binary: false }),
   new CsvProtocol({ subprotocol: 'csv-quiet', gaps: false, binary: false }),
+  new CsvProtocol({ subprotocol: 'csv-ends', gaps: false, ends: true, ping: 'beat', binary: false }),
   new CsvProtocol({ subprotocol: 'csv-binary', gaps: true, binary: true }),
 ];
 
@@ -102,6 +113,11 @@ class CsvClient {
   async send(frames: number, ...lines: string[]): Promise<string[]> {
     this.socket.send(lines.join('\n'));
     return this.next(frames);
+  }
+
+  async close(): Promise<void> {
+    this.socket.close();
+    await this.closed;
   }
 
   async next(count: number): Promise<string[]> {
@@ -202,6 +218,40 @@ describe('a second protocol', () => {
       line,
     ]);
     expect(await quiet.send(2, `subscribe,1,prices/A,${since}`)).toEqual([answer, line]);
+  });
+
+  it('tells a loss behind the answer, or ends the subscription with it', async () => {
+    const { url, broadcaster } = await start({ slowConsumer: { maxBytes: 100_000 } });
+    for (const [subprotocol, line] of [
+      ['csv', /^gap,slow\/a,1,\d+,slow,$/],
+      ['csv-ends', /^left,,slow\/a,lost$/],
+    ] as const) {
+      const called = new Promise<void>(resolve => (isAsked = resolve));
+      let settle!: () => void;
+      isReady = new Promise(resolve => (settle = resolve));
+      const client = await CsvClient.connect(url, subprotocol);
+      client.socket.send('subscribe,1,slow/a');
+      await called;
+      for (let i = 0; i < 20; i++) broadcaster.publish('slow.a', 'x'.repeat(10_000));
+      await broadcaster.flush();
+      settle();
+      const [first, second] = await client.next(2);
+      expect(first).toMatch(/^ok,1,/);
+      expect(second).toMatch(line);
+      await client.send(1, 'unsubscribe,2,slow/a');
+      await client.close();
+    }
+  });
+
+  it('pings with a message in every interval, also while the client is heard', () => {
+    const core = new Core();
+    const peer = core.connect('', undefined, '/', OTHERS[2]);
+    peer.connection.beatPing = 70;
+    peer.connection.heard(50);
+    expect(peer.connection.beatPing).toBe(70);
+    peer.connection.ping();
+    core.clock.turn();
+    expect(peer.socket.rawFrames.map(({ payload }) => String(payload))).toEqual(['beat']);
   });
 
   it('gets a reply to every request, in the order of the lines of a frame', async () => {
