@@ -14,10 +14,7 @@ import { RecoveryTurns } from './recovery-turns.js';
 /** Most bytes given to a socket at a time. A slow socket holds so many unsent bytes, and replies wait behind them. */
 const ROUND_BYTES = 64 * 1024;
 
-/**
- * Calls a topic's method again for the snapshot of a subscription that lost publications. Returns false if the topic
- * has none.
- */
+/** Renews the snapshot of a subscription that lost publications. Returns false if its topic's method gave none. */
 export type Resync = (subscription: Subscription, reason: GapReason) => boolean;
 
 /** The collaborators of {@link CatchUp}. */
@@ -64,10 +61,7 @@ export class CatchUp {
     this.#resync = resync;
   }
 
-  /**
-   * Starts an answered subscription. Missed publications go to its sink, written at the end of this turn, and then all
-   * new ones.
-   */
+  /** Starts an answered subscription. Missed publications go to its sink, for the write at the end of this turn. */
   join(subscription: Subscription): void {
     // Sending the answer may have ended the subscription.
     if (subscription.state === 'ended') return;
@@ -75,9 +69,7 @@ export class CatchUp {
     else this.#start(this.#fallBehind(subscription));
   }
 
-  /**
-   * Starts an answered subscription that was set back to an earlier position: like {@link join}, when its turn comes.
-   */
+  /** Starts an answered subscription at an earlier position: like {@link join}, when its turn comes. */
   recover(subscription: Subscription): void {
     if (subscription.state === 'ended') return;
     if (this.#isCurrent(subscription)) return this.#activate(subscription);
@@ -107,10 +99,7 @@ export class CatchUp {
     this.#goOn(subscription.sink);
   }
 
-  /**
-   * Handles the end of a topic's flush: closes subscribers that are too far behind for the policy `disconnect`, even if
-   * their sockets never drain.
-   */
+  /** Closes subscribers that are too far behind for the policy `disconnect`. Called after each flush of the topic. */
   passed({ policy, behind }: Topic): void {
     if (policy.slow !== 'disconnect') return;
     for (const subscription of behind)
@@ -124,9 +113,7 @@ export class CatchUp {
     else this.#round(laggard);
   }
 
-  /**
-   * Handles an orderly end of a subscription with a busy socket: tells the client which publications it will not get.
-   */
+  /** Tells the client of an ending subscription with a busy socket which publications it will not get. */
   giveUp(subscription: Subscription): void {
     if (subscription.served || subscription.lostFrom > 0)
       this.#skip(subscription, subscription.topic.log.head, 'slow');
@@ -185,10 +172,7 @@ export class CatchUp {
     this.#goOn(laggard.sink);
   }
 
-  /**
-   * Serves the subscriptions of a connection in turn, until all have caught up or the socket has enough. Skips those
-   * that wait for a recovery turn.
-   */
+  /** Serves the subscriptions of a connection in turn, until all have caught up or the socket has enough. */
   #serve({ subscriptions, sink }: Laggard): void {
     for (const subscription of subscriptions) {
       if (subscription.state === 'waiting') continue;
@@ -237,10 +221,7 @@ export class CatchUp {
     this.#skip(subscription, toNewest ? lane.flushed : this.#age.freshAfter(subscription), reason);
   }
 
-  /**
-   * Returns the reason why a subscription lacks the publications after its cursor. A loss between processes is not the
-   * client's fault.
-   */
+  /** Returns the reason of a loss after the cursor. A loss between processes is not the client's fault. */
   #lossOf({ topic, cursor }: Subscription): GapReason {
     return cursor < (this.#missing.get(topic) ?? 0) ? 'bus' : 'slow';
   }

@@ -155,13 +155,14 @@ export class Presence {
   #plain(topic: string, info: unknown): unknown {
     if (typeof (info as PromiseLike<unknown> | null | undefined)?.then === 'function') {
       (info as PromiseLike<unknown>).then(undefined, ignore);
-      throw new TypeError('info must be there at once, and is a promise');
+      throw new TypeError('presence.info must return a value, not a promise');
     }
     const json = outgoingJson('FANOUT_PRESENCE_INFO', topic, info);
     if (json === undefined) return undefined;
     const limit = Math.min(MAX_INFO_BYTES, this.#deps.maxPayload * INFO_SHARE);
     const bytes = Buffer.byteLength(json);
-    if (bytes > limit) throw new RangeError(`info must be at most ${limit} bytes of JSON, and is ${bytes}`);
+    if (bytes > limit)
+      throw new RangeError(`presence.info must return at most ${limit} bytes of JSON; got ${bytes}`);
     return JSON.parse(json);
   }
 
@@ -190,7 +191,7 @@ export class Presence {
     } catch (error) {
       const parts = isTooLarge(error) ? partsOf(news) : [];
       if (parts.length === 0)
-        this.#deps.logger.error(error, `Topic "${name}" could not be told who is there`);
+        this.#deps.logger.error(error, `The presence on topic "${name}" could not be published`);
       for (const part of parts) this.#publish(name, part);
     }
   }

@@ -5,7 +5,7 @@ import { payloadOf } from './payload.js';
 /** Publications to check: see option `publishing.check`. */
 export type PublicationCheck = 'development' | 'always' | 'listeners';
 
-/** Checks publications that reach nobody, so that each throws the same error as with a subscriber. */
+/** Checks publications without a subscriber, so that each throws the same error as with one. */
 export class UnheardCheck {
   readonly #topics: TopicRegistry;
   readonly #maxPayload: number;

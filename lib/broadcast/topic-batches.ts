@@ -23,7 +23,7 @@ interface Made {
   readonly format: WireFormat;
   readonly cursor: number;
   readonly batch: Batch;
-  /** The batch, or undefined when the format has no bytes for it: a batch of gaps that clients are not told of. */
+  /** The batch, or undefined when the format has no bytes for it: a batch of gaps that clients never see. */
   readonly sent: Batch | undefined;
 }
 

@@ -12,10 +12,7 @@ const LEAST_WINDOW = 8 * 1024;
 
 /** Most bytes without a ping, on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
-/**
- * Most bytes without a ping, on a line that answers late. If the line falls to 30 kbit/s, it reads so many bytes in 13
- * seconds.
- */
+/** Most bytes without a ping, on a line that answers late. At 30 kbit/s it reads so many bytes in 13 seconds. */
 const MOST_UNMARKED_FAR = 48 * 1024;
 const LEAST_UNMARKED = 2 * 1024;
 
@@ -28,9 +25,7 @@ const MARKS_IN_WINDOW = 4;
 /** Most unanswered pings: the pings of the largest window, and some of the heartbeat. */
 const MOST_MARKS = Math.ceil(MOST_WINDOW / MOST_UNMARKED_FAR) + 32;
 
-/**
- * Factor of the last lag after which an answer is late, but not before `LATE_MS`. `LATE_WINDOW` then limits the window.
- */
+/** Factor of the last lag beyond which an answer is late, but not before `LATE_MS`. `LATE_WINDOW` is then the limit. */
 const LATE_TIMES = 2;
 const LATE_MS = 250;
 const LATE_WINDOW = 64 * 1024;
@@ -106,10 +101,7 @@ export class Flight {
     return this.#isMute || this.#isUnread || this.#target === Infinity;
   }
 
-  /**
-   * Time of the oldest unanswered ping. Undefined without such a ping, and while the time of its answer would mean
-   * nothing.
-   */
+  /** Time of the oldest unanswered ping; undefined without one, and while the time of its answer would mean nothing. */
   get #askedAt(): number | undefined {
     const { oldest } = this.#marks;
     return oldest === undefined || oldest.isStale || this.#isUnread ? undefined : oldest.at;
@@ -164,9 +156,7 @@ export class Flight {
     return this.#sent - this.#marked;
   }
 
-  /**
-   * Milliseconds until the client has read a write: the last lag, or the wait for the oldest answer if that is longer.
-   */
+  /** Milliseconds from a write until the client has read it: the last lag, or a longer wait for the oldest answer. */
   lag(now: number): number {
     return Math.max(this.#lag, now - (this.#askedAt ?? now));
   }
@@ -189,8 +179,7 @@ export class Flight {
   }
 
   /**
-   * Bytes of a batch that the client may get, now or later: any number if nothing is under way and the client is not
-   * slow.
+   * Bytes of a batch that the client may get; any number if nothing is under way and the client is not slow.
    * @param left bytes left of the grant
    */
   roomAt(now: number, left: number): number {
@@ -246,10 +235,7 @@ export class Flight {
     return Math.min(this.#stretch, this.#freeRoom(now) * this.#share) >= next;
   }
 
-  /**
-   * Makes a ping for the end of the written bytes.
-   * @param isBurst true if all bytes since the last ping were written now
-   */
+  /** Makes a ping for the end of the written bytes. @param isBurst true if all of them were written now */
   mark(now: number, isBurst: boolean): Buffer {
     const token = pingToken();
     const begun = this.#trust.aheadAt ?? (isBurst ? now : this.#grantedAt);

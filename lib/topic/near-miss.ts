@@ -66,8 +66,8 @@ function otherSpelling(name: string, declared: readonly DeclaredPattern[]): stri
   return (
     near &&
     value &&
-    `It would be one of ${nameOf(near)}, but "~" begins an encoded byte and "${value}" is not written so: ` +
-      `make it with topicName('${near.pattern.text}', …).`
+    `It would be one of ${nameOf(near)}, but "~" begins an encoded byte, and "${value}" is not a valid encoding: ` +
+      `build the topic with topicName('${near.pattern.text}', …).`
   );
 }
 
@@ -100,7 +100,7 @@ function otherLength(name: string, declared: readonly DeclaredPattern[]): string
   if (near === undefined) return undefined;
   const has = `It has ${segments.length} segments, and ${nameOf(near)} has ${near.pattern.segments.length}`;
   if (segments.length < near.pattern.segments.length || near.pattern.names.length === 0) return `${has}.`;
-  return `${has}. A value with dots in it is one segment when topicName('${near.pattern.text}', …) makes the topic.`;
+  return `${has}. Build topics with topicName('${near.pattern.text}', …), so that a value with dots is one segment.`;
 }
 
 /**
@@ -119,12 +119,12 @@ export function publishLine(
   if (first === undefined) {
     const near = misspelt(pattern.text, declared) ?? otherLength(pattern.text, declared);
     const meant = near ?? 'Add the @Topic(), or correct the pattern.';
-    return `${intro} publishes to topics that no @Topic() matches, so no client can subscribe to them. ${meant}`;
+    return `${intro} publishes to topics that no @Topic() matches, so no client can subscribe. ${meant}`;
   }
   if (alike.some(each => sameNames(pattern.segments, each.pattern.segments))) return undefined;
   return (
-    `${intro} fills in other values than ${nameOf(first)} has: the parameters at the same place have different names. ` +
-    'Give both the same name, so that each publication reaches the topic it is meant for.'
+    `${intro} and ${nameOf(first)} have different names for the parameter at the same place. ` +
+    'Use the same name in both, so that each publication reaches the right topic.'
   );
 }
 

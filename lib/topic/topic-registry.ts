@@ -98,10 +98,7 @@ export class TopicRegistry implements Iterable<Topic> {
     return topic;
   }
 
-  /**
-   * Returns the topic for a publication; undefined if there is no subscriber and no history.
-   * @throws FanoutError FANOUT_TOPIC_NAME
-   */
+  /** Returns the topic for a publication, if it has subscribers or history. @throws FanoutError FANOUT_TOPIC_NAME */
   forPublication(name: string): Topic | undefined {
     const topic = this.find(name);
     if (topic === undefined) {
@@ -169,10 +166,7 @@ export class TopicRegistry implements Iterable<Topic> {
     if (log.remembered <= log.head && log.at(log.remembered).at + policy.history.ttl <= now) topic.trim(now);
   }
 
-  /**
-   * Returns the subscription of `subscriber`. A new one is held until it is answered.
-   * @throws FanoutError FANOUT_TOPIC_NAME
-   */
+  /** Returns the subscription; a new one is held until it is answered. @throws FanoutError FANOUT_TOPIC_NAME */
   hold(subscriber: Subscriber, name: string): Subscription {
     const present = subscriber.subscriptions.get(name);
     if (present !== undefined) return present;
@@ -230,20 +224,14 @@ export class TopicRegistry implements Iterable<Topic> {
     return topic.position;
   }
 
-  /**
-   * Returns the position of a name without a topic. `complete` is true if nothing was published after `since`, and
-   * false without history.
-   */
+  /** Returns the position of a name without a topic; `complete` if it has history and no publication after `since`. */
   placeOf(name: string, since: string | undefined): { position: string; complete: boolean } {
     const { history } = this.#policies.policyOf(name);
     const complete = this.#epochs.isNewest(name, history, since);
     return { position: this.#epochs.positionOf(name, history), complete };
   }
 
-  /**
-   * Returns the offset of `position` in the log of a topic; undefined for a position of another log, and for other
-   * text.
-   */
+  /** Returns the offset of `position` in the log of a topic; undefined for a position of another log. */
   offsetOf({ name, log }: Topic, position: string): number | undefined {
     return this.#epochs.offsetOf(name, log.epoch, position);
   }

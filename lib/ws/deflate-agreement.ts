@@ -21,7 +21,7 @@ const SERVER_WINDOW = 'server_max_window_bits=';
 
 /**
  * Tells from the headers of the 101 whether a client can read frames that were compressed once for all clients. Both
- * sides keep to these headers, whoever set them.
+ * sides keep to these headers, whichever side set them.
  */
 export function takesSharedFrames(headers: readonly string[]): boolean {
   const agreed = headers.map(header => AGREED.exec(header)).find(match => match !== null);

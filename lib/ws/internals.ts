@@ -151,7 +151,7 @@ export const INTERNALS: readonly Internal[] = [
   },
   {
     name: 'the close listener of a ws server (one on each client, which leaves server.clients)',
-    without: 'a connection takes 170 bytes more, or server.clients keeps clients that have gone',
+    without: 'a connection takes 170 bytes more, or server.clients keeps clients that have disconnected',
     holds: peers =>
       withClient(peers, {}, (client, _, server) => {
         const [listener, ...others] = client.listeners('close');
@@ -190,7 +190,7 @@ export const INTERNALS: readonly Internal[] = [
   },
   {
     name: 'the connection listener of the HTTP server (connectionListener)',
-    without: 'a request with an Upgrade header that is no handshake is counted twice by other listeners',
+    without: 'a request with an Upgrade header that is not a handshake is counted twice by other listeners',
     holds: ({ httpServer, httpsServer }) =>
       [httpServer(), httpsServer()].every(server => connectionListener(server) !== undefined),
   },

@@ -33,7 +33,7 @@ export class OriginCheck {
   refusalOf(request: IncomingMessage): string {
     const origin = quoted(request.headers.origin);
     const host = quoted(headerText(request, 'host'));
-    return `An upgrade from a page of the origin ${origin} to the host ${host} was answered 403, ${this.#reasonOf(request)}`;
+    return `An upgrade from a page of the origin ${origin} to the host ${host} was refused with 403, ${this.#reasonOf(request)}`;
   }
 
   #reasonOf(request: IncomingMessage): string {

@@ -130,7 +130,7 @@ export class UnfinishedMessages {
     this.#blind = true;
     this.stop();
     this.#deps.logger.warn(
-      'limits.messageTime is not kept: this version of ws does not show which messages are unfinished',
+      'limits.messageTime has no effect: this version of ws does not show which messages are unfinished',
     );
   }
 }

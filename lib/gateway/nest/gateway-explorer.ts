@@ -189,5 +189,5 @@ function assertNothingOfGateways(metatype: Function): void {
   }
   // A guard that never runs must be an error, or the application looks protected.
   if (handshakeGuardsOf(metatype).length > 0)
-    throw new FanoutError('FANOUT_HANDSHAKE_GUARD', metatype.name, 'the class is no gateway');
+    throw new FanoutError('FANOUT_HANDSHAKE_GUARD', metatype.name, 'the class is not a gateway');
 }

@@ -11,7 +11,7 @@ export type LeaveHook = OnTopicLeave['handleUnsubscribe'];
 /** Interface of a gateway with the hook `handleUnsubscribe`. */
 export interface OnTopicLeave {
   /**
-   * Called once after the end of each subscription that the client was told of. The gateway whose `@Topic` matches the
+   * Called once after the end of each answered subscription. The gateway whose `@Topic` matches the
    * topic is called. If no `@Topic` of the path matches, all gateways of the path are called. A subscription to
    * `<topic>~presence` belongs to the gateway of the topic.
    *

@@ -124,7 +124,7 @@ export const NEST_INTERNALS: readonly NestInternal[] = [
   },
   {
     name: 'the description of a provider (host, isNotMetatype, isTransient)',
-    without: 'gateways and enhancers of a scope would be taken for others',
+    without: 'request-scoped gateways and enhancers would be treated as static',
     protects: true,
     holds: (_, { module, wrapper }) =>
       wrapper.host === module &&
@@ -160,7 +160,7 @@ export const NEST_INTERNALS: readonly NestInternal[] = [
   },
   {
     name: 'the execution context (setType, getType, getClass, getHandler, getArgs)',
-    without: 'guards and interceptors could not read what they are asked about',
+    without: 'guards and interceptors could not read the call',
     protects: true,
     holds: ({ contextHost }) => has(contextHost, 'setType', 'getType', 'getClass', 'getHandler', 'getArgs'),
   },

@@ -22,7 +22,7 @@ export interface Invocation {
   acknowledge?(value: unknown): void;
   /**
    * Takes the stream returned by the method, and returns the stream to use instead.
-   * @param end ends a stream that nobody subscribes to
+   * @param end ends a stream without a subscriber
    */
   streamed(stream: Observable<unknown>, end?: () => void): Observable<unknown>;
   /**

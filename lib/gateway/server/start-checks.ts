@@ -108,7 +108,7 @@ export class StartChecks {
 }
 
 const NO_GATEWAY =
-  'the class is no gateway. Move it to a class with @WebSocketGateway(), or remove the decorator';
+  'the class is not a gateway. Move it to a class with @WebSocketGateway(), or remove the decorator';
 
 /** @throws FanoutError FANOUT_DECORATOR for a parameter that is undefined for every topic */
 function assertTopicParameter(

@@ -158,7 +158,7 @@ describe('Presence', () => {
         'no database',
       ],
       ['gives no JSON', () => 1n, /BigInt/],
-      ['gives a promise', async () => Promise.reject(new Error('late')), 'at once'],
+      ['gives a promise', async () => Promise.reject(new Error('late')), 'not a promise'],
       ['gives too much', () => 'x'.repeat(16_383), '16384 bytes'],
     ])('that %s leaves a member without, and is logged', async (_, info, message) => {
       const core = rig({ info });
@@ -311,7 +311,7 @@ describe('Presence', () => {
       expect(core.errors).toEqual([
         {
           error: expect.objectContaining({ code: 'FANOUT_PAYLOAD_SIZE' }),
-          what: 'Topic "room~presence" could not be told who is there',
+          what: 'The presence on topic "room~presence" could not be published',
         },
       ]);
     });

@@ -19,10 +19,10 @@ describe('nearMissLine', () => {
     ['prices-AAPL', 'Did you mean "prices.:symbol" (Market.14)? Segments are joined by dots.'],
     ['prices_AAPL', 'Did you mean "prices.:symbol" (Market.14)? Segments are joined by dots.'],
     ['market.prices.AAPL', 'Did you mean "prices.:symbol" (Market.14)?'],
-    ['prices.BRK.B', `A value with dots in it is one segment when topicName('prices.:symbol`],
+    ['prices.BRK.B', `Build topics with topicName('prices.:symbol`],
     ['prices.10.0.0.1', 'topicName('],
     ['prices', 'It has 1 segments, and "prices.:symbol" (Market.14) has 2'],
-    ['prices.~41', `make it with topicName('prices.:symbol', …)`],
+    ['prices.~41', `build the topic with topicName('prices.:symbol', …)`],
   ])('says of %s what was meant', (name, meant) => {
     const line = nearMissLine(name, declared);
     expect(line).toContain(`The topic "${name}" is used, and no @Topic() matches it`);
@@ -92,8 +92,6 @@ describe('publishLine', () => {
   });
 
   it('says that a parameter has another name, so that other values are filled in', () => {
-    expect(line('prices.:id')).toContain(
-      `@Publish('prices.:id') on Feed.tick fills in other values than "prices.:symbol"`,
-    );
+    expect(line('prices.:id')).toContain(`@Publish('prices.:id') on Feed.tick and "prices.:symbol"`);
   });
 });

@@ -132,7 +132,7 @@ describe('OriginCheck', () => {
 
     it('names the origin, the host and what the server takes for its own origin', () => {
       expect(line({}, { origin: 'https://app.example', host: 'api.example' })).toBe(
-        'An upgrade from a page of the origin "https://app.example" to the host "api.example" was answered 403, because the ' +
+        'An upgrade from a page of the origin "https://app.example" to the host "api.example" was refused with 403, because the ' +
           'origin of this server is "http://api.example". Set the option origins to a list of the origins that may connect. ' +
           'Behind a proxy also set trustProxy, so that the server knows the scheme and host that clients use.',
       );
