@@ -29,7 +29,9 @@ describe('assertClassChain', () => {
     @UseGuards(Guard)
     class Guarded {}
     class WithParameter {
-      prices(@MessageBody() _: unknown): void {}
+      prices(@MessageBody() symbol: unknown): unknown {
+        return symbol;
+      }
     }
     @SetMetadata('roles', ['trader'])
     class WithRoles {}

@@ -19,7 +19,9 @@ const interceptor = { intercept: () => undefined as never };
 class Market {
   @UseGuards(OfMethod)
   @UsePipes(pipe)
-  prices(@MessageBody('symbol', pipe) _: string): void {}
+  prices(@MessageBody('symbol', pipe) symbol: string): string {
+    return symbol;
+  }
 
   bare(): void {}
 }
@@ -57,7 +59,7 @@ describe('declaredRoute', () => {
   });
 
   it('adds the enhancers of a function that a constructor has put in the place of the method', () => {
-    const own = (): void => {};
+    const own = (symbol: string): string => symbol;
     UseGuards(OfMethod, Added)(own);
     const { guards, handler } = declaredRoute(Market, 'prices', { prices: own });
     expect(guards).toEqual([OfClass, OfMethod, Added]);

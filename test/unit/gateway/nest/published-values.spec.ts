@@ -15,10 +15,8 @@ async function* letters(ended: string[] = []): AsyncGenerator<string> {
 async function both(result: unknown): Promise<[unknown[], unknown[]]> {
   const published: unknown[] = [];
   const taken: unknown[] = [];
-  for await (const value of publishingStream(result, value =>
-    published.push(value),
-  ) as AsyncIterable<unknown>)
-    taken.push(value);
+  const stream = publishingStream(result, value => published.push(value));
+  for await (const value of stream as AsyncIterable<unknown>) taken.push(value);
   return [taken, published];
 }
 
