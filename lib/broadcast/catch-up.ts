@@ -9,6 +9,7 @@ import { AgeLimit } from './age-limit.js';
 import type { Clock } from '../time/clock.js';
 import type { Laggard, Laggards } from './laggards.js';
 import type { LogSegments } from './log-segments.js';
+import { OffsetWaits } from './offset-waits.js';
 import { RecoveryTurns } from './recovery-turns.js';
 
 /** Most bytes given to a socket at a time. A slow socket holds so many unsent bytes, and replies wait behind them. */
@@ -48,7 +49,7 @@ export class CatchUp {
   readonly #age: AgeLimit;
   /** Newest missing offset of topics that lost publications before their arrival. */
   readonly #missing = new WeakMap<Topic, number>();
-  readonly #waiting = new Set<{ readonly targets: Map<Subscription, number>; readonly done: () => void }>();
+  readonly #waits = new OffsetWaits();
 
   constructor(deps: CatchUpDeps) {
     this.#deps = deps;
@@ -122,7 +123,7 @@ export class CatchUp {
   /** Removes a subscription that ends, in any state. */
   forget(subscription: Subscription): void {
     this.#remove(subscription);
-    this.#reached(subscription, Infinity);
+    this.#waits.reached(subscription, Infinity);
   }
 
   /** Resolves when all subscriptions that are behind have got everything flushed by now, or have ended. */
@@ -130,8 +131,7 @@ export class CatchUp {
     const targets = new Map<Subscription, number>();
     for (const subscription of this.#deps.laggards.subscriptions())
       targets.set(subscription, subscription.lane.flushed);
-    if (targets.size === 0) return Promise.resolve();
-    return new Promise(done => this.#waiting.add({ targets, done }));
+    return this.#waits.add(targets);
   }
 
   stop(): void {
@@ -206,7 +206,7 @@ export class CatchUp {
       part.batch.release();
     }
     if (subscription.cursor >= to) this.#activate(subscription);
-    else this.#reached(subscription, subscription.cursor);
+    else this.#waits.reached(subscription, subscription.cursor);
     return true;
   }
 
@@ -233,7 +233,7 @@ export class CatchUp {
     topic.activate(subscription);
     // The log was kept for this subscription. If it is kept for others too, the next flush trims it.
     if (topic.behind.size === 0 && topic.held.size === 0) topic.trim(this.#deps.clock.now());
-    this.#reached(subscription, cursor);
+    this.#waits.reached(subscription, cursor);
   }
 
   /** Tells whether the missed publications are no longer kept, or exceed the limit of the topic's policy. */
@@ -278,16 +278,4 @@ export class CatchUp {
     }
     if (this.#ready.size > 0) this.#turn ??= clock.setImmediate(this.#serveReady);
   };
-
-  /** Resolves waits for this offset. */
-  #reached(subscription: Subscription, offset: number): void {
-    for (const waiter of this.#waiting) {
-      const target = waiter.targets.get(subscription);
-      if (target === undefined || offset < target) continue;
-      waiter.targets.delete(subscription);
-      if (waiter.targets.size > 0) continue;
-      this.#waiting.delete(waiter);
-      waiter.done();
-    }
-  }
 }

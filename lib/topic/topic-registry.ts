@@ -1,9 +1,9 @@
 import type { Clock } from '../time/clock.js';
+import { TimeSlots } from '../time/time-slots.js';
 import { Epochs } from './epochs.js';
 import { OldestFirst } from './oldest-first.js';
 import { type ByteLedger, type RetainedTopic, Retention } from './retention.js';
 import { type LeaveReason, type Subscriber, Subscription } from './subscription.js';
-import { TopicExpiry } from './topic-expiry.js';
 import { assertTopicName } from './topic-name.js';
 import type { TopicPolicies, TopicPolicy } from './topic-policy.js';
 import type { EntryTerms } from './topic-log.js';
@@ -45,13 +45,14 @@ export interface TopicMemory {
   readonly backlog: ByteLedger;
 }
 
+/** Milliseconds between two looks at what is due. A topic outlives its history by less than two of them. */
+export const EXPIRY_STEP_MS = 1000;
+
+/** Topics whose history is looked at in one turn of the event loop. With topics to end, this takes some milliseconds. */
+const EXPIRY_BATCH = 2000;
+
 /** Least time between two checks of one topic's history, as a share of its ttl. A read always checks. */
 const EXPIRY_SHARE = 0.25;
-
-/** Entry for a topic that does not keep it in memory, because the topic may end long before its history would. */
-interface Tenancy {
-  readonly name: string;
-}
 
 /** All topics by name. Only this class creates and ends topics. */
 export class TopicRegistry implements Iterable<Topic> {
@@ -64,9 +65,8 @@ export class TopicRegistry implements Iterable<Topic> {
   readonly #listeners: Partial<TopicListeners>[] = [];
   readonly #history: ByteLedger;
   readonly #retention: Retention;
-  readonly #expiry: TopicExpiry<Tenancy>;
-  /** Entries of topics in the expiry. */
-  readonly #expiring = new WeakMap<Topic, Tenancy>();
+  /** Topics with history, until the end of their oldest publication. */
+  readonly #expiry: TimeSlots<Topic>;
 
   constructor(policies: TopicPolicies, clock: Clock, memory: TopicMemory) {
     this.#policies = policies;
@@ -74,7 +74,8 @@ export class TopicRegistry implements Iterable<Topic> {
     this.#epochs = new Epochs(() => clock.now());
     this.#history = memory.history;
     this.#retention = new Retention(memory.backlogLimit, memory.history, memory.backlog, this.#forgetIdle);
-    this.#expiry = new TopicExpiry(clock, this.#expire);
+    const timing = { clock, now: clock.now, stepMs: EXPIRY_STEP_MS, batch: EXPIRY_BATCH };
+    this.#expiry = new TimeSlots(timing, this.#expire);
   }
 
   /** Adds a listener. Listeners are called in the order in which they were added. */
@@ -254,32 +255,23 @@ export class TopicRegistry implements Iterable<Topic> {
   #end(topic: Topic): void {
     this.#idle.delete(topic.name);
     this.#topics.delete(topic.name);
+    if (topic.expirySlot !== undefined) this.#expiry.delete(topic, topic.expirySlot);
     this.#epochs.end(topic);
     this.#retention.release(topic);
   }
 
   #expireLater(topic: Topic): void {
-    if (this.#expiring.has(topic)) return;
-    this.#expireAt(topic, this.#clock.now() + topic.policy.history.ttl);
+    topic.expirySlot ??= this.#expiry.add(topic, this.#clock.now() + topic.policy.history.ttl);
   }
 
-  #expireAt(topic: Topic, at: number): void {
-    const tenancy = { name: topic.name };
-    this.#expiring.set(topic, tenancy);
-    this.#expiry.add(tenancy, at);
-  }
-
-  readonly #expire = (tenancy: Tenancy): void => {
-    const topic = this.#topics.get(tenancy.name);
-    // Another topic of this name may exist now.
-    if (topic === undefined || this.#expiring.get(topic) !== tenancy) return;
-    this.#expiring.delete(topic);
+  readonly #expire = (topic: Topic): void => {
+    topic.expirySlot = undefined;
     const now = this.#clock.now();
     topic.trim(now);
     const { log, policy } = topic;
     if (log.remembered <= log.head) {
       const oldest = log.at(log.remembered).at + policy.history.ttl;
-      this.#expireAt(topic, Math.max(oldest, now + policy.history.ttl * EXPIRY_SHARE));
+      topic.expirySlot = this.#expiry.add(topic, Math.max(oldest, now + policy.history.ttl * EXPIRY_SHARE));
     } else if (topic.vacant) this.#end(topic);
   };
 

@@ -23,6 +23,8 @@ export class Topic {
   historyBytes = 0;
   backlogBytes = 0;
   ended = false;
+  /** Slot of the registry's expiry in which the topic waits; undefined if the topic waits for no time. */
+  expirySlot: number | undefined;
 
   constructor(
     readonly name: string,

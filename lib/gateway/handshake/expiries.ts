@@ -1,4 +1,5 @@
-import type { Clock, Timer } from '../../time/clock.js';
+import type { Clock } from '../../time/clock.js';
+import { TimeSlots } from '../../time/time-slots.js';
 
 /**
  * Milliseconds between two looks at the clock. A connection is closed at most two ticks after its time, and never
@@ -27,26 +28,24 @@ interface Entry<T> {
   readonly holder: T;
   readonly expiresAt: number;
   /** Time to ask the client to renew; Infinity if already asked, or never to be asked. */
-  announceAt: number;
+  readonly announceAt: number;
+  /** Slot in which the entry waits. */
+  readonly slot: number;
 }
 
 /**
- * Ends of validity of all connections. One timer serves all, and runs while there is any entry. Entries wait in buckets
- * of {@link TICK_MS} by the wall clock. The wall clock may be set, so due buckets are found by time and not by
- * counting.
+ * Ends of validity of all connections, by the system clock. One timer serves all, and runs while there is any entry.
  */
 export class Expiries<T extends object> {
   readonly #deps: ExpiryDeps<T>;
   readonly #entries = new Map<T, Entry<T>>();
-  readonly #buckets = new Map<number, Set<Entry<T>>>();
-  /** Lower bound of the bucket keys. */
-  #earliest = Infinity;
-  #timer: Timer | undefined;
-  #due: Entry<T>[] = [];
-  #slice: unknown;
+  readonly #slots: TimeSlots<Entry<T>>;
 
   constructor(deps: ExpiryDeps<T>) {
     this.#deps = deps;
+    const { clock } = deps;
+    const timing = { clock, now: clock.systemTime, stepMs: TICK_MS, batch: SLICE };
+    this.#slots = new TimeSlots(timing, this.#meet);
   }
 
   /** Number of connections with an end. */
@@ -86,84 +85,30 @@ export class Expiries<T extends object> {
     const entry = this.#entries.get(holder);
     if (entry === undefined) return;
     this.#entries.delete(holder);
-    this.#take(entry);
-    if (this.#entries.size === 0) this.stop();
+    this.#slots.delete(entry, entry.slot);
   }
 
   /** Removes all entries and stops the timer. */
   stop(): void {
-    const { clock } = this.#deps;
-    clock.clearInterval(this.#timer);
-    clock.clearImmediate(this.#slice);
-    this.#timer = this.#slice = undefined;
-    this.#due = [];
+    this.#slots.stop();
     this.#entries.clear();
-    this.#buckets.clear();
-    this.#earliest = Infinity;
   }
 
-  #put(entry: Entry<T>): void {
-    const present = this.#entries.get(entry.holder);
-    if (present !== undefined) this.#take(present);
-    this.#entries.set(entry.holder, entry);
-    const at = bucketOf(entry);
-    const bucket = this.#buckets.get(at);
-    if (bucket === undefined) this.#buckets.set(at, new Set([entry]));
-    else bucket.add(entry);
-    this.#earliest = Math.min(this.#earliest, at);
-    if (this.#timer === undefined) this.#start();
+  #put(end: Omit<Entry<T>, 'slot'>): void {
+    const present = this.#entries.get(end.holder);
+    if (present !== undefined) this.#slots.delete(present, present.slot);
+    const entry = { ...end, slot: 0 };
+    entry.slot = this.#slots.add(entry, Math.min(end.expiresAt, end.announceAt));
+    this.#entries.set(end.holder, entry);
   }
 
-  #take(entry: Entry<T>): void {
-    const at = bucketOf(entry);
-    const bucket = this.#buckets.get(at);
-    // A due entry is no longer in a bucket.
-    if (bucket?.delete(entry) && bucket.size === 0) this.#buckets.delete(at);
-  }
-
-  #start(): void {
-    const { clock } = this.#deps;
-    this.#timer = clock.setInterval(this.#tick, TICK_MS);
-    this.#timer.unref();
-  }
-
-  readonly #tick = (): void => {
-    const passed = Math.floor(this.#deps.clock.systemTime() / TICK_MS);
-    if (this.#earliest > passed) return;
-    let earliest = Infinity;
-    for (const [at, bucket] of this.#buckets) {
-      if (at > passed) {
-        earliest = Math.min(earliest, at);
-        continue;
-      }
-      this.#buckets.delete(at);
-      for (const entry of bucket) this.#due.push(entry);
-    }
-    this.#earliest = earliest;
-    if (this.#slice === undefined) this.#look();
-  };
-
-  readonly #look = (): void => {
-    this.#slice = undefined;
-    for (const entry of this.#due.splice(0, SLICE)) this.#meet(entry);
-    if (this.#due.length > 0) this.#slice = this.#deps.clock.setImmediate(this.#look);
-  };
-
-  #meet(entry: Entry<T>): void {
-    const { holder, expiresAt, announceAt } = entry;
-    // The entry may have been removed or renewed since its bucket was taken.
-    if (this.#entries.get(holder) !== entry) return;
+  readonly #meet = ({ holder, expiresAt, announceAt }: Entry<T>): void => {
+    this.#entries.delete(holder);
     if (announceAt < expiresAt && this.#deps.clock.systemTime() < expiresAt) {
-      this.#put({ ...entry, announceAt: Infinity });
+      this.#put({ holder, expiresAt, announceAt: Infinity });
       this.#deps.announce(holder, expiresAt);
     } else {
-      this.delete(holder);
       this.#deps.expire(holder);
     }
-  }
-}
-
-/** Returns the first tick that is not before the entry's time. */
-function bucketOf({ expiresAt, announceAt }: Entry<unknown>): number {
-  return Math.ceil(Math.min(expiresAt, announceAt) / TICK_MS);
+  };
 }
