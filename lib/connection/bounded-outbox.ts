@@ -6,7 +6,7 @@ import { Flight } from './flight.js';
 import { HeldBatches, MOST_IN_FLIGHT, NOTHING } from './held-batches.js';
 import { Line } from './line.js';
 import type { OutboxDeps } from './outbox-deps.js';
-import { OPEN, type SocketPort, type WebSocketPort, writesLater } from './socket-port.js';
+import { OPEN, type Transport, writesLater, type WriteSide } from './transport.js';
 import { writeBatches } from './write-batches.js';
 
 /**
@@ -15,8 +15,8 @@ import { writeBatches } from './write-batches.js';
  */
 export abstract class BoundedOutbox {
   // Fields that each flush touches come first, so that they share a cache line of the processor.
-  protected readonly ws: WebSocketPort;
-  readonly socket: SocketPort;
+  readonly transport: Transport;
+  readonly output: WriteSide;
   protected count = 0;
   /** Bytes that may be written without a further check; 0 while frames wait for an acknowledgement. */
   protected grant: number;
@@ -35,9 +35,9 @@ export abstract class BoundedOutbox {
   #lag = 0;
   protected readonly deps: OutboxDeps;
 
-  constructor(ws: WebSocketPort, socket: SocketPort, deps: OutboxDeps) {
-    this.ws = ws;
-    this.socket = socket;
+  constructor(transport: Transport, output: WriteSide, deps: OutboxDeps) {
+    this.transport = transport;
+    this.output = output;
     this.deps = deps;
     this.counters = deps.counters;
     this.grant = this.#firstGrant = deps.firstGrant();
@@ -49,16 +49,16 @@ export abstract class BoundedOutbox {
 
   /** Bytes that the kernel has not accepted yet, with gathered bytes and bytes that wait for acknowledgements. */
   get unsent(): number {
-    return this.gathered + this.socket.writableLength;
+    return this.gathered + this.output.writableLength;
   }
 
   get gathered(): number {
     // Waiting frames are never sent after the connection has left the state OPEN.
-    return this.ws.readyState === OPEN ? this.bytes + (this.line?.waiting ?? 0) : this.bytes;
+    return this.transport.readyState === OPEN ? this.bytes + (this.line?.waiting ?? 0) : this.bytes;
   }
 
   get isStuck(): boolean {
-    if (this.socket.writableLength > 0) return true;
+    if (this.output.writableLength > 0) return true;
     // A client that has never answered may not know pings, and nothing shows whether it reads.
     return this.line?.flight.answers === true && (this.gathered > 0 || this.windowRoom <= 0);
   }
@@ -72,7 +72,7 @@ export abstract class BoundedOutbox {
   }
 
   get left(): number {
-    return bytesLeft(this.socket) - (this.line?.flight.progress ?? 0);
+    return bytesLeft(this.output) - (this.line?.flight.progress ?? 0);
   }
 
   /**
@@ -101,7 +101,7 @@ export abstract class BoundedOutbox {
 
   #ask(done: () => void): void {
     try {
-      this.socket.write(NOTHING, done);
+      this.output.write(NOTHING, done);
     } catch {
       this.deps.broken();
     }
@@ -117,7 +117,7 @@ export abstract class BoundedOutbox {
     // Gathered batches had room, so they go first. Behind a ping in the queue of the socket, they would exceed the
     // limit.
     this.write();
-    if (this.ws.readyState !== OPEN) return;
+    if (this.transport.readyState !== OPEN) return;
     const line = this.settled();
     this.#try(() => line.ping(false));
     this.renew(line);
@@ -138,7 +138,7 @@ export abstract class BoundedOutbox {
 
   /** Checks the line again: the first answer did not come in time, or the socket was paused or resumed. */
   review(): void {
-    if (this.line === undefined || this.ws.readyState !== OPEN) return;
+    if (this.line === undefined || this.transport.readyState !== OPEN) return;
     const line = this.settled();
     // Pings for data written while no answer could arrive.
     if (line.flight.unmarked > 0 && line.flight.untilMark < Infinity) this.#try(() => line.ping(false));
@@ -152,7 +152,7 @@ export abstract class BoundedOutbox {
     if (line.isAwaited) {
       line.isAwaited = false;
       // A busy socket reports its drain. Until then nothing has been sent.
-      if (this.socket.writableLength > 0) this.holder().awaitDrain();
+      if (this.output.writableLength > 0) this.holder().awaitDrain();
       else this.deps.drained();
     }
     // Drops a fresh line, because idle connections count by the ten thousand and each byte matters.
@@ -163,7 +163,7 @@ export abstract class BoundedOutbox {
   }
 
   awaitDrain(): void {
-    if (this.ws.readyState !== OPEN) return;
+    if (this.transport.readyState !== OPEN) return;
     if (this.windowRoom > 0) return this.holder().awaitDrain();
     const line = this.settled();
     line.isAwaited = true;
@@ -192,10 +192,10 @@ export abstract class BoundedOutbox {
 
   /** Bytes that still fit into the window. */
   protected get windowRoom(): number {
-    if (this.deps.flightTime === Infinity || this.ws.readyState !== OPEN) return Infinity;
+    if (this.deps.flightTime === Infinity || this.transport.readyState !== OPEN) return Infinity;
     const line = this.line;
     if (line === undefined)
-      return this.ws.isPaused === true
+      return this.transport.isPaused === true
         ? Infinity
         : firstRoom(this.#firstGrant - this.grant, this.deps.flightTime);
     return line.waiting > 0 ? 0 : line.flight.roomAt(this.deps.clock.now(), this.grant);
@@ -208,7 +208,7 @@ export abstract class BoundedOutbox {
     else line.flight.settle(this.grant);
     this.line = line;
     this.grant = 0;
-    if (this.ws.isPaused === true) line.flight.stopReading();
+    if (this.transport.isPaused === true) line.flight.stopReading();
     else line.flight.goOnReading();
     return line;
   }
@@ -216,7 +216,7 @@ export abstract class BoundedOutbox {
   #newLine(): Line {
     const { flightTime, clock } = this.deps;
     const flight = new Flight(flightTime, this.#lag > 0, this.#firstGrant, clock.now());
-    return new Line(this.socket, this.deps, flight, () => this.review());
+    return new Line(this.output, this.deps, flight, () => this.review());
   }
 
   protected renew(line: Line): void {
@@ -228,18 +228,18 @@ export abstract class BoundedOutbox {
   }
 
   #leaveToLine(line: Line): void {
-    if (line.waiting === 0 && this.socket.writableLength === 0) this.holder().begin(this.bytes);
+    if (line.waiting === 0 && this.output.writableLength === 0) this.holder().begin(this.bytes);
     line.add(this.pending!, this.count);
     this.#dropGathered();
   }
 
   protected writeWithin(): void {
-    if (this.ws.readyState !== OPEN) return this.drop();
+    if (this.transport.readyState !== OPEN) return this.drop();
     const line = this.settled();
     this.#leaveToLine(line);
     const held = this.holder();
     // A message of the application must not get between the fragments of another message.
-    const isWhole = writesLater(this.ws, this.socket);
+    const isWhole = writesLater(this.transport, this.output);
     this.#try(() => (isWhole ? line.writeAll(held) : line.write(held, MOST_IN_FLIGHT)));
     this.renew(line);
   }
@@ -249,26 +249,26 @@ export abstract class BoundedOutbox {
     try {
       write();
     } catch {
-      this.ws.terminate();
+      this.transport.terminate();
     }
   }
 
   /** Writes the gathered batches. @param ping frame that follows the batches */
   protected writeGathered(ping?: Buffer): void {
     if (this.count === 0) return;
-    if (this.ws.readyState !== OPEN) return this.drop();
+    if (this.transport.readyState !== OPEN) return this.drop();
     try {
-      const taken = this.socket.encrypted ? this.holder().onTaken(this.count) : undefined;
-      writeBatches(this.socket, this.pending!, this.count, taken, ping);
+      const taken = this.output.encrypted ? this.holder().onTaken(this.count) : undefined;
+      writeBatches(this.output, this.pending!, this.count, taken, ping);
     } catch {
       // The socket may have accepted a part, so the gathered batches are held until the socket ends.
       this.#hold();
-      return this.ws.terminate();
+      return this.transport.terminate();
     }
     this.counters.wrote(this.bytes + (ping?.length ?? 0));
     for (let i = 0; i < this.count; i++) this.counters.deliveries += this.pending![i]!.publications;
-    if (this.socket.encrypted) this.#hold();
-    else if (this.socket.writableLength === 0) this.#dropGathered();
+    if (this.output.encrypted) this.#hold();
+    else if (this.output.writableLength === 0) this.#dropGathered();
     else this.#hold().awaitDrain();
   }
 
@@ -294,6 +294,6 @@ export abstract class BoundedOutbox {
   }
 
   protected holder(): HeldBatches {
-    return (this.held ??= new HeldBatches(this.socket, this.deps));
+    return (this.held ??= new HeldBatches(this.output, this.deps));
   }
 }

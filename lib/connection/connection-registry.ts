@@ -9,20 +9,23 @@ export abstract class Connections implements Iterable<Connection> {
   abstract readonly size: number;
   /** Returns the connection with this id. */
   abstract get(id: string): Connection | undefined;
-  /** Returns the connection of a `ws` socket, such as a handler gets by `@ConnectedSocket()`. */
+  /**
+   * Returns the connection of a `ws` socket, such as a handler gets by `@ConnectedSocket()`. Undefined for any other socket, and for
+   * the `socket` of a connection that is no WebSocket.
+   */
   abstract of(socket: WebSocket): Connection | undefined;
   /** Returns the connections of the user with this id; several tabs and devices are several connections. */
   abstract ofUser(id: string | number): Iterable<Connection>;
   abstract [Symbol.iterator](): Iterator<Connection>;
 }
 
-type Carrier = WebSocket & { [onSocket: symbol]: SocketConnection | undefined };
+type Carrier = object & { [onTransport: symbol]: SocketConnection | undefined };
 
 /** @internal */
 export class ConnectionRegistry extends Connections {
   readonly #byId = new Map<string, SocketConnection>();
-  /** Key of the connection on its socket: one word, while an entry of a WeakMap takes 50 bytes. */
-  readonly #onSocket = Symbol('fanout:connection');
+  /** Key of the connection on its transport: one word, while an entry of a WeakMap takes 50 bytes. */
+  readonly #onTransport = Symbol('fanout:connection');
   readonly #byUser = new Map<string, Set<SocketConnection>>();
   /** User ids by connection, as in the index: the application may change its user object later. */
   readonly #userIds = new Map<SocketConnection, string>();
@@ -42,7 +45,8 @@ export class ConnectionRegistry extends Connections {
   }
 
   of(socket: WebSocket): SocketConnection | undefined {
-    return (socket as Carrier)[this.#onSocket];
+    // A connection that is no WebSocket has no socket to ask with.
+    return (socket as object as Carrier | undefined)?.[this.#onTransport];
   }
 
   ofUser(id: string | number): ReadonlySet<SocketConnection> {
@@ -55,7 +59,7 @@ export class ConnectionRegistry extends Connections {
 
   add(connection: SocketConnection): void {
     this.#byId.set(connection.id, connection);
-    (connection.socket as Carrier)[this.#onSocket] = connection;
+    (connection.transport as object as Carrier)[this.#onTransport] = connection;
     this.#index(connection);
   }
 

@@ -30,6 +30,7 @@ export abstract class Connection {
   /**
    * The `ws` socket, for everything that this class does not offer. Do not send fragments through it: publications
    * would get between them.
+   * Undefined on a connection that is no WebSocket. Today every connection is one.
    */
   abstract readonly socket: WebSocket;
 

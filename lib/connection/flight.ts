@@ -1,4 +1,3 @@
-import { pingFrame } from '../wire/frame.js';
 import { FEW, firstWindow, UNBOUNDED } from './first-grants.js';
 import { type Mark, OpenPings } from './open-pings.js';
 import { pingToken } from './ping-tokens.js';
@@ -235,8 +234,8 @@ export class Flight {
     return Math.min(this.#stretch, this.#freeRoom(now) * this.#share) >= next;
   }
 
-  /** Makes a ping for the end of the written bytes. @param isBurst true if all of them were written now */
-  mark(now: number, isBurst: boolean): Buffer {
+  /** Notes a ping at the end of the written bytes, and returns its token. @param isBurst true if all were written now */
+  mark(now: number, isBurst: boolean): number {
     const token = pingToken();
     const begun = this.#trust.aheadAt ?? (isBurst ? now : this.#grantedAt);
     const since = this.#marks.oldest?.begun ?? begun;
@@ -247,7 +246,7 @@ export class Flight {
     this.#marks.add({ token, upTo: this.#sent, bytes, first, timed, begun, since, at: now, isStale: false });
     this.#marked = this.#sent;
     this.#trust.restart();
-    return pingFrame(token);
+    return token;
   }
 
   /** Handles the answer to a ping. Returns false when no unanswered ping has this token. */

@@ -1,5 +1,5 @@
 import type { Batch } from '../wire/batch.js';
-import type { SocketPort } from './socket-port.js';
+import type { WriteSide } from './transport.js';
 
 /**
  * Most bytes given to a busy socket, and the limit above which a reply waits. The rest stays in the log, stored once
@@ -12,7 +12,7 @@ export const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Collaborators of {@link HeldBatches}. */
 export interface HeldBatchesDeps {
-  /** Counts memory kept for a socket. @param bytes newly kept bytes; negative for released bytes */
+  /** Counts memory kept for a output. @param bytes newly kept bytes; negative for released bytes */
   pinned(bytes: number): void;
   /** Called when the socket has sent everything that it held at the time of the question. */
   drained(): void;
@@ -25,7 +25,7 @@ export interface HeldBatchesDeps {
  * write returns, and then needs no entry here. A TLS socket never has.
  */
 export class HeldBatches {
-  readonly #socket: SocketPort;
+  readonly #output: WriteSide;
   readonly #deps: HeldBatchesDeps;
   readonly #batches: Batch[] = [];
   /** Number of batches in each write, if every write calls back. */
@@ -34,12 +34,12 @@ export class HeldBatches {
   /** Bytes that the socket holds with permission: it was empty before, or the client had asked for them. */
   #burst = 0;
 
-  constructor(socket: SocketPort, deps: HeldBatchesDeps) {
-    this.#socket = socket;
+  constructor(output: WriteSide, deps: HeldBatchesDeps) {
+    this.#output = output;
     this.#deps = deps;
   }
 
-  /** Begins to count a write of so many bytes to a busy socket. */
+  /** Begins to count a write of so many bytes to a busy output. */
   begin(bytes: number): void {
     if (this.#batches.length === 0) this.#burst = bytes;
   }
@@ -73,12 +73,12 @@ export class HeldBatches {
     if (this.#asked) return;
     this.#asked = true;
     // If every write calls back, its call-back releases the batches.
-    const covered = this.#socket.encrypted ? 0 : this.#batches.length;
+    const covered = this.#output.encrypted ? 0 : this.#batches.length;
     try {
-      this.#socket.write(NOTHING, () => {
+      this.#output.write(NOTHING, () => {
         this.#asked = false;
         this.#release(covered);
-        if (this.#batches.length > 0 && !this.#socket.encrypted) this.awaitDrain();
+        if (this.#batches.length > 0 && !this.#output.encrypted) this.awaitDrain();
         this.#deps.drained();
       });
     } catch {

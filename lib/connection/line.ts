@@ -2,7 +2,7 @@ import type { Batch } from '../wire/batch.js';
 import { Flight } from './flight.js';
 import type { HeldBatches } from './held-batches.js';
 import type { OutboxDeps } from './outbox-deps.js';
-import type { SocketPort } from './socket-port.js';
+import type { WriteSide } from './transport.js';
 import { FIRST_RATE } from './trust.js';
 import { type Allowance, WaitingFrames } from './waiting-frames.js';
 
@@ -22,7 +22,7 @@ export class Line {
   /** Callback for the moment when the socket has taken all waiting frames. */
   onEmpty: (() => void) | undefined;
   readonly #waiting: WaitingFrames;
-  readonly #socket: SocketPort;
+  readonly #output: WriteSide;
   readonly #deps: OutboxDeps;
   readonly #onMute: () => void;
   #timer: unknown;
@@ -33,8 +33,8 @@ export class Line {
    * @param flight flight of the connection so far
    * @param onMute called when the wait for a client's first answer is given up
    */
-  constructor(socket: SocketPort, deps: OutboxDeps, flight: Flight, onMute: () => void) {
-    this.#socket = socket;
+  constructor(output: WriteSide, deps: OutboxDeps, flight: Flight, onMute: () => void) {
+    this.#output = output;
     this.#deps = deps;
     this.#onMute = onMute;
     this.flight = flight;
@@ -67,7 +67,7 @@ export class Line {
     // The first ping goes before the data. A client with pings then answers at once, even on a slow line.
     if (!flight.answers && !flight.isMarked) this.ping(isBurst);
     let given = 0;
-    while (this.#waiting.bytes > 0 && (given < most || this.#socket.writableLength === 0)) {
+    while (this.#waiting.bytes > 0 && (given < most || this.#output.writableLength === 0)) {
       const room = flight.room(now);
       if (room <= 0) break;
       const enough = Math.min(flight.untilMark, most);
@@ -99,7 +99,7 @@ export class Line {
    */
   ping(isBurst: boolean): void {
     const ping = this.mark(isBurst);
-    this.#socket.write(ping);
+    this.#output.write(ping);
     this.#deps.counters.wrote(ping.length);
   }
 
@@ -110,7 +110,7 @@ export class Line {
   mark(isBurst: boolean): Buffer {
     const now = this.#deps.clock.now();
     this.#patientUntil ??= now + FIRST_ANSWER_MS + this.flight.inFlight / FIRST_RATE;
-    return this.flight.mark(now, isBurst);
+    return this.#deps.kind.ping(this.flight.mark(now, isBurst));
   }
 
   /** Ends the wait for the first answer. */
@@ -140,41 +140,41 @@ export class Line {
   }
 
   #take(allowance: Allowance, held: HeldBatches): number {
-    const socket = this.#socket;
+    const output = this.#output;
     const done: Batch[] = [];
     const pieces = this.#waiting.take(allowance, batch => done.push(batch));
     if (pieces.length === 0) return 0;
     let isKept = true;
     try {
-      const taken = socket.encrypted && done.length > 0 ? held.onTaken(done.length) : undefined;
-      const bytes = writePieces(socket, pieces, taken);
+      const taken = output.encrypted && done.length > 0 ? held.onTaken(done.length) : undefined;
+      const bytes = writePieces(output, pieces, taken);
       const { counters } = this.#deps;
       counters.wrote(bytes);
       for (const { publications } of done) counters.deliveries += publications;
-      isKept = socket.encrypted === true || socket.writableLength > 0;
+      isKept = output.encrypted === true || output.writableLength > 0;
       return bytes;
     } finally {
       for (const batch of done) {
         if (isKept) held.keep(batch);
         batch.release();
       }
-      if (socket.writableLength > 0) held.awaitDrain();
+      if (output.writableLength > 0) held.awaitDrain();
     }
   }
 }
 
 /** Writes the pieces in one system call. Returns the number of their bytes. */
 function writePieces(
-  socket: SocketPort,
+  output: WriteSide,
   pieces: readonly Uint8Array[],
   taken: (() => void) | undefined,
 ): number {
   let bytes = 0;
-  socket.cork();
+  output.cork();
   pieces.forEach((piece, i) => {
-    socket.write(piece, i === pieces.length - 1 ? taken : undefined);
+    output.write(piece, i === pieces.length - 1 ? taken : undefined);
     bytes += piece.length;
   });
-  socket.uncork();
+  output.uncork();
   return bytes;
 }

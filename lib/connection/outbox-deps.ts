@@ -1,6 +1,7 @@
 import type { Counters } from '../observe/counters.js';
 import type { Clock } from '../time/clock.js';
 import type { HeldBatchesDeps } from './held-batches.js';
+import type { TransportKind } from './transport.js';
 
 /** Owner of an outbox. An object, because a closure would cost 100 bytes for each connection. */
 export interface OutboxDeps extends HeldBatchesDeps {
@@ -10,6 +11,7 @@ export interface OutboxDeps extends HeldBatchesDeps {
   readonly flightTime: number;
   readonly clock: Clock;
   readonly counters: Counters;
+  readonly kind: TransportKind;
   /** Returns the bytes after which the client gets its first ping. Called once. */
   firstGrant(): number;
   /** Called instead of a write that would exceed the limit, and when a subscription is too far behind. */

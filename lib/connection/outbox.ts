@@ -1,7 +1,7 @@
 import type { Batch, BatchSink } from '../wire/batch.js';
 import { BoundedOutbox } from './bounded-outbox.js';
 import { MOST_IN_FLIGHT } from './held-batches.js';
-import { OPEN } from './socket-port.js';
+import { OPEN } from './transport.js';
 
 /**
  * Outgoing side of a connection. Batches gather between two writes, and leave in one system call. Batches are held
@@ -15,26 +15,26 @@ import { OPEN } from './socket-port.js';
  */
 export class Outbox extends BoundedOutbox implements BatchSink {
   get room(): number {
-    if (this.ws.readyState !== OPEN) return Infinity;
-    const queued = this.socket.writableLength;
+    if (this.transport.readyState !== OPEN) return Infinity;
+    const queued = this.output.writableLength;
     const free = queued === 0 ? Infinity : MOST_IN_FLIGHT - queued - this.bytes;
     return Math.min(free, this.windowRoom - this.bytes);
   }
 
   get isReady(): boolean {
-    return this.ws.readyState !== OPEN || (this.socket.writableLength === 0 && this.windowRoom > 0);
+    return this.transport.readyState !== OPEN || (this.output.writableLength === 0 && this.windowRoom > 0);
   }
 
   send(batch: Batch): boolean {
-    const socket = this.socket;
+    const { output } = this;
     // The case of nearly every flush. The memory of a connection is cold at that time, so the code touches as little of
     // it as possible.
     const simple =
       this.count === 0 &&
       batch.buffers.length === 1 &&
-      socket.encrypted !== true &&
-      this.ws.readyState === OPEN &&
-      socket.writableLength === 0 &&
+      output.encrypted !== true &&
+      this.transport.readyState === OPEN &&
+      output.writableLength === 0 &&
       (this.#isGranted(batch.bytes) || this.#isGrantedAnew(batch.bytes));
     if (!simple) {
       if (this.room < batch.bytes) return false;
@@ -43,23 +43,23 @@ export class Outbox extends BoundedOutbox implements BatchSink {
       return true;
     }
     try {
-      socket.write(batch.buffers[0]!);
+      output.write(batch.buffers[0]!);
     } catch {
       this.holder().keep(batch);
-      this.ws.terminate();
+      this.transport.terminate();
       return true;
     }
     const { counters } = this;
     counters.socketWrites++;
     counters.bytes += batch.bytes;
     counters.deliveries += batch.publications;
-    if (socket.writableLength > 0) this.holder().keepUntilDrained(batch);
+    if (output.writableLength > 0) this.holder().keepUntilDrained(batch);
     this.grant -= batch.bytes;
     return true;
   }
 
   add(batch: Batch): boolean {
-    if (this.ws.readyState !== OPEN) return false;
+    if (this.transport.readyState !== OPEN) return false;
     batch.retain();
     (this.pending ??= [])[this.count] = batch;
     this.bytes += batch.bytes;
@@ -69,7 +69,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
   write(): void {
     if (this.count === 0) return;
     const bytes = this.bytes;
-    const queued = this.socket.writableLength;
+    const queued = this.output.writableLength;
     const isFree = queued === 0 && !this.isWaiting;
     if (!isFree && !this.holder().admits(this.unsent, this.asked, this.deps.maxUnsentBytes)) {
       // At this point only a write to the kernel shows whether the client reads at all.
@@ -107,7 +107,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
    * fit.
    */
   #writeBeyond(bytes: number): void {
-    if (this.ws.readyState !== OPEN) return this.drop();
+    if (this.transport.readyState !== OPEN) return this.drop();
     const line = this.settled();
     const now = this.deps.clock.now();
     if (line.waiting > 0 || !line.flight.takesWhole(bytes, now)) return this.writeWithin();

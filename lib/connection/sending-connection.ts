@@ -2,10 +2,9 @@ import { FanoutError, shown } from '../errors/fanout-error.js';
 import { outgoingJson } from '../json/outgoing.js';
 import { Batch } from '../wire/batch.js';
 import type { Outgoing, Protocol } from '../protocol/protocol.js';
-import { messageFrame } from '../wire/frame.js';
 import { Connection } from './connection.js';
 import type { Outbox } from './outbox.js';
-import type { SocketPort } from './socket-port.js';
+import type { TransportKind } from './transport.js';
 import type { TurnWrites } from './turn-writes.js';
 import type { Reader, WaitingAnswers } from './waiting-answers.js';
 
@@ -16,6 +15,7 @@ export interface SendingDeps {
   readonly waiting: WaitingAnswers;
   /** Most bytes that a connection may have unsent. */
   readonly maxUnsentBytes: number;
+  readonly kind: TransportKind;
 }
 
 /** Part of a connection that sends everything but publications: answers, and messages of the application. */
@@ -23,7 +23,6 @@ export abstract class SendingConnection extends Connection implements Reader {
   abstract readonly open: boolean;
   abstract readonly protocol: Protocol;
   abstract readonly sink: Outbox;
-  abstract readonly transport: SocketPort;
   protected abstract readonly deps: SendingDeps;
   unread = 0;
   awaited = -1;
@@ -75,7 +74,7 @@ export abstract class SendingConnection extends Connection implements Reader {
     // More than the limit in one turn goes to the socket at once, because only a write shows whether the client reads.
     if (this.sink.gathered > this.maxUnsentBytes) this.sink.write();
     if (!this.open) return 0;
-    const batch = new Batch([messageFrame(message)]);
+    const batch = new Batch([this.deps.kind.message(message)]);
     if (this.sink.add(batch)) this.deps.turnWrites.request(this.sink);
     batch.release();
     return batch.bytes;

@@ -14,7 +14,7 @@ import type { Handshake } from './handshake.js';
 import type { OutboxDeps } from './outbox-deps.js';
 import { Outbox } from './outbox.js';
 import { SendingConnection, type SendingDeps } from './sending-connection.js';
-import { OPEN, type SocketPort, writesLater } from './socket-port.js';
+import { OPEN, type Transport, type TransportKind, writesLater, type WriteSide } from './transport.js';
 import { Subscriptions } from './subscriptions.js';
 import type { ConnectionUser } from './user.js';
 
@@ -38,7 +38,7 @@ export interface ConnectionDeps extends SendingDeps {
   closing(connection: SocketConnection): void;
 }
 
-/** {@link Connection} over a `ws` socket. `T` is the type of a subscription, defined in the topic room. */
+/** {@link Connection} over a {@link Transport}, such as a `ws` WebSocket. `T` is the type of a subscription, defined in the topic room. */
 export class SocketConnection<T = any> extends SendingConnection implements OutboxDeps {
   readonly id = connectionId();
   readonly sink: Outbox;
@@ -54,17 +54,17 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   #user: ConnectionUser | undefined;
 
   constructor(
-    readonly socket: WebSocket,
-    transport: SocketPort,
+    readonly transport: Transport,
+    output: WriteSide,
     readonly handshake: Handshake,
     deps: ConnectionDeps,
     readonly protocol: Protocol,
   ) {
     super();
-    this.#bytesRead = transport.bytesRead;
+    this.#bytesRead = output.bytesRead;
     this.#deps = deps;
     this.lastSeen = deps.clock.wallTime();
-    this.sink = new Outbox(socket, transport, this);
+    this.sink = new Outbox(transport, output, this);
   }
 
   get format(): WireFormat {
@@ -92,9 +92,13 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     return this.sink.lag;
   }
 
-  /** The socket below the WebSocket. */
-  get transport(): SocketPort {
-    return this.sink.socket;
+  get socket(): WebSocket {
+    return this.#deps.kind.webSocketOf(this.transport)!;
+  }
+
+  /** Write side of the transport: for a WebSocket the TCP socket below it. */
+  get output(): WriteSide {
+    return this.sink.output;
   }
 
   protected get deps(): ConnectionDeps {
@@ -102,7 +106,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   get open(): boolean {
-    return this.socket.readyState === OPEN;
+    return this.transport.readyState === OPEN;
   }
 
   subscribe(topic: string): boolean {
@@ -129,7 +133,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     if (closing.message !== undefined) this.tell(closing.message);
     this.sink.writeLast();
     // The write may have found the socket broken, and so ended the connection.
-    if (this.open) this.socket.close(closing.close.code, closing.close.reason);
+    if (this.open) this.transport.close(closing.close.code, closing.close.reason);
   }
 
   /** Closes without waiting for the client's answer. The close frame is the last data for the client. */
@@ -138,7 +142,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     this.closeAs(close);
     // While `ws` compresses a message of the application, the close frame waits behind it, and `end()` would come too
     // early.
-    if (!writesLater(this.socket, this.sink.socket)) this.sink.socket.end();
+    if (!writesLater(this.transport, this.output)) this.output.end();
   }
 
   /** Records a close by other means: `ws` has closed for a bad frame, or the connection is terminated. */
@@ -150,10 +154,14 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   /** Terminates without a closing handshake, because the client is lost or took too long. */
   terminateAs(close: Close): void {
     this.closedAs(close);
-    this.socket.terminate();
+    this.transport.terminate();
   }
 
   // Members for the outbox.
+
+  get kind(): TransportKind {
+    return this.#deps.kind;
+  }
 
   get flightTime(): number {
     return this.#deps.flightTime;
@@ -187,7 +195,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   drained(): void {
     // The socket was full, so the client has read: a sign of life, even if the answer to a ping waits behind megabytes
     // in the kernel. On TLS the data may only have been encrypted, which proves nothing.
-    if (this.sink.socket.encrypted !== true) this.#took(this.#deps.clock.wallTime());
+    if (this.output.encrypted !== true) this.#took(this.#deps.clock.wallTime());
     this.sink.resume();
     this.#deps.drained(this);
   }
@@ -198,7 +206,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   broken(): void {
-    this.socket.terminate();
+    this.transport.terminate();
   }
 
   // Members for the heartbeat, and its notes.
@@ -212,7 +220,7 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   /** Notes a sign of life, which accounts for all bytes read so far. */
   heard(now: number): void {
     this.lastSeen = now;
-    this.#bytesRead = this.sink.socket.bytesRead;
+    this.#bytesRead = this.output.bytesRead;
     this.#delayPing();
   }
 
@@ -225,27 +233,27 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
 
   /** Notes bytes of an unfinished message, if any have arrived. */
   noteParts(): void {
-    if (this.sink.socket.bytesRead !== this.#bytesRead) this.heard(this.#deps.clock.wallTime());
+    if (this.output.bytesRead !== this.#bytesRead) this.heard(this.#deps.clock.wallTime());
   }
 
   /** Notes signs of life without an event: parts of frames that arrived, and parts of a write that left. */
   observe(now: number): boolean {
-    const arriving = this.sink.socket.bytesRead !== this.#bytesRead;
-    const left = bytesLeft(this.sink.socket);
+    const arriving = this.output.bytesRead !== this.#bytesRead;
+    const left = bytesLeft(this.output);
     const leaving = left > 0 || this.bufferedBytes > 0;
     if (arriving) this.heard(now);
     // The kernel accepts the rest of a write after the client has acknowledged data. Bytes accepted at once prove
     // nothing.
     else if (left < this.#left) this.#took(now);
     // A client that does not read its answers may have its socket paused for that.
-    else if (this.socket.isPaused && !leaving) this.#excuse(now);
+    else if (this.transport.isPaused && !leaving) this.#excuse(now);
     this.#left = left;
     return arriving || leaving;
   }
 
   #took(now: number): void {
     this.lastSeen = now;
-    this.#left = bytesLeft(this.sink.socket);
+    this.#left = bytesLeft(this.output);
     this.#delayPing();
   }
 

@@ -1,5 +1,5 @@
 import type { Batch } from '../wire/batch.js';
-import type { SocketPort } from './socket-port.js';
+import type { WriteSide } from './transport.js';
 
 /** Bytes up to which a ping is copied behind a buffer, because a call with two buffers costs more. */
 const MOST_COPIED = 4 * 1024;
@@ -10,7 +10,7 @@ const MOST_COPIED = 4 * 1024;
  * @param ping frame that follows the batches
  */
 export function writeBatches(
-  socket: SocketPort,
+  output: WriteSide,
   batches: readonly (Batch | undefined)[],
   count: number,
   taken: (() => void) | undefined,
@@ -19,14 +19,14 @@ export function writeBatches(
   const first = batches[0]!;
   if (count === 1 && first.buffers.length === 1 && (ping === undefined || first.bytes <= MOST_COPIED)) {
     const buffer = first.buffers[0]!;
-    socket.write(ping === undefined ? buffer : Buffer.concat([buffer, ping]), taken);
+    output.write(ping === undefined ? buffer : Buffer.concat([buffer, ping]), taken);
     return;
   }
-  socket.cork();
+  output.cork();
   const last = batches[count - 1]!.buffers.at(-1);
   for (let i = 0; i < count; i++) {
-    for (const buffer of batches[i]!.buffers) socket.write(buffer, buffer === last ? taken : undefined);
+    for (const buffer of batches[i]!.buffers) output.write(buffer, buffer === last ? taken : undefined);
   }
-  if (ping !== undefined) socket.write(ping);
-  socket.uncork();
+  if (ping !== undefined) output.write(ping);
+  output.uncork();
 }

@@ -6,6 +6,7 @@ import { flightTimeOf } from '../../lib/connection/flight-time.js';
 import { ConnectionRegistry } from '../../lib/connection/connection-registry.js';
 import { Handshake } from '../../lib/connection/handshake.js';
 import { type ConnectionDeps, SocketConnection } from '../../lib/connection/socket-connection.js';
+import { webSocketKind } from '../../lib/connection/web-socket-kind.js';
 import { TurnWrites } from '../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../lib/connection/waiting-answers.js';
 import { Refusal } from '../../lib/errors/refusals.js';
@@ -130,6 +131,7 @@ export class Server {
       firstGrants: new FirstGrants(flightTime),
       clock,
       counters: this.counters,
+      kind: webSocketKind,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
       subscribe: this.#router.subscribeFromServer.bind(this.#router),

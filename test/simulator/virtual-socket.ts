@@ -1,4 +1,4 @@
-import type { SocketPort } from '../../lib/connection/socket-port.js';
+import type { WriteSide } from '../../lib/connection/transport.js';
 import type { Network } from './scenario.js';
 import { type Moment, type Piece, VirtualLine } from './virtual-line.js';
 
@@ -36,7 +36,7 @@ interface Flight {
  *
  * Bytes are copied when the kernel takes them and not before, so that memory which is reused too early shows.
  */
-export class VirtualSocket implements SocketPort {
+export class VirtualSocket implements WriteSide {
   bytesRead = 0;
   /** Is told of each write. */
   onWrite: (data: Uint8Array) => void = () => {};

@@ -1,4 +1,4 @@
-import type { WebSocketPort } from '../../lib/connection/socket-port.js';
+import type { Transport } from '../../lib/connection/transport.js';
 import type { VirtualSocket } from './virtual-socket.js';
 
 /** What `ws` gives a peer to answer a close frame. Milliseconds. */
@@ -12,7 +12,7 @@ export interface WebSocketWorld {
 }
 
 /** A server's WebSocket as `ws` has it, as far as lib uses it: states, the close frame, and the end of the socket. */
-export class VirtualWebSocket implements WebSocketPort {
+export class VirtualWebSocket implements Transport {
   readyState = 1;
   isPaused = false;
   /** What it was closed with, and whether it was cut off. */

@@ -13,7 +13,7 @@ const PRIVATE =
   /\b_(?:receiver|sender|socket|server|handle|httpMessage|parent|errored)\b|http\.server\.connections/;
 
 /** File with the type of a socket, of which `_handle` is a member. */
-const TYPE_OF_A_SOCKET = 'connection/socket-port.ts';
+const TYPE_OF_A_SOCKET = 'connection/transport.ts';
 
 describe('private parts', () => {
   it('of Nest are imported by one file', () => {

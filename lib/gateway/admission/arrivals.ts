@@ -24,7 +24,7 @@ const wrappers = new WeakMap<Listener, Listener>();
  * check of the heartbeat finds the parts.
  */
 export function dateParts(connection: SocketConnection): void {
-  const socket = connection.transport as Partial<ReadSocket>;
+  const socket = connection.output as Partial<ReadSocket>;
   const listeners = socket.rawListeners?.('data');
   if (listeners?.length !== 1) return;
   const [parse] = listeners as [Listener];

@@ -1,4 +1,5 @@
 import type { Clock } from '../../time/clock.js';
+import type { Socket } from 'node:net';
 import { CLOSE, type Close } from '../../errors/close-codes.js';
 import type { RejectionCause, Rejections } from '../../observe/rejections.js';
 import type { Bans } from '../../limits/bans.js';
@@ -65,7 +66,7 @@ export class Offenders {
   #shutOut(session: ClientSession, cause: RejectionCause): void {
     const { socket, connection } = session;
     this.#shut.add(session);
-    silence(socket, connection.transport, this.#clock);
+    silence(socket, connection.output as Socket, this.#clock);
     if (!OURS.has(cause)) this.#bans.add(connection.handshake.ip);
   }
 

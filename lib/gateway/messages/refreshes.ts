@@ -81,7 +81,7 @@ export class Refreshes {
   /** Asks the guards about a token. @throws Refusal when the guards refuse, or take too long */
   async #ask({ connection, endpoint }: ClientSession, token: string): Promise<Credentials> {
     const { gate, handshakeMs, clock } = this.#deps;
-    const request = renewalRequest(connection.transport as Socket, connection.handshake, token);
+    const request = renewalRequest(connection.output as Socket, connection.handshake, token);
     try {
       return await inTime(clock, handshakeMs, gate.ask(endpoint, request), refuseLate);
     } catch (error) {

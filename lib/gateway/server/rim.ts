@@ -4,6 +4,7 @@ import type { Delivery } from '../../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../../connection/connection-registry.js';
 import { FirstGrants } from '../../connection/first-grants.js';
 import { flightTimeOf } from '../../connection/flight-time.js';
+import { webSocketKind } from '../../connection/web-socket-kind.js';
 import { TurnWrites } from '../../connection/turn-writes.js';
 import { WaitingAnswers } from '../../connection/waiting-answers.js';
 import type { Clock } from '../../time/clock.js';
@@ -135,6 +136,7 @@ export function createRim(deps: RimDeps): Rim {
     firstGrants: new FirstGrants(flightTime),
     clock,
     counters,
+    kind: webSocketKind,
     pinned: backlog.add.bind(backlog),
     drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
     subscribe: subscribes.subscribeFromServer.bind(subscribes),
@@ -148,7 +150,7 @@ export function createRim(deps: RimDeps): Rim {
     finishing: subscribes.finish.bind(subscribes),
     closing: (connection: ClientConnection) => {
       topics.leaveAll(connection, reasonOfClosing(connection));
-      sessionOf(connection.socket)?.inbound.clear();
+      sessionOf(connection.transport)?.inbound.clear();
     },
   };
   const lifecycle = new ConnectionLifecycle({

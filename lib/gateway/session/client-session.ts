@@ -3,6 +3,7 @@ import type { ContextId } from '@nestjs/core';
 import type { Subscription as RxSubscription } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { SocketConnection } from '../../connection/socket-connection.js';
+import type { Transport } from '../../connection/transport.js';
 import type { Subscription } from '../../topic/subscription.js';
 import type { ClientEndpoint } from './client-endpoint.js';
 import { Inbound, type InboundSession } from './inbound.js';
@@ -92,14 +93,14 @@ export class ClientSession implements Usage, InboundSession {
 
 const SESSION = Symbol('fanout:session');
 
-type Carrier = WebSocket & { [SESSION]?: ClientSession };
+type Carrier = Transport & { [SESSION]?: ClientSession };
 
-export function attachSession(socket: WebSocket, session: ClientSession): void {
-  (socket as Carrier)[SESSION] = session;
+export function attachSession(transport: Transport, session: ClientSession): void {
+  (transport as Carrier)[SESSION] = session;
 }
 
-export function sessionOf(socket: WebSocket): ClientSession | undefined {
-  return (socket as Carrier)[SESSION];
+export function sessionOf(transport: Transport): ClientSession | undefined {
+  return (transport as Carrier)[SESSION];
 }
 
 export function connectionOf(socket: WebSocket): ClientConnection | undefined {

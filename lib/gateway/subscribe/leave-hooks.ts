@@ -24,7 +24,7 @@ export class LeaveHooks {
     if (!subscription.answered) return;
     // Every subscriber of a gateway's topics is a connection, but the topic room does not know connections.
     const connection = subscription.subscriber as unknown as ClientConnection;
-    const session = sessionOf(connection.socket);
+    const session = sessionOf(connection.transport);
     if (session === undefined || session.endpoint.leaveHooks.length === 0) return;
     const { name } = subscription.topic;
     for (const hook of hooksFor(session.endpoint, name)) {

@@ -43,7 +43,7 @@ export class SnapshotRenewal {
       this.#deps.answers.unsubscribed(connection, topic.name, 'lost');
       return true;
     }
-    const session = sessionOf(connection.socket);
+    const session = sessionOf(connection.transport);
     const request = session && this.#deps.requests.for(session, topic.name);
     if (request === undefined) return false;
     request.adopt(subscription);

@@ -226,10 +226,10 @@ describe('limits.rejections', () => {
     const [, connection] = [...app.get(Connections)] as SocketConnection[];
     attacker.send({}, {}, {});
     await attacker.until(() => attacker.close?.code === 1008);
-    const { bytesRead } = connection!.transport;
+    const { bytesRead } = connection!.output;
     attacker.socket.write(Buffer.concat(Array<Buffer>(100_000).fill(maskedText('{"event":"work"}'))));
     for (let i = 0; i < 5; i++) await witness.request('ping');
-    expect(connection!.transport.bytesRead).toBeLessThan(bytesRead + 2 * 65_536);
+    expect(connection!.output.bytesRead).toBeLessThan(bytesRead + 2 * 65_536);
     await eventually(() => app.get(Connections).size === 1, 'the end of the attacker');
     expect(gateway.handled).toBe(0);
   });
@@ -244,11 +244,11 @@ describe('limits.rejections', () => {
     const [, connection] = [...app.get(Connections)] as SocketConnection[];
     connection!.close(4500);
     await attacker.until(() => attacker.close?.code === 4500);
-    const { bytesRead } = connection!.transport;
+    const { bytesRead } = connection!.output;
     attacker.socket.write(Buffer.concat(Array<Buffer>(400_000).fill(frame)));
-    await eventually(() => connection!.transport.bytesRead >= bytesRead + 65_536, 'the flood');
+    await eventually(() => connection!.output.bytesRead >= bytesRead + 65_536, 'the flood');
     for (let i = 0; i < 5; i++) await witness.request('ping');
-    expect(connection!.transport.bytesRead).toBeLessThan(bytesRead + 3 * 65_536);
+    expect(connection!.output.bytesRead).toBeLessThan(bytesRead + 3 * 65_536);
     await eventually(() => app.get(Connections).size === 1, 'the end of the attacker');
     expect(rejected()).toEqual(causes);
     expect(gateway.handled).toBe(0);

@@ -3,6 +3,9 @@ import { Handshake } from '../../../lib/connection/handshake.js';
 import { type ConnectionDeps, SocketConnection } from '../../../lib/connection/socket-connection.js';
 import { FirstGrants } from '../../../lib/connection/first-grants.js';
 import { flightTimeOf } from '../../../lib/connection/flight-time.js';
+import { webSocketKind } from '../../../lib/connection/web-socket-kind.js';
+import type { Protocol } from '../../../lib/protocol/protocol.js';
+import type { Transport, TransportKind, WriteSide } from '../../../lib/connection/transport.js';
 import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
 import type { Resync } from '../../../lib/broadcast/catch-up.js';
@@ -119,6 +122,7 @@ export class Core {
       firstGrants: new FirstGrants(flightTimeOf(lag)),
       clock: this.clock,
       counters: this.counters,
+      kind: webSocketKind,
       pinned: backlog.add.bind(backlog),
       drained: connection => catchUp.drained(connection.sink),
       subscribe: (connection, name) => {
@@ -179,6 +183,20 @@ export class Core {
     );
     this.connections.add(connection);
     return { connection, socket, ws };
+  }
+
+  /** A connection without pings, over a transport of the test. */
+  attach(
+    transport: Transport,
+    output: WriteSide,
+    kind: TransportKind,
+    protocol: Protocol,
+  ): SocketConnection<Subscription> {
+    const handshake = new Handshake('/', '127.0.0.1', {});
+    const deps = { ...this.#host, kind, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) };
+    const connection = new SocketConnection<Subscription>(transport, output, handshake, deps, protocol);
+    this.connections.add(connection);
+    return connection;
   }
 
   /** What the gateway does once a client has its answer. */

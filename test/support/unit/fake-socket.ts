@@ -1,4 +1,4 @@
-import type { SocketPort, WebSocketPort } from '../../../lib/connection/socket-port.js';
+import type { Transport, WriteSide } from '../../../lib/connection/transport.js';
 import { type Frame, parseFrames } from './frames.js';
 
 interface Write {
@@ -12,7 +12,7 @@ interface Write {
  * A TCP socket whose kernel a test plays. Bytes are copied when the kernel takes them and not before, so that memory
  * that is reused too early shows as corruption. As with Node's sockets, a write counts as unsent until all of it is taken.
  */
-export class FakeSocket implements SocketPort {
+export class FakeSocket implements WriteSide {
   bytesRead = 0;
   /** The kernel takes nothing until `drain`. */
   stalled = false;
@@ -121,7 +121,7 @@ export class FakeSocket implements SocketPort {
 }
 
 /** The part of a `ws` WebSocket that lib uses. */
-export class FakeWebSocket implements WebSocketPort {
+export class FakeWebSocket implements Transport {
   readyState: number = 1;
   isPaused = false;
   bufferedAmount = 0;

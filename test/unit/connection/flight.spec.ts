@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Flight } from '../../../lib/connection/flight.js';
 import { flightTimeOf } from '../../../lib/connection/flight-time.js';
-import { tokenOf } from '../../../lib/wire/frame.js';
 
 const KIB = 1024;
 const TARGET = 2500;
@@ -11,7 +10,7 @@ const flight = ({ target = TARGET, answers = true } = {}): Flight => new Flight(
 /** Writes bytes and a ping behind them, and returns its token. */
 function sent(to: Flight, bytes: number, now: number, isBurst = true): number {
   to.wrote(bytes);
-  return tokenOf(to.mark(now, isBurst).subarray(2))!;
+  return to.mark(now, isBurst);
 }
 
 /** A line that reads so many bytes a millisecond, given as much as may be under way, for some rounds. Returns its lags. */
@@ -60,7 +59,7 @@ describe('Flight while the socket is not read', () => {
     expect([line.room(9000) < 0, line.lag(9000)]).toEqual([true, 0]);
     expect(line.acknowledge(before, 9000)).toBe(true);
     expect([line.inFlight, line.lag(9000), line.rate]).toEqual([1000 * KIB, 0, Infinity]);
-    line.acknowledge(tokenOf(line.mark(9000, false).subarray(2))!, 9100);
+    line.acknowledge(line.mark(9000, false), 9100);
     expect([line.inFlight, line.lag(9100)]).toEqual([0, 100]);
   });
 
@@ -200,7 +199,7 @@ describe('Flight', () => {
       line.settle(16 * KIB);
       for (let now = 0; now < 100_000; now += 1000) {
         line.settle(line.grant(now) - 1000);
-        line.acknowledge(tokenOf(line.mark(now + 1000, false).subarray(2))!, now + 1005);
+        line.acknowledge(line.mark(now + 1000, false), now + 1005);
       }
       // A thousand bytes a second show no more than 2500 in the target time.
       line.wrote(4 * KIB);
@@ -279,7 +278,7 @@ describe('Flight', () => {
       false,
       true,
     ]);
-    line.acknowledge(tokenOf(line.mark(100, true).subarray(2))!, 101);
+    line.acknowledge(line.mark(100, true), 101);
     line.grant(101);
     expect(burst(20 * KIB)).toBe(true);
   });
@@ -295,7 +294,7 @@ describe('Flight', () => {
         line.wrote(bytes - line.unmarked);
         if (line.isCovered(0, now + 1000)) continue;
         pings++;
-        line.acknowledge(tokenOf(line.mark(now + 1000, false).subarray(2))!, now + 1002);
+        line.acknowledge(line.mark(now + 1000, false), now + 1002);
       }
       return pings;
     }

@@ -3,6 +3,7 @@ import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { textFrame, tokenOf } from '../../../lib/wire/frame.js';
+import { webSocketKind } from '../../../lib/connection/web-socket-kind.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { FakeSocket, FakeWebSocket } from '../../support/unit/fake-socket.js';
 import { textsIn } from '../../support/unit/frames.js';
@@ -35,6 +36,7 @@ beforeEach(() => {
     firstGrant: () => 8 * KIB,
     clock,
     counters: new Counters(),
+    kind: webSocketKind,
     tooSlow: slow,
     drained,
     evict: () => expect.unreachable('evicted'),

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Batch } from '../../../lib/wire/batch.js';
+import { webSocketKind } from '../../../lib/connection/web-socket-kind.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
 import { FakeSocket, FakeWebSocket } from '../../support/unit/fake-socket.js';
@@ -12,6 +13,7 @@ const UNBOUNDED = {
   firstGrant: () => 2 ** 30 - 1,
   clock: new HandClock(),
   counters: new Counters(),
+  kind: webSocketKind,
 };
 
 let pool: BufferPool;

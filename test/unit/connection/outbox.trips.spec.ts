@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FirstGrants } from '../../../lib/connection/first-grants.js';
 import { Outbox } from '../../../lib/connection/outbox.js';
-import type { SocketPort } from '../../../lib/connection/socket-port.js';
+import type { WriteSide } from '../../../lib/connection/transport.js';
+import { webSocketKind } from '../../../lib/connection/web-socket-kind.js';
 import { Batch } from '../../../lib/wire/batch.js';
 import { textFrame, tokenOf } from '../../../lib/wire/frame.js';
 import { Counters } from '../../../lib/observe/counters.js';
@@ -35,6 +36,7 @@ class FarClient {
       firstGrant: () => new FirstGrants(TARGET).next(),
       clock: this.clock,
       counters: new Counters(),
+      kind: webSocketKind,
       tooSlow: () => expect.unreachable('too slow'),
       evict: () => expect.unreachable('evicted'),
       broken: () => expect.unreachable('broken'),
@@ -68,7 +70,7 @@ class FarClient {
     expect(this.#outbox.acknowledge(1)).toBe(false);
   }
 
-  #socket(): SocketPort {
+  #socket(): WriteSide {
     return {
       writableLength: 0,
       bytesRead: 0,
@@ -77,8 +79,6 @@ class FarClient {
         done?.();
         return true;
       },
-      on: () => {},
-      pause: () => {},
       end: () => {},
       cork: () => {},
       uncork: () => {},
