@@ -4,7 +4,7 @@ import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import { Batch, type BatchSink } from '../wire/batch.js';
 import { gapEntry, type GapReason } from '../wire/log-entry.js';
-import { framesOf } from '../wire/wire-format.js';
+import { framesOf, singleOf } from '../wire/wire-format.js';
 import { AgeLimit } from './age-limit.js';
 import type { Clock } from '../time/clock.js';
 import type { Laggard, Laggards } from './laggards.js';
@@ -249,7 +249,7 @@ export class CatchUp {
     const { topic, cursor, lostFrom, sink, format } = subscription;
     const from = lostFrom || cursor + 1;
     if (from > to) return;
-    const gap = new Batch([framesOf(format.single, topic, [gapEntry({ from, to, reason })])]);
+    const gap = new Batch([framesOf(singleOf(format), topic, [gapEntry({ from, to, reason })])]);
     if (gap.bytes > 0) sink.add(gap);
     gap.release();
     subscription.advance(to);

@@ -7,7 +7,7 @@ import type { Batch } from '../wire/batch.js';
 import { encode } from '../wire/encode.js';
 import type { LogEntry } from '../wire/log-entry.js';
 import { MessageFrames, type Part } from '../wire/message-frames.js';
-import type { WireFormat } from '../wire/wire-format.js';
+import { singleOf, type WireFormat } from '../wire/wire-format.js';
 import type { Clock } from '../time/clock.js';
 import { missedIn } from './new-publications.js';
 import { beginOf, endOf, segmentOf } from './segment-bounds.js';
@@ -69,7 +69,7 @@ export class LogSegments {
     const { log, conflates } = topic;
     const next = Math.max(cursor + 1, log.first);
     if (!conflates && next > to) return undefined;
-    const format = subscription.format.single;
+    const format = singleOf(subscription.format);
     const key = `${this.#numberOf(format)}/${conflates ? log.id : segmentOf(log, next)}`;
     const now = this.#clock.now();
     const kept = this.#segments.get(key);

@@ -3,7 +3,7 @@ import type { Subscription } from '../topic/subscription.js';
 import type { Batch } from '../wire/batch.js';
 import type { LogEntry } from '../wire/log-entry.js';
 import { MessageFrames } from '../wire/message-frames.js';
-import type { Origin, WireFormat } from '../wire/wire-format.js';
+import { type Origin, singleOf, type WireFormat } from '../wire/wire-format.js';
 import { newIn } from './new-publications.js';
 
 /** Encodes the publications of one topic in one format. */
@@ -81,7 +81,7 @@ export class TopicBatches {
     const { cursor, format } = subscription;
     if (cursor >= this.to) return undefined;
     const excepted = this.#exceptedAfter(cursor)?.get(subscription.subscriber.id);
-    if (excepted !== undefined) return this.#without(cursor, format.single, excepted);
+    if (excepted !== undefined) return this.#without(cursor, singleOf(format), excepted);
     const last = this.#last;
     if (last !== undefined && last.cursor === cursor && last.format === format) return last.sent;
     return this.#shared(cursor, format).sent;

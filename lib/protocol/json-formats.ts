@@ -44,9 +44,7 @@ function mostForGap({ name, epoch }: Origin): number {
 
 /** Format with one text frame for each publication, readable with ten lines of browser code. */
 export const plainJson: WireFormat = {
-  get single() {
-    return plainJson;
-  },
+  single: undefined,
   deflates: undefined,
   endsAtLoss: false,
   around,

@@ -14,9 +14,10 @@ export interface Origin {
  */
 export interface WireFormat {
   /**
-   * Format with a frame of its own for each entry, often the format itself. A client may be given any of these frames.
+   * Format with a frame of its own for each entry, so that a client may be given any of these frames; undefined if this
+   * format has them itself.
    */
-  readonly single: WireFormat;
+  readonly single: WireFormat | undefined;
   /** Format whose frames this one compresses if that saves bytes; undefined for uncompressed formats. */
   readonly deflates: WireFormat | undefined;
   /** Whether a loss of publications ends the subscription, in place of a gap: its client then subscribes again. */
@@ -29,6 +30,11 @@ export interface WireFormat {
   size(origin: Origin, entries: readonly LogEntry[]): number;
   /** Writes the frames from `at` on. Returns the position after them. */
   write(buffer: Buffer, at: number, origin: Origin, entries: readonly LogEntry[]): number;
+}
+
+/** Returns the format with a frame of its own for each entry. */
+export function singleOf(format: WireFormat): WireFormat {
+  return format.single ?? format;
 }
 
 const DEFLATED = new WeakMap<WireFormat, WireFormat>();

@@ -51,10 +51,8 @@ function formatOf(
 ): WireFormat {
   const frames = (origin: Origin, entries: readonly LogEntry[]): readonly string[] =>
     framesOf(entries.map(entry => lineOf(dialect, origin, entry)).filter(line => line !== undefined));
-  const format: WireFormat = {
-    get single() {
-      return single ?? format;
-    },
+  return {
+    single,
     deflates: undefined,
     endsAtLoss: dialect.ends === true,
     around: ({ name, epoch }) => name.length + epoch.length + 40,
@@ -66,7 +64,6 @@ function formatOf(
     write: (buffer, at, origin, entries) =>
       frames(origin, entries).reduce((place, text) => writeFrame(dialect, buffer, place, text), at),
   };
-  return format;
 }
 
 /** A batch is one frame of several lines. */
