@@ -136,7 +136,7 @@ export class Delivery {
     topics.listen({ opened: topic => path.opened(topic), vacated: topic => path.vacated(topic) });
     topics.listen({
       missing: (topic, to) => {
-        this.#handOut(topic);
+        this.#deliver(topic);
         catchUp.missing(topic, to);
       },
       left: subscription => catchUp.forget(subscription),
@@ -153,7 +153,7 @@ export class Delivery {
   }
 
   /** Delivers at once what the next flush would deliver. */
-  #handOut(topic: Topic): void {
+  #deliver(topic: Topic): void {
     for (const lane of topic.lanes) {
       if (lane.settled >= topic.log.head) continue;
       this.#walk.begin(lane);

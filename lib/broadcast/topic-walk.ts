@@ -8,7 +8,7 @@ import { type Encode, TopicBatches } from './topic-batches.js';
 const VISITS_PER_LOOK = 16;
 
 /** Handler of subscriptions that a flush cannot serve. */
-export interface Stragglers {
+export interface FlushFallback {
   /** Takes over a live subscription whose socket has no room. It leaves the lane and keeps its cursor. */
   defer(subscription: Subscription): void;
   /** Called at the end of a flush of the topic. */
@@ -31,7 +31,7 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
 export class TopicWalk {
   readonly #batches: TopicBatches;
   readonly #now: () => number;
-  readonly #stragglers: Stragglers;
+  readonly #fallback: FlushFallback;
   #lane: Lane | undefined;
   #at = 0;
   #left = 0;
@@ -46,10 +46,10 @@ export class TopicWalk {
   #departures = 0;
   #searched = 0;
 
-  constructor(encode: Encode, now: () => number, stragglers: Stragglers) {
+  constructor(encode: Encode, now: () => number, fallback: FlushFallback) {
     this.#batches = new TopicBatches(encode, now);
     this.#now = now;
-    this.#stragglers = stragglers;
+    this.#fallback = fallback;
   }
 
   /** Begins a lane. */
@@ -71,7 +71,7 @@ export class TopicWalk {
    */
   step(until: number, later: BatchSink[] | undefined): boolean {
     const lane = this.#lane!;
-    const to = lane.handOut();
+    const to = lane.beginFlush();
     if (to > this.#batches.to) this.#batches.open(lane, lane.settled, to);
     if (!this.#visitAll(lane.subscriptions, until, later) || !this.#visitMoved(lane, until, later))
       return false;
@@ -79,7 +79,7 @@ export class TopicWalk {
     // the one just passed could become the last.
     if (lane.topic.log.head === this.#goal) lane.place = (lane.place + GOLDEN) % 1;
     lane.settle(this.#goal, this.#now());
-    if (lane.topic.behind.size > 0) this.#stragglers.passed(lane.topic);
+    if (lane.topic.behind.size > 0) this.#fallback.passed(lane.topic);
     this.clear();
     return true;
   }
@@ -124,10 +124,10 @@ export class TopicWalk {
     const batch = this.#batches.for(subscription);
     const { sink } = subscription;
     if (batch !== undefined) {
-      if (later === undefined || sink.feeds === 1) {
-        if (!sink.send(batch)) return this.#stragglers.defer(subscription);
+      if (later === undefined || sink.subscriptionCount === 1) {
+        if (!sink.send(batch)) return this.#fallback.defer(subscription);
       } else {
-        if (sink.room < batch.bytes) return this.#stragglers.defer(subscription);
+        if (sink.room < batch.bytes) return this.#fallback.defer(subscription);
         if (sink.add(batch)) later.push(sink);
       }
     }

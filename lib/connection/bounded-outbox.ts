@@ -25,7 +25,7 @@ export abstract class BoundedOutbox {
   protected bytes = 0;
   /** Gathered bytes that the client has asked for. */
   asked = 0;
-  feeds = 0;
+  subscriptionCount = 0;
   /** Gathered batches. Slots are reused, because an emptied array would be allocated anew in each flush. */
   protected pending: (Batch | undefined)[] | undefined;
   protected held: HeldBatches | undefined;

@@ -121,11 +121,11 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
     const close = { code, reason };
     assertClose(close);
     if (this.open) this.#deps.finishing(this);
-    this.closeAs(close);
+    this.closeWith(close);
   }
 
   /** Closes with a valid code, after everything sent so far. */
-  closeAs(close: Close): void {
+  closeWith(close: Close): void {
     if (!this.open) return;
     this.closedWith = close;
     this.#deps.closing(this);
@@ -137,23 +137,23 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   /** Closes without waiting for the client's answer. The close frame is the last data for the client. */
-  closeForGood(close: Close): void {
+  closeWithoutAnswer(close: Close): void {
     if (!this.open) return;
-    this.closeAs(close);
+    this.closeWith(close);
     // While `ws` compresses a message of the application, the close frame waits behind it, and `end()` would come too
     // early.
     if (!writesLater(this.transport, this.output)) this.output.end();
   }
 
   /** Records a close by other means: `ws` has closed for a bad frame, or the connection is terminated. */
-  closedAs(close: Close): void {
+  noteClose(close: Close): void {
     this.closedWith ??= close;
     this.#deps.closing(this);
   }
 
   /** Terminates without a closing handshake, because the client is lost or took too long. */
-  terminateAs(close: Close): void {
-    this.closedAs(close);
+  terminateWith(close: Close): void {
+    this.noteClose(close);
     this.transport.terminate();
   }
 
@@ -180,11 +180,11 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   tooSlow(): void {
-    this.closeAs(CLOSE.SLOW);
+    this.closeWith(CLOSE.SLOW);
   }
 
   evict(): void {
-    this.terminateAs(CLOSE.SLOW);
+    this.terminateWith(CLOSE.SLOW);
     this.sink.end();
   }
 
@@ -284,6 +284,6 @@ export class SocketConnection<T = any> extends SendingConnection implements Outb
   }
 
   expire(): void {
-    this.terminateAs(CLOSE.HEARTBEAT);
+    this.terminateWith(CLOSE.HEARTBEAT);
   }
 }

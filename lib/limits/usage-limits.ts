@@ -59,7 +59,7 @@ export class UsageLimits {
   }
 
   /** Why a message of `bytes` is refused; undefined when it is not, and then it counts. @param now of the clock */
-  refusalOf(usage: Usage, bytes: number, now: number): RejectionCause | undefined {
+  exceededLimit(usage: Usage, bytes: number, now: number): RejectionCause | undefined {
     this.#leak(usage, now);
     const messages = this.#messages === undefined ? 0 : this.#messages.with(usage.messages, 1);
     if (messages === undefined) return 'message-rate';
@@ -91,7 +91,7 @@ export class UsageLimits {
   }
 
   /** Whether one more refused message is within the limit; counts it if so. */
-  mayErr(usage: Usage): boolean {
+  mayOffend(usage: Usage): boolean {
     if (this.#refusals === undefined) return true;
     const conduct = this.#conductOf(usage);
     const sum = this.#refusals.with(conduct.refusals, 1);

@@ -177,7 +177,7 @@ export class TopicRegistry implements Iterable<Topic> {
     const subscription = new Subscription(topic, subscriber);
     topic.hold(subscription);
     subscriber.subscriptions.set(name, subscription);
-    subscriber.sink.feeds++;
+    subscriber.sink.subscriptionCount++;
     if (isFirst) for (const listener of this.#listeners) listener.opened?.(topic);
     return subscription;
   }
@@ -200,14 +200,14 @@ export class TopicRegistry implements Iterable<Topic> {
     for (const listener of this.#listeners) listener.left?.(subscription, reason);
     const waited = !subscription.live;
     topic.remove(subscription);
-    subscriber.sink.feeds--;
+    subscriber.sink.subscriptionCount--;
     if (!topic.vacant) {
       // The log was kept for this subscription. If it is kept for others too, the next flush trims it.
       if (waited && topic.held.size === 0 && topic.behind.size === 0) topic.trim(this.#clock.now());
       return;
     }
     topic.log.usedAt = this.#clock.now();
-    topic.lane.settle(topic.lane.handOut(), topic.log.usedAt);
+    topic.lane.settle(topic.lane.beginFlush(), topic.log.usedAt);
     if (topic.log.remembered > topic.log.head) this.#end(topic);
     else this.#idle.set(topic.name, topic);
     for (const listener of this.#listeners) listener.vacated?.(topic);

@@ -219,7 +219,7 @@ export class Lane {
    * Begins a flush of everything published so far. A subscription that becomes live later catches up by itself. Returns
    * the offset of the newest publication.
    */
-  handOut(): number {
+  beginFlush(): number {
     return (this.flushed = this.topic.log.head);
   }
 

@@ -74,7 +74,7 @@ export interface BatchSink {
    * Number of subscriptions that may add batches. With one of them nothing else comes in the same flush, and a batch
    * may be sent at once.
    */
-  feeds: number;
+  subscriptionCount: number;
   /** Bytes that may be sent now; Infinity if the socket has sent everything and the line has no limit. */
   readonly room: number;
   /** True if the socket has sent everything, and more may be under way to the client. */

@@ -31,6 +31,6 @@ export class AdmissionUsers {
   assigned(connection: SocketConnection): void {
     if (!connection.open || !this.full(connection.user, connection)) return;
     this.#rejections.count('connections-per-user', connection.handshake.ip);
-    connection.closeAs(CLOSE.RATE_LIMITED);
+    connection.closeWith(CLOSE.RATE_LIMITED);
   }
 }

@@ -14,9 +14,9 @@ import type { AdmissionUsers } from './admission-users.js';
 import type { Bans } from '../../limits/bans.js';
 import type { Arrival, Credentials, HandshakeCheck } from '../handshake/arrival.js';
 import type { OriginCheck } from './origin-check.js';
-import { refusalBy } from '../handshake/handshake-refusal.js';
+import { refusalForError } from '../handshake/handshake-refusal.js';
 import { PendingUpgrade } from './pending-upgrade.js';
-import type { Turnstile } from './turnstile.js';
+import type { UpgradeRefuser } from './upgrade-refuser.js';
 import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 import { askVerifyClients } from '../handshake/verify-client.js';
 
@@ -32,7 +32,7 @@ export interface AdmissionDeps {
   readonly users: AdmissionUsers;
   readonly origins: OriginCheck;
   readonly guards: HandshakeCheck;
-  readonly turnstile: Turnstile;
+  readonly refuser: UpgradeRefuser;
   /** Log for errors that clients can provoke in functions of the application. */
   readonly errors: ErrorLog;
   /** Log for refusals that may come from a mistake in the application. */
@@ -77,14 +77,14 @@ export class Admission {
 
   /** Opens a connection for an upgrade, or refuses it. */
   admit(arrival: Arrival): void {
-    const { bans, slots, rates, turnstile, preflight } = this.#deps;
+    const { bans, slots, rates, refuser, preflight } = this.#deps;
     preflight.upgrade(arrival.request.headers);
-    if (this.#closed !== undefined) return turnstile.refuse(arrival, noRoom(this.#closed));
-    if (!this.#hasHost(arrival.request)) return turnstile.refuse(arrival, new UpgradeRefusal(400, 'request'));
+    if (this.#closed !== undefined) return refuser.refuse(arrival, noRoom(this.#closed));
+    if (!this.#hasHost(arrival.request)) return refuser.refuse(arrival, new UpgradeRefusal(400, 'request'));
     const banned = bans.left(arrival.ip);
-    if (banned > 0) return turnstile.refuse(arrival, ban(banned));
+    if (banned > 0) return refuser.refuse(arrival, ban(banned));
     const cause = this.#shortOf(arrival.ip);
-    if (cause !== undefined) return turnstile.refuse(arrival, noRoom(cause));
+    if (cause !== undefined) return refuser.refuse(arrival, noRoom(cause));
     slots.take(arrival.ip);
     rates.count(arrival.ip);
     let answer: Promise<Credentials | undefined> | undefined;
@@ -133,7 +133,7 @@ export class Admission {
   #assertOrigin(admitted: boolean, { request }: Arrival): void {
     if (admitted) return;
     const { refusals, origins } = this.#deps;
-    refusals.error(origins.refusalOf(request));
+    refusals.error(origins.refusalLine(request));
     throw new UpgradeRefusal(403, 'origin', { close: CLOSE.FORBIDDEN });
   }
 
@@ -148,11 +148,11 @@ export class Admission {
   }
 
   async #await(arrival: Arrival, answer: Promise<Credentials | undefined>): Promise<void> {
-    const { options, slots, turnstile, users, preflight, clock } = this.#deps;
+    const { options, slots, refuser, users, preflight, clock } = this.#deps;
     const pending = new PendingUpgrade(arrival.socket, clock, options.limits.handshake, refusal => {
       this.#pending.delete(pending);
       slots.give(arrival.ip);
-      if (refusal !== undefined) turnstile.refuse(arrival, refusal);
+      if (refusal !== undefined) refuser.refuse(arrival, refusal);
       // A listener of the application has ended the socket.
       else if (arrival.socket.writableEnded) preflight.conflict(arrival.request.url ?? '/');
     });
@@ -181,7 +181,7 @@ export class Admission {
 
   /** Runs the handshake in `ws`, which refuses a malformed request. */
   #enter(arrival: Arrival, credentials: Credentials | undefined): void {
-    const { slots, turnstile, errors, open } = this.#deps;
+    const { slots, refuser, errors, open } = this.#deps;
     const { endpoint, request, socket, head } = arrival;
     let opened = false;
     try {
@@ -196,18 +196,18 @@ export class Admission {
     }
     if (opened) return;
     slots.give(arrival.ip);
-    turnstile.linger(socket);
+    refuser.linger(socket);
   }
 
   /** Refuses an upgrade that has a slot. */
   #refuse(arrival: Arrival, error: unknown): void {
     this.#deps.slots.give(arrival.ip);
-    const meant = refusalBy(error, {});
+    const meant = refusalForError(error, {});
     const untold = meant === undefined ? { error } : meant.untold;
     if (untold !== undefined)
       this.#deps.errors.error(untold.error, 'a handshake failed; its upgrade is refused');
     const refusal = meant?.refusal ?? new UpgradeRefusal(500, 'guard', { close: CLOSE.HOOK_FAILED });
-    this.#deps.turnstile.refuse(arrival, refusal);
+    this.#deps.refuser.refuse(arrival, refusal);
   }
 
   /**

@@ -30,7 +30,7 @@ export class OriginCheck {
   }
 
   /** Makes the log line about a refused request, with the compared values and what to do. */
-  refusalOf(request: IncomingMessage): string {
+  refusalLine(request: IncomingMessage): string {
     const origin = quoted(request.headers.origin);
     const host = quoted(headerText(request, 'host'));
     return `An upgrade from a page of the origin ${origin} to the host ${host} was refused with 403, ${this.#reasonOf(request)}`;

@@ -4,7 +4,7 @@ import { bytesWritten } from '../../ws/bytes-written.js';
 import type { Clock, Timer } from '../../time/clock.js';
 import type { Rejections } from '../../observe/rejections.js';
 import type { ClientAddresses } from './client-address.js';
-import type { Turnstile } from './turnstile.js';
+import type { UpgradeRefuser } from './upgrade-refuser.js';
 import type { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 
 /** Milliseconds for another listener to take an upgrade during a shutdown. */
@@ -13,7 +13,7 @@ const HURRIED_MS = 1000;
 /** The collaborators of {@link UnclaimedUpgrades}. */
 export interface UnclaimedDeps {
   readonly addresses: ClientAddresses;
-  readonly turnstile: Turnstile;
+  readonly refuser: UpgradeRefuser;
   readonly rejections: Rejections;
   /** Milliseconds for another listener to take an upgrade. */
   readonly handshakeMs: number;
@@ -38,7 +38,7 @@ export class UnclaimedUpgrades {
 
   /** Waits until a listener takes an upgrade, and refuses it when none does. */
   leave(request: IncomingMessage, socket: Duplex, head: Buffer, refusal: UpgradeRefusal): void {
-    const { addresses, turnstile, rejections, clock } = this.#deps;
+    const { addresses, refuser, rejections, clock } = this.#deps;
     // Read now, because a closed socket has no address.
     const ip = addresses.of(request);
     const waiting = new Waiting(socket, clock, this.#handshakeMs, taken => {
@@ -46,7 +46,7 @@ export class UnclaimedUpgrades {
       if (taken) return;
       // The client has left, or a listener has ended the socket.
       if (socket.destroyed || socket.writableEnded) rejections.count(refusal.cause, ip);
-      else turnstile.refuse({ request, socket, head, ip }, refusal);
+      else refuser.refuse({ request, socket, head, ip }, refusal);
     });
     this.#waiting.set(socket, waiting);
   }

@@ -6,7 +6,7 @@ import type { ClientAddresses } from './client-address.js';
 import type { Endpoint } from '../handshake/endpoint.js';
 import { afterAnswers, handBack } from './handed-back.js';
 import { NO_PARAMS, type PathParams, PathPattern, PathPatterns } from './path-pattern.js';
-import type { Turnstile } from './turnstile.js';
+import type { UpgradeRefuser } from './upgrade-refuser.js';
 import { isRead, type UnclaimedUpgrades } from './unclaimed-upgrades.js';
 import { UpgradeRefusal } from '../handshake/upgrade-refusal.js';
 import { asksForWebSocket, normalize, type Target, targetOf } from './upgrade-request.js';
@@ -15,7 +15,7 @@ import { asksForWebSocket, normalize, type Target, targetOf } from './upgrade-re
 export interface RouterDeps {
   readonly admission: { admit(arrival: Arrival): void; unknownPath(): UpgradeRefusal };
   readonly addresses: ClientAddresses;
-  readonly turnstile: Turnstile;
+  readonly refuser: UpgradeRefuser;
   readonly unclaimed: UnclaimedUpgrades;
   readonly preflight: { conflict(url: string): void };
   /** Handling of upgrades to a path without a gateway. */
@@ -82,10 +82,10 @@ export class UpgradeRouter {
     if (this.#alone) return this.#take(upgrade, endpoint, params, target);
     this.#behindOthers(upgrade.socket, taken => {
       if (!taken) return this.#take(upgrade, endpoint, params, target);
-      const { preflight, turnstile } = this.#deps;
+      const { preflight, refuser } = this.#deps;
       preflight.conflict(target?.url ?? upgrade.request.url!);
       // A listener that reads the socket has taken it.
-      if (upgrade.socket.writableEnded) turnstile.linger(upgrade.socket);
+      if (upgrade.socket.writableEnded) refuser.linger(upgrade.socket);
     });
   }
 
@@ -99,12 +99,12 @@ export class UpgradeRouter {
 
   /** Leaves an upgrade that is not ours to another listener, such as a proxy or a dev server. */
   #leave({ request, socket, head }: Upgrade): void {
-    const { addresses, admission, turnstile, unmatched, unclaimed } = this.#deps;
+    const { addresses, admission, refuser, unmatched, unclaimed } = this.#deps;
     const shared = unmatched === 'ignore' && !this.#alone;
     afterAnswers(socket, () => {
       const refusal = admission.unknownPath();
       if (shared) return unclaimed.leave(request, socket, head, refusal);
-      turnstile.refuse({ request, socket, head, ip: addresses.of(request) }, refusal);
+      refuser.refuse({ request, socket, head, ip: addresses.of(request) }, refusal);
     });
   }
 
@@ -136,7 +136,7 @@ export class UpgradeRouter {
   #handBack({ request, socket, head }: Upgrade): void {
     if (handBack(this.#server, request, socket, head)) return;
     const ip = this.#deps.addresses.of(request);
-    this.#deps.turnstile.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
+    this.#deps.refuser.refuse({ request, socket, head, ip }, new UpgradeRefusal(431, 'request'));
   }
 
   /** Tells whether the HTTP server has no other listener for upgrades. */

@@ -3,7 +3,7 @@ import type { HeartbeatPolicy } from '../../heartbeat/heartbeat-monitor.js';
 import { resolveHeartbeat } from '../../options/resolve-options.js';
 import { RENEWAL_EVENTS, TOPIC_EVENTS } from '../../protocol/json-messages.js';
 import { type TopicPattern, TopicPatterns } from '../../topic/topic-pattern.js';
-import type { ClientEndpoint, Doorkeeper, Route } from '../session/client-endpoint.js';
+import type { ClientEndpoint, GatewayGuards, Route } from '../session/client-endpoint.js';
 import type { EndpointServer } from './endpoint-server.js';
 import type { Gateway } from '../nest/gateway-explorer.js';
 import type { GatewayHandlers } from './gateway-handlers.js';
@@ -18,7 +18,7 @@ export class Endpoint implements ClientEndpoint {
   readonly disconnectHooks: GatewayHook[] = [];
   readonly leaveHooks: LeaveHook[] = [];
   /** Guards of each gateway that has any. A client must pass all of them. */
-  readonly handshakeGuards: Doorkeeper[] = [];
+  readonly handshakeGuards: GatewayGuards[] = [];
   /** `verifyClient` of each gateway that has one. A client must pass all of them. */
   readonly verifyClients: VerifyClient[] = [];
   heartbeat: HeartbeatPolicy | false;
@@ -95,7 +95,7 @@ export class Endpoint implements ClientEndpoint {
     this.#assertProtocolEvents();
   }
 
-  #useGuards(gateway: Gateway, guards: Doorkeeper | undefined): void {
+  #useGuards(gateway: Gateway, guards: GatewayGuards | undefined): void {
     if (guards === undefined) return;
     this.handshakeGuards.push(guards);
     this.#guardedBy ??= guardsOf(gateway);

@@ -2,7 +2,7 @@ import { shown } from '../../errors/fanout-error.js';
 import type { ErrorLog } from '../../observe/sampled-errors.js';
 import type { Arrival, Credentials, HandshakeCheck } from './arrival.js';
 import type { ClientEndpoint } from '../session/client-endpoint.js';
-import { expired, refusalBy, refusalOf, refusalWith } from './handshake-refusal.js';
+import { expired, refusalForError, refusalByGuard, refusalWithStatus } from './handshake-refusal.js';
 import { handshakeRequest, type HandshakeRequest } from '../session/handshake-request.js';
 import { HandshakeResponse } from '../session/handshake-response.js';
 
@@ -35,16 +35,16 @@ export class HandshakeGate implements HandshakeCheck {
       for (const guards of endpoint.handshakeGuards) {
         // A guard that has answered the request itself may never return.
         const passed = await Promise.race([guards.admit(request, response), response.ended]);
-        if (!passed) throw refusalOf(response);
+        if (!passed) throw refusalByGuard(response);
       }
       return this.#credentialsOf(request, response);
     } catch (error) {
       const headers = response.getHeaders();
-      const meant = refusalBy(error, headers);
+      const meant = refusalForError(error, headers);
       const untold = meant === undefined ? { error } : meant.untold;
       if (untold !== undefined)
         this.#errors.error(untold.error, 'a handshake guard failed, so the client is refused');
-      throw meant?.refusal ?? refusalWith(500, headers);
+      throw meant?.refusal ?? refusalWithStatus(500, headers);
     }
   }
 

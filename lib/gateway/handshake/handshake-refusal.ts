@@ -15,7 +15,7 @@ export interface RefusalMeant {
 }
 
 /** Makes the refusal for an exception of a guard, `verifyClient` or `origins`; undefined for an unexpected error. */
-export function refusalBy(error: unknown, headers: OutgoingHttpHeaders): RefusalMeant | undefined {
+export function refusalForError(error: unknown, headers: OutgoingHttpHeaders): RefusalMeant | undefined {
   if (error instanceof UpgradeRefusal) return { refusal: error, untold: undefined };
   const meaning = meaningOf(error);
   if (meaning === undefined) return undefined;
@@ -24,7 +24,7 @@ export function refusalBy(error: unknown, headers: OutgoingHttpHeaders): Refusal
   // The content of a WsException is meant for frames; HTTP answers have another format.
   const { json, untold } = meaning.status === undefined ? NAMED : bodyOf(meaning, status);
   return {
-    refusal: refusalWith(status, headers, json),
+    refusal: refusalWithStatus(status, headers, json),
     untold: untold ?? (meaning.told ? undefined : { error }),
   };
 }
@@ -33,16 +33,16 @@ export function refusalBy(error: unknown, headers: OutgoingHttpHeaders): Refusal
  * Makes the refusal of a guard that returned false or ended the response: with the status it has set, if that refuses,
  * or 403.
  */
-export function refusalOf(response: HandshakeResponse): UpgradeRefusal {
+export function refusalByGuard(response: HandshakeResponse): UpgradeRefusal {
   const status = isRefusal(response.statusCode) ? response.statusCode : 403;
   const body = response.body ?? (response.writableEnded ? '' : undefined);
   return body === undefined
-    ? refusalWith(status, response.getHeaders())
+    ? refusalWithStatus(status, response.getHeaders())
     : refusal(status, body, response.getHeaders());
 }
 
 /** Makes a refusal with the headers of the guards. @param json body; by default the name of the status */
-export function refusalWith(
+export function refusalWithStatus(
   status: number,
   headers: OutgoingHttpHeaders,
   json: string = JSON.stringify({ statusCode: status, message: STATUS_CODES[status] ?? 'Refused' }),
@@ -55,7 +55,7 @@ export function refusalWith(
  * instead of milliseconds.
  */
 export function expired(response: HandshakeResponse): UpgradeRefusal {
-  const { status, close, headers, body } = refusalWith(401, response.getHeaders());
+  const { status, close, headers, body } = refusalWithStatus(401, response.getHeaders());
   return new UpgradeRefusal(status, 'expired', { close: close!, headers: headers!, body: body! });
 }
 

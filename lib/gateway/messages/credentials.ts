@@ -47,7 +47,7 @@ export function createCredentials({
     announce: answers.renew.bind(answers),
     expire: ({ connection }) => {
       rejections.count('expired', connection.handshake.ip);
-      connection.closeAs(CLOSE.EXPIRED);
+      connection.closeWith(CLOSE.EXPIRED);
     },
   });
   const review = new TopicReview(topics, requests, answers);

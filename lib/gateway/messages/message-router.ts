@@ -113,7 +113,7 @@ export class MessageRouter {
       if (!connection.open) return;
       // The frame was counted as the first command.
       const cause =
-        command === commands[0] ? undefined : this.#usage.refusalOf(session, 0, this.#clock.wallTime());
+        command === commands[0] ? undefined : this.#usage.exceededLimit(session, 0, this.#clock.wallTime());
       if (cause === undefined) await this.#obey(session, command);
       else this.#answers.fail(session, command.id, new CountedRefusal('RATE_LIMITED', cause));
     }

@@ -37,20 +37,20 @@ export class Offenders {
   refused(session: ClientSession, cause: RejectionCause): void {
     if (this.#shut.has(session)) return;
     this.#count(session, cause);
-    if (!OURS.has(cause) && !this.#usage.mayErr(session)) this.expel(session, 'abuse', CLOSE.ABUSE);
+    if (!OURS.has(cause) && !this.#usage.mayOffend(session)) this.expel(session, 'abuse', CLOSE.ABUSE);
   }
 
   /** Closes a connection that exceeded a time, and waits for the client's answer to the close. */
   close(session: ClientSession, cause: RejectionCause, close: Close): void {
     this.#count(session, cause);
-    session.connection.closeAs(close);
+    session.connection.closeWith(close);
   }
 
   /** Closes a connection for an offence and ignores its further messages. Does nothing if that has already happened. */
   expel(session: ClientSession, cause: RejectionCause, close: Close): void {
     if (this.#shut.has(session)) return;
     this.#count(session, cause);
-    session.connection.closeForGood(close);
+    session.connection.closeWithoutAnswer(close);
     this.#shutOut(session, cause);
   }
 
@@ -59,7 +59,7 @@ export class Offenders {
     if (this.#shut.has(session)) return;
     this.#count(session, cause);
     // `ws` would take the code from the client's answer, but that answer is never read.
-    session.connection.closedAs({ code, reason: '' });
+    session.connection.noteClose({ code, reason: '' });
     this.#shutOut(session, cause);
   }
 

@@ -23,7 +23,7 @@ export function assertClassChain(metatype: Function): void {
 /** Tells whether a class has decorators that a guard may read. */
 function isDecorated(author: Function, prototype: object): boolean {
   return (
-    Reflect.getOwnMetadataKeys(author).some(key => !isOfNoUse(String(key))) ||
+    Reflect.getOwnMetadataKeys(author).some(key => !isStandardKey(String(key))) ||
     Object.getOwnPropertyNames(prototype).some(method =>
       Reflect.hasOwnMetadata(PARAM_ARGS_METADATA, author, method),
     )
@@ -31,6 +31,6 @@ function isDecorated(author: Function, prototype: object): boolean {
 }
 
 /** Tells whether a key comes from the compiler or from `@Injectable()`. */
-function isOfNoUse(key: string): boolean {
+function isStandardKey(key: string): boolean {
   return key === INJECTABLE_WATERMARK || key.startsWith('design:');
 }

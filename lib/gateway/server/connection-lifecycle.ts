@@ -19,7 +19,7 @@ import type { Arrival, Credentials } from '../handshake/arrival.js';
 import { attachSession, ClientSession, type SessionDeps, sessionOf } from '../session/client-session.js';
 import type { Expiries } from '../handshake/expiries.js';
 import type { Offenders } from '../messages/offenders.js';
-import type { Reception } from '../messages/reception.js';
+import type { FrameReceiver } from '../messages/frame-receiver.js';
 import type { UnfinishedMessages } from '../messages/unfinished-messages.js';
 
 /** The collaborators of {@link ConnectionLifecycle}. */
@@ -30,7 +30,7 @@ export interface LifecycleDeps {
   readonly heartbeat: HeartbeatMonitor;
   readonly expiries: Expiries<ClientSession>;
   readonly slots: AdmissionSlots;
-  readonly reception: Reception;
+  readonly receiver: FrameReceiver;
   readonly offenders: Offenders;
   readonly unfinished: UnfinishedMessages;
   readonly connection: ConnectionDeps;
@@ -63,7 +63,7 @@ export class ConnectionLifecycle {
 
   /** Takes over a WebSocket after its handshake, together with its slot. */
   open(arrival: Arrival, socket: WebSocket, protocol: Protocol, credentials?: Credentials): void {
-    const { connections, heartbeat, expiries, reception, sessionHost, unfinished } = this.#deps;
+    const { connections, heartbeat, expiries, receiver, sessionHost, unfinished } = this.#deps;
     const { endpoint, request, ip, params } = arrival;
     const url = ownString(request.url ?? '/', endpoint.path);
     const handshake = new Handshake(url, ip, request.headers, params);
@@ -76,7 +76,7 @@ export class ConnectionLifecycle {
     deps.counters.accepted++;
     if (endpoint.heartbeat !== false) heartbeat.add(connection, endpoint.heartbeat);
     unfinished.watch();
-    reception.listen(socket);
+    receiver.listen(socket);
     socket.on('close', this.#onClose);
     if (credentials?.expiresAt !== undefined) expiries.set(session, credentials.expiresAt);
     if (credentials?.user !== undefined) connection.user = credentials.user as ConnectionUser;
@@ -96,7 +96,7 @@ export class ConnectionLifecycle {
 
   /** Ignores all further messages, because the server shuts down. */
   drain(): void {
-    this.#deps.reception.drain();
+    this.#deps.receiver.drain();
   }
 
   /** Resolves when no hook is running. */
@@ -120,7 +120,7 @@ export class ConnectionLifecycle {
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue;
       logger.error(outcome.reason, 'handleConnection failed; its connection is closed');
-      connection.closeAs(CLOSE.HOOK_FAILED);
+      connection.closeWith(CLOSE.HOOK_FAILED);
     }
     this.#ready(session, request);
   }

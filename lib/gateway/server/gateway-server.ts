@@ -37,7 +37,7 @@ import {
 import { OriginCheck } from '../admission/origin-check.js';
 import { OwnServers } from '../nest/own-servers.js';
 import { Placements, placeOf } from '../subscribe/placements.js';
-import { Turnstile } from '../admission/turnstile.js';
+import { UpgradeRefuser } from '../admission/upgrade-refuser.js';
 import { badRequest } from '../handshake/upgrade-refusal.js';
 import { UnclaimedUpgrades } from '../admission/unclaimed-upgrades.js';
 import { trimmed } from '../admission/upgrade-request.js';
@@ -80,7 +80,7 @@ export class GatewayServer {
   readonly #ownServers: OwnServers;
   readonly #negotiation: Negotiation;
   readonly #addresses: ClientAddresses;
-  readonly #turnstile: Turnstile;
+  readonly #refuser: UpgradeRefuser;
   readonly #unclaimed: UnclaimedUpgrades;
   readonly #admission: Admission;
   readonly #servers: UpgradeServers;
@@ -93,10 +93,10 @@ export class GatewayServer {
     const negotiation = (this.#negotiation = new Negotiation(protocols));
     this.#ownServers = new OwnServers(options.limits.handshake);
     this.#addresses = new ClientAddresses(options.trustProxy);
-    this.#turnstile = new Turnstile(rejections, protocols, clock);
+    this.#refuser = new UpgradeRefuser(rejections, protocols, clock);
     this.#unclaimed = new UnclaimedUpgrades({
       addresses: this.#addresses,
-      turnstile: this.#turnstile,
+      refuser: this.#refuser,
       rejections,
       handshakeMs: options.limits.handshake,
       clock,
@@ -106,14 +106,14 @@ export class GatewayServer {
       rates: new AdmissionRates(options.limits, clock.now),
       origins: new OriginCheck(options.origins, this.#addresses),
       refusals: new SampledErrors(clock.now, { error: line => deps.logger.warn(line) }),
-      turnstile: this.#turnstile,
+      refuser: this.#refuser,
       open: (arrival, client, credentials) =>
         lifecycle.open(arrival, client, negotiation.protocolOf(client, arrival.request), credentials),
     });
     this.#servers = new UpgradeServers({
       admission: this.#admission,
       addresses: this.#addresses,
-      turnstile: this.#turnstile,
+      refuser: this.#refuser,
       unclaimed: this.#unclaimed,
       preflight: deps.preflight,
       unmatched: options.unmatched,
@@ -212,7 +212,7 @@ export class GatewayServer {
     this.#drained = true;
     this.#servers.closing(leftMs);
     this.#unclaimed.stop();
-    this.#turnstile.hurry(leftMs);
+    this.#refuser.hurry(leftMs);
     if (this.#disposed) await this.#stop();
   }
 
@@ -236,13 +236,13 @@ export class GatewayServer {
   /** Stops listening to the application's servers. Called after their owner has closed them. */
   release(): void {
     this.#servers.release();
-    this.#turnstile.stop();
+    this.#refuser.stop();
   }
 
   /** Answers a request that `ws` has found malformed. */
   #refuseBad(error: Error, socket: Duplex, request: IncomingMessage): void {
     const arrival = { request, socket, head: Buffer.alloc(0), ip: this.#addresses.of(request) };
-    this.#turnstile.refuse(arrival, badRequest(request.method, error.message));
+    this.#refuser.refuse(arrival, badRequest(request.method, error.message));
   }
 
   #endpointAt(port: number, path: string | undefined, httpServer: Server | undefined): Endpoint {

@@ -26,7 +26,7 @@ import type { GatewayExplorer } from '../nest/gateway-explorer.js';
 import { GatewayHandlers } from '../handshake/gateway-handlers.js';
 import { GatewayServer } from './gateway-server.js';
 import { globalsOf } from '../handshake/handshake-enhancers.js';
-import { InboundRim } from '../messages/inbound-rim.js';
+import { InboundLimits } from '../messages/inbound-limits.js';
 import { MessageRouter } from '../messages/message-router.js';
 import { Blame } from '../protection/blame.js';
 import { Protection } from '../protection/protection.js';
@@ -81,7 +81,7 @@ export function createRim(deps: RimDeps): Rim {
   const { counters, rejections, load, preflight } = observation;
   const slots = new AdmissionSlots(options.limits);
   const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
-  const inbound = new InboundRim({ options, counters, rejections, connections, clock, logger });
+  const inbound = new InboundLimits({ options, counters, rejections, connections, clock, logger });
   const { usage, offenders } = inbound;
   const answers = new Answers({ errors, offenders });
   const tellFailed = (name: string): void => tellSourceFailed(answers, topics, connections, name);
@@ -159,7 +159,7 @@ export function createRim(deps: RimDeps): Rim {
     topics,
     heartbeat,
     expiries,
-    ...inbound.leadingTo(router),
+    ...inbound.partsFor(router),
     connection: ofConnection,
     // Without pings nothing shows what a client has read.
     connectionWithoutPings: { ...ofConnection, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },

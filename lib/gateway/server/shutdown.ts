@@ -80,7 +80,7 @@ export class Shutdown {
     await this.#until(deadlines.delivery, broadcaster.flush());
     await this.#closeInWaves(deadlines.closing);
     await this.#until(deadlines.answers, connections.emptied());
-    for (const connection of connections) connection.terminateAs(CLOSE.SHUTDOWN);
+    for (const connection of connections) connection.terminateWith(CLOSE.SHUTDOWN);
     // The sockets end in the next turn, and handleDisconnect begins there. That needs time even if none is left.
     const last = Math.max(deadlines.end, clock.now() + LAST_MS);
     await this.#until(last, connections.emptied());

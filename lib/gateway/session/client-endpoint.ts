@@ -18,7 +18,7 @@ export interface Route {
 }
 
 /** Handshake guards of one gateway. */
-export interface Doorkeeper {
+export interface GatewayGuards {
   /** Asks the guards in order. Resolves to false when a guard refuses or has answered the request itself. */
   admit(request: HandshakeRequest, response: HandshakeResponse): Promise<boolean>;
 }
@@ -43,5 +43,5 @@ export interface ClientEndpoint {
   readonly disconnectHooks: readonly GatewayHook[];
   readonly leaveHooks: readonly LeaveHook[];
   /** Guards of each gateway that has any. A client must pass all of them. */
-  readonly handshakeGuards: readonly Doorkeeper[];
+  readonly handshakeGuards: readonly GatewayGuards[];
 }

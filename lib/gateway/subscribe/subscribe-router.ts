@@ -163,7 +163,7 @@ export class SubscribeRouter {
   }
 
   /** Returns the limit that one more topic would exceed; undefined if there is none. */
-  #refusalOf({ connection }: ClientSession, name: string): RejectionCause | undefined {
+  #exceededLimit({ connection }: ClientSession, name: string): RejectionCause | undefined {
     const { load, room } = this.#deps;
     if (connection.subscriptions.has(name)) return undefined;
     return load.overload ?? (room.has(name) ? undefined : 'topics');
@@ -187,7 +187,7 @@ export class SubscribeRouter {
     const { replays } = request;
     const from = typeof since === 'string' ? since : undefined;
     const asked: Asked = { id, since: from, maxRate: rate, replays };
-    const cause = this.#refusalOf(session, name);
+    const cause = this.#exceededLimit(session, name);
     if (cause !== undefined) return this.#answers.fail(session, id, new CountedRefusal('BUSY', cause, name));
     if (!request.reserve(this.#limit))
       return this.#answers.fail(session, id, new Refusal('TOO_MANY_TOPICS', name));

@@ -7,7 +7,7 @@ import { parseFrames, publicationsIn } from './frames.js';
 /** A sink that keeps its batches until a test lets go of them, and has the room that a test says. */
 export class HandSink implements BatchSink {
   readonly batches: Batch[] = [];
-  feeds = 0;
+  subscriptionCount = 0;
   room = Infinity;
   left = 0;
   lag = 0;

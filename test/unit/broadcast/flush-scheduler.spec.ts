@@ -30,7 +30,7 @@ function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
     step() {
       clock.time += cost;
       log.push(`${at.topic.name}:${at.topic.log.head}`);
-      at.settle(at.handOut(), clock.time);
+      at.settle(at.beginFlush(), clock.time);
       during(at.topic);
       return true;
     },

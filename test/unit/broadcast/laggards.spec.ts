@@ -211,7 +211,7 @@ describe('Laggards', () => {
       const nearer = behind(topic);
       append(topic, [payloadOf(4000)]);
       lag(nearer.sink, 3000);
-      topic.lane.settle(topic.lane.handOut(), 0);
+      topic.lane.settle(topic.lane.beginFlush(), 0);
       expect(budget.used).toBeGreaterThan(11_000);
       clock.turn();
       expect([further.sink.evictions, nearer.sink.evictions]).toEqual([1, 0]);
@@ -245,7 +245,7 @@ describe('Laggards', () => {
       const topic = topicOf('t', { conflate: true });
       const { sink } = behind(topic);
       append(topic, [1, 2], { key: 'k' });
-      topic.lane.settle(topic.lane.handOut(), 0);
+      topic.lane.settle(topic.lane.beginFlush(), 0);
       lag(sink, 10_001);
       clock.turn();
       expect(sink.evictions).toBe(1);

@@ -21,7 +21,7 @@ beforeEach(() => {
       asked.push([lane.interval, clock.now()]);
       // As the walk does that follows.
       if (lane.interval > 0) lane.dueAt = clock.now() + lane.interval;
-      lane.settle(lane.handOut(), clock.now());
+      lane.settle(lane.beginFlush(), clock.now());
     },
   };
   pacer = new LanePacer(scheduler, clock);

@@ -11,7 +11,7 @@ function behind(topic: Topic): Subscription {
   return subscription;
 }
 
-const flush = (topic: Topic): void => topic.lane.settle(topic.lane.handOut(), 0);
+const flush = (topic: Topic): void => topic.lane.settle(topic.lane.beginFlush(), 0);
 
 describe('pressureOf', () => {
   it('is none when nothing waits', () => {

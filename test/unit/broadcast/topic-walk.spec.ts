@@ -23,7 +23,7 @@ beforeEach(() => {
   pool = new BufferPool();
   now = 0;
   [deferred, passed] = [[], []];
-  const stragglers = {
+  const fallback = {
     defer: (subscription: Subscription): void => {
       deferred.push(subscription);
       topic.defer(subscription);
@@ -31,7 +31,7 @@ beforeEach(() => {
     passed: (at: Topic): void => void passed.push(at),
   };
   const fanOut = new FanOut(pool, new UnsentBatches(), new Counters(), () => now);
-  walk = new TopicWalk(fanOut.encode, () => now, stragglers);
+  walk = new TopicWalk(fanOut.encode, () => now, fallback);
   topic = topicOf();
 });
 
@@ -42,7 +42,7 @@ interface Member extends HandSubscriber {
 function join(who: HandSubscriber = subscriber()): Member {
   const subscription = new Subscription(topic, who);
   topic.activate(subscription);
-  who.sink.feeds++;
+  who.sink.subscriptionCount++;
   return Object.assign(who, { subscription });
 }
 
@@ -100,9 +100,9 @@ describe('TopicWalk', () => {
     ]);
   });
 
-  it('writes at once to a sink that only this topic feeds, and leaves the others to be written', () => {
+  it('writes at once to a sink that only this topic subscriptionCount, and leaves the others to be written', () => {
     const [one, several] = [join(), join()];
-    several.sink.feeds = 2;
+    several.sink.subscriptionCount = 2;
     publish(1);
     expect(handOut()).toEqual([several.sink]);
     expect([one, several].map(({ sink }) => sink.writes)).toEqual([1, 0]);
@@ -110,7 +110,7 @@ describe('TopicWalk', () => {
 
   it('writes at once to every sink when no other topic is in the flush', () => {
     const several = join();
-    several.sink.feeds = 2;
+    several.sink.subscriptionCount = 2;
     publish(1);
     walk.begin(topic.lane);
     expect(walk.step(Infinity, undefined)).toBe(true);
@@ -119,7 +119,7 @@ describe('TopicWalk', () => {
 
   it('does not name a sink that had something before: somebody will write it already', () => {
     const several = join();
-    several.sink.feeds = 2;
+    several.sink.subscriptionCount = 2;
     publish(1);
     handOut();
     publish(2);
@@ -205,7 +205,7 @@ describe('TopicWalk', () => {
 
     it('is passed over also when other lanes of the flush may add to it', () => {
       const several = join();
-      several.sink.feeds = 2;
+      several.sink.subscriptionCount = 2;
       several.sink.room = 20;
       publish(1);
       expect(handOut()).toEqual([]);

@@ -104,10 +104,10 @@ describe('SocketConnection', () => {
     });
   });
 
-  describe('#closeForGood', () => {
+  describe('#closeWithoutAnswer', () => {
     it('ends the socket behind the close frame, after what was sent', () => {
       connection.send('bye');
-      connection.closeForGood(CLOSE.ABUSE);
+      connection.closeWithoutAnswer(CLOSE.ABUSE);
       expect(peer.socket.frames).toEqual([{ event: 'bye' }]);
       expect(peer.ws.closes).toEqual([CLOSE.ABUSE]);
       expect(peer.socket.ended).toBe(true);
@@ -115,7 +115,7 @@ describe('SocketConnection', () => {
 
     it('leaves one alone that is closing already', () => {
       connection.close(4000, 'first');
-      connection.closeForGood(CLOSE.ABUSE);
+      connection.closeWithoutAnswer(CLOSE.ABUSE);
       expect([peer.ws.closes, peer.socket.ended]).toEqual([[{ code: 4000, reason: 'first' }], false]);
     });
   });

@@ -15,7 +15,7 @@ function setup(limits: LimitOptions) {
   const clock = { now: 1_000_000.5 };
   const usage: Usage = { usedAt: 0, messages: 0, bytes: 0, subscribes: 0, conduct: undefined };
   const all = new UsageLimits(resolveOptions({ limits: { ...OFF, ...limits } }), () => clock.now);
-  const message = (bytes = 1): string | undefined => all.refusalOf(usage, bytes, clock.now);
+  const message = (bytes = 1): string | undefined => all.exceededLimit(usage, bytes, clock.now);
   return { clock, usage, all, message };
 }
 
@@ -96,17 +96,17 @@ describe('UsageLimits', () => {
 
   it('lets so many refused messages pass at once, and as many a minute', () => {
     const { clock, usage, all } = setup({ rejections: 60 });
-    expect(passing(100, () => all.mayErr(usage))).toBe(60);
+    expect(passing(100, () => all.mayOffend(usage))).toBe(60);
     clock.now += 1000;
-    expect(passing(100, () => all.mayErr(usage))).toBe(1);
+    expect(passing(100, () => all.mayOffend(usage))).toBe(1);
     clock.now += 60_000;
-    expect(passing(100, () => all.mayErr(usage))).toBe(60);
+    expect(passing(100, () => all.mayOffend(usage))).toBe(60);
   });
 
   it('limits nothing of what is 0', () => {
     const { usage, all, message } = setup({});
     expect(passing(10_000, () => message(1e9) === undefined)).toBe(10_000);
-    for (const may of ['mayPing', 'mayPong', 'mayErr'] as const)
+    for (const may of ['mayPing', 'mayPong', 'mayOffend'] as const)
       expect(passing(10_000, () => all[may](usage))).toBe(10_000);
     expect(passing(10_000, () => all.mayAsk(usage, 128))).toBe(10_000);
   });

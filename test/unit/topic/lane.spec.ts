@@ -20,12 +20,12 @@ describe('Lane', () => {
     expect(topicOf().lane.interval).toBe(0);
   });
 
-  describe('#handOut', () => {
+  describe('#beginFlush', () => {
     it('gives the newest offset, which whoever comes to life from now on catches up with', () => {
       const { lane } = topicOf();
       append(lane.topic, [1, payloadOf(9)]);
       expect(lane.pendingBytes).toBe(10);
-      expect(lane.handOut()).toBe(2);
+      expect(lane.beginFlush()).toBe(2);
       expect(lane).toMatchObject({ flushed: 2, settled: 0 });
       // Whoever the flush has visited before is still to get what was published since.
       expect(lane.pendingBytes).toBe(10);

@@ -191,7 +191,7 @@ function registryOf(
 }
 
 function flush(lane: Lane, now: number): void {
-  const to = lane.handOut();
+  const to = lane.beginFlush();
   for (const subscription of lane.subscriptions) subscription.rewind(to);
   lane.settle(to, now);
 }

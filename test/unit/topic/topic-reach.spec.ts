@@ -8,7 +8,7 @@ describe('reachOf', () => {
     expect(reachOf(topic)).toBe(0);
     append(topic, [1, 2, 3]);
     expect(reachOf(topic)).toBe(0);
-    topic.lane.settle(topic.lane.handOut(), 0);
+    topic.lane.settle(topic.lane.beginFlush(), 0);
     expect(reachOf(topic)).toBe(1);
   });
 

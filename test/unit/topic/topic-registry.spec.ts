@@ -70,7 +70,7 @@ function publish(name: string, bytes = 3): Topic | undefined {
 }
 
 function flush(topic: Topic): void {
-  const to = topic.lane.handOut();
+  const to = topic.lane.beginFlush();
   for (const subscription of topic.lane.subscriptions) subscription.rewind(to);
   topic.lane.settle(to, clock.now());
 }
@@ -290,12 +290,12 @@ describe('TopicRegistry', () => {
   it('counts for a sink how many subscriptions feed it', () => {
     const who = subscriber();
     const [a] = ['a', 'b', 'a'].map(name => topics.hold(who, name));
-    expect(who.sink.feeds).toBe(2);
+    expect(who.sink.subscriptionCount).toBe(2);
     topics.leave(a!);
     topics.leave(a!);
-    expect(who.sink.feeds).toBe(1);
+    expect(who.sink.subscriptionCount).toBe(1);
     topics.leaveAll(who);
-    expect(who.sink.feeds).toBe(0);
+    expect(who.sink.subscriptionCount).toBe(0);
   });
 
   describe('#leaveAll', () => {

@@ -134,7 +134,7 @@ describe('Topic', () => {
       const slow = live(at);
       append(at, [1, 2]);
       at.defer(slow);
-      at.lane.settle(at.lane.handOut(), 0);
+      at.lane.settle(at.lane.beginFlush(), 0);
       at.activate(slow);
       expect(slow.cursor).toBe(0);
     });
@@ -226,7 +226,7 @@ describe('Topic', () => {
 
   describe('what is kept', () => {
     /** A flush of everything that was published. */
-    const flush = (at: Topic): void => at.lane.settle(at.lane.handOut(), 0);
+    const flush = (at: Topic): void => at.lane.settle(at.lane.beginFlush(), 0);
 
     it('is nothing that was flushed when nobody needs it', () => {
       const at = topicOf();
@@ -307,7 +307,7 @@ describe('Topic', () => {
       flush(at);
       expect(at.log.first).toBe(4);
       expect(at.latest!.range(0, 9).map(({ offset }) => offset)).toEqual([2, 3]);
-      subscription.lane.settle(subscription.lane.handOut(), 0);
+      subscription.lane.settle(subscription.lane.beginFlush(), 0);
       expect(at.latest!.size).toBe(0);
     });
 

@@ -7,7 +7,7 @@ interface Fake {
   open: boolean;
   readonly handshake: { readonly ip: string };
   closed: Close | undefined;
-  closeAs(close: Close): void;
+  closeWith(close: Close): void;
 }
 
 let present: Fake[];
@@ -24,7 +24,7 @@ function connect(id: string): Fake {
     open: true,
     handshake: { ip: '192.0.2.1' },
     closed: undefined,
-    closeAs(close) {
+    closeWith(close) {
       this.closed = close;
     },
   };

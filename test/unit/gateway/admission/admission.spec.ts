@@ -13,7 +13,7 @@ import { Endpoint } from '../../../../lib/gateway/handshake/endpoint.js';
 import { EndpointServer } from '../../../../lib/gateway/handshake/endpoint-server.js';
 import { OriginCheck } from '../../../../lib/gateway/admission/origin-check.js';
 import { NO_PARAMS } from '../../../../lib/gateway/admission/path-pattern.js';
-import { Turnstile } from '../../../../lib/gateway/admission/turnstile.js';
+import { UpgradeRefuser } from '../../../../lib/gateway/admission/upgrade-refuser.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
 import { CLOSE } from '../../../../lib/errors/close-codes.js';
 import { Preflight } from '../../../../lib/observe/preflight.js';
@@ -33,7 +33,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
   const options = resolveOptions(given);
   const rejections = new Rejections(() => 0, { warn() {} });
   const slots = new AdmissionSlots(options.limits);
-  const turnstile = new Turnstile(rejections, new Protocols(), processClock);
+  const refuser = new UpgradeRefuser(rejections, new Protocols(), processClock);
   const load: { overload: Overload | undefined } = { overload: undefined };
   const opened: (Credentials | undefined)[] = [];
   const here = new Map<string, { open: boolean }[]>();
@@ -50,7 +50,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
     origins: new OriginCheck(options.origins, addresses),
     guards: { check },
     preflight: new Preflight(options, { warn() {} }),
-    turnstile,
+    refuser,
     clock: processClock,
     errors: { error() {} },
     refusals: { error() {} },
@@ -67,7 +67,7 @@ async function admission(given: FanoutOptions, check: Check = () => undefined) {
   );
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
-    turnstile.stop();
+    refuser.stop();
     for (const client of endpoint.server.clients) client.terminate();
     server.close();
   });

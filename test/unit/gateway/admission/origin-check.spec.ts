@@ -120,11 +120,11 @@ describe('OriginCheck', () => {
     });
   });
 
-  describe('#refusalOf', () => {
+  describe('#refusalLine', () => {
     const line = (options: FanoutOptions, headers: Headers): string => {
       const { origins, trustProxy } = resolveOptions(options);
       const check = new OriginCheck(origins, new ClientAddresses(trustProxy));
-      return check.refusalOf({
+      return check.refusalLine({
         headers,
         socket: { remoteAddress: '10.0.0.1' },
       } as unknown as IncomingMessage);

@@ -14,7 +14,7 @@ describe('UnclaimedUpgrades', () => {
     const clock = new HandClock();
     const upgrades = new UnclaimedUpgrades({
       addresses: { of: () => '127.0.0.1' },
-      turnstile: { refuse },
+      refuser: { refuse },
       rejections: { count: () => {} },
       handshakeMs: 5000,
       clock,

@@ -5,8 +5,8 @@ import { CLOSE } from '../../../../lib/errors/close-codes.js';
 import {
   expired,
   refusal,
-  refusalBy,
-  refusalOf,
+  refusalForError,
+  refusalByGuard,
 } from '../../../../lib/gateway/handshake/handshake-refusal.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
 import { HandshakeResponse } from '../../../../lib/gateway/session/handshake-response.js';
@@ -27,9 +27,9 @@ describe('refusal', () => {
   });
 });
 
-describe('refusalBy', () => {
+describe('refusalForError', () => {
   it('has the status and the body of an HTTP exception, with the headers of the guards', () => {
-    const meant = refusalBy(new UnauthorizedException('sign in'), { 'x-realm': 'market' });
+    const meant = refusalForError(new UnauthorizedException('sign in'), { 'x-realm': 'market' });
     expect(meant?.untold).toBeUndefined();
     expect(meant?.refusal).toMatchObject({ status: 401, headers: { 'x-realm': 'market' } });
     expect(JSON.parse(meant!.refusal.body!)).toEqual({
@@ -41,7 +41,7 @@ describe('refusalBy', () => {
 
   it('makes an object of a text, and keeps an object', () => {
     const bodyOf = (content: string | object): unknown =>
-      JSON.parse(refusalBy(new HttpException(content, 402), {})!.refusal.body!);
+      JSON.parse(refusalForError(new HttpException(content, 402), {})!.refusal.body!);
     expect(bodyOf('pay')).toEqual({ statusCode: 402, message: 'pay' });
     expect(bodyOf({ price: 3 })).toEqual({ price: 3 });
   });
@@ -50,42 +50,42 @@ describe('refusalBy', () => {
     const cyclic: Record<string, unknown> = {};
     cyclic.self = cyclic;
     for (const content of [{ long: 'x'.repeat(2000) }, cyclic]) {
-      const { refusal: made, untold } = refusalBy(new HttpException(content, 403), {})!;
+      const { refusal: made, untold } = refusalForError(new HttpException(content, 403), {})!;
       expect(JSON.parse(made.body!)).toEqual({ statusCode: 403, message: 'Forbidden' });
       expect(untold === undefined).toBe(content !== cyclic);
     }
   });
 
   it('refuses a WsException with 403, without its content', () => {
-    const { refusal: made } = refusalBy(new WsException({ secret: 1 }), {})!;
+    const { refusal: made } = refusalForError(new WsException({ secret: 1 }), {})!;
     expect(made.status).toBe(403);
     expect(made.body).not.toContain('secret');
   });
 
   it('passes a refusal on, and knows no other error', () => {
     const own = new UpgradeRefusal(503, 'handshake-time');
-    expect(refusalBy(own, {})?.refusal).toBe(own);
-    expect(refusalBy(new Error('broken'), {})).toBeUndefined();
-    expect(refusalBy(new HttpException('fine', 200), {})).toBeUndefined();
-    expect(refusalBy(new ForbiddenException(), {})?.refusal.status).toBe(403);
+    expect(refusalForError(own, {})?.refusal).toBe(own);
+    expect(refusalForError(new Error('broken'), {})).toBeUndefined();
+    expect(refusalForError(new HttpException('fine', 200), {})).toBeUndefined();
+    expect(refusalForError(new ForbiddenException(), {})?.refusal.status).toBe(403);
   });
 });
 
-describe('refusalOf', () => {
+describe('refusalByGuard', () => {
   it('is 403 for a guard that returned false', () => {
-    expect(refusalOf(response())).toMatchObject({ status: 403, cause: 'forbidden' });
+    expect(refusalByGuard(response())).toMatchObject({ status: 403, cause: 'forbidden' });
   });
 
   it('has the status, the body and the headers that a guard has set', () => {
     const given = response();
     given.status(402).header('x-price', '3').send('pay');
-    expect(refusalOf(given)).toMatchObject({ status: 402, body: 'pay', headers: { 'x-price': '3' } });
+    expect(refusalByGuard(given)).toMatchObject({ status: 402, body: 'pay', headers: { 'x-price': '3' } });
   });
 
   it('does not take a status that admits', () => {
     const given = response();
     given.status(200).end();
-    expect(refusalOf(given)).toMatchObject({ status: 403, body: '' });
+    expect(refusalByGuard(given)).toMatchObject({ status: 403, body: '' });
   });
 });
 

@@ -17,8 +17,8 @@ function sessionOf(closes: number[]): ClientSession {
     connection: {
       transport: new FakeSocket(),
       handshake: { ip: '192.0.2.1' },
-      closeForGood: note,
-      closedAs: note,
+      closeWithoutAnswer: note,
+      noteClose: note,
     },
   } as unknown as ClientSession;
 }
@@ -29,7 +29,7 @@ describe('Offenders', () => {
     const rejections = new Rejections(() => 0, { warn() {} });
     const offenders = new Offenders(
       rejections,
-      { mayErr: () => false } as Partial<UsageLimits> as UsageLimits,
+      { mayOffend: () => false } as Partial<UsageLimits> as UsageLimits,
       new Bans(0, () => 0),
       clock,
     );

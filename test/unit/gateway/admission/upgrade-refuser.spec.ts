@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { CLOSE } from '../../../../lib/errors/close-codes.js';
-import { Turnstile } from '../../../../lib/gateway/admission/turnstile.js';
+import { UpgradeRefuser } from '../../../../lib/gateway/admission/upgrade-refuser.js';
 import { UpgradeRefusal } from '../../../../lib/gateway/handshake/upgrade-refusal.js';
 import { Protocols } from '../../../../lib/protocol/protocols.js';
 import { Rejections } from '../../../../lib/observe/rejections.js';
@@ -11,8 +11,8 @@ import { processClock } from '../../../../lib/time/process-clock.js';
 import { masked } from '../../../support/raw-client.js';
 import { eventually } from '../../../support/client.js';
 
-const turnstile = (): Turnstile =>
-  new Turnstile(new Rejections(() => 0, { warn() {} }), new Protocols(), processClock);
+const refuser = (): UpgradeRefuser =>
+  new UpgradeRefuser(new Rejections(() => 0, { warn() {} }), new Protocols(), processClock);
 
 /** Both ends of a connection whose client reads nothing. */
 async function silent(): Promise<{ peer: Socket; socket: Socket }> {
@@ -46,7 +46,7 @@ const busy = new UpgradeRefusal(503, 'connections', { close: CLOSE.BUSY });
 const textOf = (peer: Socket): Promise<string> =>
   new Promise(resolve => peer.once('data', chunk => resolve(chunk.toString('latin1'))).resume());
 
-describe('Turnstile', () => {
+describe('UpgradeRefuser', () => {
   describe('#refuse', () => {
     it.each([undefined, 'fanout.v1.json'])(
       'destroys a socket whose peer takes nothing, offering %s',
@@ -54,7 +54,7 @@ describe('Turnstile', () => {
         const { socket } = await silent();
         // So much is unread that the answer has to wait.
         socket.write(Buffer.alloc(64 * 1024 * 1024));
-        const all = turnstile();
+        const all = refuser();
         all.refuse({ request: request(protocols), socket, head: Buffer.alloc(0), ip: '::1' }, busy);
         expect([all.size, socket.destroyed]).toEqual([1, false]);
         await eventually(() => socket.destroyed, 'its end');
@@ -72,14 +72,14 @@ describe('Turnstile', () => {
     ])('offered %j answers %s', async (protocols, status) => {
       const { peer, socket } = await silent();
       const text = textOf(peer);
-      turnstile().refuse({ request: request(protocols), socket, head: Buffer.alloc(0), ip: '::1' }, busy);
+      refuser().refuse({ request: request(protocols), socket, head: Buffer.alloc(0), ip: '::1' }, busy);
       expect(await text).toContain(`HTTP/1.1 ${status} `);
     });
 
     it('reads little of the flood behind a WebSocket, and ends it behind the close frame', async () => {
       const { peer, socket } = await silent();
       const refused = { request: request('fanout.v1.json'), socket, head: Buffer.alloc(0), ip: '::1' };
-      turnstile().refuse(refused, busy);
+      refuser().refuse(refused, busy);
       const ended = once(peer, 'end');
       peer.resume().write(Buffer.concat(Array<Buffer>(1_000_000).fill(masked(0x89, Buffer.alloc(0)))));
       await ended;
@@ -91,7 +91,7 @@ describe('Turnstile', () => {
     it('destroys what is a WebSocket already', async () => {
       const { socket } = await silent();
       const refused = { request: request('fanout.v1.json'), socket, head: Buffer.alloc(0), ip: '::1' };
-      const all = turnstile();
+      const all = refuser();
       all.refuse(refused, busy);
       expect(socket.destroyed).toBe(false);
       all.refuse(refused, busy);
@@ -99,7 +99,7 @@ describe('Turnstile', () => {
     });
 
     it('answers by HTTP when a thousand are being closed already', async () => {
-      const all = turnstile();
+      const all = refuser();
       onTestFinished(() => all.stop());
       const pairs: { peer: Socket; socket: Socket }[] = [];
       for (let n = 0; n < 1001; n++) pairs.push(await silent());
@@ -115,17 +115,17 @@ describe('Turnstile', () => {
     it.each([101, 100, 0, NaN, 600, 200.5])('gives 500 for the status %s', async status => {
       const { peer, socket } = await silent();
       const text = textOf(peer);
-      turnstile().answer(socket, status);
+      refuser().answer(socket, status);
       expect(await text).toMatch(/^HTTP\/1\.1 500 /);
     });
 
     it('harms nobody when the peer has reset the connection', async () => {
       const { peer, socket } = await silent();
       peer.resetAndDestroy();
-      turnstile().answer(socket, 503);
+      refuser().answer(socket, 503);
       await eventually(() => socket.closed, 'its end');
       // Once more, on a socket that is gone.
-      turnstile().answer(socket, 503);
+      refuser().answer(socket, 503);
     });
   });
 
@@ -133,7 +133,7 @@ describe('Turnstile', () => {
     it('ends at once who is still there', async () => {
       const { socket } = await silent();
       socket.write(Buffer.alloc(64 * 1024 * 1024));
-      const all = turnstile();
+      const all = refuser();
       all.answer(socket, 503);
       all.stop();
       expect(socket.destroyed).toBe(true);

@@ -6,12 +6,12 @@ import { Bans } from '../../limits/bans.js';
 import type { SessionDeps } from '../session/client-session.js';
 import type { MessageRouter } from './message-router.js';
 import { Offenders } from './offenders.js';
-import { Reception } from './reception.js';
+import { FrameReceiver } from './frame-receiver.js';
 import { UnfinishedMessages, type Watched } from './unfinished-messages.js';
 import { UnreadyBytes } from '../../limits/unready-bytes.js';
 import { UsageLimits } from '../../limits/usage-limits.js';
 
-/** Collaborators of {@link InboundRim}. */
+/** Collaborators of {@link InboundLimits}. */
 export interface InboundDeps {
   readonly options: ResolvedFanoutOptions;
   readonly counters: Counters;
@@ -22,7 +22,7 @@ export interface InboundDeps {
 }
 
 /** Creates the parts that limit the messages of clients. */
-export class InboundRim {
+export class InboundLimits {
   readonly usage: UsageLimits;
   readonly bans: Bans;
   readonly offenders: Offenders;
@@ -43,15 +43,15 @@ export class InboundRim {
   }
 
   /** Creates the parts for the life cycle of connections. */
-  leadingTo(router: MessageRouter): {
-    readonly reception: Reception;
+  partsFor(router: MessageRouter): {
+    readonly receiver: FrameReceiver;
     readonly offenders: Offenders;
     readonly sessionHost: SessionDeps;
     readonly unfinished: UnfinishedMessages;
   } {
     const { usage, offenders, unfinished } = this;
     return {
-      reception: new Reception({ router, usage, offenders, counters: this.#counters, clock: this.#clock }),
+      receiver: new FrameReceiver({ router, usage, offenders, counters: this.#counters, clock: this.#clock }),
       sessionHost: { unready: new UnreadyBytes(this.#unreadyBytes), route: router.route },
       offenders,
       unfinished,

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { dateParts } from '../../../../lib/gateway/admission/arrivals.js';
+import { dateParts } from '../../../../lib/gateway/admission/part-times.js';
 
 /** A socket with a listener of `ws`, and what was done in which order. */
 function socketOf(parse: (this: EventEmitter, chunk: string) => void, done: string[]) {

@@ -3,7 +3,7 @@ import type { Clock } from '../../time/clock.js';
 import { CLOSE } from '../../errors/close-codes.js';
 import type { Counters } from '../../observe/counters.js';
 import type { RejectionCause } from '../../observe/rejections.js';
-import { dateParts } from '../admission/arrivals.js';
+import { dateParts } from '../admission/part-times.js';
 import { type ClientSession, sessionOf } from '../session/client-session.js';
 import { CountedRefusal } from '../session/counted-refusal.js';
 import type { Incoming } from '../../protocol/protocol.js';
@@ -18,8 +18,8 @@ import type { UsageLimits } from '../../limits/usage-limits.js';
  */
 const MOST_BEFORE_PONG = 128 * 1024;
 
-/** The collaborators of {@link Reception}. */
-export interface ReceptionDeps {
+/** The collaborators of {@link FrameReceiver}. */
+export interface FrameReceiverDeps {
   readonly router: MessageRouter;
   readonly usage: UsageLimits;
   readonly clock: Pick<Clock, 'wallTime'>;
@@ -28,8 +28,8 @@ export interface ReceptionDeps {
 }
 
 /** Receives from the sockets, and checks limits before a message is parsed. */
-export class Reception {
-  readonly #deps: ReceptionDeps;
+export class FrameReceiver {
+  readonly #deps: FrameReceiverDeps;
   #draining = false;
 
   // One function of each kind for all sockets, so that a connection costs no closures: `this` is the socket.
@@ -38,7 +38,7 @@ export class Reception {
   readonly #onPong: (this: WebSocket, data: Buffer) => void;
   readonly #onError: (this: WebSocket, error: Error) => void;
 
-  constructor(deps: ReceptionDeps) {
+  constructor(deps: FrameReceiverDeps) {
     this.#deps = deps;
     const receive = this.#receive.bind(this);
     this.#onMessage = function (data, isBinary) {
@@ -80,7 +80,7 @@ export class Reception {
     connection.heard(now);
     const { usage, router, offenders, counters } = this.#deps;
     counters.messages++;
-    const excess = usage.refusalOf(session, sizeOf(data), now);
+    const excess = usage.exceededLimit(session, sizeOf(data), now);
     if (this.#draining || !connection.open) {
       // Messages are no longer answered. But a client closed for another reason must not flood the server until it
       // disconnects.

@@ -56,7 +56,7 @@ export interface Refused {
  * Refuses upgrades by an HTTP status. A client may get a 101 and then a close code instead, if its protocol says so,
  * because a browser cannot read a status. Sockets still open after a second are destroyed.
  */
-export class Turnstile {
+export class UpgradeRefuser {
   readonly #rejections: Rejections;
   readonly #clock: Clock;
   readonly #lingering = new Set<Duplex>();
