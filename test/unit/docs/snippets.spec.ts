@@ -107,7 +107,7 @@ describe('TypeScript examples compile', { timeout: 60_000 }, () => {
     expect(programs.map(({ page, title }) => `${page} ${title}`)).toEqual(
       expect.arrayContaining([
         'README.md Quick start',
-        'docs/application.md What it looks like in an application',
+        'docs/application.md Code of an application',
         'docs/testing.md The quick start',
       ]),
     );
