@@ -17,8 +17,6 @@ import { Delivery } from './broadcast/delivery.js';
 import { ProcessBroadcaster } from './broadcast/process-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
 import { FanoutError } from './errors/fanout-error.js';
-import type { ClientSession } from './gateway/session/client-session.js';
-import type { Expiries } from './gateway/handshake/expiries.js';
 import { assertUsable, FanoutAdapter } from './gateway/server/fanout-adapter.js';
 import { atShutdown } from './gateway/server/first-hook.js';
 import { GatewayExplorer } from './gateway/nest/gateway-explorer.js';
@@ -28,7 +26,7 @@ import { PostponedDrains } from './gateway/server/postponed-drains.js';
 import { assertProtected, Canary } from './gateway/protection/canary.js';
 import { giveBroadcasterTo } from './gateway/nest/publish.decorator.js';
 import { serializePublications } from './gateway/nest/publication-serializers.js';
-import { createRim } from './gateway/server/rim.js';
+import { createRim, type Rim } from './gateway/server/rim.js';
 import { markServed } from './gateway/nest/served.js';
 import type { Shutdown } from './gateway/server/shutdown.js';
 import { StartChecks } from './gateway/server/start-checks.js';
@@ -56,7 +54,7 @@ interface FanoutRuntime {
   readonly pool: BufferPool;
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
-  readonly expiries: Expiries<ClientSession>;
+  readonly rim: Rim;
   readonly delivery: Delivery;
   readonly policies: GatewayTopicPolicies;
   readonly checks: StartChecks;
@@ -119,14 +117,14 @@ function compose(
     logger,
     errors,
   });
-  const { router, server, shutdown, expiries } = rim;
+  const { router, server, shutdown } = rim;
   const adapter = new FanoutAdapter(moduleRef);
   return {
     adapter,
     pool,
     connections,
     heartbeat,
-    expiries,
+    rim,
     delivery,
     policies,
     checks: new StartChecks(modules, explorer, logger),
@@ -246,14 +244,14 @@ export class FanoutModule
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    const { server, shutdown, heartbeat, expiries, delivery, observation } = this.#runtime;
+    const { server, shutdown, heartbeat, rim, delivery, observation } = this.#runtime;
     observation.load.stop();
     // All clients leave now. Telling each of them about all others would help nobody.
     delivery.presence.stop();
     if ((this.#config.getIoAdapter() as FanoutAdapter).forceCloseConnections) shutdown.hurry();
     const leftMs = await shutdown.run();
     heartbeat.stop();
-    expiries.stop();
+    rim.stop();
     delivery.stop();
     await server.drained(leftMs);
     await this.#drains.run();

@@ -17,11 +17,10 @@ import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import { AdmissionSlots } from '../../limits/admission-slots.js';
 import { AdmissionUsers } from '../admission/admission-users.js';
-import { type ClientConnection, type ClientSession, sessionOf } from '../session/client-session.js';
+import { type ClientConnection, sessionOf } from '../session/client-session.js';
 import { ConnectionLifecycle } from './connection-lifecycle.js';
 import { createCredentials } from '../messages/credentials.js';
 import { Answers } from '../session/answers.js';
-import type { Expiries } from '../handshake/expiries.js';
 import type { GatewayExplorer } from '../nest/gateway-explorer.js';
 import { GatewayHandlers } from '../handshake/gateway-handlers.js';
 import { GatewayServer } from './gateway-server.js';
@@ -56,10 +55,11 @@ export interface RimDeps {
 
 /** Parts of the gateway that other rooms need. */
 export interface Rim {
-  readonly expiries: Expiries<ClientSession>;
   readonly router: MessageRouter;
   readonly server: GatewayServer;
   readonly shutdown: Shutdown;
+  /** Ends the timers of the gateway, after the shutdown. */
+  stop(): void;
 }
 
 /** Creates the parts of the gateway: admission, inbound messages, topics and answers. */
@@ -192,7 +192,11 @@ export function createRim(deps: RimDeps): Rim {
     { server, broadcaster, connections, lifecycle, leaveHooks, router, clock },
     options.shutdown.drain,
   );
-  return { expiries, router, server, shutdown };
+  const stop = (): void => {
+    expiries.stop();
+    inbound.unfinished.stop();
+  };
+  return { router, server, shutdown, stop };
 }
 
 function tellSourceFailed(
