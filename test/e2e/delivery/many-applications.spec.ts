@@ -12,8 +12,8 @@ import { collectGarbage } from '../../support/unit/garbage.js';
 const APPLICATIONS = 200;
 const WARM_UP = 20;
 
-/** Most bytes of heap that one closed application may leave behind. A leaked application has more than a megabyte. */
-const MOST_BYTES = 20_000;
+/** Most bytes of heap that one closed application may leave behind. Measured: 13,000, with what Nest and the test keep. */
+const MOST_BYTES = 40_000;
 
 @WebSocketGateway({ path: '/' })
 class Gateway {
