@@ -250,6 +250,7 @@ export class CatchUp {
     const from = lostFrom || cursor + 1;
     if (from > to) return;
     const gap = new Batch([framesOf(singleOf(format), topic, [gapEntry({ from, to, reason })])]);
+    gap.gaps = [reason];
     if (gap.bytes > 0) sink.add(gap);
     gap.release();
     subscription.advance(to);

@@ -266,7 +266,7 @@ export abstract class BoundedOutbox {
       return this.transport.terminate();
     }
     this.counters.wrote(this.bytes + (ping?.length ?? 0));
-    for (let i = 0; i < this.count; i++) this.counters.deliveries += this.pending![i]!.publications;
+    for (let i = 0; i < this.count; i++) this.counters.delivered(this.pending![i]!);
     if (this.output.encrypted) this.#hold();
     else if (this.output.writableLength === 0) this.#dropGathered();
     else this.#hold().awaitDrain();

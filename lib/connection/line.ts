@@ -150,7 +150,7 @@ export class Line {
       const bytes = writePieces(output, pieces, taken);
       const { counters } = this.#deps;
       counters.wrote(bytes);
-      for (const { publications } of done) counters.deliveries += publications;
+      for (const batch of done) counters.delivered(batch);
       isKept = output.encrypted === true || output.writableLength > 0;
       return bytes;
     } finally {

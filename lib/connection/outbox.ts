@@ -53,6 +53,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     counters.socketWrites++;
     counters.bytes += batch.bytes;
     counters.deliveries += batch.publications;
+    if (batch.gaps !== undefined) counters.told(batch.gaps);
     if (output.writableLength > 0) this.holder().keepUntilDrained(batch);
     this.grant -= batch.bytes;
     return true;

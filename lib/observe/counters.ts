@@ -4,6 +4,12 @@ const OTHER = 'other';
 /** Largest close code of RFC 6455. Codes above are for applications. */
 const LAST_STANDARD_CODE = 1015;
 
+/** Contents of a written batch, as far as they are counted. */
+interface Delivered {
+  readonly publications: number;
+  readonly gaps: readonly (keyof Counters['gaps'])[] | undefined;
+}
+
 /**
  * Counters of one application, from its start on. The code that does the work increments these numbers itself, so that a count
  * costs an addition and no call. Nothing sets a counter back.
@@ -29,6 +35,8 @@ export class Counters {
   accepted = 0;
   /** Subscriptions that fell behind because the socket of their client had no room at a flush. */
   slow = 0;
+  /** Gaps written to clients, by reason. */
+  readonly gaps = { slow: 0, expired: 0, except: 0, bus: 0 };
   /** Ended connections by close code. */
   readonly closes = new Map<number | typeof OTHER, number>();
 
@@ -36,6 +44,17 @@ export class Counters {
   wrote(bytes: number): void {
     this.socketWrites++;
     this.bytes += bytes;
+  }
+
+  /** Counts the publications and gaps of a batch that was written. */
+  delivered({ publications, gaps }: Delivered): void {
+    this.deliveries += publications;
+    if (gaps !== undefined) this.told(gaps);
+  }
+
+  /** Counts gaps that were written. @param reasons reason of each */
+  told(reasons: readonly (keyof Counters['gaps'])[]): void {
+    for (const reason of reasons) this.gaps[reason]++;
   }
 
   /**

@@ -38,6 +38,12 @@ export interface MetricsSnapshot {
    * make up are counted together, as `other`. A code that never was is not in it.
    */
   readonly closed: Readonly<Record<string, number>>;
+  /**
+   * Gaps told to clients, by reason: `slow` for publications that a slow client lost, `expired` for publications that were out of
+   * date (`ttl`), `except` for publications that exclude a client, which has so lost nothing. `bus` is for losses between
+   * processes, and is 0 without a bus.
+   */
+  readonly gaps: Readonly<Record<'slow' | 'expired' | 'except' | 'bus', number>>;
   /** How often a subscription fell behind because the socket of its client had no room for a flush. */
   readonly slow: number;
 }
@@ -79,7 +85,7 @@ export class ProcessMetrics extends FanoutMetrics {
   }
 
   snapshot(): MetricsSnapshot {
-    const { closes, ...counts } = this.#counters;
-    return { ...counts, rejected: this.rejected, closed: Object.fromEntries(closes) };
+    const { closes, gaps, ...counts } = this.#counters;
+    return { ...counts, gaps: { ...gaps }, rejected: this.rejected, closed: Object.fromEntries(closes) };
   }
 }

@@ -1,4 +1,5 @@
 import type { BufferPool } from '../memory/buffer-pool.js';
+import type { GapReason } from './log-entry.js';
 
 /**
  * Frames shared by many connections: encoded once, written many times, never copied.
@@ -15,6 +16,8 @@ export class Batch {
   readonly bytes: number;
   /** Number of publications in the frames, for the counters. Set by the maker of the batch. */
   publications = 0;
+  /** Reasons of the gaps in the frames, for the counters. Undefined without gaps. Set by the maker of the batch. */
+  gaps: readonly GapReason[] | undefined;
   readonly #slabs: readonly Buffer[];
   readonly #pool: BufferPool | undefined;
   readonly #sent: ((batch: Batch) => void) | undefined;

@@ -43,6 +43,7 @@ export function deflateOnce(
   const pieces = batch.buffers.map(buffer => frames.shrink(buffer));
   const result = frames.shrunk ? packed(pieces, pool, sent) : sameAs(batch, sent);
   result.publications = batch.publications;
+  result.gaps = batch.gaps;
   if (frames.shrunk) batch.release();
   return result;
 }

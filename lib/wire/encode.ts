@@ -1,7 +1,9 @@
 import { LARGEST_SLAB, type BufferPool } from '../memory/buffer-pool.js';
 import { Batch } from './batch.js';
-import type { LogEntry } from './log-entry.js';
+import type { GapReason, LogEntry } from './log-entry.js';
 import type { Origin, WireFormat } from './wire-format.js';
+
+const NO_GAPS: readonly GapReason[] = [];
 
 /**
  * Encodes the publications of one topic in frames, once for all connections of the format. Frames have at most the size
@@ -26,14 +28,17 @@ export function encode(
     if (pooled) slabs.push(memory);
   }
   const batch = new Batch(buffers, pool, slabs, sent);
-  batch.publications = publications.length - gapsIn(publications);
+  const gaps = gapsIn(publications);
+  batch.publications = publications.length - gaps.length;
+  // A format may write nothing for gaps.
+  if (gaps.length > 0 && format.mostForGap(origin) > 0) batch.gaps = gaps;
   return batch;
 }
 
-function gapsIn(entries: readonly LogEntry[]): number {
-  let gaps = 0;
-  for (const { gap } of entries) if (gap !== undefined) gaps++;
-  return gaps;
+function gapsIn(entries: readonly LogEntry[]): readonly GapReason[] {
+  let reasons: GapReason[] | undefined;
+  for (const { gap } of entries) if (gap !== undefined) (reasons ??= []).push(gap.reason);
+  return reasons ?? NO_GAPS;
 }
 
 function* piecesOf(

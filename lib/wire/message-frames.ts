@@ -30,8 +30,6 @@ export class MessageFrames {
   /** Offsets of the publications. Only numbers are kept, because the log may drop their text. */
   readonly #offsets: readonly number[];
   readonly #gaps: readonly (Gap | undefined)[];
-  /** Number of publications before each entry, with their total at the end. */
-  readonly #counts: readonly number[];
 
   /**
    * @param batch the publications in `format`; each use retains it
@@ -55,7 +53,6 @@ export class MessageFrames {
     this.#origin = { name: origin.name, epoch: origin.epoch };
     this.#offsets = publications.map(({ offset }) => offset);
     this.#gaps = publications.map(({ gap }) => gap);
-    this.#counts = countsOf(publications);
     const sizes = publications.map(publication => format.size(origin, [publication]));
     this.#places = new FramePlaces(batch.buffers, sizes);
   }
@@ -90,6 +87,7 @@ export class MessageFrames {
     if (run === undefined) at = this.#addFrames(pieces, at, end);
     const part = partOf(this.#batch, pieces.buffers, this.#outgoing);
     part.publications = pieces.publications;
+    part.gaps = pieces.gaps;
     return { batch: part, cursor: at === end ? this.upTo : this.#offsets[at - 1]! };
   }
 
@@ -100,6 +98,7 @@ export class MessageFrames {
     }
     const part = partOf(this.#batch, this.#batch.buffers, this.#outgoing);
     part.publications = this.#batch.publications;
+    part.gaps = this.#batch.gaps;
     return { batch: part, cursor: this.upTo };
   }
 
@@ -129,6 +128,7 @@ export class MessageFrames {
     const frame = framesOf(this.#format, this.#origin, [gap]);
     if (!pieces.empty && frame.length > pieces.room) return false;
     pieces.add(frame);
+    if (frame.length > 0) pieces.note(reason);
     return true;
   }
 
@@ -137,13 +137,7 @@ export class MessageFrames {
     const least = pieces.empty ? at + 1 : at;
     const reached = Math.min(Math.max(this.#places.reach(at, pieces.room), least), end);
     for (const view of this.#places.views(at, reached)) pieces.add(view);
-    pieces.publications += this.#counts[reached]! - this.#counts[at]!;
+    for (let i = at; i < reached; i++) pieces.note(this.#gaps[i]?.reason);
     return reached;
   }
-}
-
-function countsOf(entries: readonly LogEntry[]): number[] {
-  const counts = [0];
-  for (const { gap } of entries) counts.push(counts.at(-1)! + (gap === undefined ? 1 : 0));
-  return counts;
 }

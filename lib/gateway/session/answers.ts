@@ -56,7 +56,10 @@ export class Answers {
     const message = connection.protocol.subscribed(answer);
     if (lostFrom > 0) {
       subscription.lossTold();
-      this.#tell(connection, connection.protocol.gap(topic, { from: lostFrom, to: cursor, reason: 'slow' }));
+      this.#tell(
+        connection,
+        counted(connection, connection.protocol.gap(topic, { from: lostFrom, to: cursor, reason: 'slow' })),
+      );
     }
     connection.answer(message);
   }
@@ -78,7 +81,10 @@ export class Answers {
     const to = reachOf(topic);
     if (cursor >= to) return;
     subscription.advance(to);
-    this.#tell(connection, connection.protocol.gap(topic, { from: cursor + 1, to, reason: 'slow' }));
+    this.#tell(
+      connection,
+      counted(connection, connection.protocol.gap(topic, { from: cursor + 1, to, reason: 'slow' })),
+    );
   }
 
   /**
@@ -88,7 +94,7 @@ export class Answers {
   renewed(connection: ClientConnection, subscription: Subscription, snapshot: unknown): void {
     const { topic, lostFrom, cursor } = subscription;
     const gap = { from: lostFrom, to: cursor, reason: 'slow' } as const;
-    this.#answer(connection, connection.protocol.gap(topic, gap, snapshot));
+    this.#answer(connection, counted(connection, connection.protocol.gap(topic, gap, snapshot)));
     subscription.lossTold();
   }
 
@@ -183,4 +189,10 @@ export class Answers {
   #tell(connection: ClientConnection, message: Outgoing | undefined): void {
     if (message !== undefined) connection.tell(message);
   }
+}
+
+/** Counts the message of a gap. It tells of publications that a slow client lost. */
+function counted(connection: ClientConnection, message: Outgoing | undefined): Outgoing | undefined {
+  if (message !== undefined) connection.counters.gaps.slow++;
+  return message;
 }

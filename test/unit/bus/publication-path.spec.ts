@@ -157,6 +157,7 @@ describe('A path of publications', () => {
       run();
       expect(first.socket.frames).toEqual([pub(1), pub(2), gap(3, 7), pub(8), pub(9)]);
       expect(second.socket.frames).toEqual(first.socket.frames);
+      expect(one.counters.gaps).toEqual({ slow: 0, expired: 0, except: 0, bus: 1 });
       one.broadcaster.publish('a', 10);
       engine.deliver();
       run();

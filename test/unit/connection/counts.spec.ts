@@ -82,6 +82,27 @@ describe('What is counted', () => {
     expect(fast.connection.bufferedBytes).toBe(0);
   });
 
+  it('is each gap, by its reason, from flushes and from the log', () => {
+    const core = rig({}, { maxUnsentBytes: 10_000 });
+    const [one, two, other] = [connect(core, 't'), core.connect('fanout.v1.json'), connect(core, 't')];
+    two.connection.subscribe('t');
+    core.clock.settle();
+    core.broadcaster.publish('t', 1, { ttl: 1 });
+    core.clock.advance(2);
+    core.broadcaster.publish('t', 2, { except: one.connection.id });
+    core.broadcaster.publish('t', 3);
+    turn(core);
+    expect(core.counters.gaps).toEqual({ slow: 0, expired: 3, except: 1, bus: 0 });
+    expect(core.counters.deliveries).toBe(5);
+    other.socket.stalled = true;
+    publish(core, 't', 40);
+    other.socket.stalled = false;
+    drain(core, other);
+    const told = textsIn(other.socket.taken).filter(text => text.includes('"reason":"slow"'));
+    expect(told.length).toBeGreaterThan(0);
+    expect(core.counters.gaps).toEqual({ slow: told.length, expired: 3, except: 1, bus: 0 });
+  });
+
   it('leaves out what a connection gets no more that is closing or broken', () => {
     const core = rig();
     const [closing, broken, other] = [connect(core, 't'), connect(core, 't'), connect(core, 't')];
