@@ -40,9 +40,7 @@ const textOf = ({ name, epoch }: Origin, { offset, json, gap }: LogEntry): strin
     : `id: ${epoch}:${offset}\nevent: gap\ndata: ${name} ${gap.from} ${gap.to} ${gap.reason}\n\n`;
 
 const events: WireFormat = {
-  get single() {
-    return events;
-  },
+  single: undefined,
   deflates: undefined,
   endsAtLoss: false,
   around: ({ name, epoch }) => name.length + epoch.length + 50,
