@@ -1,12 +1,12 @@
-/** What a WebSocket is closed with: a code of RFC 6455 section 7.4 and a reason of at most 123 bytes. */
+/** Close of a WebSocket: a code of RFC 6455 section 7.4 and a reason of at most 123 bytes. */
 export interface Close {
   readonly code: number;
   readonly reason: string;
 }
 
 /**
- * What this library closes connections with; `ws` adds 1002, 1007, 1008 and 1009 for peers that break the protocol or
- * its limits. The range tells a client what to do: 4000–4499 come back, 4500–4999 do not.
+ * Closes sent by this library. `ws` adds 1002, 1007, 1008 and 1009 for clients that break the protocol or its limits.
+ * The range tells a client what to do: 4000–4499 come back, 4500–4999 do not.
  */
 export const CLOSE = {
   /** A message was not finished within `limits.messageTime`. */
@@ -17,21 +17,24 @@ export const CLOSE = {
   ABUSE: { code: 1008, reason: 'too many refused messages' },
   /** A `handleConnection` hook threw; the reason is in the server's log. */
   HOOK_FAILED: { code: 1011, reason: 'connection could not be set up' },
-  /** The server is going down; the reason ends in `retry-after=<milliseconds>`. */
+  /** The server shuts down; the reason ends in `retry-after=<milliseconds>`. */
   SHUTDOWN: { code: 1012, reason: 'service restart' },
-  /** The client took nothing for `slowConsumer.grace`, or more was unsent than the limits of `slowConsumer` allow. */
+  /** The client read nothing for `slowConsumer.grace`, or more was unsent than the limits of `slowConsumer` allow. */
   SLOW: { code: 4001, reason: 'slow consumer' },
   /** Nothing was heard for longer than `heartbeat.timeout`; the socket is terminated, so only the server sees this. */
   HEARTBEAT: { code: 4002, reason: 'heartbeat timeout' },
   /** The handshake guards or `handleConnection` took longer than `limits.handshake`. */
   HANDSHAKE_TIMEOUT: { code: 4008, reason: 'handshake timeout' },
-  /** What the guards said is valid until now, and the client has not renewed it. */
+  /** The credentials of the guards have expired, and the client has not renewed them. */
   EXPIRED: { code: 4011, reason: 'credentials expired' },
-  /** No room, or no time: `limits.connections`, `limits.loopDelay`, `limits.heap`, `limits.unreadyBytes`, or a shutdown. */
+  /**
+   * The server has no room: `limits.connections`, `limits.loopDelay`, `limits.heap`, `limits.unreadyBytes`, or a
+   * shutdown.
+   */
   BUSY: { code: 4013, reason: 'server busy' },
   /** Too many connections, or too many in a second, of one address or one user. */
   RATE_LIMITED: { code: 4029, reason: 'too many connections' },
-  /** A connection of this address was closed for what it did, less than `limits.banTime` ago. */
+  /** A connection of this address was closed for an offence, less than `limits.banTime` ago. */
   BANNED: { code: 4030, reason: 'address banned for a while' },
   /** `Broadcaster.disconnect()` without a close of its own. */
   REMOVED: { code: 4500, reason: 'disconnected by the server' },

@@ -128,7 +128,7 @@ export class FanoutError extends Error {
   }
 }
 
-/** How a refused value is shown in an error: short, on one line, and never a whole payload. */
+/** Formats a refused value for an error: short, on one line, and never a whole payload. */
 export function shown(value: unknown): string {
   const text = inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: 80 });
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;

@@ -27,7 +27,7 @@ export const REFUSALS = {
 /** A code of an error frame that the library itself gives. */
 export type RefusalCode = keyof typeof REFUSALS;
 
-/** Thrown inside the gateway rim to answer a message with an error frame. */
+/** Error thrown inside the gateway to answer a message with an error frame. */
 export class Refusal extends StacklessError {
   constructor(
     readonly code: RefusalCode,

@@ -107,7 +107,7 @@ export class HeartbeatMonitor {
     if (this.#size === 0) this.stop();
   }
 
-  /** Whether the peer was silent for longer than its timeout. Our own stalls do not count. */
+  /** Tells whether the peer was silent for longer than its timeout. Our own stalls do not count. */
   isExpired(pulse: Pulse): boolean {
     const policy = pulse.beatPolicy;
     if (policy === undefined) return false;

@@ -59,7 +59,7 @@ function lossInObject(value: object): Loss | undefined {
   return isLost ? lost('an object with nothing but functions becomes {}') : undefined;
 }
 
-/** Whether a member of an object is left out by JSON, as its author expects: functions and symbols are no data. */
+/** Tells whether JSON leaves out a member of an object, as its author expects: functions and symbols are not data. */
 function isNoData(member: unknown): boolean {
   return typeof member === 'function' || typeof member === 'symbol';
 }
@@ -120,7 +120,7 @@ function kindOf(value: object): string | undefined {
   return undefined;
 }
 
-/** Whether there is something in an object without fields: a class with members, or a built-in one such as Headers. */
+/** Tells whether an object without fields has content: a class with members, or a built-in one such as Headers. */
 function isClosed(value: object): boolean {
   if (isIterable(value) || Object.prototype.toString.call(value) !== '[object Object]') return true;
   let prototype = Object.getPrototypeOf(value) as object;

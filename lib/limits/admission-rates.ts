@@ -35,7 +35,10 @@ export class AdmissionRates {
     return this.#fullAtByIp.size;
   }
 
-  /** Which limit one more connection of this address would exceed. Counts nothing: who is refused costs others nothing. */
+  /**
+   * Returns the limit that one more connection of this address would exceed. Counts nothing, so a refused client costs
+   * the others nothing.
+   */
   exceededBy(ip: string): RejectionCause | undefined {
     if (this.#each === 0 && this.#eachPerIp === 0) return undefined;
     const now = this.#now();
@@ -44,7 +47,7 @@ export class AdmissionRates {
     return isEmpty(this.#fullAtByIp.of(ip), this.#eachPerIp, now) ? 'connection-rate-per-ip' : undefined;
   }
 
-  /** Counts a connection that is let in. */
+  /** Counts a connection that is admitted. */
   count(ip: string): void {
     if (this.#each === 0 && this.#eachPerIp === 0) return;
     const now = this.#now();
@@ -54,7 +57,7 @@ export class AdmissionRates {
   }
 }
 
-/** Whether a bucket has less than the time of one connection left. */
+/** Tells whether a bucket has less room than one connection needs. */
 function isEmpty(fullAt: number, each: number, now: number): boolean {
   // A hundredth of tolerance, because sums of fractions are not exact.
   return each > 0 && fullAt - now > BURST_S * 1000 - each * 0.99;

@@ -2,12 +2,12 @@ import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import { addressGroup } from './address-group.js';
 
 /**
- * Counts the connections of this process and of each client address, those included whose handshake is under way. A
- * connection has no object here: its address says what it counts for.
+ * Counts the connections of this process and of each client address, with those in their handshake. A connection has no
+ * object here; its address is enough.
  */
 export class AdmissionSlots {
   readonly #most: number;
-  /** 0 is no limit, and then addresses are not counted. */
+  /** Most connections of one address; 0 is no limit, and then addresses are not counted. */
   readonly #mostPerIp: number;
   #taken = 0;
   readonly #byGroup = new Map<string, number>();
@@ -20,7 +20,7 @@ export class AdmissionSlots {
     this.#mostPerIp = connectionsPerIp;
   }
 
-  /** How many are taken. */
+  /** Number of taken slots. */
   get size(): number {
     return this.#taken;
   }
@@ -30,12 +30,12 @@ export class AdmissionSlots {
     return this.#byGroup.size;
   }
 
-  /** Whether this process has no room for anybody. */
+  /** True if this process has no free slot. */
   get full(): boolean {
     return this.#taken >= this.#most;
   }
 
-  /** Whether this client address has as many as it may. */
+  /** Tells whether this client address has as many connections as allowed. */
   fullFor(ip: string): boolean {
     if (this.#mostPerIp === 0) return false;
     return (this.#byGroup.get(addressGroup(ip)) ?? 0) >= this.#mostPerIp;
@@ -48,7 +48,7 @@ export class AdmissionSlots {
     this.#byGroup.set(group, (this.#byGroup.get(group) ?? 0) + 1);
   }
 
-  /** To be called once for each {@link take}. */
+  /** Frees a slot. Call it once for each {@link take}. */
   give(ip: string): void {
     this.#taken--;
     if (this.#mostPerIp === 0) return;

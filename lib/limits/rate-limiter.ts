@@ -5,8 +5,8 @@ const SMALL = 2 ** 30;
 const PARTS = 1000;
 
 /**
- * A leaky bucket for many senders: `perSecond` leak out of each, and `burst` fit in. What is in the bucket of one sender
- * is a whole number that is kept by whoever knows the sender, 0 for one that was quiet; only this class can read it.
+ * Leaky bucket for many senders: `perSecond` leak out of each bucket, and `burst` fit in. The level of a sender is a
+ * whole number, kept by the owner of the sender and read by this class only. It is 0 for a quiet sender.
  */
 export class RateLimiter {
   readonly #parts: number;
@@ -19,14 +19,14 @@ export class RateLimiter {
     this.#burst = burst * this.#parts;
   }
 
-  /** The level when nothing has come for `ms`, a whole number of milliseconds. */
+  /** Returns the level after `ms` milliseconds (a whole number) without anything new. */
   leaked(level: number, ms: number): number {
     return level === 0 ? 0 : Math.max(0, level - Math.floor(ms * this.#perMs));
   }
 
   /**
-   * The level with `amount` more, or undefined when that is too much. An empty bucket takes whatever it is: one that
-   * never took what is larger than the burst would refuse it for ever.
+   * Returns the level with `amount` more; undefined if that is too much. An empty bucket accepts any amount, because an
+   * amount larger than the burst would else be refused for ever.
    */
   with(level: number, amount: number): number | undefined {
     const next = level + Math.ceil(amount * this.#parts);

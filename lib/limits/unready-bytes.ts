@@ -1,4 +1,4 @@
-/** Counts what waits for its connection to be ready, and among how many connections that is. */
+/** Ledger of bytes that wait for their connections to be ready, and of the number of these connections. */
 export class UnreadyBytes {
   readonly #limit: number;
   #used = 0;
@@ -15,9 +15,9 @@ export class UnreadyBytes {
   }
 
   /**
-   * Whether a connection that has `held` bytes may have `bytes` more: while there is room, and above the limit up to its
-   * share of it. Those who hold most must not keep out those who come with little. All together they cannot get far: the
-   * share of the n-th is an n-th.
+   * Tells whether a connection that has `held` bytes may have `bytes` more: while there is room, and above the limit up
+   * to its share. Connections with many bytes must not keep out connections with few. The total stays bounded, because
+   * the share of the n-th connection is an n-th.
    */
   fits(held: number, bytes: number): boolean {
     if (this.#used + bytes <= this.#limit) return true;
@@ -25,18 +25,21 @@ export class UnreadyBytes {
     return held + bytes <= this.#limit / holders;
   }
 
-  /** Whether what a client has left behind may be kept: in half of the room, so that it does not keep out those who come. */
+  /**
+   * Tells whether the messages of a disconnected client may be kept, in half of the room, so that there is room for new
+   * connections.
+   */
   fitsBehind(bytes: number): boolean {
     return this.#used + bytes <= this.#limit / 2;
   }
 
-  /** @param held what the connection had before */
+  /** Adds bytes of a connection. @param held bytes that the connection had before */
   add(held: number, bytes: number): void {
     if (held === 0 && bytes > 0) this.#holders++;
     this.#used += bytes;
   }
 
-  /** @param held all that the connection has, which is given back */
+  /** Removes all bytes of a connection. @param held number of these bytes */
   give(held: number): void {
     if (held > 0) this.#holders--;
     this.#used -= held;

@@ -2,19 +2,19 @@ import type { RejectionCause } from '../observe/rejections.js';
 import type { ResolvedFanoutOptions } from '../options/fanout-options.js';
 import { RateLimiter } from './rate-limiter.js';
 
-/** What one client has sent lately. Kept by its session: a few small integers, as every connection has them. */
+/** Recent use by one client. Kept by its session as a few small integers, because every connection has them. */
 export interface Usage {
-  /** When the levels were brought up to date, which is when a message came: whole milliseconds of {@link UsageLimits}. */
+  /** Time of the last update of the levels, at a message: whole milliseconds of {@link UsageLimits}. */
   usedAt: number;
   /** Levels of buckets, see {@link RateLimiter}. */
   messages: number;
   bytes: number;
   subscribes: number;
-  /** Undefined until there is something to note. */
+  /** Levels of rare messages; undefined until the first. */
   conduct: Conduct | undefined;
 }
 
-/** What most clients never do. */
+/** Levels of messages that most clients never send. */
 interface Conduct {
   at: number;
   pings: number;
@@ -23,16 +23,16 @@ interface Conduct {
 }
 
 /**
- * A pong counts as this much of a ping. The server asks for them, and those of a socket that was paused for long come
- * all at once; nobody needs hundreds a second.
+ * Weight of a pong, as a share of a ping. The server asks for pongs, and those of a socket that was paused for long
+ * come all at once. No client needs hundreds a second.
  */
 const PONG = 0.02;
 
-/** Refreshes a second, and how many at once: each runs the handshake guards and asks about every topic again. */
+/** Refreshes a second, and at once. Each runs the handshake guards and checks every topic again. */
 const REFRESHES_PER_SECOND = 1;
 const REFRESHES_AT_ONCE = 10;
 
-/** How much a client may send, of everything that has a rate. */
+/** Rates of one client, for everything that has a rate. */
 export class UsageLimits {
   readonly #messages: RateLimiter | undefined;
   readonly #bytes: RateLimiter | undefined;
@@ -58,7 +58,7 @@ export class UsageLimits {
     this.#epoch = now();
   }
 
-  /** Why a message of `bytes` is refused; undefined when it is not, and then it counts. @param now of the clock */
+  /** Counts a message of `bytes`. Returns the exceeded limit instead, if there is one. @param now time of the clock */
   exceededLimit(usage: Usage, bytes: number, now: number): RejectionCause | undefined {
     this.#leak(usage, now);
     const messages = this.#messages === undefined ? 0 : this.#messages.with(usage.messages, 1);
@@ -70,7 +70,7 @@ export class UsageLimits {
     return undefined;
   }
 
-  /** Whether a client may ask for so many topics now; counts them if so. */
+  /** Counts topics that a client asks for. Returns false instead, above the limit. */
   mayAsk(usage: Usage, topics: number): boolean {
     if (this.#subscribes === undefined) return true;
     this.#leak(usage, this.#now());
@@ -80,17 +80,17 @@ export class UsageLimits {
     return true;
   }
 
-  /** Whether one more ping is within the limit; counts it if so. */
+  /** Counts a ping. Returns false instead, above the limit. */
   mayPing(usage: Usage): boolean {
     return this.#addPings(usage, 1);
   }
 
-  /** Whether one more pong is within the limit; counts it if so. */
+  /** Counts a pong. Returns false instead, above the limit. */
   mayPong(usage: Usage): boolean {
     return this.#addPings(usage, PONG);
   }
 
-  /** Whether one more refused message is within the limit; counts it if so. */
+  /** Counts a refused message. Returns false instead, above the limit. */
   mayOffend(usage: Usage): boolean {
     if (this.#refusals === undefined) return true;
     const conduct = this.#conductOf(usage);
@@ -100,7 +100,7 @@ export class UsageLimits {
     return true;
   }
 
-  /** Whether one more `refresh` is within the limit; counts it if so. */
+  /** Counts a `refresh`. Returns false instead, above the limit. */
   mayRefresh(usage: Usage): boolean {
     const conduct = this.#conductOf(usage);
     const sum = this.#refreshes.with(conduct.refreshes, 1);

@@ -6,7 +6,7 @@ export const LARGEST_SLAB = 64 * 1024;
 
 const CLASSES = Math.log2(LARGEST_SLAB / SMALLEST) + 1;
 
-/** What a {@link BufferPool} has done so far. Bytes unless said otherwise. */
+/** Statistics of a {@link BufferPool}. Bytes unless said otherwise. */
 export interface BufferPoolStats {
   /** Buffers handed out, in all. */
   readonly taken: number;

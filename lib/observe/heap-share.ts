@@ -1,6 +1,6 @@
 import { getHeapSpaceStatistics, getHeapStatistics, type HeapInfo, type HeapSpaceInfo } from 'node:v8';
 
-/** What V8 says of its heap. */
+/** Statistics of V8 about its heap. */
 export interface HeapStatistics {
   getHeapStatistics(): Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit'>;
   getHeapSpaceStatistics(): Pick<HeapSpaceInfo, 'space_name' | 'space_size' | 'space_used_size'>[];

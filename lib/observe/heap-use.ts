@@ -7,7 +7,7 @@ const COLLECTED = 0.005;
 const GROWN = 0.02;
 
 /**
- * How full the heap is, against a watermark: high once two looks in a row are above it, until one is below 0.9 of it.
+ * Heap use against a watermark: high once two looks in a row are above it, until one is below 0.9 of it.
  *
  * What is used is live objects and garbage: a sawtooth, whose low points are what is live. A look above may be a peak that
  * the next collection takes away, so it needs a second one; a look below is proof. Two are enough, and the garbage need
@@ -27,7 +27,7 @@ export class HeapUse {
   #last = 0;
   /** Looks since a collection, while it is high. */
   #looks = 0;
-  /** What was used when it was no longer believed. */
+  /** Share in use when it was last found doubtful. */
   #doubted = 0;
 
   /** @param watermark share of the heap limit, up to 1 */

@@ -10,13 +10,13 @@ const HEAP_MS = 1000;
 /** A server on the edge sheds on and off: the end is told when it has not for this long. Milliseconds. */
 const CALM_MS = 10_000;
 
-/** What the monitor reads of the process, injected so that tests hold it. */
+/** Process as read by the monitor, injected for tests. */
 export interface LoadProbe extends Pick<Clock, 'now' | 'setInterval' | 'clearInterval'> {
   /** Share of the heap limit that is used. */
   readonly heapShare: () => number;
 }
 
-/** Above what the monitor reports an overload; 0 is no limit. */
+/** Thresholds above which the monitor reports an overload; 0 is no limit. */
 export interface LoadLimits {
   /** Milliseconds that the event loop may be late. */
   readonly loopDelay: number;
@@ -24,7 +24,7 @@ export interface LoadLimits {
   readonly heap: number;
 }
 
-/** Where it is told that shedding begins and ends: not for each refusal, those are counted. */
+/** Log for the beginning and end of shedding. Single refusals are counted elsewhere. */
 export interface LoadLog {
   warn(line: string): void;
   log(line: string): void;
@@ -45,7 +45,7 @@ export class LoadMonitor implements Load {
   #lastTick = 0;
   #heapDue = 0;
   #overload: Overload | undefined;
-  /** When shedding began, as far as the log knows, and when it was last needed. */
+  /** Times of the logged shedding: its beginning, and when it was last needed. */
   #told: { readonly since: number; last: number } | undefined;
 
   constructor(probe: LoadProbe, limits: LoadLimits, log: LoadLog) {

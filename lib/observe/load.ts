@@ -1,8 +1,8 @@
-/** What this process is short of: the loop is late (`limits.loopDelay`), or the heap is full (`limits.heap`). */
+/** Shortage of this process: the loop is late (`limits.loopDelay`), or the heap is full (`limits.heap`). */
 export type Overload = 'loop-delay' | 'heap';
 
-/** Whether there is room for more work. */
+/** Room for more work. */
 export interface Load {
-  /** Why new connections and new subscriptions are refused now; undefined when they are not. */
+  /** Cause for refusing new connections and subscriptions at present; undefined if they are admitted. */
   readonly overload: Overload | undefined;
 }

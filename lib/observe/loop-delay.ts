@@ -7,7 +7,7 @@ const LARGEST_STEP = 0.6;
 const LOW = 0.5;
 
 /**
- * How late the event loop is, smoothed over about a second, against a watermark: high above it, until below half of it.
+ * Delay of the event loop, smoothed over about a second, against a watermark: high above it, until below half of it.
  *
  * One late tick is no load, whatever its length: it was a long garbage collection, a debugger, or a laptop that slept. So a
  * tick moves the value by at most 0.6 of the watermark, and it takes two within about a second to get above. And no tick

@@ -6,7 +6,7 @@ import { Preflight, type PreflightOptions } from './preflight.js';
 import { processProbe } from './process-probe.js';
 import { Rejections } from './rejections.js';
 
-/** The parts that watch over this process. */
+/** Parts that watch this process. */
 export interface Observation {
   readonly counters: Counters;
   readonly rejections: Rejections;
@@ -15,13 +15,13 @@ export interface Observation {
   readonly metrics: FanoutMetrics;
 }
 
-/** Where they write. */
+/** Logger for their lines. */
 export interface ObservationLog {
   warn(line: string): void;
   log(line: string): void;
 }
 
-/** Puts them together; none of them runs yet. */
+/** Creates the parts; none of them runs yet. */
 export function observeProcess(
   options: PreflightOptions & { readonly limits: LoadLimits },
   clock: Clock,

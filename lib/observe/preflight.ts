@@ -2,19 +2,19 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { collectFacts } from './process-facts.js';
 import { deflateWarning, startWarnings } from './start-warnings.js';
 
-/** The options that are looked at. */
+/** Options under check. */
 export interface PreflightOptions {
   readonly limits: { readonly connections: number };
   readonly trustProxy: number | readonly string[];
   readonly origins: unknown;
 }
 
-/** Where the warnings go. */
+/** Log for the warnings. */
 export interface PreflightLog {
   warn(line: string): void;
 }
 
-/** Warns, once each, of what will not hold or is not safe as it is set up, and says what to do about it. */
+/** Warns once about each setting that is not safe or will not hold, and says what to do. */
 export class Preflight {
   readonly #connections: number;
   readonly #log: PreflightLog;
@@ -30,15 +30,15 @@ export class Preflight {
   }
 
   /**
-   * To be called when the server starts, where there is a gateway.
-   * @param backlog connections that may wait to be accepted, as its servers ask for
+   * Checks the process when the server starts, if there is a gateway.
+   * @param backlog connections that may wait to be accepted, as requested by its servers
    */
   start(backlog: number): void {
     const capacity = { connections: this.#connections, backlog };
     for (const line of startWarnings(collectFacts(), capacity)) this.#log.warn(line);
   }
 
-  /** To be called with what a gateway hands to `ws`. @param place of the gateway, as the start log names it */
+  /** Checks the options that a gateway gives to `ws`. @param place place of the gateway, as in the start log */
   gateway(place: string, options: { readonly perMessageDeflate?: unknown }): void {
     const line = deflateWarning(place, options.perMessageDeflate);
     if (line !== undefined) this.#log.warn(line);
@@ -52,7 +52,7 @@ export class Preflight {
     );
   }
 
-  /** To be called when a listener of the application ends an upgrade that is for a gateway. @param url of the request */
+  /** Reports that a listener of the application has ended an upgrade for a gateway. @param url URL of the request */
   conflict(url: string): void {
     if (this.#toldOfConflict) return;
     this.#toldOfConflict = true;
@@ -64,7 +64,7 @@ export class Preflight {
     );
   }
 
-  /** To be called with the headers of each upgrade. */
+  /** Checks the headers of an upgrade. Called for each one. */
   upgrade(headers: IncomingHttpHeaders): void {
     if (!this.#expectsProxy && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined) {
       this.#expectsProxy = true;

@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { wsVersion } from './ws-version.cjs';
 
-/** What the system grants this process, and what it runs with. Undefined is what cannot be known here. */
+/** Limits of the system for this process, and its environment. Undefined means unknown. */
 export interface ProcessFacts {
   /** Files and sockets that may be open, by the soft limit. */
   readonly openFiles: number | undefined;

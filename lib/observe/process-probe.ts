@@ -4,7 +4,7 @@ import type { LoadProbe } from './load-monitor.js';
 
 const heap = new HeapShare(oldSpaceGiven(process.execArgv, process.env.NODE_OPTIONS));
 
-/** This process, as the load monitor sees it. */
+/** Values of this process for the load monitor. */
 export function processProbe(clock: Clock): LoadProbe {
   return { ...clock, heapShare: () => heap.read() };
 }

@@ -44,7 +44,7 @@ export const REJECTION_CAUSES = {
 /** A cause in {@link REJECTION_CAUSES}. */
 export type RejectionCause = keyof typeof REJECTION_CAUSES;
 
-/** Where the sampled lines go. */
+/** Log for the sampled lines. */
 export interface RejectionLog {
   warn(line: string): void;
 }
@@ -62,7 +62,7 @@ export class Rejections {
     this.#log = log;
   }
 
-  /** How often each cause has refused something since start; those that never have are 0. */
+  /** Number of refusals since the start, by cause; 0 for causes without any. */
   get counts(): Readonly<Record<RejectionCause, number>> {
     const causes = Object.keys(REJECTION_CAUSES) as RejectionCause[];
     return Object.fromEntries(causes.map(cause => [cause, this.#counts.get(cause) ?? 0])) as Record<

@@ -13,22 +13,22 @@ export class Sample {
     this.#since = since;
   }
 
-  /** How many were not logged. */
+  /** Number of lines that were not logged. */
   get silent(): number {
     return this.#silent;
   }
 
-  /** Whether no more of this minute are logged. */
+  /** True if no more lines of this minute are logged. */
   get full(): boolean {
     return this.#taken === MOST;
   }
 
-  /** Whether its minute is over. */
+  /** True if the minute is over. */
   isOver(now: number): boolean {
     return now - this.#since >= PERIOD_MS;
   }
 
-  /** Whether one more is to be logged; counts it in either case. */
+  /** Counts a line. Returns true if it is to be logged. */
   take(): boolean {
     if (this.full) {
       this.#silent++;

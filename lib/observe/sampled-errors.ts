@@ -1,6 +1,6 @@
 import { Sample } from './sample.js';
 
-/** Where errors go; a Nest logger is one. */
+/** Log for errors, such as a Nest logger. */
 export interface ErrorLog {
   error(error: unknown, ...details: unknown[]): void;
 }

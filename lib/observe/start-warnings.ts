@@ -6,7 +6,7 @@ const OTHER_FILES = 256;
 /** The first `ws` that ends connections which send pings and read nothing, before the pongs fill the memory. */
 const LEAST_WS = '8.23.0';
 
-/** What the server is meant to hold. */
+/** Load that the server is configured for. */
 export interface Capacity {
   /** `limits.connections`. */
   readonly connections: number;
@@ -14,7 +14,7 @@ export interface Capacity {
   readonly backlog: number;
 }
 
-/** What of the process will not hold what the server is meant to, a line each, with the remedy. */
+/** Returns a line for each limit of the process that is too low for the configured load, with what to do. */
 export function startWarnings(facts: ProcessFacts, { connections, backlog }: Capacity): string[] {
   const { openFiles, somaxconn, ws, several } = facts;
   const needed = connections + OTHER_FILES;
@@ -47,8 +47,8 @@ export function startWarnings(facts: ProcessFacts, { connections, backlog }: Cap
 }
 
 /**
- * What is wrong with how a gateway itself lets `ws` compress.
- * @param place where it is served, as the start log names it: `{/path}`
+ * Returns a warning about the compression that a gateway has configured for `ws`.
+ * @param place place of the gateway, as in the start log: `{/path}`
  */
 export function deflateWarning(place: string, perMessageDeflate: unknown): string | undefined {
   if (perMessageDeflate === undefined || perMessageDeflate === false) return undefined;
@@ -64,7 +64,7 @@ export function deflateWarning(place: string, perMessageDeflate: unknown): strin
   );
 }
 
-/** Whether a version is lower than another, both `major.minor.patch`; one that is not is not. */
+/** Tells whether a version is lower than another, both `major.minor.patch`; false for other text. */
 function isBelow(version: string, least: string): boolean {
   const [own, other] = [numbersOf(version), numbersOf(least)];
   const at = own.findIndex((number, i) => number !== other[i]);

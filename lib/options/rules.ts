@@ -1,6 +1,6 @@
 import { FanoutError, shown } from '../errors/fanout-error.js';
 
-/** What a value must be, in words and as a test, so that the sentence of an error cannot differ from the check. */
+/** Rule for a value, in words and as a test, so that the text of an error always matches the check. */
 export interface Rule {
   readonly must: string;
   readonly holds: (value: unknown) => boolean;
@@ -65,7 +65,10 @@ export function check<Values extends object>(prefix: string, given: object, rule
   return resolved as Values;
 }
 
-/** What is given of a group, without what is undefined: an unknown name that is undefined does no harm. */
+/**
+ * Returns the given values of a group without undefined ones, so that an unknown name with an undefined value does no
+ * harm.
+ */
 export function definedOf(name: string, given: unknown): Record<string, unknown> {
   if (given === undefined) return {};
   assertObject(name, given);

@@ -20,7 +20,7 @@ export interface WireFormat {
   readonly single: WireFormat | undefined;
   /** Format whose frames this one compresses if that saves bytes; undefined for uncompressed formats. */
   readonly deflates: WireFormat | undefined;
-  /** Whether a loss of publications ends the subscription, in place of a gap: its client then subscribes again. */
+  /** True if a loss of publications ends the subscription instead of a gap. Its client then subscribes again. */
   readonly endsAtLoss: boolean;
   /** Most bytes around the payload of a publication, with a frame header. */
   around(origin: Origin): number;
