@@ -64,24 +64,12 @@ export interface Rim {
 
 /** Creates the parts of the gateway: admission, inbound messages, topics and answers. */
 export function createRim(deps: RimDeps): Rim {
-  const {
-    options,
-    explorer,
-    config,
-    delivery,
-    protocols,
-    connections,
-    heartbeat,
-    observation,
-    clock,
-    logger,
-    errors,
-  } = deps;
+  const { options, delivery, connections, observation, clock, logger, errors } = deps;
   const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
-  const { counters, rejections, load, preflight } = observation;
+  const { counters, rejections, load } = observation;
   const slots = new AdmissionSlots(options.limits);
   const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
-  const inbound = new InboundLimits({ options, counters, rejections, connections, clock, logger });
+  const inbound = new InboundLimits({ ...deps, ...observation });
   const { usage, offenders } = inbound;
   const answers = new Answers({ errors, offenders });
   const tellFailed = (name: string): void => tellSourceFailed(answers, topics, connections, name);
@@ -154,39 +142,28 @@ export function createRim(deps: RimDeps): Rim {
     },
   };
   const lifecycle = new ConnectionLifecycle({
-    options,
-    connections,
+    ...deps,
     topics,
-    heartbeat,
     expiries,
     ...inbound.partsFor(router),
     connection: ofConnection,
     // Without pings nothing shows what a client has read.
     connectionWithoutPings: { ...ofConnection, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
     slots,
-    clock,
     logger: errors,
   });
   const blame = new Blame(warn);
-  const { enhancers, globals } = globalsOf(config, options.globalEnhancers);
+  const { enhancers, globals } = globalsOf(deps.config, options.globalEnhancers);
   const handlers = new GatewayHandlers(new Protection(globals, blame), enhancers);
   const server = new GatewayServer({
-    options,
-    explorer,
+    ...deps,
+    ...observation,
     handlers,
     guards: gate,
     lifecycle,
-    protocols,
-    load,
     bans: inbound.bans,
     slots,
     users,
-    rejections,
-    heartbeat,
-    preflight,
-    clock,
-    logger,
-    errors,
   });
   const shutdown = new Shutdown(
     { server, broadcaster, connections, lifecycle, leaveHooks, router, clock },
