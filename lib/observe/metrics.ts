@@ -44,7 +44,7 @@ export interface MetricsSnapshot {
    * processes, and is 0 without a bus.
    */
   readonly gaps: Readonly<Record<'slow' | 'expired' | 'except' | 'bus', number>>;
-  /** How often a subscription fell behind because the socket of its client had no room for a flush. */
+  /** Number of times that a subscription fell behind, because its socket had no room for a flush. */
   readonly slow: number;
 }
 

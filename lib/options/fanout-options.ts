@@ -211,8 +211,8 @@ export interface HandshakeOptions {
 export interface PublishingOptions {
   /**
    * Check of publications without a subscriber. Unchecked, a payload that cannot be sent is an error only with the first
-   * subscriber. `always` checks; `development` checks unless `NODE_ENV` is `production`; `listeners` does not check. @default
-   * 'development'
+   * subscriber. `always` checks; `development` checks unless `NODE_ENV` is `production`; `listeners` does not check.
+   * @default 'development'
    */
   check?: 'development' | 'always' | 'listeners';
 }
