@@ -120,7 +120,7 @@ export class Server {
       answers,
     });
     this.delivery.topics.listen({ vacated: topic => sources.stop(topic.name) });
-    catchUp.resyncWith(subscription => renewal.renew(subscription));
+    catchUp.resyncWith((subscription, reason) => renewal.renew(subscription, reason));
     // Without pings nothing tells what a client has read.
     const flightTime = heartbeat === undefined ? Infinity : flightTimeOf(lag);
     this.#host = {

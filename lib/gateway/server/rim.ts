@@ -114,7 +114,7 @@ export function createRim(deps: RimDeps): Rim {
     vacated: topic => sources.stop(topic.name),
     left: (subscription, reason) => leaveHooks.left(subscription, reason),
   });
-  catchUp.resyncWith(subscription => renewal.renew(subscription));
+  catchUp.resyncWith((subscription, reason) => renewal.renew(subscription, reason));
   const flightTime = flightTimeOf(options.slowConsumer.lag);
   const ofConnection = {
     turnWrites: new TurnWrites(clock),

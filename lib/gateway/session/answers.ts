@@ -5,6 +5,7 @@ import type { MessageId } from '../../protocol/frames.js';
 import type { EndReason, Outgoing, Request } from '../../protocol/protocol.js';
 import { reachOf } from '../../topic/topic.js';
 import type { Subscription } from '../../topic/subscription.js';
+import type { GapReason } from '../../wire/log-entry.js';
 import type { ClientConnection, ClientSession } from './client-session.js';
 import { errorAnswer, isAnswer } from './error-answer.js';
 import { readableError } from './exception-meaning.js';
@@ -17,6 +18,12 @@ export interface Granted {
   readonly recovered?: boolean | undefined;
   /** Flushes a second; undefined if the client asked for no rate. */
   readonly maxRate?: number | undefined;
+}
+
+/** New snapshot in place of lost publications. */
+export interface Renewed {
+  readonly reason: GapReason;
+  readonly snapshot: unknown;
 }
 
 /** The collaborators of {@link Answers}. */
@@ -91,10 +98,10 @@ export class Answers {
    * Announces a loss, with a new snapshot in place of the lost publications.
    * @throws FanoutError FANOUT_SNAPSHOT
    */
-  renewed(connection: ClientConnection, subscription: Subscription, snapshot: unknown): void {
+  renewed(connection: ClientConnection, subscription: Subscription, { reason, snapshot }: Renewed): void {
     const { topic, lostFrom, cursor } = subscription;
-    const gap = { from: lostFrom, to: cursor, reason: 'slow' } as const;
-    this.#answer(connection, counted(connection, connection.protocol.gap(topic, gap, snapshot)));
+    const gap = { from: lostFrom, to: cursor, reason };
+    this.#answer(connection, counted(connection, connection.protocol.gap(topic, gap, snapshot), reason));
     subscription.lossTold();
   }
 
@@ -191,8 +198,12 @@ export class Answers {
   }
 }
 
-/** Counts the message of a gap. It tells of publications that a slow client lost. */
-function counted(connection: ClientConnection, message: Outgoing | undefined): Outgoing | undefined {
-  if (message !== undefined) connection.counters.gaps.slow++;
+/** Counts the message of a gap. */
+function counted(
+  connection: ClientConnection,
+  message: Outgoing | undefined,
+  reason: GapReason = 'slow',
+): Outgoing | undefined {
+  if (message !== undefined) connection.counters.gaps[reason]++;
   return message;
 }

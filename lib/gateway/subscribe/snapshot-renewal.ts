@@ -1,8 +1,9 @@
 import type { CatchUp } from '../../broadcast/catch-up.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
 import type { Subscription } from '../../topic/subscription.js';
+import type { GapReason } from '../../wire/log-entry.js';
 import { inOwnContext } from '../../connection/own-context.js';
-import type { Answers } from '../session/answers.js';
+import type { Answers, Renewed } from '../session/answers.js';
 import type { ClientConnection, ClientSession } from '../session/client-session.js';
 import { sessionOf } from '../session/client-session.js';
 import { revoke } from './revocation.js';
@@ -34,7 +35,7 @@ export class SnapshotRenewal {
    * Starts the renewal of a subscription that is too far behind, or ends the subscription if its format has no gaps for
    * losses. Returns false if there is no method to call.
    */
-  renew(subscription: Subscription): boolean {
+  renew(subscription: Subscription, reason: GapReason): boolean {
     const { topic } = subscription;
     // Every subscriber of a gateway's topics is a connection, but the topic room does not know connections.
     const connection = subscription.subscriber as unknown as ClientConnection;
@@ -52,7 +53,7 @@ export class SnapshotRenewal {
     subscription.lose(subscription.lane.flushed);
     this.#renewing.set(subscription, request);
     // Called in a flush, in a publisher's turn, or when a socket drains.
-    void inOwnContext(this.#ask, session!, request, subscription);
+    void inOwnContext(this.#ask, session!, request, subscription, reason);
     return true;
   }
 
@@ -60,11 +61,12 @@ export class SnapshotRenewal {
     session: ClientSession,
     request: TopicRequest,
     subscription: Subscription,
+    reason: GapReason,
   ): Promise<void> => {
     const { topic } = subscription;
     try {
       const snapshot = await request.ask({ topic: topic.name });
-      const tell = (): void => this.#tell(session, request, subscription, snapshot);
+      const tell = (): void => this.#tell(session, request, subscription, { reason, snapshot });
       // Other topics may have lost publications too, and their snapshots may be under way.
       if (session.connection.full) await session.connection.whenRead(tell);
       else tell();
@@ -76,9 +78,9 @@ export class SnapshotRenewal {
     }
   };
 
-  #tell(session: ClientSession, request: TopicRequest, subscription: Subscription, snapshot: unknown): void {
+  #tell(session: ClientSession, request: TopicRequest, subscription: Subscription, renewed: Renewed): void {
     if (!this.#isWaiting(subscription, request)) return;
-    this.#deps.answers.renewed(session.connection, subscription, snapshot);
+    this.#deps.answers.renewed(session.connection, subscription, renewed);
     if (this.#isWaiting(subscription, request)) this.#deps.catchUp.join(subscription);
   }
 
