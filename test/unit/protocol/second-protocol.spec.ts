@@ -10,13 +10,13 @@ import {
   Topic,
   UseHandshakeGuards,
 } from 'nestjs-fanout';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { PROTOCOLS, Protocols } from '../../../lib/protocol/protocols.js';
 import { Client, eventually } from '../../support/client.js';
 import { CsvProtocol } from '../../support/csv-protocol.js';
 import { Core } from '../../support/unit/core.js';
-import { drain, publish } from '../../support/unit/returning.js';
+import { drain, publish, returning, turn } from '../../support/unit/returning.js';
 
 // A second protocol, plugged in without a change to any room: only the list of protocols of the application is another.
 
@@ -243,6 +243,22 @@ describe('a second protocol', () => {
     }
   });
 
+  it('sends nothing at all where everything that was missed is a gap without bytes', () => {
+    const core = new Core({ optionsOf: () => ({ history: 10 }) });
+    core.broadcaster.publish('t', 1, { ttl: 1 });
+    turn(core);
+    core.clock.advance(10);
+    const peer = core.connect('', OTHERS[1]!.format);
+    const added = vi.spyOn(peer.connection.sink, 'add');
+    const subscription = returning(core, peer, 't', 0);
+    core.recover(subscription);
+    turn(core);
+    expect([subscription.live, subscription.cursor, added.mock.calls]).toEqual([true, 1, []]);
+    core.broadcaster.publish('t', 2, { except: peer.connection.id });
+    turn(core);
+    expect([subscription.cursor, added.mock.calls, peer.socket.rawFrames]).toEqual([2, [], []]);
+  });
+
   it('pings with a message in every interval, also while the client is heard', () => {
     const core = new Core();
     const peer = core.connect('', undefined, '/', OTHERS[2]);
@@ -324,6 +340,7 @@ describe('a second protocol', () => {
     const core = new Core({ maxUnsentBytes: 100_000, optionsOf: () => ({ slow: 'gap' }) });
     const { format } = new CsvProtocol({ subprotocol: 'csv', gaps, binary: false });
     const peer = core.connect('', format);
+    const added = vi.spyOn(peer.connection.sink, 'add');
     core.activate(core.topics.hold(peer.connection, 't'));
     core.clock.turn();
     peer.socket.stalled = true;
@@ -336,7 +353,7 @@ describe('a second protocol', () => {
     expect(texts.length - kept.length).toBe(gaps ? 1 : 0);
     expect(kept.at(-1)).toMatch(/^pub,t,[^,]*:101,/);
     expect(kept.length).toBeLessThan(100);
-    expect(texts).not.toContain('');
+    expect(added.mock.calls.filter(([{ bytes }]) => bytes === 0)).toEqual([]);
     if (gaps) expect(texts.at(-2)).toMatch(/^gap,t,\d+,100,slow$/);
   });
 });
