@@ -15,7 +15,7 @@ function sessionOf(closes: number[]): ClientSession {
   return {
     socket: Object.assign(new EventEmitter(), { resume() {}, terminate() {} }),
     connection: {
-      transport: new FakeSocket(),
+      output: new FakeSocket(),
       handshake: { ip: '192.0.2.1' },
       closeWithoutAnswer: note,
       noteClose: note,
