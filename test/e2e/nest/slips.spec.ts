@@ -93,7 +93,7 @@ describe('a decorator without effect stops the start', () => {
       }
     }
     await expect(startApp({ providers: [MarketGateway], controllers: [PageController] })).rejects.toEqual(
-      failing('FANOUT_DECORATOR', '@CurrentConnection()', 'PageController.page', 'no gateway'),
+      failing('FANOUT_DECORATOR', '@CurrentConnection()', 'PageController.page', 'not a gateway'),
     );
   });
 
@@ -102,7 +102,7 @@ describe('a decorator without effect stops the start', () => {
     @Injectable()
     class Service {}
     await expect(startApp({ providers: [Service] })).rejects.toEqual(
-      failing('FANOUT_DECORATOR', '@Heartbeat()', 'Service', 'no gateway'),
+      failing('FANOUT_DECORATOR', '@Heartbeat()', 'Service', 'not a gateway'),
     );
   });
 });
@@ -214,7 +214,7 @@ describe('an upgrade that is answered 403 for its origin', () => {
       const headers = { origin: `https://app${i}.example`, cookie: 'a=b' };
       expect(await upgrade(`${url}/market`, headers)).toMatchObject({ status: 403 });
     }
-    const refusals = lines.filter(line => line.includes('answered 403'));
+    const refusals = lines.filter(line => line.includes('refused with 403'));
     expect(refusals).toHaveLength(3);
     expect(refusals[0]).toContain(`the origin "https://app0.example" to the host "${new URL(url).host}"`);
     expect(refusals[0]).toContain('option origins');
