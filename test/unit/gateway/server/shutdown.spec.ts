@@ -73,7 +73,7 @@ class Scene {
     };
     const connectionOf = (peer: Peer): unknown => ({
       close: (code: number, reason: string) => close(peer, `${code} ${reason}`),
-      terminateAs: () => {
+      terminateWith: () => {
         this.#note('terminate');
         this.leave(peer);
       },
