@@ -14,7 +14,7 @@ import {
 import { ApplicationConfig, LazyModuleLoader, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Delivery } from './broadcast/delivery.js';
-import { ProcessBroadcaster } from './broadcast/process-broadcaster.js';
+import { ProcessBroadcaster } from './broadcast/topic-broadcaster.js';
 import { ConnectionRegistry, Connections } from './connection/connection-registry.js';
 import { FanoutError } from './errors/fanout-error.js';
 import { assertUsable, FanoutAdapter } from './gateway/server/fanout-adapter.js';

@@ -1,7 +1,6 @@
 import type { Counters } from '../observe/counters.js';
-import { reachOf } from '../topic/topic.js';
 import type { Subscription } from '../topic/subscription.js';
-import type { Topic } from '../topic/topic.js';
+import { reachOf, type Topic } from '../topic/topic.js';
 import { Batch, type BatchSink } from '../wire/batch.js';
 import { gapEntry, type GapReason } from '../wire/log-entry.js';
 import { framesOf, singleOf } from '../wire/wire-format.js';

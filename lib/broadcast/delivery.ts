@@ -9,20 +9,17 @@ import type { Subscription } from '../topic/subscription.js';
 import type { Topic } from '../topic/topic.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
 import { TopicRegistry } from '../topic/topic-registry.js';
-import type { BatchSink } from '../wire/batch.js';
+import { type BatchSink, UnsentBatches } from '../wire/batch.js';
 import type { DeflateSettings } from '../wire/deflate-once.js';
 import { CatchUp } from './catch-up.js';
-import { FanOut } from './fan-out.js';
-import { FlushScheduler, type FlushTiming } from './flush-scheduler.js';
+import { BatchEncoder } from './topic-batches.js';
+import { FlushScheduler, type FlushTiming, LanePacer } from './flush-scheduler.js';
 import { Laggards } from './laggards.js';
-import { LanePacer } from './lane-pacer.js';
 import { LogSegments } from './log-segments.js';
 import { Crowds, Presence } from './presence.js';
-import { type PublicationCheck, UnheardCheck } from './publication-check.js';
+import { type PublicationCheck, TopicBroadcaster, UnheardCheck } from './topic-broadcaster.js';
 import type { Clock } from '../time/clock.js';
-import { TopicBroadcaster } from './topic-broadcaster.js';
-import { TopicWalk } from './topic-walk.js';
-import { UnsentBatches } from './unsent-batches.js';
+import { TopicWalk } from './flush-walk.js';
 
 /** Options for delivery; see `FanoutOptions` for their meaning. */
 export interface DeliverySettings {
@@ -56,7 +53,7 @@ export interface DeliveryDeps {
 export class Delivery {
   readonly topics: TopicRegistry;
   readonly scheduler: FlushScheduler;
-  readonly fanOut: FanOut;
+  readonly fanOut: BatchEncoder;
   readonly catchUp: CatchUp;
   readonly broadcaster: TopicBroadcaster;
   /** Ledger of bytes kept only for subscriptions that are behind. */
@@ -95,7 +92,7 @@ export class Delivery {
       maxBytes,
       recoveries: history.recoveries,
     }));
-    this.fanOut = new FanOut(pool, unsent, counters, clock.now, compression || undefined);
+    this.fanOut = new BatchEncoder(pool, unsent, counters, clock.now, compression || undefined);
     this.#walk = new TopicWalk(this.fanOut.encode, clock.now, catchUp);
     const walk = new TopicWalk(this.fanOut.encode, clock.now, catchUp);
     const scheduler = (this.scheduler = new FlushScheduler(walk, flush, clock, counters));

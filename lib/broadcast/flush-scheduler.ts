@@ -1,9 +1,7 @@
 import type { Counters } from '../observe/counters.js';
-import type { Lane } from '../topic/topic.js';
-import { FairSlice } from './fair-slice.js';
-import { FlushWalk } from './flush-walk.js';
-import type { Clock } from '../time/clock.js';
-import type { TopicWalk } from './topic-walk.js';
+import type { Clock, Timer } from '../time/clock.js';
+import type { Lane, Topic } from '../topic/topic.js';
+import { FlushWalk, type TopicWalk } from './flush-walk.js';
 
 /** Timing of flushes; see `FlushOptions` for the meaning of each number. */
 export interface FlushTiming {
@@ -142,5 +140,97 @@ export class FlushScheduler {
     const ended = this.#waiting;
     this.#waiting = [];
     for (const resolve of ended) resolve();
+  }
+}
+
+/** Factor between the usual slice and the longest. */
+const LONGEST = 4;
+
+/**
+ * Length of a slice of a flush before the event loop turns: the usual slice, or the time for which the loop has kept
+ * the flush waiting, up to the longest. So a flood of messages, or a garbage collection, takes no more of the loop than
+ * a flush, unless its turns are longer than the longest slice.
+ */
+export class FairSlice {
+  #dueAt = 0;
+
+  /** @param usual milliseconds of a slice that did not have to wait */
+  constructor(readonly usual: number) {}
+
+  /** Notes that the next slice is due at `time`. */
+  due(time: number): void {
+    this.#dueAt = time;
+  }
+
+  /** Returns the end of a slice that begins now. */
+  endOf(now: number): number {
+    return now + Math.min(Math.max(now - this.#dueAt, this.usual), this.usual * LONGEST);
+  }
+}
+
+interface Alarm {
+  readonly at: number;
+  readonly timer: Timer;
+}
+
+/**
+ * Requests the flushes of a topic: at once, or for a lane with an interval no more often than that. A topic with
+ * waiting lanes has one timer, for any number of lanes.
+ */
+export class LanePacer {
+  readonly #scheduler: Pick<FlushScheduler, 'request'>;
+  readonly #clock: Clock;
+  readonly #alarms = new Map<Topic, Alarm>();
+
+  constructor(scheduler: Pick<FlushScheduler, 'request'>, clock: Clock) {
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+  }
+
+  /** Requests a flush of a topic's new publications. */
+  request(topic: Topic): void {
+    // Without subscribers the flush only trims the log, and a timer would outlive the topic.
+    if (!topic.conflates || topic.vacant) return this.#scheduler.request(topic.lane);
+    const now = this.#clock.now();
+    let next = Infinity;
+    for (const lane of topic.lanes) {
+      if (lane.settled >= topic.log.head) continue;
+      if (lane.dueAt <= now) this.#scheduler.request(lane);
+      else next = Math.min(next, lane.dueAt);
+    }
+    if (next < Infinity) this.#wake(topic, next, now);
+  }
+
+  /** Requests the flush of all waiting lanes now. */
+  flush(): void {
+    for (const topic of this.#alarms.keys()) {
+      this.forget(topic);
+      for (const lane of topic.lanes) if (lane.settled < topic.log.head) this.#scheduler.request(lane);
+    }
+  }
+
+  /** Drops the timer of a topic without subscribers. */
+  forget(topic: Topic): void {
+    const alarm = this.#alarms.get(topic);
+    if (alarm === undefined) return;
+    this.#clock.clearTimeout(alarm.timer);
+    this.#alarms.delete(topic);
+  }
+
+  stop(): void {
+    for (const topic of this.#alarms.keys()) this.forget(topic);
+  }
+
+  #wake(topic: Topic, at: number, now: number): void {
+    const present = this.#alarms.get(topic);
+    if (present !== undefined && present.at <= at) return;
+    this.forget(topic);
+    const ring = (): void => {
+      this.#alarms.delete(topic);
+      this.request(topic);
+    };
+    const timer = this.#clock.setTimeout(ring, at - now);
+    timer.unref();
+    this.#alarms.set(topic, { at, timer });
   }
 }

@@ -1,6 +1,7 @@
-import type { Lane } from '../topic/topic.js';
+import type { Subscription } from '../topic/subscription.js';
+import type { Lane, Topic } from '../topic/topic.js';
 import type { BatchSink } from '../wire/batch.js';
-import type { TopicWalk } from './topic-walk.js';
+import { type Encode, TopicBatches } from './topic-batches.js';
 
 /** Sockets written between two looks at the clock: 16 writes take about 0.15 ms, a look takes 30 ns. */
 const WRITES_PER_LOOK = 16;
@@ -63,5 +64,136 @@ export class FlushWalk {
     this.#laneBegun = true;
     lane.dirty = false;
     this.#topicWalk.begin(lane);
+  }
+}
+
+/** Subscriptions visited between two looks at the clock: 16 writes take about 0.15 ms, a look takes 30 ns. */
+const VISITS_PER_LOOK = 16;
+
+/** Handler of subscriptions that a flush cannot serve. */
+export interface FlushFallback {
+  /** Takes over a live subscription whose socket has no room. It leaves the lane and keeps its cursor. */
+  defer(subscription: Subscription): void;
+  /** Called at the end of a flush of the topic. */
+  passed(topic: Topic): void;
+}
+
+/**
+ * Share of the list by which the start of the next walk moves. Steps of the golden ratio never come close to an earlier
+ * start.
+ */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * Delivers a lane of a topic to its subscribers in slices: to each a reference to a shared batch, never a copy. A
+ * subscription with a busy socket is passed over, and catches up from the log.
+ *
+ * Publications between two slices reach the subscriptions that are not visited yet. The others get them in the next
+ * flush. So under load no subscriber waits longer than from one visit to the next.
+ */
+export class TopicWalk {
+  readonly #batches: TopicBatches;
+  readonly #now: () => number;
+  readonly #fallback: FlushFallback;
+  #lane: Lane | undefined;
+  #at = 0;
+  #left = 0;
+  /** Length of the list at the beginning. Subscriptions added later have caught up by themselves. */
+  #end = 0;
+  /** Offset of every subscription at the end of the walk. */
+  #goal = 0;
+  /**
+   * Number of departures at the last look. `#searched` is the progress of the search for subscriptions that these have
+   * moved.
+   */
+  #departures = 0;
+  #searched = 0;
+
+  constructor(encode: Encode, now: () => number, fallback: FlushFallback) {
+    this.#batches = new TopicBatches(encode, now);
+    this.#now = now;
+    this.#fallback = fallback;
+  }
+
+  /** Begins a lane. */
+  begin(lane: Lane): void {
+    this.#lane = lane;
+    this.#goal = lane.topic.log.head;
+    if (lane.interval > 0) lane.dueAt = this.#now() + lane.interval;
+    this.#departures = lane.departures;
+    this.#searched = lane.subscriptions.length;
+    this.#left = this.#end = lane.subscriptions.length;
+    this.#at = Math.floor(lane.place * this.#end);
+    this.#batches.open(lane, lane.settled, this.#goal);
+  }
+
+  /**
+   * Continues until every subscription has all publications (true) or until the time `until` (false).
+   * @param later collects the sinks that other lanes of the same flush may add to; undefined if there are no other
+   *   lanes
+   */
+  step(until: number, later: BatchSink[] | undefined): boolean {
+    const lane = this.#lane!;
+    const to = lane.beginFlush();
+    if (to > this.#batches.to) this.#batches.open(lane, lane.settled, to);
+    if (!this.#visitAll(lane.subscriptions, until, later) || !this.#visitMoved(lane, until, later))
+      return false;
+    // Moves the start, so that no subscription is always the last. While more publications wait, the start stays: else
+    // the one just passed could become the last.
+    if (lane.topic.log.head === this.#goal) lane.place = (lane.place + GOLDEN) % 1;
+    lane.settle(this.#goal, this.#now());
+    if (lane.topic.behind.size > 0) this.#fallback.passed(lane.topic);
+    this.clear();
+    return true;
+  }
+
+  /** Drops the rest of the lane. */
+  clear(): void {
+    this.#lane = undefined;
+    this.#batches.close();
+  }
+
+  #visitAll(subscriptions: readonly Subscription[], until: number, later: BatchSink[] | undefined): boolean {
+    for (let visits = 1; this.#left > 0 && subscriptions.length > 0; visits++) {
+      // The list may have become shorter: a busy socket takes its subscription off it.
+      if (this.#at >= Math.min(this.#end, subscriptions.length)) this.#at = 0;
+      this.#left--;
+      this.#visit(subscriptions[this.#at++]!, later);
+      if (visits % VISITS_PER_LOOK === 0 && this.#now() >= until) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Visits subscriptions that were moved. A departed subscription's place is taken by another one, which may then be
+   * behind the walk without a visit.
+   */
+  #visitMoved(lane: Lane, until: number, later: BatchSink[] | undefined): boolean {
+    const { subscriptions } = lane;
+    for (let visits = 0; ;) {
+      if (this.#departures !== lane.departures) {
+        this.#departures = lane.departures;
+        this.#searched = 0;
+      }
+      if (this.#searched >= subscriptions.length) return true;
+      const subscription = subscriptions[this.#searched++]!;
+      if (subscription.cursor >= this.#goal) continue;
+      this.#visit(subscription, later);
+      if (++visits % VISITS_PER_LOOK === 0 && this.#now() >= until) return false;
+    }
+  }
+
+  #visit(subscription: Subscription, later: BatchSink[] | undefined): void {
+    const batch = this.#batches.for(subscription);
+    const { sink } = subscription;
+    if (batch !== undefined) {
+      if (later === undefined || sink.subscriptionCount === 1) {
+        if (!sink.send(batch)) return this.#fallback.defer(subscription);
+      } else {
+        if (sink.room < batch.bytes) return this.#fallback.defer(subscription);
+        if (sink.add(batch)) later.push(sink);
+      }
+    }
+    subscription.advance(this.#batches.to);
   }
 }

@@ -1,18 +1,14 @@
 import { BufferPool } from '../memory/buffer-pool.js';
 import type { Counters } from '../observe/counters.js';
 import type { Subscription } from '../topic/subscription.js';
-import { reachOf } from '../topic/topic.js';
-import type { Topic } from '../topic/topic.js';
-import type { Batch } from '../wire/batch.js';
-import { encode } from '../wire/encode.js';
+import { reachOf, type Topic } from '../topic/topic.js';
+import { type Batch, encodeBatch, type UnsentBatches } from '../wire/batch.js';
 import type { LogEntry } from '../wire/log-entry.js';
 import { MessageFrames, type Part } from '../wire/message-frames.js';
 import { singleOf, type WireFormat } from '../wire/wire-format.js';
 import type { Clock } from '../time/clock.js';
-import { missedIn } from './new-publications.js';
+import { exceptedIn, missedIn } from './topic-batches.js';
 import { beginOf, endOf, segmentOf } from './segment-bounds.js';
-import { exceptedIn } from './topic-batches.js';
-import type { UnsentBatches } from './unsent-batches.js';
 
 /** Milliseconds for which an unused segment is kept. Clients that lost their server return within seconds. */
 const LINGER_MS = 1000;
@@ -99,7 +95,7 @@ export class LogSegments {
     const begin = conflates ? reachOf(topic) : beginOf(log, next);
     const end = conflates ? to : endOf(log, next, to);
     const entries = missedIn(topic, begin, end, now);
-    const batch = encode(format, topic, entries, this.#memory);
+    const batch = encodeBatch(format, topic, entries, this.#memory);
     this.#encoded++;
     this.#counters.encodes++;
     this.#bytes += batch.bytes;

@@ -1,10 +1,79 @@
-import type { Lane } from '../topic/topic.js';
+import type { BufferPool } from '../memory/buffer-pool.js';
+import type { Counters } from '../observe/counters.js';
 import type { Subscription } from '../topic/subscription.js';
-import type { Batch } from '../wire/batch.js';
-import type { LogEntry } from '../wire/log-entry.js';
+import { type Lane, mayExpire, type Topic } from '../topic/topic.js';
+import { type Batch, encodeBatch, type UnsentBatches } from '../wire/batch.js';
+import { deflateOnce, type DeflateSettings } from '../wire/deflate-once.js';
+import { gapEntry, type LogEntry, newestPerKey, withoutExpired } from '../wire/log-entry.js';
 import { MessageFrames } from '../wire/message-frames.js';
 import { type Origin, singleOf, type WireFormat } from '../wire/wire-format.js';
-import { newIn } from './new-publications.js';
+
+/** Makes the batches that all subscribers of a topic share. */
+export class BatchEncoder {
+  readonly #pool: BufferPool;
+  readonly #unsent: UnsentBatches;
+  readonly #counters: Counters;
+  readonly #deflate: DeflateSettings | undefined;
+  /** Batches for single subscriptions, apart from those of a running walk. */
+  readonly #batches: TopicBatches;
+
+  /** @param deflate settings for connections that accept compressed frames; without it no frame is compressed */
+  constructor(
+    pool: BufferPool,
+    unsent: UnsentBatches,
+    counters: Counters,
+    now: () => number,
+    deflate?: DeflateSettings,
+  ) {
+    this.#pool = pool;
+    this.#unsent = unsent;
+    this.#counters = counters;
+    this.#deflate = deflate;
+    this.#batches = new TopicBatches(this.#encodeUncompressed, now);
+  }
+
+  /** Encodes publications into slabs of the pool. The slabs return when the last socket has released the batch. */
+  readonly encode: Encode = (format, origin, publications) => {
+    if (this.#deflate === undefined || format.deflates === undefined) {
+      return this.#encodeUncompressed(format, origin, publications);
+    }
+    this.#counters.encodes++;
+    const uncompressed = encodeBatch(format.deflates, origin, publications, this.#pool);
+    try {
+      const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#unsent.onSent);
+      this.#unsent.add(batch);
+      return batch;
+    } catch (error) {
+      uncompressed.release();
+      throw error;
+    }
+  };
+
+  /**
+   * Delivers everything to a live subscription that ends before the next flush. Returns false, and delivers nothing, if
+   * its socket has no room.
+   */
+  finish(subscription: Subscription): boolean {
+    const { lane, sink, cursor } = subscription;
+    const to = lane.topic.log.head;
+    if (cursor >= to) return true;
+    this.#batches.open(lane, cursor, to);
+    const batch = this.#batches.for(subscription);
+    const fits = batch === undefined || sink.room >= batch.bytes;
+    if (batch !== undefined && fits) sink.add(batch);
+    this.#batches.close();
+    if (fits) subscription.advance(to);
+    return fits;
+  }
+
+  /** Encodes a batch for one connection, uncompressed: compression only pays when many connections share the result. */
+  readonly #encodeUncompressed: Encode = (format, origin, publications) => {
+    this.#counters.encodes++;
+    const batch = encodeBatch(format, origin, publications, this.#pool, this.#unsent.onSent);
+    this.#unsent.add(batch);
+    return batch;
+  };
+}
 
 /** Encodes the publications of one topic in one format. */
 export type Encode = (format: WireFormat, origin: Origin, publications: readonly LogEntry[]) => Batch;
@@ -165,4 +234,33 @@ export function exceptedIn(publications: readonly LogEntry[]): Excepted | undefi
     else present.push(offset);
   }
   return offsets;
+}
+
+/** Returns the publications of a lane for a live subscription at offset `since`. */
+export function newIn(
+  { topic, interval }: Lane,
+  since: number,
+  to: number,
+  now: number,
+): readonly LogEntry[] {
+  const entries = interval > 0 ? conflated(topic, since, to) : topic.log.range(since, to);
+  return unexpired(topic, entries, now);
+}
+
+/** Returns the publications between two offsets for a subscription that is behind. */
+export function missedIn(topic: Topic, since: number, to: number, now: number): readonly LogEntry[] {
+  const entries = topic.conflates ? conflated(topic, since, to) : topic.log.range(since, to);
+  return unexpired(topic, entries, now);
+}
+
+/** Returns the newest publication of each key on a conflating topic, after a gap if some are no longer kept. */
+function conflated({ log, latest }: Topic, since: number, to: number): readonly LogEntry[] {
+  if (since >= latest!.reach) return latest!.range(since, to);
+  if (since >= log.first - 1) return newestPerKey(log.range(since, to));
+  const end = Math.min(latest!.reach, to);
+  return [gapEntry({ from: since + 1, to: end, reason: 'slow' }), ...latest!.range(end, to)];
+}
+
+function unexpired(topic: Topic, entries: readonly LogEntry[], now: number): readonly LogEntry[] {
+  return mayExpire(topic) ? withoutExpired(entries, now) : entries;
 }

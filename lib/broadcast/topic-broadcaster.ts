@@ -1,27 +1,88 @@
+import {
+  Broadcaster,
+  type CloseRequest,
+  type History,
+  type Position,
+  type Pressure,
+  type PublishOptions,
+  publishTerms,
+  type Target,
+} from './broadcaster.js';
 import type { PublicationPath } from '../bus/publication-path.js';
 import { assertClose } from '../connection/close.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { SocketConnection } from '../connection/socket-connection.js';
 import { CLOSE } from '../errors/close-codes.js';
+import { FanoutError, shown } from '../errors/fanout-error.js';
+import { outgoingJson } from '../json/outgoing.js';
 import type { Counters } from '../observe/counters.js';
+import type { Clock } from '../time/clock.js';
+import type { TopicPolicy } from '../topic/topic-policy.js';
 import type { TopicRegistry } from '../topic/topic-registry.js';
 import type { TopicData } from '../topic/topics.js';
-import type { CloseRequest, History, Position, Pressure, PublishOptions, Target } from './broadcaster.js';
+import type { UnsentBatches } from '../wire/batch.js';
 import type { CatchUp } from './catch-up.js';
-import { conflationKey } from './conflation-key.js';
-import type { FlushScheduler } from './flush-scheduler.js';
+import type { FlushScheduler, LanePacer } from './flush-scheduler.js';
 import { historyOf } from './history.js';
 import { IdempotencyKeys } from './idempotency-keys.js';
-import type { LanePacer } from './lane-pacer.js';
 import type { Member } from './membership.js';
-import { payloadOf } from './payload.js';
 import type { Crowds } from './presence.js';
 import { NO_PRESSURE, pressureOf } from './pressure.js';
-import type { UnheardCheck } from './publication-check.js';
-import { publishTerms } from './publish-options.js';
-import type { Clock } from '../time/clock.js';
 import { targeted } from './targeted.js';
-import type { UnsentBatches } from './unsent-batches.js';
+
+/** {@link Broadcaster} of an application with one process, which knows all answers. */
+export class ProcessBroadcaster extends Broadcaster {
+  readonly #topics: TopicBroadcaster;
+
+  constructor(topics: TopicBroadcaster) {
+    super();
+    this.#topics = topics;
+  }
+
+  publish(topic: string, data: unknown, options?: PublishOptions): number {
+    return this.#topics.publish(topic, data, options);
+  }
+
+  publishConfirmed<Name extends string>(
+    topic: Name,
+    data: TopicData<Name>,
+    options?: PublishOptions,
+  ): Promise<Position> {
+    return this.#topics.publishConfirmed(topic, data, options);
+  }
+
+  flush(): Promise<void> {
+    return this.#topics.flush();
+  }
+
+  subscribers(topic: string): number {
+    return this.#topics.subscribers(topic);
+  }
+
+  async position(topic: string): Promise<Position> {
+    return this.#topics.position(topic);
+  }
+
+  async history<Name extends string>(topic: Name, since?: Position): Promise<History<TopicData<Name>>> {
+    return this.#topics.history(topic, since);
+  }
+
+  pressure(topic: string): Pressure {
+    return this.#topics.pressure(topic);
+  }
+
+  async presence(topic: string): Promise<Member[]> {
+    return this.#topics.presence(topic);
+  }
+
+  async disconnect(target: Target, close?: CloseRequest): Promise<number> {
+    return this.#topics.disconnect(target, close);
+  }
+
+  async unsubscribe(target: Target, topic: string): Promise<number> {
+    return this.#topics.unsubscribe(target, topic);
+  }
+}
 
 /** The collaborators of {@link TopicBroadcaster}. */
 export interface BroadcasterDeps {
@@ -144,5 +205,68 @@ export class TopicBroadcaster {
     let count = 0;
     for (const connection of targeted(this.#deps.connections, target)) if (act(connection)) count++;
     return count;
+  }
+}
+
+/** Payload of a publication as JSON, with its size in UTF-8. */
+export interface Payload {
+  readonly json: string;
+  readonly bytes: number;
+}
+
+/**
+ * Encodes the payload of a publication.
+ * @param most bytes of JSON that a payload may have
+ * @throws FanoutError FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE
+ */
+export function payloadOf(topic: string, data: unknown, most: number): Payload {
+  const json = outgoingJson('FANOUT_PAYLOAD', topic, data);
+  if (json === undefined) throw new FanoutError('FANOUT_PAYLOAD', topic, 'undefined has no JSON form');
+  const bytes = Buffer.byteLength(json);
+  if (bytes > most) throw new FanoutError('FANOUT_PAYLOAD_SIZE', most, bytes, topic);
+  return { json, bytes };
+}
+
+/**
+ * Returns the conflation key of a payload; undefined on topics that do not conflate.
+ * @throws FanoutError FANOUT_CONFLATION_KEY when the application's function throws or returns no key
+ */
+export function conflationKey(name: string, { keyOf }: TopicPolicy, data: unknown): string | undefined {
+  if (keyOf === undefined) return undefined;
+  let key: unknown;
+  try {
+    key = keyOf(data);
+  } catch (error) {
+    throw new FanoutError(
+      'FANOUT_CONFLATION_KEY',
+      name,
+      error instanceof Error ? error.message : shown(error),
+    );
+  }
+  if (typeof key === 'string' || typeof key === 'number') return String(key);
+  throw new FanoutError('FANOUT_CONFLATION_KEY', name, `it is ${shown(key)}`);
+}
+
+/** Publications to check: see option `publishing.check`. */
+export type PublicationCheck = 'development' | 'always' | 'listeners';
+
+/** Checks publications without a subscriber, so that each throws the same error as with one. */
+export class UnheardCheck {
+  readonly #topics: TopicRegistry;
+  readonly #maxPayload: number;
+  readonly #on: boolean;
+
+  /** @param maxPayload bytes of JSON of one publication */
+  constructor(topics: TopicRegistry, maxPayload: number, check: PublicationCheck) {
+    this.#topics = topics;
+    this.#maxPayload = maxPayload;
+    this.#on = check === 'always' || (check === 'development' && process.env['NODE_ENV'] !== 'production');
+  }
+
+  /** Checks a publication. @throws FanoutError FANOUT_PAYLOAD, FANOUT_PAYLOAD_SIZE, FANOUT_CONFLATION_KEY */
+  check(topic: string, data: unknown): void {
+    if (!this.#on) return;
+    payloadOf(topic, data, this.#maxPayload);
+    conflationKey(topic, this.#topics.policyOf(topic), data);
   }
 }

@@ -8,13 +8,11 @@ const IDLE_WINDOW = 64 * 1024;
 
 /** Smallest window. Slower lines are left to `slowConsumer.grace`. */
 const LEAST_WINDOW = 8 * 1024;
-
 /** Most bytes without a ping, on a line that is not known to be fast. */
 const MOST_UNMARKED = 128 * 1024;
 /** Most bytes without a ping, on a line that answers late. At 30 kbit/s it reads so many bytes in 13 seconds. */
 const MOST_UNMARKED_FAR = 48 * 1024;
 const LEAST_UNMARKED = 2 * 1024;
-
 /** Largest window: the bytes under way on a gigabit line to the other side of the world. */
 const MOST_WINDOW = 16 * 1024 * 1024;
 
@@ -28,15 +26,14 @@ const MOST_MARKS = Math.ceil(MOST_WINDOW / MOST_UNMARKED_FAR) + 32;
 const LATE_TIMES = 2;
 const LATE_MS = 250;
 const LATE_WINDOW = 64 * 1024;
-
-/** Share of the window above which a frame is cut. */
+/** A frame above this share of the window is cut. */
 const CUT_SHARE = 1 / 2;
 const LEAST_CUT = 4 * 1024;
 
 /**
- * Bytes under way to a client. A client answers a ping when it has read everything before the ping. So the pong
- * acknowledges these bytes, through every proxy. The window is the number of bytes that the line reads in the target
- * time. A fast answer doubles the window. A late answer shrinks the window to what the line reads in the target time.
+ * Bytes under way to a client. A client answers a ping when it has read everything before the ping, so the pong
+ * acknowledges these bytes, through every proxy. The window is what the line reads in the target time. A fast answer
+ * doubles the window, and a late answer shrinks the window to that number.
  */
 export class Flight {
   readonly #target: number;
@@ -221,8 +218,8 @@ export class Flight {
   }
 
   /**
-   * Tells whether the written bytes need no ping now. Either an answer is on its way, or the bytes went no faster than
-   * the trusted rate of the line. In the second case the bytes are taken as read.
+   * Tells whether the written bytes need no ping now: an answer is on its way, or the bytes went no faster than the
+   * trusted rate of the line. Bytes at that rate are taken as read.
    * @param next bytes of the next write
    */
   isCovered(next: number, now: number): boolean {
@@ -267,7 +264,7 @@ export class Flight {
     this.#isFar = lag > this.#target / 4;
     if (timed === 0 || this.#target === Infinity) return;
     const rate = timed / lag;
-    // A few bytes that are read late show only a lower bound of the rate.
+    // A few bytes read late show only a lower bound.
     this.#rate = timed < LEAST_WINDOW / 2 ? Math.max(rate, this.#rate) : rate;
     const least = timed / Math.max(1, now - since);
     this.#isSlow = lag > this.#target / 2;

@@ -1,5 +1,3 @@
-import { firstAbove } from './sorted-search.js';
-
 /** Places of the frames of a batch, found by bisection. */
 export class FramePlaces {
   readonly #buffers: readonly Buffer[];
@@ -41,4 +39,16 @@ export class FramePlaces {
     }
     return views;
   }
+}
+
+/** Returns the index of the first number above `value` in ascending numbers; their count if there is none. */
+export function firstAbove(numbers: readonly number[], value: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (numbers[middle]! > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

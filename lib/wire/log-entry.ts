@@ -49,3 +49,45 @@ export function gapEntry(gap: Gap): LogEntry {
     gap,
   };
 }
+
+/**
+ * Replaces each run of publications that have expired by one gap. Returns the same array if none has expired, at the
+ * cost of one check for each.
+ */
+export function withoutExpired(entries: readonly LogEntry[], now: number): readonly LogEntry[] {
+  let at = entries.findIndex(entry => hasExpired(entry, now));
+  if (at < 0) return entries;
+  const left = entries.slice(0, at);
+  while (at < entries.length) {
+    const first = entries[at++]!;
+    if (!hasExpired(first, now)) {
+      left.push(first);
+      continue;
+    }
+    while (at < entries.length && hasExpired(entries[at]!, now)) at++;
+    left.push(gapEntry({ from: first.offset, to: entries[at - 1]!.offset, reason: 'expired' }));
+  }
+  return left;
+}
+
+function hasExpired({ expires }: LogEntry, now: number): boolean {
+  return expires !== 0 && expires <= now;
+}
+
+/**
+ * Returns the newest entry of each key, in the order of offsets, and every entry without a key. Returns the same array
+ * if nothing is left out.
+ */
+export function newestPerKey(entries: readonly LogEntry[]): readonly LogEntry[] {
+  const seen = new Set<string>();
+  const newest: LogEntry[] = [];
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const entry = entries[i]!;
+    if (entry.key !== undefined) {
+      if (seen.has(entry.key)) continue;
+      seen.add(entry.key);
+    }
+    newest.push(entry);
+  }
+  return newest.length === entries.length ? entries : newest.toReversed();
+}

@@ -1,9 +1,6 @@
-import type { Batch } from './batch.js';
-import { FramePlaces } from './frame-places.js';
+import { Batch } from './batch.js';
+import { firstAbove, FramePlaces } from './frame-places.js';
 import { type Gap, gapEntry, type GapReason, type LogEntry } from './log-entry.js';
-import { type Outgoing, partOf } from './part-of.js';
-import { Pieces } from './pieces.js';
-import { firstAbove } from './sorted-search.js';
 import { framesOf, type Origin, type WireFormat } from './wire-format.js';
 
 /** Part of a batch, and the cursor of a connection that gets it. */
@@ -140,4 +137,50 @@ export class MessageFrames {
     for (let i = at; i < reached; i++) pieces.note(this.#gaps[i]?.reason);
     return reached;
   }
+}
+
+/** Pieces of a part of a batch. */
+export class Pieces {
+  readonly buffers: Buffer[] = [];
+  /** Number of publications among the added frames. */
+  publications = 0;
+  /** Reasons of the gaps among the added frames. */
+  gaps: GapReason[] | undefined;
+
+  /** @param room bytes that may be added; the first frame may exceed them */
+  constructor(public room: number) {}
+
+  get empty(): boolean {
+    return this.buffers.length === 0;
+  }
+
+  /** Counts an added frame. @param gap reason, if the frame is a gap */
+  note(gap: GapReason | undefined): void {
+    if (gap === undefined) this.publications++;
+    else (this.gaps ??= []).push(gap);
+  }
+
+  add(buffer: Buffer): void {
+    if (buffer.length > 0) this.buffers.push(buffer);
+    this.room -= buffer.length;
+  }
+}
+
+/** Counter of batches until they are sent. */
+export interface Outgoing {
+  add(batch: Batch): void;
+  /** Called once for each batch, after its last release. */
+  readonly onSent: (batch: Batch) => void;
+}
+
+/** Makes a batch of views into another one, kept alive as long. The caller owns the result. */
+export function partOf(whole: Batch, views: readonly Buffer[], outgoing?: Outgoing): Batch {
+  whole.retain();
+  const onSent = (part: Batch): void => {
+    whole.release();
+    outgoing?.onSent(part);
+  };
+  const part = new Batch(views, undefined, [], onSent, whole);
+  outgoing?.add(part);
+  return part;
 }

@@ -10,11 +10,10 @@ import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
 import type { Resync } from '../../../lib/broadcast/catch-up.js';
 import { Delivery, type DeliveryDeps } from '../../../lib/broadcast/delivery.js';
-import type { FanOut } from '../../../lib/broadcast/fan-out.js';
+import type { BatchEncoder } from '../../../lib/broadcast/topic-batches.js';
 import type { FlushScheduler, FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
 import type { Presence } from '../../../lib/broadcast/presence.js';
-import type { PublicationCheck } from '../../../lib/broadcast/publication-check.js';
-import type { TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
+import type { PublicationCheck, TopicBroadcaster } from '../../../lib/broadcast/topic-broadcaster.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
@@ -156,7 +155,7 @@ export class Core {
     return this.delivery.scheduler;
   }
 
-  get fanOut(): FanOut {
+  get fanOut(): BatchEncoder {
     return this.delivery.fanOut;
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { conflationKey } from '../../../lib/broadcast/conflation-key.js';
+import { conflationKey } from '../../../lib/broadcast/topic-broadcaster.js';
 import { topicOf } from '../../support/unit/topics.js';
 
 const policyOf = (options?: Parameters<typeof topicOf>[1]) => topicOf('t', options).policy;

@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LanePacer } from '../../../lib/broadcast/lane-pacer.js';
+import { LanePacer } from '../../../lib/broadcast/flush-scheduler.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
-import type { Lane } from '../../../lib/topic/topic.js';
-import type { Topic } from '../../../lib/topic/topic.js';
+import type { Lane, Topic } from '../../../lib/topic/topic.js';
 import { Core } from '../../support/unit/core.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
 import { subscriber } from '../../support/unit/subscribers.js';

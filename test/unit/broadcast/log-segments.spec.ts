@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { LogSegments } from '../../../lib/broadcast/log-segments.js';
-import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
+import { UnsentBatches } from '../../../lib/wire/batch.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { Subscription } from '../../../lib/topic/subscription.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { missedIn, newIn } from '../../../lib/broadcast/new-publications.js';
+import { missedIn, newIn } from '../../../lib/broadcast/topic-batches.js';
 import type { TopicOptions } from '../../../lib/options/topic-options.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { publishTerms } from '../../../lib/broadcast/publish-options.js';
+import { publishTerms } from '../../../lib/broadcast/broadcaster.js';
 
 const refusal = (text: string): object =>
   expect.objectContaining({

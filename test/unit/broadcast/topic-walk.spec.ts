@@ -1,12 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FanOut } from '../../../lib/broadcast/fan-out.js';
-import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
-import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
+import { BatchEncoder } from '../../../lib/broadcast/topic-batches.js';
+import { TopicWalk } from '../../../lib/broadcast/flush-walk.js';
+import { type BatchSink, UnsentBatches } from '../../../lib/wire/batch.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
-import type { BatchSink } from '../../../lib/wire/batch.js';
 import { batchedJson } from '../../../lib/protocol/json-formats.js';
 import { type HandSubscriber, subscriber } from '../../support/unit/subscribers.js';
 import { append, topicOf } from '../../support/unit/topics.js';
@@ -30,7 +29,7 @@ beforeEach(() => {
     },
     passed: (at: Topic): void => void passed.push(at),
   };
-  const fanOut = new FanOut(pool, new UnsentBatches(), new Counters(), () => now);
+  const fanOut = new BatchEncoder(pool, new UnsentBatches(), new Counters(), () => now);
   walk = new TopicWalk(fanOut.encode, () => now, fallback);
   topic = topicOf();
 });

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
-import { Batch } from '../../../lib/wire/batch.js';
+import { Batch, encodeBatch } from '../../../lib/wire/batch.js';
 import { deflateOnce, MOST_DEFLATED_BYTES, WINDOW_BITS } from '../../../lib/wire/deflate-once.js';
-import { encode } from '../../../lib/wire/encode.js';
 import { messageFrame, writeTextHeader } from '../../../lib/wire/frame.js';
 import { batchedJson, plainJson } from '../../../lib/protocol/json-formats.js';
 import type { WireFormat } from '../../../lib/wire/wire-format.js';
@@ -29,7 +28,7 @@ const noise = (length: number): string =>
     .slice(0, length);
 
 function encoded(format: WireFormat, values: readonly unknown[], pool = new BufferPool()): Batch {
-  return encode(format, { name: 'prices.AAPL', epoch: 'e' }, entriesOf(values), pool);
+  return encodeBatch(format, { name: 'prices.AAPL', epoch: 'e' }, entriesOf(values), pool);
 }
 
 const bytesOf = ({ buffers }: Batch): Buffer => Buffer.from(Buffer.concat(buffers));

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { withoutExpired } from '../../../lib/wire/expired.js';
-import { gapEntry, type LogEntry } from '../../../lib/wire/log-entry.js';
+import { gapEntry, type LogEntry, withoutExpired } from '../../../lib/wire/log-entry.js';
 import { entryOf } from '../../support/unit/entries.js';
 
 /** Entries from offset 11 on that expire at these times. */

@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
-import { encode } from '../../../lib/wire/encode.js';
-import { withoutExpired } from '../../../lib/wire/expired.js';
+import { type Batch, encodeBatch } from '../../../lib/wire/batch.js';
+import { type LogEntry, withoutExpired } from '../../../lib/wire/log-entry.js';
 import { plainJson } from '../../../lib/protocol/json-formats.js';
-import type { LogEntry } from '../../../lib/wire/log-entry.js';
 import { MessageFrames } from '../../../lib/wire/message-frames.js';
-import type { Batch } from '../../../lib/wire/batch.js';
 import { entriesOf, entryOf, ORIGIN } from '../../support/unit/entries.js';
 import { parseFrames } from '../../support/unit/frames.js';
 
@@ -94,7 +92,7 @@ function built({ publications, before, after, strays, exceptions }: Scenario) {
   const excepted = exceptions ? [...new Set([...offsets, ...strays])].sort((a, b) => a - b) : [];
   const entries = withoutExpired(published, 5);
   const pool = new BufferPool();
-  const whole = encode(plainJson, ORIGIN, entries, pool);
+  const whole = encodeBatch(plainJson, ORIGIN, entries, pool);
   const upTo = offset + after;
   return {
     entries,
@@ -177,7 +175,7 @@ describe('MessageFrames', () => {
 
     it('is the shared batch itself where that is all of it, and has its memory to the last reader', () => {
       const pool = new BufferPool();
-      const whole = encode(plainJson, ORIGIN, entriesOf(['a', 'b'], 4), pool);
+      const whole = encodeBatch(plainJson, ORIGIN, entriesOf(['a', 'b'], 4), pool);
       const frames = new MessageFrames(whole, plainJson, ORIGIN, entriesOf(['a', 'b'], 4), 9);
       for (const limit of [whole.bytes, Infinity]) {
         for (const excepted of [[], [3, 6]]) {
@@ -197,7 +195,7 @@ describe('MessageFrames', () => {
     });
 
     it('is the shared batch itself when its only frame is larger than the limit', () => {
-      const whole = encode(plainJson, ORIGIN, entriesOf(['a']), new BufferPool());
+      const whole = encodeBatch(plainJson, ORIGIN, entriesOf(['a']), new BufferPool());
       const frames = new MessageFrames(whole, plainJson, ORIGIN, entriesOf(['a']));
       expect(frames.after(0, 1)!.batch).toBe(whole);
       expect(frames.after(1, 1)).toBeUndefined();
@@ -222,7 +220,7 @@ describe('MessageFrames', () => {
     it('is one gap for who is left out of everything', () => {
       const entries = entriesOf(['a', 'b', 'c'], 7);
       const frames = new MessageFrames(
-        encode(plainJson, ORIGIN, entries, new BufferPool()),
+        encodeBatch(plainJson, ORIGIN, entries, new BufferPool()),
         plainJson,
         ORIGIN,
         entries,
@@ -232,7 +230,7 @@ describe('MessageFrames', () => {
 
     it('is an empty batch when there is nothing', () => {
       const frames = new MessageFrames(
-        encode(plainJson, ORIGIN, [], new BufferPool()),
+        encodeBatch(plainJson, ORIGIN, [], new BufferPool()),
         plainJson,
         ORIGIN,
         [],

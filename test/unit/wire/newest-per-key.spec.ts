@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LogEntry } from '../../../lib/wire/log-entry.js';
-import { newestPerKey } from '../../../lib/wire/newest-per-key.js';
+import { type LogEntry, newestPerKey } from '../../../lib/wire/log-entry.js';
 import { entryOf } from '../../support/unit/entries.js';
 
 const keyed = (keys: readonly (string | undefined)[]): LogEntry[] =>

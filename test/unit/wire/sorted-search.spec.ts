@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstAbove } from '../../../lib/wire/sorted-search.js';
+import { firstAbove } from '../../../lib/wire/frame-places.js';
 
 describe('firstAbove', () => {
   it('is the number of those that are not above', () => {

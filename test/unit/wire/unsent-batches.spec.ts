@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
-import { Batch } from '../../../lib/wire/batch.js';
+import { Batch, UnsentBatches } from '../../../lib/wire/batch.js';
 
 function sending(unsent: UnsentBatches): Batch {
   const batch = new Batch([Buffer.from('x')], undefined, [], unsent.onSent);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FanOut } from '../../../lib/broadcast/fan-out.js';
-import { TopicWalk } from '../../../lib/broadcast/topic-walk.js';
-import { UnsentBatches } from '../../../lib/broadcast/unsent-batches.js';
+import { BatchEncoder } from '../../../lib/broadcast/topic-batches.js';
+import { TopicWalk } from '../../../lib/broadcast/flush-walk.js';
+import { UnsentBatches } from '../../../lib/wire/batch.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { Subscription } from '../../../lib/topic/subscription.js';
@@ -14,14 +14,14 @@ import { append, topicOf } from '../../support/unit/topics.js';
 
 let pool: BufferPool;
 let unsent: UnsentBatches;
-let fanOut: FanOut;
+let fanOut: BatchEncoder;
 let walk: TopicWalk;
 let topic: Topic;
 
 beforeEach(() => {
   pool = new BufferPool();
   unsent = new UnsentBatches();
-  fanOut = new FanOut(pool, unsent, new Counters(), () => 0);
+  fanOut = new BatchEncoder(pool, unsent, new Counters(), () => 0);
   walk = new TopicWalk(fanOut.encode, () => 0, NO_STRAGGLERS);
   topic = topicOf();
 });
@@ -45,7 +45,7 @@ function deliver(): void {
 
 const data = (who: HandSubscriber): unknown[] => who.sink.publications.map(publication => publication.data);
 
-describe('FanOut', () => {
+describe('BatchEncoder', () => {
   describe('#finish', () => {
     it('gives what no flush has handed out yet, for the write that is to come', () => {
       const who = subscriber();
@@ -98,7 +98,7 @@ describe('FanOut', () => {
     const LONG = 'x'.repeat(300);
 
     beforeEach(() => {
-      fanOut = new FanOut(pool, unsent, new Counters(), () => 0, { threshold: 200, level: 6 });
+      fanOut = new BatchEncoder(pool, unsent, new Counters(), () => 0, { threshold: 200, level: 6 });
       walk = new TopicWalk(fanOut.encode, () => 0, NO_STRAGGLERS);
     });
 
