@@ -26,9 +26,8 @@ import { PostponedDrains } from './gateway/server/postponed-drains.js';
 import { assertProtected, Canary } from './gateway/protection/canary.js';
 import { giveBroadcasterTo } from './gateway/nest/publish.decorator.js';
 import { serializePublications } from './gateway/nest/publication-serializers.js';
-import { createRim, type Rim } from './gateway/server/rim.js';
+import { createGateway, type Gateway } from './gateway/server/composition.js';
 import { markServed } from './gateway/nest/served.js';
-import type { Shutdown } from './gateway/server/shutdown.js';
 import { StartChecks } from './gateway/server/start-checks.js';
 import { SteadyLogger } from './gateway/nest/steady-logger.js';
 import { GatewayTopicPolicies } from './gateway/nest/topic-policies.js';
@@ -54,14 +53,13 @@ interface FanoutRuntime {
   readonly pool: BufferPool;
   readonly connections: ConnectionRegistry;
   readonly heartbeat: HeartbeatMonitor;
-  readonly rim: Rim;
+  readonly gateway: Gateway;
   readonly delivery: Delivery;
   readonly policies: GatewayTopicPolicies;
   readonly checks: StartChecks;
   readonly broadcaster: Broadcaster;
   readonly router: MessageRouter;
   readonly server: GatewayServer;
-  readonly shutdown: Shutdown;
   readonly observation: Observation;
   readonly metrics: FanoutMetrics;
 }
@@ -77,6 +75,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 /** Creates the parts of all rooms. No other function knows all rooms. */
+// oxlint-disable-next-line max-lines-per-function -- a list of parts, each made once, in the order of their needs
 function compose(
   given: FanoutOptions | undefined,
   modules: ModulesContainer,
@@ -104,7 +103,7 @@ function compose(
     connections,
     logger: errors,
   });
-  const rim = createRim({
+  const gateway = createGateway({
     options,
     explorer,
     config,
@@ -117,21 +116,19 @@ function compose(
     logger,
     errors,
   });
-  const { router, server, shutdown } = rim;
   const adapter = new FanoutAdapter(moduleRef);
   return {
     adapter,
     pool,
     connections,
     heartbeat,
-    rim,
+    gateway,
     delivery,
     policies,
     checks: new StartChecks(modules, explorer, logger),
     broadcaster: new ProcessBroadcaster(delivery.broadcaster),
-    router,
-    server,
-    shutdown,
+    router: gateway.router,
+    server: gateway.server,
     observation,
     metrics: observation.metrics,
   };
@@ -244,14 +241,15 @@ export class FanoutModule
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    const { server, shutdown, heartbeat, rim, delivery, observation } = this.#runtime;
+    const { server, gateway, heartbeat, delivery, observation } = this.#runtime;
     observation.load.stop();
     // All clients leave now. Telling each of them about all others would help nobody.
     delivery.presence.stop();
-    if ((this.#config.getIoAdapter() as FanoutAdapter).forceCloseConnections) shutdown.hurry();
-    const leftMs = await shutdown.run();
+    if ((this.#config.getIoAdapter() as FanoutAdapter).forceCloseConnections) gateway.shutdown.hurry();
+    const leftMs = await gateway.shutdown.run();
     heartbeat.stop();
-    rim.stop();
+    gateway.expiries.stop();
+    gateway.unfinished.stop();
     delivery.stop();
     await server.drained(leftMs);
     await this.#drains.run();

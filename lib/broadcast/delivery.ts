@@ -53,7 +53,7 @@ export interface DeliveryDeps {
 export class Delivery {
   readonly topics: TopicRegistry;
   readonly scheduler: FlushScheduler;
-  readonly fanOut: BatchEncoder;
+  readonly encoder: BatchEncoder;
   readonly catchUp: CatchUp;
   readonly broadcaster: TopicBroadcaster;
   /** Ledger of bytes kept only for subscriptions that are behind. */
@@ -70,6 +70,7 @@ export class Delivery {
   /** Walk for topics that are delivered outside of a flush. */
   readonly #walk: TopicWalk;
 
+  // oxlint-disable-next-line max-lines-per-function -- a list of parts, each made once, in the order of their needs
   constructor({ settings, clock, pool, counters, policies, connections, pathOf, logger }: DeliveryDeps) {
     const { flush, slowConsumer, history, limits, compression, publishing } = settings;
     const { maxBytes, lag, grace, budget } = slowConsumer;
@@ -92,9 +93,9 @@ export class Delivery {
       maxBytes,
       recoveries: history.recoveries,
     }));
-    this.fanOut = new BatchEncoder(pool, unsent, counters, clock.now, compression || undefined);
-    this.#walk = new TopicWalk(this.fanOut.encode, clock.now, catchUp);
-    const walk = new TopicWalk(this.fanOut.encode, clock.now, catchUp);
+    this.encoder = new BatchEncoder(pool, unsent, counters, clock.now, compression || undefined);
+    this.#walk = new TopicWalk(this.encoder.encode, clock.now, catchUp);
+    const walk = new TopicWalk(this.encoder.encode, clock.now, catchUp);
     const scheduler = (this.scheduler = new FlushScheduler(walk, flush, clock, counters));
     const pacer = (this.#pacer = new LanePacer(scheduler, clock));
     const local = new LocalPath(pacer);
@@ -146,7 +147,7 @@ export class Delivery {
 
   /** Delivers pending publications to an answered subscription that ends, or tells it which ones it will not get. */
   finish(subscription: Subscription): void {
-    if (!subscription.live || !this.fanOut.finish(subscription)) this.catchUp.giveUp(subscription);
+    if (!subscription.live || !this.encoder.finish(subscription)) this.catchUp.giveUp(subscription);
   }
 
   /** Delivers at once what the next flush would deliver. */

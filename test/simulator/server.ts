@@ -1,4 +1,4 @@
-// What the rim throws are exceptions of Nest, which needs this before anything of it is loaded.
+// The gateway throws exceptions of Nest, and Nest needs this import before any other of its parts.
 import 'reflect-metadata';
 import { Delivery } from '../../lib/broadcast/delivery.js';
 import { FirstGrants } from '../../lib/connection/first-grants.js';

@@ -156,7 +156,7 @@ export class Core {
   }
 
   get fanOut(): BatchEncoder {
-    return this.delivery.fanOut;
+    return this.delivery.encoder;
   }
 
   get presence(): Presence {

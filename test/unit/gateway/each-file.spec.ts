@@ -34,7 +34,7 @@ const END_TO_END = [
   'server/fanout-adapter.ts',
   'server/first-hook.ts',
   'server/gateway-server.ts',
-  'server/rim.ts',
+  'server/composition.ts',
   'server/start-checks.ts',
   'session/answers.ts',
   'session/connection-context.ts',

@@ -4,6 +4,7 @@ import type { Delivery } from '../../broadcast/delivery.js';
 import type { ConnectionRegistry } from '../../connection/connection-registry.js';
 import { FirstGrants } from '../../connection/first-grants.js';
 import { flightTimeOf } from '../../connection/flight-time.js';
+import type { ConnectionDeps } from '../../connection/socket-connection.js';
 import { webSocketKind } from '../../connection/web-socket-kind.js';
 import { TurnWrites } from '../../connection/turn-writes.js';
 import { WaitingAnswers } from '../../connection/waiting-answers.js';
@@ -15,9 +16,10 @@ import type { ErrorLog } from '../../observe/sampled-errors.js';
 import type { Protocols } from '../../protocol/protocols.js';
 import type { ResolvedFanoutOptions } from '../../options/fanout-options.js';
 import type { TopicRegistry } from '../../topic/topic-registry.js';
+import type { UsageLimits } from '../../limits/usage-limits.js';
 import { AdmissionSlots } from '../../limits/admission-slots.js';
 import { AdmissionUsers } from '../admission/admission-users.js';
-import { type ClientConnection, sessionOf } from '../session/client-session.js';
+import { type ClientConnection, type ClientSession, sessionOf } from '../session/client-session.js';
 import { ConnectionLifecycle } from './connection-lifecycle.js';
 import { createCredentials } from '../messages/credentials.js';
 import { Answers } from '../session/answers.js';
@@ -25,6 +27,8 @@ import type { GatewayExplorer } from '../nest/gateway-explorer.js';
 import { GatewayHandlers } from '../handshake/gateway-handlers.js';
 import { GatewayServer } from './gateway-server.js';
 import { globalsOf } from '../handshake/handshake-enhancers.js';
+import type { Expiries } from '../handshake/expiries.js';
+import type { UnfinishedMessages } from '../messages/unfinished-messages.js';
 import { InboundLimits } from '../messages/inbound-limits.js';
 import { MessageRouter } from '../messages/message-router.js';
 import { Blame } from '../protection/blame.js';
@@ -37,8 +41,8 @@ import { TopicRequests } from '../subscribe/topic-requests.js';
 import { TopicRoom } from '../subscribe/topic-room.js';
 import { TopicSources } from '../subscribe/topic-sources.js';
 
-/** Collaborators of {@link createRim}. */
-export interface RimDeps {
+/** Collaborators of {@link createGateway}. */
+export interface GatewayDeps {
   readonly options: ResolvedFanoutOptions;
   readonly explorer: GatewayExplorer;
   readonly config: ApplicationConfig;
@@ -54,24 +58,62 @@ export interface RimDeps {
 }
 
 /** Parts of the gateway that other rooms need. */
-export interface Rim {
+export interface Gateway {
   readonly router: MessageRouter;
   readonly server: GatewayServer;
   readonly shutdown: Shutdown;
-  /** Ends the timers of the gateway, after the shutdown. */
-  stop(): void;
+  readonly expiries: Expiries<ClientSession>;
+  readonly unfinished: UnfinishedMessages;
+}
+
+/** Parts that answer subscribes. */
+interface Subscribing {
+  readonly requests: TopicRequests;
+  readonly subscribes: SubscribeRouter;
+  readonly leaveHooks: LeaveHooks;
 }
 
 /** Creates the parts of the gateway: admission, inbound messages, topics and answers. */
-export function createRim(deps: RimDeps): Rim {
-  const { options, delivery, connections, observation, clock, logger, errors } = deps;
-  const { topics, broadcaster, backlog, catchUp, laggards, presence } = delivery;
-  const { counters, rejections, load } = observation;
-  const slots = new AdmissionSlots(options.limits);
-  const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { options, delivery, connections, observation, clock, errors } = deps;
+  const { topics, broadcaster } = delivery;
   const inbound = new InboundLimits({ ...deps, ...observation });
   const { usage, offenders } = inbound;
   const answers = new Answers({ errors, offenders });
+  const { requests, subscribes, leaveHooks } = createSubscribing(deps, usage, answers);
+  const { rejections } = observation;
+  const checks = { options, topics, requests, rejections, usage, clock, errors, answers };
+  const { gate, expiries, refreshes } = createCredentials(checks);
+  const warn = (line: string): void => deps.logger.warn(line);
+  const { streams } = options.limits;
+  const router = new MessageRouter({ subscribes, refreshes, streams, answers, usage, clock, errors, warn });
+  const slots = new AdmissionSlots(options.limits);
+  const users = new AdmissionUsers(options.limits.connectionsPerUser, connections, rejections);
+  const connection = connectionDeps(deps, subscribes, users);
+  const lifecycle = new ConnectionLifecycle({
+    ...deps,
+    topics,
+    expiries,
+    ...inbound.partsFor(router),
+    connection,
+    // Without pings nothing shows what a client has read.
+    connectionWithoutPings: { ...connection, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
+    slots,
+    logger: errors,
+  });
+  const { enhancers, globals } = globalsOf(deps.config, options.globalEnhancers);
+  const handlers = new GatewayHandlers(new Protection(globals, new Blame(warn)), enhancers);
+  const { bans, unfinished } = inbound;
+  const entrance = { handlers, guards: gate, lifecycle, bans, slots, users };
+  const server = new GatewayServer({ ...deps, ...observation, ...entrance });
+  const ending = { server, broadcaster, connections, lifecycle, leaveHooks, router, clock };
+  const shutdown = new Shutdown(ending, options.shutdown.drain);
+  return { router, server, shutdown, expiries, unfinished };
+}
+
+function createSubscribing(deps: GatewayDeps, usage: UsageLimits, answers: Answers): Subscribing {
+  const { options, delivery, connections, observation, errors } = deps;
+  const { topics, broadcaster, catchUp } = delivery;
   const tellFailed = (name: string): void => tellSourceFailed(answers, topics, connections, name);
   const sources = new TopicSources(broadcaster, tellFailed, errors);
   const leaveHooks = new LeaveHooks(errors);
@@ -84,30 +126,8 @@ export function createRim(deps: RimDeps): Rim {
     answers,
     usage,
     room,
-    load,
+    load: observation.load,
     topicsPerConnection: options.limits.topicsPerConnection,
-  });
-  const { gate, expiries, refreshes } = createCredentials({
-    options,
-    topics,
-    requests,
-    rejections,
-    usage,
-    clock,
-    errors,
-    answers,
-  });
-  const { streams } = options.limits;
-  const warn = (line: string): void => logger.warn(line);
-  const router = new MessageRouter({
-    subscribes,
-    refreshes,
-    streams,
-    answers,
-    usage,
-    clock,
-    errors,
-    warn,
   });
   const renewal = new SnapshotRenewal({ topics, catchUp, requests, answers });
   topics.listen({
@@ -115,15 +135,24 @@ export function createRim(deps: RimDeps): Rim {
     left: (subscription, reason) => leaveHooks.left(subscription, reason),
   });
   catchUp.resyncWith((subscription, reason) => renewal.renew(subscription, reason));
+  return { requests, subscribes, leaveHooks };
+}
+
+function connectionDeps(
+  { options, delivery, connections, observation, clock }: GatewayDeps,
+  subscribes: SubscribeRouter,
+  users: AdmissionUsers,
+): ConnectionDeps {
+  const { topics, backlog, catchUp, laggards, presence } = delivery;
   const flightTime = flightTimeOf(options.slowConsumer.lag);
-  const ofConnection = {
+  return {
     turnWrites: new TurnWrites(clock),
     waiting: new WaitingAnswers(laggards),
     maxUnsentBytes: options.slowConsumer.maxBytes,
     flightTime,
     firstGrants: new FirstGrants(flightTime),
     clock,
-    counters,
+    counters: observation.counters,
     kind: webSocketKind,
     pinned: backlog.add.bind(backlog),
     drained: (connection: ClientConnection) => catchUp.drained(connection.sink),
@@ -141,39 +170,6 @@ export function createRim(deps: RimDeps): Rim {
       sessionOf(connection.transport)?.inbound.clear();
     },
   };
-  const lifecycle = new ConnectionLifecycle({
-    ...deps,
-    topics,
-    expiries,
-    ...inbound.partsFor(router),
-    connection: ofConnection,
-    // Without pings nothing shows what a client has read.
-    connectionWithoutPings: { ...ofConnection, flightTime: Infinity, firstGrants: new FirstGrants(Infinity) },
-    slots,
-    logger: errors,
-  });
-  const blame = new Blame(warn);
-  const { enhancers, globals } = globalsOf(deps.config, options.globalEnhancers);
-  const handlers = new GatewayHandlers(new Protection(globals, blame), enhancers);
-  const server = new GatewayServer({
-    ...deps,
-    ...observation,
-    handlers,
-    guards: gate,
-    lifecycle,
-    bans: inbound.bans,
-    slots,
-    users,
-  });
-  const shutdown = new Shutdown(
-    { server, broadcaster, connections, lifecycle, leaveHooks, router, clock },
-    options.shutdown.drain,
-  );
-  const stop = (): void => {
-    expiries.stop();
-    inbound.unfinished.stop();
-  };
-  return { router, server, shutdown, stop };
 }
 
 function tellSourceFailed(
