@@ -42,7 +42,8 @@ const DEFLATED = new WeakMap<WireFormat, WireFormat>();
 /** Returns the same format for connections that can read frames compressed once for all. */
 export function deflated(format: WireFormat): WireFormat {
   let twin = DEFLATED.get(format);
-  if (twin === undefined) DEFLATED.set(format, (twin = { ...format, single: singleOf(format), deflates: format }));
+  if (twin === undefined)
+    DEFLATED.set(format, (twin = { ...format, single: singleOf(format), deflates: format }));
   return twin;
 }
 
