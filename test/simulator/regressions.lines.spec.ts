@@ -81,6 +81,29 @@ const REGRESSIONS: Readonly<Record<string, Scenario>> = {
       { do: 'revoke', client: 0, topic: 't0' },
     ],
   },
+  'the server is told once that it has subscribed a client, while the client leaves a reply unread': {
+    settings: { ...BOUNDED, maxBytes: 65_233, lag: 2322 },
+    topics: { t0: TOPIC },
+    clients: [CLIENT],
+    steps: [
+      { do: 'subscribe', client: 0, topic: 't0', held: true },
+      { do: 'reply', client: 0, size: 72_487 },
+      { do: 'invite', client: 0, topic: 't0' },
+      { do: 'invite', client: 0, topic: 't0' },
+    ],
+  },
+  'the first window of a slow line may take longer than a short limit': {
+    settings: { ...BOUNDED, writeMs: 1, maxBytes: 792_103, lag: 511 },
+    topics: { t0: TOPIC },
+    clients: [{ ...CLIENT, network: { kind: 'proxied', rate: 13.1, buffer: 4_194_304, delay: 12 } }],
+    steps: [
+      { do: 'subscribe', client: 0, topic: 't0' },
+      { do: 'advance', ms: 1 },
+      { do: 'publish', topic: 't0', count: 1, size: 14_748, keys: 5 },
+      { do: 'advance', ms: 176 },
+      { do: 'publish', topic: 't0', count: 1, size: 15_241, keys: 5 },
+    ],
+  },
   'without a heartbeat nothing is too old for anybody': {
     settings: { ...SETTINGS, maxBytes: 109_390, lag: 5000 },
     topics: { t0: TOPIC },

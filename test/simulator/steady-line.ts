@@ -5,6 +5,9 @@ import type { ClientSpec, Settings } from './scenario.js';
 /** Bytes that may be under way whatever the line: with nothing under way, so much leaves at once. */
 const FIRST_BYTES = 80 * 1024;
 
+/** Bytes that may be under way to a client whose line is not known yet, whatever its limit. */
+const FIRST_WINDOW = 16 * 1024;
+
 /** Share of the limit in which a line reads what is under way, with a margin for what it is known to read only roughly. */
 const FLIGHT_SHARE = 0.65;
 
@@ -62,7 +65,8 @@ export class SteadyLine {
    */
   oldest(burst: number): number {
     if (this.#trip > this.#lag * LONGEST_TRIP) return Infinity;
-    return this.#lag * MADE_UP + burst / this.#rate + 2 * this.#trip + FLUSH_MS;
+    const waiting = Math.max(this.#lag * MADE_UP, FIRST_WINDOW / this.#rate);
+    return waiting + burst / this.#rate + 2 * this.#trip + FLUSH_MS;
   }
 
   /** Most bytes that may be under way. @param isNew whether no answer has come yet */

@@ -52,6 +52,8 @@ export class SubscribeRouter {
   readonly #requests: TopicRequests;
   readonly #answers: Answers;
   readonly #limit: number;
+  /** Subscriptions by the server that start when the client has read its earlier answers. */
+  readonly #promised = new WeakSet<Subscription>();
 
   constructor(deps: SubscribeDeps) {
     this.#deps = deps;
@@ -116,14 +118,19 @@ export class SubscribeRouter {
   subscribeFromServer(connection: ClientConnection, name: string): boolean {
     if (!connection.open) return false;
     const subscription = this.#topics.hold(connection, name);
-    if (subscription.served || subscription.answered) return false;
-    if (connection.full) void connection.whenRead(() => this.#startFromServer(connection, subscription));
-    else this.#startFromServer(connection, subscription);
+    if (subscription.served || subscription.answered || this.#promised.has(subscription)) return false;
+    if (!connection.full) {
+      this.#startFromServer(connection, subscription);
+      return true;
+    }
+    this.#promised.add(subscription);
+    void connection.whenRead(() => this.#startFromServer(connection, subscription));
     return true;
   }
 
   #startFromServer(connection: ClientConnection, subscription: Subscription): void {
     const { topic, served, answered } = subscription;
+    this.#promised.delete(subscription);
     // Meanwhile the server may have ended the subscription, or the client's own request was answered.
     if (served || answered || connection.subscriptions.get(topic.name) !== subscription) return;
     const snapshot = this.#requests.snapshotOf(topic.name);

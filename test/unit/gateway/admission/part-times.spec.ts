@@ -6,7 +6,7 @@ import { dateParts } from '../../../../lib/gateway/admission/part-times.js';
 function socketOf(parse: (this: EventEmitter, chunk: string) => void, done: string[]) {
   const socket = new EventEmitter();
   socket.on('data', parse);
-  dateParts({ transport: socket, noteParts: () => done.push('noted') } as never);
+  dateParts({ output: socket, noteParts: () => done.push('noted') } as never);
   return socket;
 }
 
@@ -42,9 +42,9 @@ describe('dateParts', () => {
     const done: string[] = [];
     const socket = new EventEmitter();
     for (const name of ['one', 'two']) socket.on('data', () => done.push(name));
-    dateParts({ transport: socket, noteParts: () => done.push('noted') } as never);
+    dateParts({ output: socket, noteParts: () => done.push('noted') } as never);
     socket.emit('data', 'a');
     expect(done).toEqual(['one', 'two']);
-    expect(() => dateParts({ transport: {} } as never)).not.toThrow();
+    expect(() => dateParts({ output: {} } as never)).not.toThrow();
   });
 });

@@ -285,4 +285,14 @@ describe('SubscribeRouter while its client leaves answers unread', () => {
     expect(publications()).toEqual(['news']);
     expect(router.subscribeFromServer(peer.connection, 'c')).toBe(false);
   });
+
+  it('lets the server subscribe it once, also before the answer is sent', async () => {
+    send('subscribe', 'a', 'b');
+    const subscribe = (): boolean => router.subscribeFromServer(peer.connection, 'c');
+    expect([subscribe(), subscribe()]).toEqual([true, false]);
+    expect(router.unsubscribeFromServer(peer.connection, 'c')).toBe(true);
+    expect([subscribe(), subscribe()]).toEqual([true, false]);
+    for (let i = 0; i < 3; i++) await read();
+    expect(answered()).toEqual(['a', 'b', 'c']);
+  });
 });
