@@ -182,7 +182,9 @@ export class World implements SocketWorld {
 
   /** Subscribed by the server. */
   invite({ life }: Device, topic: string): void {
-    if (life?.connection.subscribe(topic)) life.told.push({ event: 'subscribe', topic, moment: this.moment });
+    const waits = life?.connection.full === true;
+    if (life?.connection.subscribe(topic))
+      life.told.push({ event: 'subscribe', topic, moment: this.moment, waits });
   }
 
   /** Unsubscribed by the server. */
