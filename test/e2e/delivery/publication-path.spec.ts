@@ -11,6 +11,9 @@ class Prices {
   price(): void {}
 }
 
+/** Name of a file of the library, as source or in an installed package. */
+const OURS = /\/(?:lib(?=\/.+\.ts$)|nestjs-fanout\/dist(?:\/cjs)?)\/(.+)\.[jt]s$/;
+
 /** Files of the way, in its order. */
 const PATH = [
   'broadcast/topic-broadcaster',
@@ -51,7 +54,7 @@ async function filesRun(): Promise<string[]> {
   const run = result.filter(({ functions }) =>
     functions.some(({ functionName, ranges }) => functionName !== '' && ranges[0]!.count > 0),
   );
-  const files = run.map(({ url }) => /\/lib\/(.+)\.ts$/.exec(url)?.[1]).filter(file => file !== undefined);
+  const files = run.map(({ url }) => OURS.exec(url)?.[1]).filter(file => file !== undefined);
   const roomOf = (file: string): string => file.slice(0, file.indexOf('/'));
   return [...new Set(files)].filter(file => !ROOMS_BESIDE.has(roomOf(file)) && !BESIDE.has(file));
 }
