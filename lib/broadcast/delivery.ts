@@ -10,6 +10,7 @@ import type { Topic } from '../topic/topic.js';
 import type { TopicPolicies } from '../topic/topic-policy.js';
 import { TopicRegistry } from '../topic/topic-registry.js';
 import { type BatchSink, UnsentBatches } from '../wire/batch.js';
+import { JoinedBatches } from '../wire/joined-batches.js';
 import type { DeflateSettings } from '../wire/deflate-once.js';
 import { CatchUp } from './catch-up.js';
 import { BatchEncoder } from './topic-batches.js';
@@ -19,7 +20,7 @@ import { LogSegments } from './log-segments.js';
 import { Crowds, Presence } from './presence.js';
 import { type PublicationCheck, TopicBroadcaster, UnheardCheck } from './topic-broadcaster.js';
 import type { Clock } from '../time/clock.js';
-import { TopicWalk } from './flush-walk.js';
+import { FlushWalk, TopicWalk } from './flush-walk.js';
 
 /** Options for delivery; see `FanoutOptions` for their meaning. */
 export interface DeliverySettings {
@@ -95,7 +96,9 @@ export class Delivery {
     }));
     this.encoder = new BatchEncoder(pool, unsent, counters, clock.now, compression || undefined);
     this.#walk = new TopicWalk(this.encoder.encode, clock.now, catchUp);
-    const walk = new TopicWalk(this.encoder.encode, clock.now, catchUp);
+    const topicWalk = new TopicWalk(this.encoder.encodeInFlush, clock.now, catchUp);
+    const joined = new JoinedBatches(pool, unsent);
+    const walk = new FlushWalk(topicWalk, joined, this.encoder, clock.now);
     const scheduler = (this.scheduler = new FlushScheduler(walk, flush, clock, counters));
     const pacer = (this.#pacer = new LanePacer(scheduler, clock));
     const local = new LocalPath(pacer);
@@ -154,7 +157,7 @@ export class Delivery {
   #deliver(topic: Topic): void {
     for (const lane of topic.lanes) {
       if (lane.settled >= topic.log.head) continue;
-      this.#walk.begin(lane);
+      this.#walk.begin(lane, this.scheduler.clock.now());
       this.#walk.step(Infinity, undefined);
     }
   }

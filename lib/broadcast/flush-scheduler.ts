@@ -1,7 +1,7 @@
 import type { Counters } from '../observe/counters.js';
 import type { Clock, Timer } from '../time/clock.js';
 import type { Lane, Topic } from '../topic/topic.js';
-import { FlushWalk, type TopicWalk } from './flush-walk.js';
+import type { FlushWalk } from './flush-walk.js';
 
 /** Timing of flushes; see `FlushOptions` for the meaning of each number. */
 export interface FlushTiming {
@@ -36,12 +36,12 @@ export class FlushScheduler {
   #waiting: (() => void)[] = [];
 
   constructor(
-    topicWalk: Pick<TopicWalk, 'begin' | 'step' | 'clear'>,
+    walk: FlushWalk,
     readonly timing: FlushTiming,
     readonly clock: Clock,
     counters: Counters,
   ) {
-    this.#walk = new FlushWalk(topicWalk, () => clock.now());
+    this.#walk = walk;
     this.#slice = new FairSlice(timing.slice);
     this.#counters = counters;
   }

@@ -1,4 +1,5 @@
 import type { BufferPool } from '../memory/buffer-pool.js';
+import { SlabShelf } from '../memory/slab-shelf.js';
 import type { Counters } from '../observe/counters.js';
 import type { Subscription } from '../topic/subscription.js';
 import { type Lane, mayExpire, type Topic } from '../topic/topic.js';
@@ -14,6 +15,8 @@ export class BatchEncoder {
   readonly #unsent: UnsentBatches;
   readonly #counters: Counters;
   readonly #deflate: DeflateSettings | undefined;
+  readonly #shelf: SlabShelf;
+  readonly #now: () => number;
   /** Batches for single subscriptions, apart from those of a running walk. */
   readonly #batches: TopicBatches;
 
@@ -29,25 +32,45 @@ export class BatchEncoder {
     this.#unsent = unsent;
     this.#counters = counters;
     this.#deflate = deflate;
+    this.#shelf = new SlabShelf(pool);
+    this.#now = now;
     this.#batches = new TopicBatches(this.#encodeUncompressed, now);
   }
 
   /** Encodes publications into slabs of the pool. The slabs return when the last socket has released the batch. */
-  readonly encode: Encode = (format, origin, publications) => {
-    if (this.#deflate === undefined || format.deflates === undefined) {
-      return this.#encodeUncompressed(format, origin, publications);
-    }
+  readonly encode: Encode = (format, origin, publications) =>
+    this.#deflate === undefined || format.deflates === undefined
+      ? this.#encodeUncompressed(format, origin, publications)
+      : this.#encodeDeflated(format.deflates, origin, publications, this.#deflate);
+
+  /** Encodes as `encode` does, but small batches share slabs until `endFlush`. */
+  readonly encodeInFlush: Encode = (format, origin, publications) =>
+    this.#deflate === undefined || format.deflates === undefined
+      ? this.#encodeUncompressed(format, origin, publications, this.#shelf)
+      : this.#encodeDeflated(format.deflates, origin, publications, this.#deflate);
+
+  /** Releases the shared slab of small batches. */
+  endFlush(): void {
+    this.#shelf.clear();
+  }
+
+  #encodeDeflated(
+    format: WireFormat,
+    origin: Origin,
+    publications: readonly LogEntry[],
+    settings: DeflateSettings,
+  ): Batch {
     this.#counters.encodes++;
-    const uncompressed = encodeBatch(format.deflates, origin, publications, this.#pool);
+    const uncompressed = encodeBatch(format, origin, publications, this.#pool);
     try {
-      const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#unsent.onSent);
+      const batch = deflateOnce(uncompressed, settings, this.#pool, this.#unsent.onSent);
       this.#unsent.add(batch);
       return batch;
     } catch (error) {
       uncompressed.release();
       throw error;
     }
-  };
+  }
 
   /**
    * Delivers everything to a live subscription that ends before the next flush. Returns false, and delivers nothing, if
@@ -57,7 +80,7 @@ export class BatchEncoder {
     const { lane, sink, cursor } = subscription;
     const to = lane.topic.log.head;
     if (cursor >= to) return true;
-    this.#batches.open(lane, cursor, to);
+    this.#batches.open(lane, cursor, to, this.#now());
     const batch = this.#batches.for(subscription);
     const fits = batch === undefined || sink.room >= batch.bytes;
     if (batch !== undefined && fits) sink.add(batch);
@@ -67,9 +90,14 @@ export class BatchEncoder {
   }
 
   /** Encodes a batch for one connection, uncompressed: compression only pays when many connections share the result. */
-  readonly #encodeUncompressed: Encode = (format, origin, publications) => {
+  readonly #encodeUncompressed = (
+    format: WireFormat,
+    origin: Origin,
+    publications: readonly LogEntry[],
+    shelf?: SlabShelf,
+  ): Batch => {
     this.#counters.encodes++;
-    const batch = encodeBatch(format, origin, publications, this.#pool, this.#unsent.onSent);
+    const batch = encodeBatch(format, origin, publications, this.#pool, this.#unsent.onSent, shelf);
     this.#unsent.add(batch);
     return batch;
   };
@@ -84,16 +112,18 @@ export type Encode = (format: WireFormat, origin: Origin, publications: readonly
  */
 const MOST_COMPRESSED = 4;
 
+const NOTHING: readonly LogEntry[] = [];
+
 /** Excluded offsets by the id of a connection. */
 type Excepted = ReadonlyMap<string, readonly number[]>;
 
 /** Batch with the cursor and format of its subscriptions. */
 interface Made {
-  readonly format: WireFormat;
-  readonly cursor: number;
-  readonly batch: Batch;
+  format: WireFormat;
+  cursor: number;
+  batch: Batch;
   /** The batch, or undefined when the format has no bytes for it: a batch of gaps that clients never see. */
-  readonly sent: Batch | undefined;
+  sent: Batch | undefined;
 }
 
 /** A batch with a frame for each publication. */
@@ -111,13 +141,15 @@ interface Parts {
 export class TopicBatches {
   readonly #encode: Encode;
   readonly #now: () => number;
+  /** The first `#count` are of the present lane. The others are used again, because most lanes need one. */
   readonly #made: Made[] = [];
+  #count = 0;
   /** Offset of the last publication in these batches. */
   to = 0;
   #lane: Lane | undefined;
   #from = 0;
   /** Publications after `from`, the cursor of nearly every subscription. */
-  #range: readonly LogEntry[] = [];
+  #range: readonly LogEntry[] = NOTHING;
   /** Excluded offsets by the id of a connection; undefined in the common case of none. */
   #excepted: Excepted | undefined;
   #exceptedElsewhere: Map<number, Excepted | undefined> | undefined;
@@ -135,13 +167,14 @@ export class TopicBatches {
    * Begins a lane, and releases the batches of the previous one.
    * @param from lowest cursor of the lane
    * @param to offset of the last publication in these batches
+   * @param now time for publications that expire
    */
-  open(lane: Lane, from: number, to: number): void {
+  open(lane: Lane, from: number, to: number, now: number): void {
     this.close();
     this.#lane = lane;
     this.#from = from;
     this.to = to;
-    this.#range = newIn(lane, from, to, this.#now());
+    this.#range = newIn(lane, from, to, now);
     this.#excepted = exceptedIn(this.#range);
   }
 
@@ -159,11 +192,10 @@ export class TopicBatches {
   /** Releases all batches. */
   close(): void {
     this.#lane = this.#last = this.#excepted = this.#parts = this.#exceptedElsewhere = undefined;
-    for (const { batch } of this.#made) batch.release();
-    this.#made.length = 0;
-    for (const batch of this.#single ?? []) batch.release();
+    while (this.#count > 0) this.#made[--this.#count]!.batch.release();
+    if (this.#single !== undefined) for (const batch of this.#single) batch.release();
     this.#single = undefined;
-    this.#range = [];
+    this.#range = NOTHING;
   }
 
   #shared(cursor: number, format: WireFormat): Made {
@@ -171,18 +203,31 @@ export class TopicBatches {
   }
 
   #find(cursor: number, format: WireFormat): Made | undefined {
-    return this.#made.find(made => made.cursor === cursor && made.format === format);
+    for (let i = 0; i < this.#count; i++) {
+      const made = this.#made[i]!;
+      if (made.cursor === cursor && made.format === format) return made;
+    }
+    return undefined;
   }
 
   #make(cursor: number, format: WireFormat): Made {
     // Few subscriptions have the cursor of one that joined between two publications. A compression for each such cursor
     // would add up.
-    if (format.deflates !== undefined && this.#made.length >= MOST_COMPRESSED) {
+    if (format.deflates !== undefined && this.#count >= MOST_COMPRESSED) {
       return this.#find(cursor, format.deflates) ?? this.#make(cursor, format.deflates);
     }
     const batch = this.#encode(format, this.#lane!.topic, this.#after(cursor));
-    const made = { format, cursor, batch, sent: batch.bytes > 0 ? batch : undefined };
-    this.#made.push(made);
+    const sent = batch.bytes > 0 ? batch : undefined;
+    const present = this.#made[this.#count];
+    const made = present ?? { format, cursor, batch, sent };
+    if (present === undefined) this.#made.push(made);
+    else {
+      made.format = format;
+      made.cursor = cursor;
+      made.batch = batch;
+      made.sent = sent;
+    }
+    this.#count++;
     return made;
   }
 

@@ -1,5 +1,5 @@
 import type { Counters } from '../observe/counters.js';
-import type { Batch } from '../wire/batch.js';
+import type { Batch, BatchJoiner } from '../wire/batch.js';
 import { bytesLeft } from '../ws/socket-handle.js';
 import { firstRoom } from './first-grants.js';
 import { Flight } from './flight.js';
@@ -45,7 +45,7 @@ export abstract class BoundedOutbox {
 
   abstract get room(): number;
 
-  abstract write(): void;
+  abstract write(joiner?: BatchJoiner): void;
 
   /** Bytes that the kernel has not accepted yet, with gathered bytes and bytes that wait for acknowledgements. */
   get unsent(): number {

@@ -1,4 +1,4 @@
-import type { Batch, BatchSink } from '../wire/batch.js';
+import type { Batch, BatchJoiner, BatchSink } from '../wire/batch.js';
 import { BoundedOutbox } from './bounded-outbox.js';
 import { MOST_IN_FLIGHT } from './held-batches.js';
 import { OPEN } from './transport.js';
@@ -59,6 +59,20 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     return true;
   }
 
+  gather(batch: Batch, later: BatchSink[]): boolean {
+    if (!this.#admits(batch.bytes) && this.room < batch.bytes) return false;
+    if (this.add(batch)) later.push(this);
+    return true;
+  }
+
+  /** Tells whether the grant has room for further bytes, in the case of nearly every flush. */
+  #admits(bytes: number): boolean {
+    // The first batch of a flush has found the socket free.
+    if (this.count > 0) return this.#isGranted(this.bytes + bytes);
+    const isFree = this.transport.readyState === OPEN && this.output.writableLength === 0;
+    return isFree && (this.#isGranted(bytes) || this.#isGrantedAnew(bytes));
+  }
+
   add(batch: Batch): boolean {
     if (this.transport.readyState !== OPEN) return false;
     batch.retain();
@@ -67,7 +81,7 @@ export class Outbox extends BoundedOutbox implements BatchSink {
     return this.count++ === 0;
   }
 
-  write(): void {
+  write(joiner?: BatchJoiner): void {
     if (this.count === 0) return;
     const bytes = this.bytes;
     const queued = this.output.writableLength;
@@ -78,10 +92,25 @@ export class Outbox extends BoundedOutbox implements BatchSink {
       this.drop();
       return this.deps.tooSlow();
     }
+    if (isFree && this.count > 1 && joiner !== undefined) this.#join(joiner);
     if (this.#isGranted(bytes)) {
       this.grant -= bytes;
       this.writeGathered();
     } else this.#writeBeyond(bytes);
+  }
+
+  /** Puts one batch in the place of the gathered ones. */
+  #join(joiner: BatchJoiner): void {
+    const pending = this.pending!;
+    const joined = joiner.join(pending, this.count, this.bytes);
+    if (joined === undefined) return;
+    joined.retain();
+    for (let i = 0; i < this.count; i++) {
+      pending[i]!.release();
+      pending[i] = undefined;
+    }
+    pending[0] = joined;
+    this.count = 1;
   }
 
   /**

@@ -67,6 +67,7 @@ export class Retention {
     // A flush that began before the topic ended may still be running.
     if (topic.ended) return;
     log.forget(policy.history, now);
+    if (this.#keepsNothing(topic)) return log.dropBefore(topic.lane.settled + 1);
     this.#drop(topic);
     if (latest !== undefined && latest.size > 0) latest.settle(lowestCursor(topic));
     if (policy.history.size > 0) this.#countHistory(topic);
@@ -80,6 +81,17 @@ export class Retention {
     this.#history.add(-topic.historyBytes);
     this.#backlog.add(-topic.backlogBytes);
     topic.historyBytes = topic.backlogBytes = 0;
+  }
+
+  /** Tells whether a topic keeps only what is not flushed, as nearly every topic without history does. */
+  #keepsNothing({ policy, latest, held, behind, backlogBytes }: RetainedTopic): boolean {
+    return (
+      policy.history.size === 0 &&
+      latest === undefined &&
+      held.size === 0 &&
+      behind.size === 0 &&
+      backlogBytes === 0
+    );
   }
 
   #drop(topic: RetainedTopic): void {

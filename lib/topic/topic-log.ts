@@ -77,7 +77,9 @@ export class TopicLog {
     const offset = ++this.#head;
     const until = (this.#total += bytes);
     const entry = { offset, json, bytes, until, at, expires, key, except, gap: undefined };
-    this.#entries.push(entry);
+    // The first push to an empty array would reserve room for 16 more.
+    if (this.#entries.length === 0) this.#entries = [entry];
+    else this.#entries.push(entry);
     if (expires > 0) this.#mortal++;
     return entry;
   }

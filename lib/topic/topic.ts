@@ -67,8 +67,9 @@ export class Topic {
 
   /** Number of answered subscriptions that get publications. */
   get subscribers(): number {
-    let count = this.lane.subscriptions.length + this.behind.size;
-    for (const { subscriptions } of this.#lanes?.values() ?? []) count += subscriptions.length;
+    let count = this.lane.subscriptions.length + (this.#behind?.size ?? 0);
+    if (this.#lanes !== undefined)
+      for (const { subscriptions } of this.#lanes.values()) count += subscriptions.length;
     return count;
   }
 

@@ -1,4 +1,5 @@
 import { type BufferPool, LARGEST_SLAB } from '../memory/buffer-pool.js';
+import { SlabShelf } from '../memory/slab-shelf.js';
 import type { GapReason, LogEntry } from './log-entry.js';
 import type { Origin, WireFormat } from './wire-format.js';
 
@@ -8,6 +9,7 @@ const NO_GAPS: readonly GapReason[] = [];
  * Encodes the publications of one topic in frames, once for all connections of the format. Frames have at most the size
  * of a slab, because many clients limit the size of a frame (often to 1 MiB). A publication larger than a slab gets
  * memory of its own, outside of the pool.
+ * @param shelf memory for small batches; without it each batch has slabs of its own
  */
 export function encodeBatch(
   format: WireFormat,
@@ -15,23 +17,54 @@ export function encodeBatch(
   publications: readonly LogEntry[],
   pool: BufferPool,
   sent?: (batch: Batch) => void,
+  shelf?: SlabShelf,
 ): Batch {
-  const buffers: Buffer[] = [];
-  const slabs: Buffer[] = [];
-  for (const piece of piecesOf(publications, format, origin)) {
-    const size = format.size(origin, piece);
-    const pooled = size <= LARGEST_SLAB;
-    const memory = pooled ? pool.take(size) : Buffer.allocUnsafeSlow(size);
-    format.write(memory, 0, origin, piece);
-    buffers.push(memory.subarray(0, size));
-    if (pooled) slabs.push(memory);
-  }
-  const batch = new Batch(buffers, pool, slabs, sent);
+  const size = format.size(origin, publications);
+  const batch =
+    shelf !== undefined && size <= SlabShelf.MOST
+      ? shelved(format, origin, publications, size, shelf, sent)
+      : slabbed(format, origin, publications, size, pool, sent);
   const gaps = gapsIn(publications);
   batch.publications = publications.length - gaps.length;
   // A format may write nothing for gaps.
   if (gaps.length > 0 && format.mostForGap(origin) > 0) batch.gaps = gaps;
   return batch;
+}
+
+function shelved(
+  format: WireFormat,
+  origin: Origin,
+  publications: readonly LogEntry[],
+  size: number,
+  shelf: SlabShelf,
+  sent?: (batch: Batch) => void,
+): Batch {
+  const slab = shelf.with(size);
+  const at = slab.take(size);
+  format.write(slab.memory, at, origin, publications);
+  return new Batch([slab.memory.subarray(at, at + size)], slab, sent);
+}
+
+function slabbed(
+  format: WireFormat,
+  origin: Origin,
+  publications: readonly LogEntry[],
+  size: number,
+  pool: BufferPool,
+  sent?: (batch: Batch) => void,
+): Batch {
+  const buffers: Buffer[] = [];
+  const slabs: Buffer[] = [];
+  const add = (piece: readonly LogEntry[], bytes: number): void => {
+    const pooled = bytes <= LARGEST_SLAB;
+    const memory = pooled ? pool.take(bytes) : Buffer.allocUnsafeSlow(bytes);
+    format.write(memory, 0, origin, piece);
+    buffers.push(memory.subarray(0, bytes));
+    if (pooled) slabs.push(memory);
+  };
+  if (size <= LARGEST_SLAB) add(publications, size);
+  else for (const piece of piecesOf(publications, format, origin)) add(piece, format.size(origin, piece));
+  return new Batch(buffers, new PooledSlabs(pool, slabs), sent);
 }
 
 function gapsIn(entries: readonly LogEntry[]): readonly GapReason[] {
@@ -61,6 +94,30 @@ function* piecesOf(
   yield start === 0 ? publications : publications.slice(start);
 }
 
+/** Memory behind the buffers of a batch. */
+export interface BatchMemory {
+  /** Counts what sockets keep, where the memory is shared with other batches; see {@link Batch.pin}. */
+  pin?(): number;
+  unpin?(): number;
+  /** Called once, after the last release of the batch. */
+  release(): void;
+}
+
+/** Slabs of the pool that belong to one batch. */
+export class PooledSlabs implements BatchMemory {
+  readonly #pool: BufferPool;
+  readonly #slabs: readonly Buffer[];
+
+  constructor(pool: BufferPool, slabs: readonly Buffer[]) {
+    this.#pool = pool;
+    this.#slabs = slabs;
+  }
+
+  release(): void {
+    for (const slab of this.#slabs) this.#pool.give(slab);
+  }
+}
+
 /**
  * Frames shared by many connections: encoded once, written many times, never copied.
  *
@@ -78,29 +135,28 @@ export class Batch {
   publications = 0;
   /** Reasons of the gaps in the frames, for the counters. Undefined without gaps. Set by the maker of the batch. */
   gaps: readonly GapReason[] | undefined;
-  readonly #slabs: readonly Buffer[];
-  readonly #pool: BufferPool | undefined;
+  readonly #memory: BatchMemory | undefined;
   readonly #sent: ((batch: Batch) => void) | undefined;
   /** Batch that contains this one. */
   readonly #whole: Batch | undefined;
+  /** Place among the unsent batches. Set by {@link UnsentBatches}. */
+  generation: { left: number } | undefined;
   #references = 1;
   #pins = 0;
 
   /**
-   * @param slabs the pool's buffers behind `buffers`, owned by the batch from now on
+   * @param memory memory behind `buffers`, owned by the batch from now on; undefined for memory outside of the pool
    * @param sent called once, after the last release
    * @param whole the batch whose memory this one shares; the caller retains it
    */
   constructor(
     buffers: readonly Buffer[],
-    pool?: BufferPool,
-    slabs: readonly Buffer[] = [],
+    memory?: BatchMemory,
     sent?: (batch: Batch) => void,
     whole?: Batch,
   ) {
     this.buffers = buffers;
-    this.#pool = pool;
-    this.#slabs = slabs;
+    this.#memory = memory;
     this.#sent = sent;
     this.#whole = whole;
     let bytes = 0;
@@ -115,20 +171,32 @@ export class Batch {
   /** Notes that a socket still holds the batch. Returns the bytes that are newly kept for a socket. */
   pin(): number {
     if (this.#whole !== undefined) return this.#whole.pin();
-    return this.#pins++ === 0 ? this.bytes : 0;
+    if (this.#pins++ > 0) return 0;
+    return this.#memory?.pin === undefined ? this.bytes : this.#memory.pin();
   }
 
   /** Notes that a socket has sent the batch. Returns the bytes that are no longer kept. */
   unpin(): number {
     if (this.#whole !== undefined) return this.#whole.unpin();
-    return --this.#pins === 0 ? this.bytes : 0;
+    if (--this.#pins > 0) return 0;
+    return this.#memory?.unpin === undefined ? this.bytes : this.#memory.unpin();
   }
 
   release(): void {
     if (--this.#references > 0) return;
-    for (const slab of this.#slabs) this.#pool!.give(slab);
+    this.#memory?.release();
     this.#sent?.(this);
   }
+}
+
+/** Maker of one batch from several ones that a connection gets together. */
+export interface BatchJoiner {
+  /**
+   * Returns one batch with one buffer, in place of the first `count` batches; undefined if they are better written as they are.
+   * The joiner owns the result, so a keeper of it retains it.
+   * @param bytes sum of the batches' bytes
+   */
+  join(batches: readonly (Batch | undefined)[], count: number, bytes: number): Batch | undefined;
 }
 
 /** Part of a connection's outgoing side that the fan-out needs. */
@@ -159,8 +227,16 @@ export interface BatchSink {
    * a `write`.
    */
   add(batch: Batch): boolean;
-  /** Writes everything added so far to the socket in one call. */
-  write(): void;
+  /**
+   * Adds a batch if there is room for it. Returns false, and adds nothing, if there is none.
+   * @param later collects the sink if it was empty, because it needs a `write`
+   */
+  gather(batch: Batch, later: BatchSink[]): boolean;
+  /**
+   * Writes everything added so far to the socket in one call.
+   * @param joiner makes one buffer of several batches; without it each batch is a buffer of its own
+   */
+  write(joiner?: BatchJoiner): void;
   /** Tells the owner when there is room again: the socket has drained, and the client has read enough. */
   awaitDrain(): void;
   /** Closes the connection because it is too slow. */
@@ -169,29 +245,44 @@ export interface BatchSink {
   evict(): void;
 }
 
-/** Batches that some socket still holds, for callers that wait until the kernel has accepted everything. */
+/** Batches that were counted one after the other, between two waits. */
+class Generation {
+  /** Number of batches that are not sent. */
+  left = 0;
+  /** Called when all batches of this and of earlier generations are sent. */
+  done: (() => void)[] = [];
+}
+
+/**
+ * Counts batches that some socket still holds, for callers that wait until the kernel has accepted everything. A wait ends
+ * when the batches counted before it are sent, whatever is counted after it.
+ */
 export class UnsentBatches {
-  readonly #batches = new Set<Batch>();
-  readonly #waiting = new Set<{ readonly batches: Set<Batch>; readonly done: () => void }>();
+  /** Generations with unsent batches or a wait, oldest first. The last one is open. */
+  readonly #generations: Generation[] = [new Generation()];
 
   /** Counts a batch, which must call {@link onSent} in the end. */
   add(batch: Batch): void {
-    this.#batches.add(batch);
+    const open = this.#generations.at(-1)!;
+    open.left++;
+    batch.generation = open;
   }
 
   /** Notes the last release of a batch. */
-  readonly onSent = (batch: Batch): void => {
-    this.#batches.delete(batch);
-    for (const waiter of this.#waiting) {
-      if (!waiter.batches.delete(batch) || waiter.batches.size > 0) continue;
-      this.#waiting.delete(waiter);
-      waiter.done();
-    }
+  readonly onSent = ({ generation }: Batch): void => {
+    if (--generation!.left === 0 && this.#generations.length > 1) this.#settle();
   };
 
   /** Resolves when every batch counted now has left this process, or its socket has ended. */
   sent(): Promise<void> {
-    if (this.#batches.size === 0) return Promise.resolve();
-    return new Promise(done => this.#waiting.add({ batches: new Set(this.#batches), done }));
+    const open = this.#generations.at(-1)!;
+    if (open.left === 0 && this.#generations.length === 1) return Promise.resolve();
+    this.#generations.push(new Generation());
+    return new Promise(done => open.done.push(done));
+  }
+
+  #settle(): void {
+    while (this.#generations.length > 1 && this.#generations[0]!.left === 0)
+      for (const done of this.#generations.shift()!.done) done();
   }
 }

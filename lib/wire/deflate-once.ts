@@ -1,6 +1,6 @@
 import { constants, deflateRawSync } from 'node:zlib';
 import type { BufferPool } from '../memory/buffer-pool.js';
-import { Batch } from './batch.js';
+import { Batch, PooledSlabs } from './batch.js';
 import { deflatedHeader, payloadAt } from './frame.js';
 
 /** Settings of the compression. */
@@ -50,7 +50,7 @@ export function deflateOnce(
 
 /** Makes a batch of the same memory. Its last release releases the original. */
 function sameAs(batch: Batch, sent?: (batch: Batch) => void): Batch {
-  return new Batch(batch.buffers, undefined, [], same => {
+  return new Batch(batch.buffers, undefined, same => {
     batch.release();
     sent?.(same);
   });
@@ -71,7 +71,7 @@ function packed(
     slabs.push(slab);
     return slab.subarray(0, size);
   });
-  return new Batch(buffers, pool, slabs, sent);
+  return new Batch(buffers, new PooledSlabs(pool, slabs), sent);
 }
 
 /** Visits the frames of one batch. */

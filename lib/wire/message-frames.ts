@@ -180,7 +180,7 @@ export function partOf(whole: Batch, views: readonly Buffer[], outgoing?: Outgoi
     whole.release();
     outgoing?.onSent(part);
   };
-  const part = new Batch(views, undefined, [], onSent, whole);
+  const part = new Batch(views, undefined, onSent, whole);
   outgoing?.add(part);
   return part;
 }

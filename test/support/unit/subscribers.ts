@@ -43,6 +43,12 @@ export class HandSink implements BatchSink {
     return true;
   }
 
+  gather(batch: Batch, later: BatchSink[]): boolean {
+    if (this.room < batch.bytes) return false;
+    if (this.add(batch)) later.push(this);
+    return true;
+  }
+
   add(batch: Batch): boolean {
     batch.retain();
     return this.batches.push(batch) === 1;

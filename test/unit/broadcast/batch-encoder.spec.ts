@@ -39,7 +39,7 @@ function publish(...values: unknown[]): void {
 
 /** A flush of the topic. */
 function deliver(): void {
-  walk.begin(topic.lane);
+  walk.begin(topic.lane, 0);
   walk.step(Infinity, []);
 }
 
@@ -84,7 +84,7 @@ describe('BatchEncoder', () => {
     it('leaves the walk that is under way alone', () => {
       const [one, other] = [join(), join()];
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       one.sink.onWrite = () => fanOut.finish(other.subscriptions.get('t')!);
       other.subscriptions.set('t', topic.lane.subscriptions[1]!);
       walk.step(Infinity, undefined);

@@ -1,7 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushScheduler, type FlushTiming } from '../../../lib/broadcast/flush-scheduler.js';
+import { FlushWalk } from '../../../lib/broadcast/flush-walk.js';
+import { BufferPool } from '../../../lib/memory/buffer-pool.js';
+import { UnsentBatches } from '../../../lib/wire/batch.js';
+import { JoinedBatches } from '../../../lib/wire/joined-batches.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import type { Lane } from '../../../lib/topic/topic.js';
+import type { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { TIMING } from '../../support/unit/core.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
@@ -36,10 +41,17 @@ function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
     },
     clear() {},
   };
-  return new FlushScheduler(walk, { ...TIMING, ...timing }, clock, new Counters());
+  const joined = new JoinedBatches(new BufferPool(), new UnsentBatches());
+  const flush = new FlushWalk(walk, joined, { endFlush: () => {} }, () => clock.time);
+  return new FlushScheduler(flush, { ...TIMING, ...timing }, clock, new Counters());
 }
 
-const topic = (name = 't'): Topic => topicOf(name);
+/** Makes a topic of so many subscriptions that a flush looks at the clock after it. */
+function topic(name = 't'): Topic {
+  const made = topicOf(name);
+  made.lane.subscriptions = Array.from({ length: 16 }, () => ({}) as Subscription);
+  return made;
+}
 
 function publish(scheduler: FlushScheduler, to: Topic, bytes = 1): void {
   append(to, [bytes > 2 ? payloadOf(bytes) : 1]);

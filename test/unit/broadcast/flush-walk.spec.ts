@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushWalk } from '../../../lib/broadcast/flush-walk.js';
+import type { Subscription } from '../../../lib/topic/subscription.js';
 import type { Lane } from '../../../lib/topic/topic.js';
-import type { BatchSink } from '../../../lib/wire/batch.js';
+import { BufferPool } from '../../../lib/memory/buffer-pool.js';
+import { type BatchSink, UnsentBatches } from '../../../lib/wire/batch.js';
+import { JoinedBatches } from '../../../lib/wire/joined-batches.js';
 import { HandSink } from '../../support/unit/subscribers.js';
 import { topicOf } from '../../support/unit/topics.js';
 
@@ -16,6 +19,8 @@ let touches: HandSink[];
 let begun: string[];
 /** Whether each step could leave sinks to be written. */
 let laters: boolean[];
+/** Times that shared memory was released. */
+let ends: number;
 let walk: FlushWalk;
 
 beforeEach(() => {
@@ -26,6 +31,7 @@ beforeEach(() => {
   touches = [];
   begun = [];
   laters = [];
+  ends = 0;
   let at: Lane;
   let left: number;
   const topicWalk = {
@@ -43,7 +49,8 @@ beforeEach(() => {
     },
     clear: () => log.push('cleared'),
   };
-  walk = new FlushWalk(topicWalk, () => now);
+  const joined = new JoinedBatches(new BufferPool(), new UnsentBatches());
+  walk = new FlushWalk(topicWalk, joined, { endFlush: () => ends++ }, () => now);
 });
 
 function sinks(count: number, msPerWrite = 0): HandSink[] {
@@ -58,7 +65,9 @@ function sinks(count: number, msPerWrite = 0): HandSink[] {
 }
 
 function dirty(...names: string[]): Lane[] {
-  return names.map(name => Object.assign(topicOf(name).lane, { dirty: true }));
+  // So many subscriptions that there is a look at the clock after each lane.
+  const subscriptions = Array.from({ length: 16 }, () => ({}) as Subscription);
+  return names.map(name => Object.assign(topicOf(name).lane, { dirty: true, subscriptions }));
 }
 
 describe('FlushWalk', () => {
@@ -67,6 +76,7 @@ describe('FlushWalk', () => {
     walk.start(dirty('a', 'b'));
     expect(walk.step(8)).toBe(true);
     expect(log).toEqual(['a', 'b', 'write 0', 'write 1', 'cleared']);
+    expect(ends).toBe(1);
     walk.start([]);
     expect(walk.step(8)).toBe(true);
     expect(log).toHaveLength(6);

@@ -15,7 +15,7 @@ let made: { format: WireFormat; offsets: number[]; sent: boolean; batch: Batch }
 const encode: Encode = (format, name, publications) => {
   const buffer = Buffer.alloc(format.size(name, publications));
   format.write(buffer, 0, name, publications);
-  const batch = new Batch([buffer], undefined, [], () => (one.sent = true));
+  const batch = new Batch([buffer], undefined, () => (one.sent = true));
   const one = { format, offsets: publications.map(({ offset }) => offset), sent: false, batch };
   made.push(one);
   return batch;
@@ -29,7 +29,7 @@ function at(cursor: number, format: WireFormat = plainJson, id?: string): Subscr
 
 function opened(from: number, to: number): TopicBatches {
   const batches = new TopicBatches(encode, () => 0);
-  batches.open(topic.lane, from, to);
+  batches.open(topic.lane, from, to, 0);
   return batches;
 }
 
@@ -132,7 +132,7 @@ describe('TopicBatches', () => {
       const batches = opened(0, 3);
       batches.for(at(0));
       batches.for(at(0, plainJson, 'eve'));
-      batches.open(topic.lane, 0, 5);
+      batches.open(topic.lane, 0, 5, 0);
       expect(made.map(({ sent }) => sent)).toEqual([true]);
       expect(offsetsIn(batches.for(at(0))!)).toEqual([1, 2, 3, 4, 5]);
       expect(offsetsIn(batches.for(at(0, plainJson, 'eve'))!)).toEqual([1, 2, 4]);

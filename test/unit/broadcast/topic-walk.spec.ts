@@ -62,7 +62,7 @@ function publish(...values: unknown[]): void {
 function handOut(place = 0): BatchSink[] {
   const later: BatchSink[] = [];
   topic.lane.place = place;
-  walk.begin(topic.lane);
+  walk.begin(topic.lane, 0);
   expect(walk.step(Infinity, later)).toBe(true);
   return later;
 }
@@ -111,7 +111,7 @@ describe('TopicWalk', () => {
     const several = join();
     several.sink.subscriptionCount = 2;
     publish(1);
-    walk.begin(topic.lane);
+    walk.begin(topic.lane, 0);
     expect(walk.step(Infinity, undefined)).toBe(true);
     expect(several.sink.writes).toBe(1);
   });
@@ -143,7 +143,7 @@ describe('TopicWalk', () => {
     const places = Array.from({ length: 100 }, () => {
       publish(1);
       const { place } = topic.lane;
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(Infinity, undefined);
       return place;
     });
@@ -159,13 +159,13 @@ describe('TopicWalk', () => {
     const all = crowd(20);
     topic.lane.place = 0.5;
     publish(1);
-    walk.begin(topic.lane);
+    walk.begin(topic.lane, 0);
     walk.step(now + 1, undefined);
     publish(2);
     while (!walk.step(now + 1, undefined));
     expect(topic.lane.place).toBe(0.5);
     for (const { sink } of all) sink.release();
-    walk.begin(topic.lane);
+    walk.begin(topic.lane, 0);
     while (!walk.step(now + 1, undefined));
     expect(topic.lane.place).not.toBe(0.5);
   });
@@ -248,7 +248,7 @@ describe('TopicWalk', () => {
       for (const [i, { sink }] of all.entries()) if (i % 3 === 0) sink.room = 0;
       publish(1);
       topic.lane.place = 0.4;
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       while (!walk.step(now + 1, undefined));
       expect(all.map(({ sink }) => sink.writes)).toEqual(all.map((_, i) => (i % 3 === 0 ? 0 : 1)));
       expect(new Set(deferred)).toEqual(
@@ -281,7 +281,7 @@ describe('TopicWalk', () => {
     it('are given back by clear in the middle of a topic, which can be begun again', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       expect(walk.step(now + 1, undefined)).toBe(false);
       walk.clear();
       for (const { sink } of all) sink.release();
@@ -298,7 +298,7 @@ describe('TopicWalk', () => {
       const all = crowd(40);
       publish(1);
       topic.lane.place = 0.5;
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       const served: number[] = [];
       for (let done = false; !done;) {
         done = walk.step(now + 1, undefined);
@@ -312,7 +312,7 @@ describe('TopicWalk', () => {
     it('takes along what was published meanwhile, for those still to come; the others get it next time', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(now + 1, undefined);
       publish(2);
       while (!walk.step(now + 1, undefined));
@@ -331,7 +331,7 @@ describe('TopicWalk', () => {
     it('has nobody left out who was moved behind it when another one left', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(now + 1, undefined);
       topic.remove(all[3]!.subscription);
       topic.remove(all[7]!.subscription);
@@ -345,7 +345,7 @@ describe('TopicWalk', () => {
     it('has nobody left out who is moved while it looks for those that were moved', () => {
       const all = crowd(40);
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(now + 1, undefined);
       topic.remove(all[3]!.subscription);
       topic.remove(all[7]!.subscription);
@@ -360,7 +360,7 @@ describe('TopicWalk', () => {
       const all = crowd(40);
       topic.lane.place = 0.5;
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(now + 1, undefined);
       for (let i = 0; i < count; i++) join();
       while (!walk.step(now + 1, undefined));
@@ -370,7 +370,7 @@ describe('TopicWalk', () => {
     it('looks at the clock while it goes after those that were moved, too', () => {
       const all = crowd(100);
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       for (let i = 0; i < 3; i++) walk.step(now + 1, undefined);
       for (const { subscription } of all.slice(0, 48)) topic.remove(subscription);
       const served: number[] = [];
@@ -386,7 +386,7 @@ describe('TopicWalk', () => {
     it('leaves out of what goes along what is not for its receiver, from its own cursor on', () => {
       const all = crowd(40);
       append(topic, [1], { except: all[30]!.id });
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(now + 1, undefined);
       append(topic, [2]);
       while (!walk.step(now + 1, undefined));
@@ -406,7 +406,7 @@ describe('TopicWalk', () => {
     it('ends when everybody has left', () => {
       const all = crowd(20);
       publish(1);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(now + 1, undefined);
       for (const { subscription } of all) topic.remove(subscription);
       expect(walk.step(now + 1, undefined)).toBe(true);
@@ -418,7 +418,7 @@ describe('TopicWalk', () => {
       const late = subscriber();
       const subscription = new Subscription(topic, late);
       subscription.rewind(0);
-      walk.begin(topic.lane);
+      walk.begin(topic.lane, 0);
       walk.step(now + 1, undefined);
       topic.activate(subscription);
       subscription.rewind(topic.lane.flushed);

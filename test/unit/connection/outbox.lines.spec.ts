@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
-import { Batch } from '../../../lib/wire/batch.js';
+import { Batch, PooledSlabs } from '../../../lib/wire/batch.js';
 import { textFrame, tokenOf } from '../../../lib/wire/frame.js';
 import { webSocketKind } from '../../../lib/connection/web-socket-kind.js';
 import { Counters } from '../../../lib/observe/counters.js';
@@ -68,7 +68,7 @@ function batchOf(text: string): Batch {
   const frame = textFrame(text);
   const slab = pool.take(frame.length);
   frame.copy(slab);
-  return new Batch([slab.subarray(0, frame.length)], pool, [slab]);
+  return new Batch([slab.subarray(0, frame.length)], new PooledSlabs(pool, [slab]));
 }
 
 function send(bytes: number): boolean {

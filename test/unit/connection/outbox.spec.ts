@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Outbox } from '../../../lib/connection/outbox.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
-import { Batch } from '../../../lib/wire/batch.js';
+import { Batch, PooledSlabs } from '../../../lib/wire/batch.js';
 import { webSocketKind } from '../../../lib/connection/web-socket-kind.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
@@ -53,7 +53,7 @@ function batchOf(...texts: string[]): Batch {
   const slabs = texts.map(text => pool.take(text.length));
   texts.forEach((text, i) => slabs[i]!.write(text));
   const buffers = slabs.map((slab, i) => slab.subarray(0, texts[i]!.length));
-  return new Batch(buffers, pool, slabs);
+  return new Batch(buffers, new PooledSlabs(pool, slabs));
 }
 
 /** Adds a batch, which its maker lets go of then. */

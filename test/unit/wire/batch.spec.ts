@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
-import { Batch } from '../../../lib/wire/batch.js';
+import { Batch, PooledSlabs } from '../../../lib/wire/batch.js';
 
 function rig(): { pool: BufferPool; batch: Batch; sent: Batch[] } {
   const pool = new BufferPool();
@@ -8,8 +8,7 @@ function rig(): { pool: BufferPool; batch: Batch; sent: Batch[] } {
   const sent: Batch[] = [];
   const batch = new Batch(
     slabs.map(slab => slab.subarray(0, 10)),
-    pool,
-    slabs,
+    new PooledSlabs(pool, slabs),
     done => sent.push(done),
   );
   return { pool, batch, sent };
@@ -44,7 +43,7 @@ describe('Batch', () => {
 
     it('works without a pool', () => {
       const sent: Batch[] = [];
-      const batch = new Batch([Buffer.from('a')], undefined, [], done => sent.push(done));
+      const batch = new Batch([Buffer.from('a')], undefined, done => sent.push(done));
       batch.release();
       expect(sent).toEqual([batch]);
     });

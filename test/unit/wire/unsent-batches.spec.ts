@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Batch, UnsentBatches } from '../../../lib/wire/batch.js';
 
 function sending(unsent: UnsentBatches): Batch {
-  const batch = new Batch([Buffer.from('x')], undefined, [], unsent.onSent);
+  const batch = new Batch([Buffer.from('x')], undefined, unsent.onSent);
   unsent.add(batch);
   return batch;
 }
