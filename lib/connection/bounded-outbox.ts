@@ -23,6 +23,8 @@ export abstract class BoundedOutbox {
   protected line: Line | undefined;
   protected readonly counters: Counters;
   protected bytes = 0;
+  /** True if the socket had sent everything when the first of the gathered batches came. */
+  protected isFree = false;
   /** Gathered bytes that the client has asked for. */
   asked = 0;
   subscriptionCount = 0;
@@ -283,6 +285,7 @@ export abstract class BoundedOutbox {
       this.pending![i] = undefined;
     }
     this.count = this.bytes = this.asked = 0;
+    this.isFree = false;
   }
 
   #hold(): HeldBatches {

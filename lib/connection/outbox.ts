@@ -67,10 +67,10 @@ export class Outbox extends BoundedOutbox implements BatchSink {
 
   /** Tells whether the grant has room for further bytes, in the case of nearly every flush. */
   #admits(bytes: number): boolean {
-    // The first batch of a flush has found the socket free.
-    if (this.count > 0) return this.#isGranted(this.bytes + bytes);
-    const isFree = this.transport.readyState === OPEN && this.output.writableLength === 0;
-    return isFree && (this.#isGranted(bytes) || this.#isGrantedAnew(bytes));
+    // The first batch of the flush has looked at the socket, which has got nothing since.
+    if (this.isFree) return this.#isGranted(this.bytes + bytes);
+    if (this.count > 0 || this.transport.readyState !== OPEN || this.output.writableLength > 0) return false;
+    return (this.isFree = this.#isGranted(bytes) || this.#isGrantedAnew(bytes));
   }
 
   add(batch: Batch): boolean {

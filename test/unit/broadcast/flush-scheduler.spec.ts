@@ -29,6 +29,7 @@ beforeEach(() => {
 function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
   let at: Lane;
   const walk = {
+    serveAlone: () => false,
     begin(lane: Lane) {
       at = lane;
     },

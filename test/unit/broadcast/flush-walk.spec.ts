@@ -35,6 +35,7 @@ beforeEach(() => {
   let at: Lane;
   let left: number;
   const topicWalk = {
+    serveAlone: () => false,
     begin(lane: Lane) {
       at = lane;
       left = steps;
