@@ -2,6 +2,7 @@ import { Arrivals } from '../bus/arrivals.js';
 import { LocalPath } from '../bus/local-path.js';
 import type { PublicationPath } from '../bus/publication-path.js';
 import type { ConnectionRegistry } from '../connection/connection-registry.js';
+import { TurnWrites } from '../connection/turn-writes.js';
 import type { BufferPool } from '../memory/buffer-pool.js';
 import { ByteLedger } from '../memory/byte-ledger.js';
 import type { Counters } from '../observe/counters.js';
@@ -66,6 +67,8 @@ export class Delivery {
   readonly presence: Presence;
   /** Accepts publications that already have a position. */
   readonly arrivals: Arrivals;
+  /** Writes of answers and other frames, at the end of the loop turn. */
+  readonly turnWrites: TurnWrites;
   readonly #pacer: LanePacer;
   readonly #path: PublicationPath;
   /** Walk for topics that are delivered outside of a flush. */
@@ -98,6 +101,7 @@ export class Delivery {
     this.#walk = new TopicWalk(this.encoder.encode, clock.now, catchUp);
     const topicWalk = new TopicWalk(this.encoder.encodeInFlush, clock.now, catchUp);
     const joined = new JoinedBatches(pool, unsent);
+    this.turnWrites = new TurnWrites(clock, new JoinedBatches(pool, unsent));
     const walk = new FlushWalk(topicWalk, joined, this.encoder, clock.now);
     const scheduler = (this.scheduler = new FlushScheduler(walk, flush, clock, counters));
     const pacer = (this.#pacer = new LanePacer(scheduler, clock));

@@ -195,7 +195,7 @@ export class LanePacer {
     let next = Infinity;
     for (const lane of topic.lanes) {
       if (lane.settled >= topic.log.head) continue;
-      if (lane.dueAt <= now) this.#scheduler.request(lane);
+      if (lane.dueAt === undefined || lane.dueAt <= now) this.#scheduler.request(lane);
       else next = Math.min(next, lane.dueAt);
     }
     if (next < Infinity) this.#wake(topic, next, now);

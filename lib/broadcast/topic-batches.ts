@@ -38,32 +38,24 @@ export class BatchEncoder {
   }
 
   /** Encodes publications into slabs of the pool. The slabs return when the last socket has released the batch. */
-  readonly encode: Encode = (format, origin, publications) =>
-    this.#deflate === undefined || format.deflates === undefined
-      ? this.#encodeUncompressed(format, origin, publications)
-      : this.#encodeDeflated(format.deflates, origin, publications, this.#deflate);
+  readonly encode: Encode = (format, origin, publications) => this.#encode(format, origin, publications);
 
   /** Encodes as `encode` does, but small batches share slabs until `endFlush`. */
   readonly encodeInFlush: Encode = (format, origin, publications) =>
-    this.#deflate === undefined || format.deflates === undefined
-      ? this.#encodeUncompressed(format, origin, publications, this.#shelf)
-      : this.#encodeDeflated(format.deflates, origin, publications, this.#deflate);
+    this.#encode(format, origin, publications, this.#shelf);
 
   /** Releases the shared slab of small batches. */
   endFlush(): void {
     this.#shelf.clear();
   }
 
-  #encodeDeflated(
-    format: WireFormat,
-    origin: Origin,
-    publications: readonly LogEntry[],
-    settings: DeflateSettings,
-  ): Batch {
+  #encode(format: WireFormat, origin: Origin, publications: readonly LogEntry[], shelf?: SlabShelf): Batch {
+    if (this.#deflate === undefined || format.deflates === undefined)
+      return this.#encodeUncompressed(format, origin, publications, shelf);
     this.#counters.encodes++;
-    const uncompressed = encodeBatch(format, origin, publications, this.#pool);
+    const uncompressed = encodeBatch(format.deflates, origin, publications, this.#pool);
     try {
-      const batch = deflateOnce(uncompressed, settings, this.#pool, this.#unsent.onSent);
+      const batch = deflateOnce(uncompressed, this.#deflate, this.#pool, this.#unsent.onSent);
       this.#unsent.add(batch);
       return batch;
     } catch (error) {
@@ -203,11 +195,7 @@ export class TopicBatches {
   }
 
   #find(cursor: number, format: WireFormat): Made | undefined {
-    for (let i = 0; i < this.#count; i++) {
-      const made = this.#made[i]!;
-      if (made.cursor === cursor && made.format === format) return made;
-    }
-    return undefined;
+    return this.#made.find((made, i) => i < this.#count && made.cursor === cursor && made.format === format);
   }
 
   #make(cursor: number, format: WireFormat): Made {

@@ -77,10 +77,7 @@ export abstract class BoundedOutbox {
     return bytesLeft(this.output) - (this.line?.flight.progress ?? 0);
   }
 
-  /**
-   * Writes everything without limits, because nothing follows, or because something else is about to write to the
-   * socket.
-   */
+  /** Writes everything without limits, because nothing follows, or because something else will write to the socket. */
   writeLast(): void {
     const line = this.line;
     if (line === undefined || line.waiting === 0) {
@@ -246,7 +243,7 @@ export abstract class BoundedOutbox {
     this.renew(line);
   }
 
-  /** Runs a write. A socket that throws is unusable, so its connection ends, and only that one. */
+  /** Runs a write. A socket that throws is unusable, so its connection ends. */
   #try(write: () => void): void {
     try {
       write();

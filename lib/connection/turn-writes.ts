@@ -1,5 +1,6 @@
 import type { Clock } from '../time/clock.js';
 import type { BatchSink } from '../wire/batch.js';
+import type { JoinedBatches } from '../wire/joined-batches.js';
 
 /**
  * Writes at the end of the loop turn, for frames that are not part of a flush: replies, answers, errors. One write per
@@ -9,9 +10,12 @@ export class TurnWrites {
   #sinks: BatchSink[] = [];
   #spare: BatchSink[] = [];
   readonly #clock: Pick<Clock, 'setImmediate'>;
+  readonly #joined: JoinedBatches;
 
-  constructor(clock: Pick<Clock, 'setImmediate'>) {
+  /** @param joined makes one buffer of many small frames */
+  constructor(clock: Pick<Clock, 'setImmediate'>, joined: JoinedBatches) {
     this.#clock = clock;
+    this.#joined = joined;
   }
 
   request(sink: BatchSink): void {
@@ -22,7 +26,8 @@ export class TurnWrites {
     const sinks = this.#sinks;
     this.#sinks = this.#spare;
     this.#spare = sinks;
-    for (const sink of sinks) sink.write();
+    for (const sink of sinks) sink.write(this.#joined);
+    this.#joined.clear();
     sinks.length = 0;
   };
 }

@@ -8,7 +8,7 @@ import type { Topic } from './topic.js';
 /** Shortest period in milliseconds, so that topics with a short ttl do not change their epoch often while empty. */
 const KEEP_MS = 300_000;
 
-const UNUSED = { head: 0, usedAt: -Infinity };
+const UNUSED = { head: 0, usedAt: undefined };
 
 /** Place where the log of a topic ended. */
 interface Ending extends Beginning {
@@ -126,7 +126,7 @@ export class Epochs {
     this.#turn();
     const now = this.#now();
     return [this.#ended.get(name), this.#vacated.get(name)].find(
-      ending => ending !== undefined && now < ending.usedAt + history.ttl,
+      ending => ending?.usedAt !== undefined && now < ending.usedAt + history.ttl,
     );
   }
 

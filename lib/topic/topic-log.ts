@@ -8,9 +8,12 @@ export type EntryTerms = Pick<LogEntry, 'at' | 'expires' | 'key' | 'except'>;
 export interface Beginning {
   readonly epoch: string;
   readonly head: number;
-  /** Time when a position of this log was last given to the application, in milliseconds; -Infinity for never. */
-  readonly usedAt: number;
+  /** Time when a position of this log was last given to the application, in milliseconds; undefined for never. */
+  readonly usedAt: number | undefined;
 }
+
+/** List of every log without publications: an array of its own would cost 48 bytes. */
+const EMPTY: (LogEntry | undefined)[] = [];
 
 /**
  * Publications of one topic that may still be needed, oldest first, without holes. The newest are the history. Offsets
@@ -20,10 +23,10 @@ export class TopicLog {
   static #made = 0;
   /** Number of this log, unique in the process: earlier logs of the same epoch have other numbers. */
   readonly id = ++TopicLog.#made;
-  /** Time when the last subscriber left or a position was handed out, in milliseconds of the process. */
-  usedAt: number;
+  /** Time when the last subscriber left or a position was handed out, in milliseconds of the process; undefined for never. */
+  usedAt: number | undefined;
   #epoch: string;
-  #entries: (LogEntry | undefined)[] = [];
+  #entries: (LogEntry | undefined)[] = EMPTY;
   /** Dropped entries still at the head of the array. Shifting at each drop would make a flush O(log). */
   #dropped = 0;
   #head: number;
@@ -36,7 +39,7 @@ export class TopicLog {
    * @param epoch name of this log; offsets of another epoch do not apply to it
    * @param head offset of the newest publication of the epoch, 0 before the first; the log begins after it
    */
-  constructor(epoch: string, head = 0, usedAt = -Infinity) {
+  constructor(epoch: string, head = 0, usedAt?: number) {
     this.usedAt = usedAt;
     this.#epoch = epoch;
     this.#head = head;
@@ -147,7 +150,7 @@ export class TopicLog {
       this.#entries[i] = undefined;
     }
     if (end === this.#entries.length) {
-      this.#entries = [];
+      this.#entries = EMPTY;
       this.#dropped = 0;
     } else if (end > 64 && end * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(end);

@@ -206,8 +206,9 @@ export class TopicRegistry implements Iterable<Topic> {
       if (waited && topic.held.size === 0 && topic.behind.size === 0) topic.trim(this.#clock.now());
       return;
     }
-    topic.log.usedAt = this.#clock.now();
-    topic.lane.settle(topic.lane.beginFlush(), topic.log.usedAt);
+    const now = this.#clock.now();
+    topic.log.usedAt = now;
+    topic.lane.settle(topic.lane.beginFlush(), now);
     if (topic.log.remembered > topic.log.head) this.#end(topic);
     else this.#idle.set(topic.name, topic);
     for (const listener of this.#listeners) listener.vacated?.(topic);

@@ -200,8 +200,8 @@ export class Lane {
   departures = 0;
   /** Number of subscriptions that belong to the lane, with those held or behind; not counted in a topic's own lane. */
   members = 0;
-  /** Time of the next possible flush, for lanes with an interval. */
-  dueAt = -Infinity;
+  /** Time of the next possible flush; undefined for a lane without an interval, and before the first flush. */
+  dueAt: number | undefined;
 
   /** @param interval least milliseconds between two flushes, each with the newest value of each key; 0 is no limit */
   constructor(

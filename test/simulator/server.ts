@@ -7,7 +7,6 @@ import { ConnectionRegistry } from '../../lib/connection/connection-registry.js'
 import { Handshake } from '../../lib/connection/handshake.js';
 import { type ConnectionDeps, SocketConnection } from '../../lib/connection/socket-connection.js';
 import { webSocketKind } from '../../lib/connection/web-socket-kind.js';
-import { TurnWrites } from '../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../lib/connection/waiting-answers.js';
 import { Refusal } from '../../lib/errors/refusals.js';
 import { attachSession, ClientSession, sessionOf } from '../../lib/gateway/session/client-session.js';
@@ -124,7 +123,7 @@ export class Server {
     // Without pings nothing tells what a client has read.
     const flightTime = heartbeat === undefined ? Infinity : flightTimeOf(lag);
     this.#host = {
-      turnWrites: new TurnWrites(clock),
+      turnWrites: this.delivery.turnWrites,
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes: maxBytes,
       flightTime,

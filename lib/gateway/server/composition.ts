@@ -6,7 +6,6 @@ import { FirstGrants } from '../../connection/first-grants.js';
 import { flightTimeOf } from '../../connection/flight-time.js';
 import type { ConnectionDeps } from '../../connection/socket-connection.js';
 import { webSocketKind } from '../../connection/web-socket-kind.js';
-import { TurnWrites } from '../../connection/turn-writes.js';
 import { WaitingAnswers } from '../../connection/waiting-answers.js';
 import type { Clock } from '../../time/clock.js';
 import { Refusal } from '../../errors/refusals.js';
@@ -146,7 +145,7 @@ function connectionDeps(
   const { topics, backlog, catchUp, laggards, presence } = delivery;
   const flightTime = flightTimeOf(options.slowConsumer.lag);
   return {
-    turnWrites: new TurnWrites(clock),
+    turnWrites: delivery.turnWrites,
     waiting: new WaitingAnswers(laggards),
     maxUnsentBytes: options.slowConsumer.maxBytes,
     flightTime,

@@ -6,7 +6,6 @@ import { flightTimeOf } from '../../../lib/connection/flight-time.js';
 import { webSocketKind } from '../../../lib/connection/web-socket-kind.js';
 import type { Protocol } from '../../../lib/protocol/protocol.js';
 import type { Transport, TransportKind, WriteSide } from '../../../lib/connection/transport.js';
-import { TurnWrites } from '../../../lib/connection/turn-writes.js';
 import { WaitingAnswers } from '../../../lib/connection/waiting-answers.js';
 import type { Resync } from '../../../lib/broadcast/catch-up.js';
 import { Delivery, type DeliveryDeps } from '../../../lib/broadcast/delivery.js';
@@ -114,7 +113,7 @@ export class Core {
     });
     catchUp.resyncWith(resync);
     this.#host = {
-      turnWrites: new TurnWrites(this.clock),
+      turnWrites: this.delivery.turnWrites,
       waiting: new WaitingAnswers(laggards),
       maxUnsentBytes,
       flightTime: flightTimeOf(lag),
