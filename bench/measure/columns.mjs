@@ -2,6 +2,8 @@ import { kilobytes, percent, thousands } from '../format.mjs';
 
 /** The columns of a delivery shape's table, after the peer, the ratio and the figure. */
 export const DELIVERY_COLUMNS = [
+  ['user', row => row.userPerDelivery.toFixed(3)],
+  ['system', row => row.systemPerDelivery.toFixed(3)],
   ['deliveries/s', row => thousands(row.deliveriesPerSecond)],
   ['per CPU s', row => thousands(row.deliveriesPerCpuSecond)],
   ['p50 ms', row => row.p50.toFixed(1)],
@@ -28,6 +30,9 @@ export const CPU_A_DELIVERY = {
   label: 'µs CPU/delivery',
   digits: 3,
 };
+
+/** The part of this time that is the program's own. */
+export const USER_A_DELIVERY = { name: 'userPerDelivery', better: 'lower' };
 
 /** The target that is no matter of speed: whatever a flush holds, it is one system call for a connection. */
 export const ONE_WRITE = {

@@ -18,7 +18,7 @@ const MESSAGE_BYTES = 110;
 /**
  * A load of a delivery shape.
  *
- * @typedef {{ case: string, perTopic: number, intervalMs: number, forMs: number }} Load
+ * @typedef {{ case: string, perTopic: number, topicsPerTurn?: number, intervalMs: number, forMs: number }} Load
  */
 
 /**
@@ -37,15 +37,19 @@ export async function deliver(peer, { audience, loads, env }, { pinned, options,
   try {
     const rows = [];
     if (peer === OURS) await acquaint(pair, timeout);
-    for (const { case: name, perTopic, intervalMs, forMs } of loads) {
+    for (const { case: name, perTopic, topicsPerTurn, intervalMs, forMs } of loads) {
       const few = Math.min(perTopic, WARM_UP_MESSAGES);
-      const warmUp = await measure(pair, { perTopic: few, intervalMs, minTurns: WARM_UP_TURNS }, timeout);
+      const warmUp = await measure(
+        pair,
+        { perTopic: few, topicsPerTurn, intervalMs, minTurns: WARM_UP_TURNS },
+        timeout,
+      );
       const profiled = options.profile && peer === OURS && repeat === 0;
       if (profiled) await pair.server.call('startProfile');
-      const result = await measure(pair, { perTopic, intervalMs, forMs }, timeout);
+      const result = await measure(pair, { perTopic, topicsPerTurn, intervalMs, forMs }, timeout);
       if (profiled) await pair.server.call('stopProfile', { file: profileFile(`${shape}-${name}`) });
       // Last: what a client is sent at first is acknowledged more often than what follows.
-      const counted = repeat === 0 ? await count(pair, { perTopic, intervalMs }, timeout) : {};
+      const counted = repeat === 0 ? await count(pair, { perTopic, topicsPerTurn, intervalMs }, timeout) : {};
       const row = { case: name, ...figures(result, pair.audience), ...counted, ...pair.memory };
       // What went wrong before the measured seconds went wrong too.
       const before = faults(warmUp);

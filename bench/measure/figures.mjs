@@ -7,19 +7,20 @@
 export function figures({ published, arrived, server, client, tookUs }, audience) {
   const { connections, topics, topicsPerConnection } = audience;
   const deliveries = (published.messages / topics) * topicsPerConnection * connections;
-  const listenedTo = Math.min(topics, connections + topicsPerConnection - 1) / topics;
   return {
     connections,
     publications: published.messages,
     turns: published.turns,
     lateTurns: published.late,
-    // A flush takes a slab for each topic that has something; undefined for the peers, which write in every turn.
-    turnsPerFlush: server.slabs > 0 ? (published.topicTurns * listenedTo) / server.slabs : undefined,
+    // Undefined for the peers, which write in every turn.
+    turnsPerFlush: server.flushes > 0 ? published.turns / server.flushes : undefined,
     deliveries,
     seconds: tookUs / 1e6,
     deliveriesPerSecond: deliveries / (tookUs / 1e6),
     deliveriesPerCpuSecond: deliveries / (server.cpu / 1e6),
     usPerDelivery: server.cpu / deliveries,
+    userPerDelivery: (server.cpu * (1 - server.kernel)) / deliveries,
+    systemPerDelivery: (server.cpu * server.kernel) / deliveries,
     kernelShare: server.kernel,
     serverShare: server.share,
     clientShare: client.share,

@@ -112,5 +112,6 @@ function use(before, after) {
     kernel: (after.system - before.system) / cpu,
     gcShare: ((after.gc - before.gc) * 1000) / wall,
     slabs: after.slabs - before.slabs,
+    flushes: after.flushes - before.flushes,
   };
 }

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { Broadcaster, BufferPool, Connections, FanoutModule, Topic } from 'nestjs-fanout';
+import { Broadcaster, BufferPool, Connections, FanoutMetrics, FanoutModule, Topic } from 'nestjs-fanout';
 import { PATH, topicName } from '../message.mjs';
 import { decorateMethod } from './decorate.mjs';
 import { laggardWatch } from './laggard-watch.mjs';
@@ -38,6 +38,7 @@ export async function serveFanout(extra = {}, configure = () => {}, { path = PAT
   const broadcaster = app.get(Broadcaster);
   const pool = app.get(BufferPool);
   const connections = app.get(Connections);
+  const metrics = app.get(FanoutMetrics);
 
   serve({
     port: app.getHttpServer().address().port,
@@ -46,6 +47,7 @@ export async function serveFanout(extra = {}, configure = () => {}, { path = PAT
       for (const message of messages) broadcaster.publish(name, message);
     },
     slabs: () => pool.stats().taken,
+    flushes: () => metrics.snapshot().flushes,
     extra: {
       ...laggardWatch({ broadcaster, connections }),
       leftBehind: () => ({ buffersInUse: pool.stats().inUse, connectionsLeft: connections.size }),

@@ -17,9 +17,10 @@ import { lastSeqs } from './progress.mjs';
  * @param {(topic: number, messages: object[], firstSeq: number) => void} server.publish
  * @param {() => void | Promise<void>} [server.endTurn]
  * @param {() => number} [server.slabs] taken from the pool since the start
+ * @param {() => number} [server.flushes] since the start
  * @param {Record<string, (args: any) => unknown>} [server.extra] further answers
  */
-export function serve({ port, publish, endTurn = () => {}, slabs, extra = {} }) {
+export function serve({ port, publish, endTurn = () => {}, slabs, flushes, extra = {} }) {
   const counting = new Counting();
   const loop = loopWatch();
 
@@ -72,7 +73,6 @@ export function serve({ port, publish, endTurn = () => {}, slabs, extra = {} }) 
       endedAt: nowUs(),
       turns,
       late,
-      topicTurns: turns * topicsPerTurn,
       messages: turns * topicsPerTurn * perTopic,
       lastSeq: lastSeqs[0],
     };
@@ -81,7 +81,7 @@ export function serve({ port, publish, endTurn = () => {}, slabs, extra = {} }) 
   answer({
     port: () => port,
     load,
-    usage: () => ({ ...usage(nowUs), gc: gcTime(), slabs: slabs?.() }),
+    usage: () => ({ ...usage(nowUs), gc: gcTime(), slabs: slabs?.(), flushes: flushes?.() }),
     memory,
     startCounting: () => counting.start(),
     stopCounting: () => counting.stop(),

@@ -88,7 +88,7 @@ export class FlushWalk {
   /** Drops the rest of the flush. */
   clear(): void {
     this.#topicWalk.clear();
-    this.#joined.clear();
+    if (this.#sinks.length > 0) this.#joined.clear();
     this.#memory.endFlush();
     // Lanes already begun may be dirty again, on the list of the next flush.
     const next = this.#laneAt + (this.#laneBegun ? 1 : 0);

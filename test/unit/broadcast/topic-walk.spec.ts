@@ -430,3 +430,48 @@ describe('TopicWalk', () => {
     });
   });
 });
+
+describe('TopicWalk.serveAlone()', () => {
+  const later: BatchSink[] = [];
+
+  it('delivers to the only subscription, and settles the lane', () => {
+    const who = join();
+    publish(1, 2);
+    expect(walk.serveAlone(topic.lane, later, 0)).toBe(true);
+    expect(data(who)).toEqual([1, 2]);
+    expect(who.subscription.cursor).toBe(2);
+    expect(topic.log.first).toBe(3);
+    expect([who.sink.writes, later]).toEqual([1, []]);
+    expect(walk.serveAlone(topic.lane, later, 0)).toBe(true);
+    expect(who.sink.batches).toHaveLength(1);
+  });
+
+  it('leaves a connection with other topics to be written later', () => {
+    const who = join();
+    who.sink.subscriptionCount = 2;
+    publish(1);
+    walk.serveAlone(topic.lane, later, 0);
+    expect([who.sink.writes, later.splice(0)]).toEqual([0, [who.sink]]);
+  });
+
+  it('defers a subscription whose socket has no room, with its cursor where it is', () => {
+    const who = join();
+    who.sink.room = 0;
+    publish(1);
+    expect(walk.serveAlone(topic.lane, later, 0)).toBe(true);
+    expect([deferred, passed]).toEqual([[who.subscription], [topic]]);
+    expect(who.subscription.cursor).toBe(0);
+    expect(pool.stats().inUse).toBe(0);
+  });
+
+  it('leaves other lanes alone: several subscriptions, none, and publications that exclude a connection', () => {
+    publish(1);
+    expect(walk.serveAlone(topic.lane, later, 0)).toBe(false);
+    const who = join();
+    append(topic, [2], { except: who.id });
+    expect(walk.serveAlone(topic.lane, later, 0)).toBe(false);
+    join();
+    expect(walk.serveAlone(topic.lane, later, 0)).toBe(false);
+    expect(who.sink.batches).toEqual([]);
+  });
+});
