@@ -58,7 +58,7 @@ export class FlushWalk {
       const lane = this.#lanes[this.#laneAt]!;
       if (!this.#walkLane(lane, until, later, now)) return false;
       this.#laneAt++;
-      this.#unlooked += lane.subscriptions.length + 1;
+      this.#unlooked += lane.size + 1;
       if (this.#unlooked < WRITES_PER_LOOK) continue;
       this.#unlooked = 0;
       now = this.#now();
@@ -154,9 +154,8 @@ export class TopicWalk {
    * any other lane, and for publications that exclude a connection.
    */
   serveAlone(lane: Lane, later: BatchSink[] | undefined, now: number): boolean {
-    const { topic, subscriptions, interval } = lane;
-    if (subscriptions.length !== 1 || interval > 0) return false;
-    const subscription = subscriptions[0]!;
+    const { topic, only: subscription, interval } = lane;
+    if (subscription === undefined || interval > 0) return false;
     const to = topic.log.head;
     if (subscription.cursor < to) {
       const publications = newIn(lane, subscription.cursor, to, now);
@@ -184,8 +183,7 @@ export class TopicWalk {
     this.#goal = lane.topic.log.head;
     if (lane.interval > 0) lane.dueAt = now + lane.interval;
     this.#departures = lane.departures;
-    this.#searched = lane.subscriptions.length;
-    this.#left = this.#end = lane.subscriptions.length;
+    this.#searched = this.#left = this.#end = lane.size;
     this.#at = Math.floor(lane.place * this.#end);
     this.#batches.open(lane, lane.settled, this.#goal, now);
   }

@@ -6,7 +6,6 @@ import { UnsentBatches } from '../../../lib/wire/batch.js';
 import { JoinedBatches } from '../../../lib/wire/joined-batches.js';
 import { Counters } from '../../../lib/observe/counters.js';
 import type { Lane } from '../../../lib/topic/topic.js';
-import type { Subscription } from '../../../lib/topic/subscription.js';
 import type { Topic } from '../../../lib/topic/topic.js';
 import { TIMING } from '../../support/unit/core.js';
 import { HandClock } from '../../support/unit/hand-clock.js';
@@ -50,7 +49,7 @@ function make(timing: Partial<FlushTiming> = {}): FlushScheduler {
 /** Makes a topic of so many subscriptions that a flush looks at the clock after it. */
 function topic(name = 't'): Topic {
   const made = topicOf(name);
-  made.lane.subscriptions = Array.from({ length: 16 }, () => ({}) as Subscription);
+  for (let i = 0; i < 16; i++) made.lane.add({ moveTo: () => {} } as never);
   return made;
 }
 

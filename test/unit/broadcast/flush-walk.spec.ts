@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FlushWalk } from '../../../lib/broadcast/flush-walk.js';
-import type { Subscription } from '../../../lib/topic/subscription.js';
 import type { Lane } from '../../../lib/topic/topic.js';
 import { BufferPool } from '../../../lib/memory/buffer-pool.js';
 import { type BatchSink, UnsentBatches } from '../../../lib/wire/batch.js';
@@ -66,9 +65,12 @@ function sinks(count: number, msPerWrite = 0): HandSink[] {
 }
 
 function dirty(...names: string[]): Lane[] {
-  // So many subscriptions that there is a look at the clock after each lane.
-  const subscriptions = Array.from({ length: 16 }, () => ({}) as Subscription);
-  return names.map(name => Object.assign(topicOf(name).lane, { dirty: true, subscriptions }));
+  return names.map(name => {
+    const { lane } = topicOf(name);
+    // So many subscriptions that there is a look at the clock after each lane.
+    for (let i = 0; i < 16; i++) lane.add({ moveTo: () => {} } as never);
+    return Object.assign(lane, { dirty: true });
+  });
 }
 
 describe('FlushWalk', () => {
