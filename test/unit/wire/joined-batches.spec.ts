@@ -40,7 +40,16 @@ describe('JoinedBatches', () => {
     expect(pool.stats().taken).toBe(1);
     expect(textOf(join(a, batchOf('c')))).toBe('ac');
     expect(textOf(join(a))).toBe('a');
-    expect(pool.stats()).toMatchObject({ taken: 3, inUse: 1 });
+    expect(join(a, b)).toBe(first);
+    expect(pool.stats()).toMatchObject({ taken: 3, inUse: 3 });
+  });
+
+  it('remembers a few lists, and releases the oldest for a new one', () => {
+    const lists = Array.from({ length: 5 }, (_, i) => [batchOf(`${i}`), batchOf('x')]);
+    const [first] = lists.map(list => join(...list));
+    expect(pool.stats().inUse).toBe(4);
+    expect(join(...lists[4]!)).toBe(join(...lists[4]!));
+    expect(join(...lists[0]!)).not.toBe(first);
   });
 
   it('joins larger batches for the second connection, and none above a slab', () => {
