@@ -260,6 +260,8 @@ export class Life {
     const { topic } = answer;
     const asked = id === undefined ? undefined : this.#answered(id, 'subscribe', topic);
     if (id === undefined) this.#told('subscribe', topic);
+    // The answer to the client's own request stands for one that waits.
+    else for (const told of this.told) if (told.topic === topic && told.waits === true) told.mayMiss = true;
     const present = this.streams.get(topic);
     if (present !== undefined) return present.again(answer, written);
     if (answer.recovered !== undefined) this.#parts.note(`recovered: ${answer.recovered}`);
@@ -287,13 +289,14 @@ export class Life {
     this.asked.delete(id);
   }
 
+  /** Finds what the client is told. What waits for the client to read may come later than what does not. */
   #told(event: Asked['event'], topic: string): Told {
-    const isDue = (told: Told | undefined): boolean => told?.event === event && told.topic === topic;
-    while (this.told[0]?.mayMiss === true && !isDue(this.told[0])) this.told.shift();
-    const told = this.told.shift();
-    const due = isDue(told);
-    demand(due, 'reply', () => `${event} ${topic} was told, not ${JSON.stringify(told)}`);
-    return told!;
+    const isDue = (told: Told): boolean => told.event === event && told.topic === topic;
+    const sure = this.told.findIndex(told => isDue(told) && told.mayMiss !== true);
+    const at = sure >= 0 ? sure : this.told.findIndex(isDue);
+    const inOrder = at >= 0 && this.told.slice(0, at).every(({ waits }) => waits === true);
+    demand(inOrder, 'reply', () => `${event} ${topic} was told, not ${JSON.stringify(this.told[0])}`);
+    return this.told.splice(at, 1)[0]!;
   }
 
   #answered(id: number, event: Asked['event'], topic: string): Asked {
